@@ -1,0 +1,1 @@
+"""The arithmetic of availability: pure, with a total order on every choice."""

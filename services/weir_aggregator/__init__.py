@@ -1,0 +1,1 @@
+"""The aggregator: the only place where availability is computed."""

@@ -1,0 +1,1 @@
+"""The ledger: the only place where units and promises are counted."""

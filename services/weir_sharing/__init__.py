@@ -1,0 +1,1 @@
+"""Sharing: which locations feed which channels."""
