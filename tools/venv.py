@@ -21,7 +21,9 @@ def environment_of_uv():
     environment = dict(os.environ, VIRTUAL_ENV=VENV, UV_NO_CONFIG="1")
     asked = {"UV_DEFAULT_INDEX": "global.index-url", "SSL_CERT_FILE": "global.cert"}
     for variable, setting in asked.items():
-        answer = subprocess.run([PYTHON, "-m", "pip", "config", "get", setting], capture_output=True, text=True, check=False)
+        answer = subprocess.run(
+            [PYTHON, "-m", "pip", "config", "get", setting], capture_output=True, text=True, check=False
+        )
         if answer.returncode == 0 and not environment.get(variable):
             environment[variable] = answer.stdout.strip()
     return environment
@@ -35,12 +37,18 @@ def make():
         made = subprocess.run([sys.executable, "-m", "venv", VENV], check=False)
         if made.returncode:
             shutil.rmtree(VENV, ignore_errors=True)
-            sys.exit("weir: {} cannot make a virtual environment (on Debian and Ubuntu: install python3-venv)".format(sys.executable))
+            sys.exit(
+                "weir: {} cannot make a virtual environment (on Debian and Ubuntu: install python3-venv)".format(
+                    sys.executable
+                )
+            )
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     uv = [PYTHON, "-m", "uv", "pip"]
     environment = environment_of_uv()
     subprocess.run(pip + ["-r", "requirements-uv.lock"], check=True, cwd=ROOT)
-    subprocess.run(uv + ["sync", "--quiet", "--require-hashes", "requirements.lock"], check=True, cwd=ROOT, env=environment)
+    subprocess.run(
+        uv + ["sync", "--quiet", "--require-hashes", "requirements.lock"], check=True, cwd=ROOT, env=environment
+    )
     tree = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."]
     subprocess.run(uv + tree, check=True, cwd=ROOT, env=environment)
     with open(STAMP, "w") as stamp:
