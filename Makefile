@@ -62,5 +62,4 @@ clean: ## Remove .venv and every cache, and nothing else.
 	@find libs services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made: requirements.lock requirements-uv.lock pyproject.toml tools/venv.py
-	@echo "weir: bringing .venv to the locks"
 	@"$(PYTHON)" tools/venv.py

@@ -1,10 +1,10 @@
 """Compare the protos with the contract that stands, and refuse what would break a client of it.
 
-What stands, in this order: the commit that AGAINST names; the fork from `origin/main`, where this branch has gone past it; the
-newest commit of this branch whose protos differ from those in the tree. So a clone that knows nothing but one branch still
-compares its last change of the contract with the one before. Without such a commit there is nothing to break.
+What stands is the first of these that exists: the commit that AGAINST names; the fork from `origin/main`, where this
+branch has gone past it; the newest commit of this branch whose protos differ from those in the tree. So a clone that
+knows nothing but one branch still compares its last change of the contract with what was there before it.
 
-A break that is meant says so in the commit that makes it, on a line `Breaks-contract: why`: it is then shown, not refused.
+A break that is meant says so in the commit that makes it, on a line `Breaks-contract: why`: it is shown, not refused.
 """
 
 import io

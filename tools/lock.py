@@ -1,7 +1,7 @@
-"""Resolve pyproject.toml anew into the two lock files: every distribution pinned, hashed, and without a host in sight.
+"""Resolve pyproject.toml into the two lock files: every distribution pinned and hashed, and no host in sight.
 
-`requirements.lock` holds everything for every platform and Python that weir supports. `requirements-uv.lock` holds only uv,
-at the same version, for the first step on a machine that has nothing but pip.
+`requirements.lock` holds everything, for every platform and Python that weir runs on. `requirements-uv.lock` holds only
+uv, at the same version, for the first step on a machine that has nothing but pip.
 """
 
 import re
@@ -11,19 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILE = [
-    *(
-        sys.executable,
-        "-m",
-        "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--no-config",
-        "--universal",
-        "--python-version",
-        "3.11",
-    ),
-    *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+    *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-config"),
+    *("--universal", "--python-version", "3.11", "--generate-hashes"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 ]
 
 

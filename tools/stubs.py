@@ -80,7 +80,8 @@ def main(arguments: list[str]) -> int:
         print(f"libs/weir: {len(differing)} of {len(stubs)} files written")
         return 0
     for name in differing:
-        print(f"libs/{name} is not what the protos say: run `make stubs` and commit the result", file=sys.stderr)
+        print(f"libs/{name} is not what the protos say", file=sys.stderr)
+    print(f"libs/weir: {len(differing)} of {len(stubs)} files are stale" + (", run `make stubs`" if differing else ""))
     return 1 if differing else 0
 
 
