@@ -24,7 +24,7 @@ def generate(folder: Path) -> dict[str, bytes]:
     if sources:
         protoc = [sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={PROTOS}"]
         outputs = [f"--python_out={output}", f"--grpc_python_out={output}"]
-        types = [f"--mypy_out=quiet:{output}", f"--mypy_grpc_out=quiet,async_only:{output}"]
+        types = [f"--mypy_out=quiet:{output}", f"--mypy_grpc_out=quiet,only_async:{output}"]
         subprocess.run([*protoc, *plugins(folder), *outputs, *types, *sources], check=True)
     complete(output)
     return {str(path.relative_to(output)): path.read_bytes() for path in sorted(output.rglob("*")) if path.is_file()}
