@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from weir.aggregator.v1 import availability_service_pb2 as _availability_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -37,83 +23,22 @@ class AvailabilityServiceStub:
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> AvailabilityServiceAsyncStub: ...
-    GetAvailability: _grpc.UnaryUnaryMultiCallable[_availability_service_pb2.GetAvailabilityRequest, _availability_service_pb2.GetAvailabilityResponse]
-    """Returns what one channel may sell of one product.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    """
-    BatchGetAvailability: _grpc.UnaryUnaryMultiCallable[_availability_service_pb2.BatchGetAvailabilityRequest, _availability_service_pb2.BatchGetAvailabilityResponse]
-    """Returns the levels of many products in many channels.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    """
-    ListLevels: _grpc.UnaryStreamMultiCallable[_availability_service_pb2.ListLevelsRequest, _availability_service_pb2.ListLevelsResponse]
-    """Streams the levels of all products that were ever stocked.
-
-    All messages show the same state; the stream ends when all were sent.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    """
-    WatchLevels: _grpc.UnaryStreamMultiCallable[_availability_service_pb2.WatchLevelsRequest, _availability_service_pb2.WatchLevelsResponse]
-    """Streams the levels, then every change of them.
-
-    Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
-    whose levels did not change. After a break, resume after the last `through` received: what changed since is sent, or everything,
-    marked `complete`, where the service cannot tell.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
-    """
-    ExplainAvailability: _grpc.UnaryUnaryMultiCallable[_availability_service_pb2.ExplainAvailabilityRequest, _availability_service_pb2.ExplainAvailabilityResponse]
-    """Explains a level: every location and stock item that counted or did not, and why.
-
-    The trace of the very computation that GetAvailability answers with.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    """
-
-@_typing.type_check_only
-class AvailabilityServiceAsyncStub(AvailabilityServiceStub):
-    """Answers what every channel may sell.
-
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context. A product that nobody ever stocked has nothing to sell:
-    its level is 0, not an error.
-
-    Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
-    `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    GetAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.GetAvailabilityRequest, _availability_service_pb2.GetAvailabilityResponse]  # type: ignore[assignment]
+    GetAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.GetAvailabilityRequest, _availability_service_pb2.GetAvailabilityResponse]
     """Returns what one channel may sell of one product.
 
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
-    BatchGetAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.BatchGetAvailabilityRequest, _availability_service_pb2.BatchGetAvailabilityResponse]  # type: ignore[assignment]
+    BatchGetAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.BatchGetAvailabilityRequest, _availability_service_pb2.BatchGetAvailabilityResponse]
     """Returns the levels of many products in many channels.
 
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
-    ListLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.ListLevelsRequest, _availability_service_pb2.ListLevelsResponse]  # type: ignore[assignment]
+    ListLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.ListLevelsRequest, _availability_service_pb2.ListLevelsResponse]
     """Streams the levels of all products that were ever stocked.
 
     All messages show the same state; the stream ends when all were sent.
@@ -122,7 +47,7 @@ class AvailabilityServiceAsyncStub(AvailabilityServiceStub):
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
-    WatchLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.WatchLevelsRequest, _availability_service_pb2.WatchLevelsResponse]  # type: ignore[assignment]
+    WatchLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.WatchLevelsRequest, _availability_service_pb2.WatchLevelsResponse]
     """Streams the levels, then every change of them.
 
     Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
@@ -134,7 +59,7 @@ class AvailabilityServiceAsyncStub(AvailabilityServiceStub):
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
     """
-    ExplainAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.ExplainAvailabilityRequest, _availability_service_pb2.ExplainAvailabilityResponse]  # type: ignore[assignment]
+    ExplainAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.ExplainAvailabilityRequest, _availability_service_pb2.ExplainAvailabilityResponse]
     """Explains a level: every location and stock item that counted or did not, and why.
 
     The trace of the very computation that GetAvailability answers with.
@@ -159,8 +84,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetAvailability(
         self,
         request: _availability_service_pb2.GetAvailabilityRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_availability_service_pb2.GetAvailabilityResponse, _abc.Awaitable[_availability_service_pb2.GetAvailabilityResponse]]:
+        context: _aio.ServicerContext[_availability_service_pb2.GetAvailabilityRequest, _abc.Awaitable[_availability_service_pb2.GetAvailabilityResponse]],
+    ) -> _abc.Awaitable[_availability_service_pb2.GetAvailabilityResponse]:
         """Returns what one channel may sell of one product.
 
         Errors:
@@ -172,8 +97,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     def BatchGetAvailability(
         self,
         request: _availability_service_pb2.BatchGetAvailabilityRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_availability_service_pb2.BatchGetAvailabilityResponse, _abc.Awaitable[_availability_service_pb2.BatchGetAvailabilityResponse]]:
+        context: _aio.ServicerContext[_availability_service_pb2.BatchGetAvailabilityRequest, _abc.Awaitable[_availability_service_pb2.BatchGetAvailabilityResponse]],
+    ) -> _abc.Awaitable[_availability_service_pb2.BatchGetAvailabilityResponse]:
         """Returns the levels of many products in many channels.
 
         Errors:
@@ -185,8 +110,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListLevels(
         self,
         request: _availability_service_pb2.ListLevelsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_availability_service_pb2.ListLevelsResponse], _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]]:
+        context: _aio.ServicerContext[_availability_service_pb2.ListLevelsRequest, _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]],
+    ) -> _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]:
         """Streams the levels of all products that were ever stocked.
 
         All messages show the same state; the stream ends when all were sent.
@@ -200,8 +125,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchLevels(
         self,
         request: _availability_service_pb2.WatchLevelsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_availability_service_pb2.WatchLevelsResponse], _abc.AsyncIterator[_availability_service_pb2.WatchLevelsResponse]]:
+        context: _aio.ServicerContext[_availability_service_pb2.WatchLevelsRequest, _abc.AsyncIterator[_availability_service_pb2.WatchLevelsResponse]],
+    ) -> _abc.AsyncIterator[_availability_service_pb2.WatchLevelsResponse]:
         """Streams the levels, then every change of them.
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
@@ -218,8 +143,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     def ExplainAvailability(
         self,
         request: _availability_service_pb2.ExplainAvailabilityRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_availability_service_pb2.ExplainAvailabilityResponse, _abc.Awaitable[_availability_service_pb2.ExplainAvailabilityResponse]]:
+        context: _aio.ServicerContext[_availability_service_pb2.ExplainAvailabilityRequest, _abc.Awaitable[_availability_service_pb2.ExplainAvailabilityResponse]],
+    ) -> _abc.Awaitable[_availability_service_pb2.ExplainAvailabilityResponse]:
         """Explains a level: every location and stock item that counted or did not, and why.
 
         The trace of the very computation that GetAvailability answers with.
@@ -229,4 +154,4 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
         """
 
-def add_AvailabilityServiceServicer_to_server(servicer: AvailabilityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_AvailabilityServiceServicer_to_server(servicer: AvailabilityServiceServicer, server: _aio.Server) -> None: ...

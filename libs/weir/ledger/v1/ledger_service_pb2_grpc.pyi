@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from weir.ledger.v1 import ledger_service_pb2 as _ledger_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -38,125 +24,8 @@ class LedgerServiceStub:
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
-    CreateLocation: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.CreateLocationRequest, _ledger_service_pb2.CreateLocationResponse]
-    """Adds a place that holds stock.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `ALREADY_EXISTS`, `LOCATION_EXISTS`: the identifier is taken.
-    """
-    GetLocation: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLocationRequest, _ledger_service_pb2.GetLocationResponse]
-    """Returns one location.
-
-    Errors:
-
-    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
-    """
-    ListLocations: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLocationsRequest, _ledger_service_pb2.ListLocationsResponse]
-    """Lists locations by identifier.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
-    """
-    UpdateLocation: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateLocationRequest, _ledger_service_pb2.UpdateLocationResponse]
-    """Replaces kind and display name of a location.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
-    * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
-    """
-    DeleteLocation: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.DeleteLocationRequest, _ledger_service_pb2.DeleteLocationResponse]
-    """Removes a location where nothing was ever booked.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
-    * `FAILED_PRECONDITION`, `LOCATION_IN_USE`: stock was booked there; the books keep it.
-    * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
-    """
-    RecordMovements: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordMovementsRequest, _ledger_service_pb2.RecordMovementsResponse]
-    """Records facts: goods came, went, moved, were counted.
-
-    All movements of a request happen in their order and in one commit, or none does. Idempotent by `request_id`. Promised
-    units do not protect a stock item from facts: the response shows the shortfall.
-
-    Errors:
-
-    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
-    * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
-    * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
-    """
-    GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]
-    """Returns the counts of one stock item.
-
-    Errors:
-
-    * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it.
-    """
-    ListBalances: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalancesRequest, _ledger_service_pb2.ListBalancesResponse]
-    """Lists counts by product, location, lot, unit of measure, custodian and condition.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
-    """
-    ListEntries: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ListEntriesRequest, _ledger_service_pb2.ListEntriesResponse]
-    """Lists the lines of the books, oldest first.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
-    """
-    VerifyBooks: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyBooksRequest, _ledger_service_pb2.VerifyBooksResponse]
-    """Audits the books at one revision while writes go on.
-
-    Streams every difference as it is found, then one summary. Books in order stream the summary alone.
-    """
-    ExportBalances: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]
-    """Streams all balances at one revision, to begin a watch from.
-
-    Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
-    """
-    WatchEntries: _grpc.UnaryStreamMultiCallable[_ledger_service_pb2.WatchEntriesRequest, _ledger_service_pb2.WatchEntriesResponse]
-    """Streams every commit of the books from a revision on.
-
-    One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
-    `ExportBalances`, then watch after its revision; after a break resume after the last `through` received. Entries carry the
-    counts after them, so that applying one twice does no harm.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision of these books.
-    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportBalances` again.
-    """
-
-@_typing.type_check_only
-class LedgerServiceAsyncStub(LedgerServiceStub):
-    """Keeps the books: what lies where, and every movement that made it so.
-
-    Quantities are whole numbers in the unit of measure of their stock item. Facts always win: a movement that happened is
-    recorded even where it takes units that were promised; the shortfall is told. Every mutation carries a `request_id`
-    chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome and changes
-    nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
-
-    Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
-    `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    CreateLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CreateLocationRequest, _ledger_service_pb2.CreateLocationResponse]  # type: ignore[assignment]
+    CreateLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.CreateLocationRequest, _ledger_service_pb2.CreateLocationResponse]
     """Adds a place that holds stock.
 
     Atomic; idempotent by `request_id`.
@@ -165,21 +34,21 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
 
     * `ALREADY_EXISTS`, `LOCATION_EXISTS`: the identifier is taken.
     """
-    GetLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLocationRequest, _ledger_service_pb2.GetLocationResponse]  # type: ignore[assignment]
+    GetLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLocationRequest, _ledger_service_pb2.GetLocationResponse]
     """Returns one location.
 
     Errors:
 
     * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
     """
-    ListLocations: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLocationsRequest, _ledger_service_pb2.ListLocationsResponse]  # type: ignore[assignment]
+    ListLocations: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLocationsRequest, _ledger_service_pb2.ListLocationsResponse]
     """Lists locations by identifier.
 
     Errors:
 
     * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
     """
-    UpdateLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateLocationRequest, _ledger_service_pb2.UpdateLocationResponse]  # type: ignore[assignment]
+    UpdateLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.UpdateLocationRequest, _ledger_service_pb2.UpdateLocationResponse]
     """Replaces kind and display name of a location.
 
     Atomic; idempotent by `request_id`.
@@ -189,7 +58,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
     * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
     """
-    DeleteLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.DeleteLocationRequest, _ledger_service_pb2.DeleteLocationResponse]  # type: ignore[assignment]
+    DeleteLocation: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.DeleteLocationRequest, _ledger_service_pb2.DeleteLocationResponse]
     """Removes a location where nothing was ever booked.
 
     Atomic; idempotent by `request_id`.
@@ -200,7 +69,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     * `FAILED_PRECONDITION`, `LOCATION_IN_USE`: stock was booked there; the books keep it.
     * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
     """
-    RecordMovements: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordMovementsRequest, _ledger_service_pb2.RecordMovementsResponse]  # type: ignore[assignment]
+    RecordMovements: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordMovementsRequest, _ledger_service_pb2.RecordMovementsResponse]
     """Records facts: goods came, went, moved, were counted.
 
     All movements of a request happen in their order and in one commit, or none does. Idempotent by `request_id`. Promised
@@ -212,38 +81,38 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
     * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
     """
-    GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]  # type: ignore[assignment]
+    GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]
     """Returns the counts of one stock item.
 
     Errors:
 
     * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it.
     """
-    ListBalances: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalancesRequest, _ledger_service_pb2.ListBalancesResponse]  # type: ignore[assignment]
+    ListBalances: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalancesRequest, _ledger_service_pb2.ListBalancesResponse]
     """Lists counts by product, location, lot, unit of measure, custodian and condition.
 
     Errors:
 
     * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
     """
-    ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListEntriesRequest, _ledger_service_pb2.ListEntriesResponse]  # type: ignore[assignment]
+    ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListEntriesRequest, _ledger_service_pb2.ListEntriesResponse]
     """Lists the lines of the books, oldest first.
 
     Errors:
 
     * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
     """
-    VerifyBooks: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyBooksRequest, _ledger_service_pb2.VerifyBooksResponse]  # type: ignore[assignment]
+    VerifyBooks: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyBooksRequest, _ledger_service_pb2.VerifyBooksResponse]
     """Audits the books at one revision while writes go on.
 
     Streams every difference as it is found, then one summary. Books in order stream the summary alone.
     """
-    ExportBalances: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]  # type: ignore[assignment]
+    ExportBalances: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]
     """Streams all balances at one revision, to begin a watch from.
 
     Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
     """
-    WatchEntries: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.WatchEntriesRequest, _ledger_service_pb2.WatchEntriesResponse]  # type: ignore[assignment]
+    WatchEntries: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.WatchEntriesRequest, _ledger_service_pb2.WatchEntriesResponse]
     """Streams every commit of the books from a revision on.
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
@@ -272,8 +141,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateLocation(
         self,
         request: _ledger_service_pb2.CreateLocationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.CreateLocationResponse, _abc.Awaitable[_ledger_service_pb2.CreateLocationResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.CreateLocationRequest, _abc.Awaitable[_ledger_service_pb2.CreateLocationResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.CreateLocationResponse]:
         """Adds a place that holds stock.
 
         Atomic; idempotent by `request_id`.
@@ -287,8 +156,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetLocation(
         self,
         request: _ledger_service_pb2.GetLocationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.GetLocationResponse, _abc.Awaitable[_ledger_service_pb2.GetLocationResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.GetLocationRequest, _abc.Awaitable[_ledger_service_pb2.GetLocationResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetLocationResponse]:
         """Returns one location.
 
         Errors:
@@ -300,8 +169,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListLocations(
         self,
         request: _ledger_service_pb2.ListLocationsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.ListLocationsResponse, _abc.Awaitable[_ledger_service_pb2.ListLocationsResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.ListLocationsRequest, _abc.Awaitable[_ledger_service_pb2.ListLocationsResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListLocationsResponse]:
         """Lists locations by identifier.
 
         Errors:
@@ -313,8 +182,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def UpdateLocation(
         self,
         request: _ledger_service_pb2.UpdateLocationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.UpdateLocationResponse, _abc.Awaitable[_ledger_service_pb2.UpdateLocationResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.UpdateLocationRequest, _abc.Awaitable[_ledger_service_pb2.UpdateLocationResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.UpdateLocationResponse]:
         """Replaces kind and display name of a location.
 
         Atomic; idempotent by `request_id`.
@@ -329,8 +198,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteLocation(
         self,
         request: _ledger_service_pb2.DeleteLocationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.DeleteLocationResponse, _abc.Awaitable[_ledger_service_pb2.DeleteLocationResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.DeleteLocationRequest, _abc.Awaitable[_ledger_service_pb2.DeleteLocationResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.DeleteLocationResponse]:
         """Removes a location where nothing was ever booked.
 
         Atomic; idempotent by `request_id`.
@@ -346,8 +215,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def RecordMovements(
         self,
         request: _ledger_service_pb2.RecordMovementsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.RecordMovementsResponse, _abc.Awaitable[_ledger_service_pb2.RecordMovementsResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.RecordMovementsRequest, _abc.Awaitable[_ledger_service_pb2.RecordMovementsResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.RecordMovementsResponse]:
         """Records facts: goods came, went, moved, were counted.
 
         All movements of a request happen in their order and in one commit, or none does. Idempotent by `request_id`. Promised
@@ -364,8 +233,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetBalance(
         self,
         request: _ledger_service_pb2.GetBalanceRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.GetBalanceResponse, _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.GetBalanceRequest, _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]:
         """Returns the counts of one stock item.
 
         Errors:
@@ -377,8 +246,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListBalances(
         self,
         request: _ledger_service_pb2.ListBalancesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.ListBalancesResponse, _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.ListBalancesRequest, _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]:
         """Lists counts by product, location, lot, unit of measure, custodian and condition.
 
         Errors:
@@ -390,8 +259,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListEntries(
         self,
         request: _ledger_service_pb2.ListEntriesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_ledger_service_pb2.ListEntriesResponse, _abc.Awaitable[_ledger_service_pb2.ListEntriesResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.ListEntriesRequest, _abc.Awaitable[_ledger_service_pb2.ListEntriesResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListEntriesResponse]:
         """Lists the lines of the books, oldest first.
 
         Errors:
@@ -403,8 +272,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def VerifyBooks(
         self,
         request: _ledger_service_pb2.VerifyBooksRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.VerifyBooksResponse], _abc.AsyncIterator[_ledger_service_pb2.VerifyBooksResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.VerifyBooksRequest, _abc.AsyncIterator[_ledger_service_pb2.VerifyBooksResponse]],
+    ) -> _abc.AsyncIterator[_ledger_service_pb2.VerifyBooksResponse]:
         """Audits the books at one revision while writes go on.
 
         Streams every difference as it is found, then one summary. Books in order stream the summary alone.
@@ -414,8 +283,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def ExportBalances(
         self,
         request: _ledger_service_pb2.ExportBalancesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.ExportBalancesResponse], _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.ExportBalancesRequest, _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]],
+    ) -> _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]:
         """Streams all balances at one revision, to begin a watch from.
 
         Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
@@ -425,8 +294,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchEntries(
         self,
         request: _ledger_service_pb2.WatchEntriesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_ledger_service_pb2.WatchEntriesResponse], _abc.AsyncIterator[_ledger_service_pb2.WatchEntriesResponse]]:
+        context: _aio.ServicerContext[_ledger_service_pb2.WatchEntriesRequest, _abc.AsyncIterator[_ledger_service_pb2.WatchEntriesResponse]],
+    ) -> _abc.AsyncIterator[_ledger_service_pb2.WatchEntriesResponse]:
         """Streams every commit of the books from a revision on.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
@@ -439,4 +308,4 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportBalances` again.
         """
 
-def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _aio.Server) -> None: ...

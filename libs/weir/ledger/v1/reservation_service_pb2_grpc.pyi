@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from weir.ledger.v1 import reservation_service_pb2 as _reservation_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -34,100 +20,8 @@ class ReservationServiceStub:
     those of LedgerService; a definite refusal is kept under its `request_id` too.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> ReservationServiceAsyncStub: ...
-    Reserve: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveRequest, _reservation_service_pb2.ReserveResponse]
-    """Promises units of one or more stock items to an order.
-
-    All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
-
-    Errors:
-
-    * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
-    """
-    ReserveBatch: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]
-    """Promises units to many orders at once.
-
-    In their order, in one commit. Each has an outcome of its own, unless `atomic` makes it all or none. Idempotent by
-    `request_id` as a whole.
-
-    Errors:
-
-    * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: only if `atomic`.
-    """
-    Confirm: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ConfirmRequest, _reservation_service_pb2.ConfirmResponse]
-    """Turns a hold into a promise without end.
-
-    Atomic; idempotent by `request_id`. Confirming what is confirmed changes nothing.
-
-    Errors:
-
-    * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
-    * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
-    * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it has ended.
-    """
-    Extend: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendRequest, _reservation_service_pb2.ExtendResponse]
-    """Holds units for longer, counted from now.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
-    * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
-    * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not held.
-    """
-    Fulfil: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfilRequest, _reservation_service_pb2.FulfilResponse]
-    """Sends promised units out to the customer, whole or in part.
-
-    Atomic; idempotent by `request_id`. The units leave their stock items in the same commit.
-
-    Errors:
-
-    * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
-    * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not confirmed.
-    * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
-    * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
-    """
-    Release: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseRequest, _reservation_service_pb2.ReleaseResponse]
-    """Gives promised units up, whole or in part.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
-    * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
-    * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
-    """
-    GetReservation: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
-    """Returns one reservation.
-
-    Errors:
-
-    * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
-    """
-    ListReservations: _grpc.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]
-    """Lists reservations, oldest first.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
-    """
-
-@_typing.type_check_only
-class ReservationServiceAsyncStub(ReservationServiceStub):
-    """Promises units to orders, and never one unit twice.
-
-    A reservation is HELD until confirmed, fulfilled after that, and ends once: fulfilled, released or expired. A line is
-    accepted only if its units are available at the instant of commit, whatever runs beside it. Idempotence and common errors are
-    those of LedgerService; a definite refusal is kept under its `request_id` too.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Reserve: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveRequest, _reservation_service_pb2.ReserveResponse]  # type: ignore[assignment]
+    Reserve: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveRequest, _reservation_service_pb2.ReserveResponse]
     """Promises units of one or more stock items to an order.
 
     All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
@@ -136,7 +30,7 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
 
     * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
     """
-    ReserveBatch: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]  # type: ignore[assignment]
+    ReserveBatch: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]
     """Promises units to many orders at once.
 
     In their order, in one commit. Each has an outcome of its own, unless `atomic` makes it all or none. Idempotent by
@@ -146,7 +40,7 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
 
     * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: only if `atomic`.
     """
-    Confirm: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ConfirmRequest, _reservation_service_pb2.ConfirmResponse]  # type: ignore[assignment]
+    Confirm: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ConfirmRequest, _reservation_service_pb2.ConfirmResponse]
     """Turns a hold into a promise without end.
 
     Atomic; idempotent by `request_id`. Confirming what is confirmed changes nothing.
@@ -157,7 +51,7 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
     * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it has ended.
     """
-    Extend: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendRequest, _reservation_service_pb2.ExtendResponse]  # type: ignore[assignment]
+    Extend: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ExtendRequest, _reservation_service_pb2.ExtendResponse]
     """Holds units for longer, counted from now.
 
     Atomic; idempotent by `request_id`.
@@ -168,7 +62,7 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
     * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not held.
     """
-    Fulfil: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfilRequest, _reservation_service_pb2.FulfilResponse]  # type: ignore[assignment]
+    Fulfil: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfilRequest, _reservation_service_pb2.FulfilResponse]
     """Sends promised units out to the customer, whole or in part.
 
     Atomic; idempotent by `request_id`. The units leave their stock items in the same commit.
@@ -180,7 +74,7 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
     """
-    Release: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseRequest, _reservation_service_pb2.ReleaseResponse]  # type: ignore[assignment]
+    Release: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseRequest, _reservation_service_pb2.ReleaseResponse]
     """Gives promised units up, whole or in part.
 
     Atomic; idempotent by `request_id`.
@@ -191,14 +85,14 @@ class ReservationServiceAsyncStub(ReservationServiceStub):
     * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
     * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
     """
-    GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]  # type: ignore[assignment]
+    GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Returns one reservation.
 
     Errors:
 
     * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
     """
-    ListReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]  # type: ignore[assignment]
+    ListReservations: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListReservationsRequest, _reservation_service_pb2.ListReservationsResponse]
     """Lists reservations, oldest first.
 
     Errors:
@@ -218,8 +112,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def Reserve(
         self,
         request: _reservation_service_pb2.ReserveRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ReserveResponse, _abc.Awaitable[_reservation_service_pb2.ReserveResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ReserveRequest, _abc.Awaitable[_reservation_service_pb2.ReserveResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ReserveResponse]:
         """Promises units of one or more stock items to an order.
 
         All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
@@ -233,8 +127,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def ReserveBatch(
         self,
         request: _reservation_service_pb2.ReserveBatchRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ReserveBatchResponse, _abc.Awaitable[_reservation_service_pb2.ReserveBatchResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ReserveBatchRequest, _abc.Awaitable[_reservation_service_pb2.ReserveBatchResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ReserveBatchResponse]:
         """Promises units to many orders at once.
 
         In their order, in one commit. Each has an outcome of its own, unless `atomic` makes it all or none. Idempotent by
@@ -249,8 +143,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def Confirm(
         self,
         request: _reservation_service_pb2.ConfirmRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ConfirmResponse, _abc.Awaitable[_reservation_service_pb2.ConfirmResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ConfirmRequest, _abc.Awaitable[_reservation_service_pb2.ConfirmResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ConfirmResponse]:
         """Turns a hold into a promise without end.
 
         Atomic; idempotent by `request_id`. Confirming what is confirmed changes nothing.
@@ -266,8 +160,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def Extend(
         self,
         request: _reservation_service_pb2.ExtendRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ExtendResponse, _abc.Awaitable[_reservation_service_pb2.ExtendResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ExtendRequest, _abc.Awaitable[_reservation_service_pb2.ExtendResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ExtendResponse]:
         """Holds units for longer, counted from now.
 
         Atomic; idempotent by `request_id`.
@@ -283,8 +177,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def Fulfil(
         self,
         request: _reservation_service_pb2.FulfilRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.FulfilResponse, _abc.Awaitable[_reservation_service_pb2.FulfilResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.FulfilRequest, _abc.Awaitable[_reservation_service_pb2.FulfilResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.FulfilResponse]:
         """Sends promised units out to the customer, whole or in part.
 
         Atomic; idempotent by `request_id`. The units leave their stock items in the same commit.
@@ -301,8 +195,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def Release(
         self,
         request: _reservation_service_pb2.ReleaseRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ReleaseResponse, _abc.Awaitable[_reservation_service_pb2.ReleaseResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ReleaseRequest, _abc.Awaitable[_reservation_service_pb2.ReleaseResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ReleaseResponse]:
         """Gives promised units up, whole or in part.
 
         Atomic; idempotent by `request_id`.
@@ -318,8 +212,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetReservation(
         self,
         request: _reservation_service_pb2.GetReservationRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.GetReservationResponse, _abc.Awaitable[_reservation_service_pb2.GetReservationResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.GetReservationRequest, _abc.Awaitable[_reservation_service_pb2.GetReservationResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.GetReservationResponse]:
         """Returns one reservation.
 
         Errors:
@@ -331,8 +225,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListReservations(
         self,
         request: _reservation_service_pb2.ListReservationsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_reservation_service_pb2.ListReservationsResponse, _abc.Awaitable[_reservation_service_pb2.ListReservationsResponse]]:
+        context: _aio.ServicerContext[_reservation_service_pb2.ListReservationsRequest, _abc.Awaitable[_reservation_service_pb2.ListReservationsResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ListReservationsResponse]:
         """Lists reservations, oldest first.
 
         Errors:
@@ -340,4 +234,4 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
         """
 
-def add_ReservationServiceServicer_to_server(servicer: ReservationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_ReservationServiceServicer_to_server(servicer: ReservationServiceServicer, server: _aio.Server) -> None: ...

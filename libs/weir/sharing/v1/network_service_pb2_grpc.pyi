@@ -7,21 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from weir.sharing.v1 import network_service_pb2 as _network_service_pb2
 import abc as _abc_1
-import grpc as _grpc
-import sys
-import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import Self as _Self
-else:
-    from typing_extensions import Self as _Self
-
-_T = _typing.TypeVar("_T")
-
-class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
-
-class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
-    ...
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
@@ -39,211 +25,8 @@ class NetworkServiceStub:
     `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 
-    @_typing.overload
-    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
-    @_typing.overload
-    def __new__(cls, channel: _aio.Channel) -> NetworkServiceAsyncStub: ...
-    SetLocationPolicy: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.SetLocationPolicyRequest, _network_service_pb2.SetLocationPolicyResponse]
-    """Says whether a location may be shared.
-
-    Atomic; idempotent by `request_id`. Setting what is set changes nothing.
-
-    Errors:
-
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: others stand in its warehouse group.
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: its warehouse group feeds several channel groups.
-    """
-    GetLocationPolicy: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.GetLocationPolicyRequest, _network_service_pb2.GetLocationPolicyResponse]
-    """Returns the policy of one location: GLOBAL where none was set."""
-    ListLocationPolicies: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.ListLocationPoliciesRequest, _network_service_pb2.ListLocationPoliciesResponse]
-    """Lists the policies that were set, by location."""
-    CreateWarehouseGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.CreateWarehouseGroupRequest, _network_service_pb2.CreateWarehouseGroupResponse]
-    """Adds a warehouse group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `ALREADY_EXISTS`, `WAREHOUSE_GROUP_EXISTS`: it exists.
-    * `FAILED_PRECONDITION`, `LOCATION_GROUPED`: a location is in another group.
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: a FIXED location would not be alone.
-    """
-    GetWarehouseGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.GetWarehouseGroupRequest, _network_service_pb2.GetWarehouseGroupResponse]
-    """Returns one warehouse group.
-
-    Errors:
-
-    * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
-    """
-    ListWarehouseGroups: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.ListWarehouseGroupsRequest, _network_service_pb2.ListWarehouseGroupsResponse]
-    """Lists warehouse groups by identifier."""
-    UpdateWarehouseGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.UpdateWarehouseGroupRequest, _network_service_pb2.UpdateWarehouseGroupResponse]
-    """Replaces display name and locations of a warehouse group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
-    * `FAILED_PRECONDITION`, `LOCATION_GROUPED`: a location is in another group.
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: a FIXED location would not be alone.
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: a FIXED location would feed several channel groups.
-    """
-    DeleteWarehouseGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.DeleteWarehouseGroupRequest, _network_service_pb2.DeleteWarehouseGroupResponse]
-    """Removes a warehouse group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
-    * `FAILED_PRECONDITION`, `WAREHOUSE_GROUP_IN_USE`: it is linked; the status names the channel groups.
-    """
-    CreateChannelGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelGroupRequest, _network_service_pb2.CreateChannelGroupResponse]
-    """Adds a channel group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: it exists.
-    """
-    GetChannelGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelGroupRequest, _network_service_pb2.GetChannelGroupResponse]
-    """Returns one channel group.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
-    """
-    ListChannelGroups: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelGroupsRequest, _network_service_pb2.ListChannelGroupsResponse]
-    """Lists channel groups by identifier."""
-    UpdateChannelGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelGroupRequest, _network_service_pb2.UpdateChannelGroupResponse]
-    """Replaces the display name of a channel group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
-    """
-    DeleteChannelGroup: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelGroupRequest, _network_service_pb2.DeleteChannelGroupResponse]
-    """Removes a channel group.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
-    * `FAILED_PRECONDITION`, `CHANNEL_GROUP_IN_USE`: it has channels or links; the status names them.
-    * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: it goes with its channel.
-    """
-    CreateChannel: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelRequest, _network_service_pb2.CreateChannelResponse]
-    """Adds a channel.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `ALREADY_EXISTS`, `CHANNEL_EXISTS`: it exists.
-    * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
-    * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: the group belongs to another channel alone.
-    * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: the name of the group of its own is taken.
-    """
-    GetChannel: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelRequest, _network_service_pb2.GetChannelResponse]
-    """Returns one channel.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    """
-    ListChannels: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelsRequest, _network_service_pb2.ListChannelsResponse]
-    """Lists channels by identifier."""
-    UpdateChannel: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelRequest, _network_service_pb2.UpdateChannelResponse]
-    """Replaces kind, display name and channel group of a channel.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
-    * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: the group belongs to another channel alone.
-    * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: the name of the group of its own is taken.
-    * `FAILED_PRECONDITION`, `CHANNEL_IN_USE`: the group of its own, which would go, is linked.
-    """
-    DeleteChannel: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelRequest, _network_service_pb2.DeleteChannelResponse]
-    """Removes a channel.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
-    * `FAILED_PRECONDITION`, `CHANNEL_IN_USE`: the group of its own, which would go, is linked.
-    """
-    CreateGroupLink: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.CreateGroupLinkRequest, _network_service_pb2.CreateGroupLinkResponse]
-    """Adds a group link.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `ALREADY_EXISTS`, `GROUP_LINK_EXISTS`: it exists.
-    * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND` or `CHANNEL_GROUP_NOT_FOUND`: no such group.
-    * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: the group of a FIXED location is linked already.
-    """
-    GetGroupLink: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.GetGroupLinkRequest, _network_service_pb2.GetGroupLinkResponse]
-    """Returns one group link.
-
-    Errors:
-
-    * `NOT_FOUND`, `GROUP_LINK_NOT_FOUND`: no such group link.
-    """
-    ListGroupLinks: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.ListGroupLinksRequest, _network_service_pb2.ListGroupLinksResponse]
-    """Lists group links by identifier."""
-    DeleteGroupLink: _grpc.UnaryUnaryMultiCallable[_network_service_pb2.DeleteGroupLinkRequest, _network_service_pb2.DeleteGroupLinkResponse]
-    """Removes a group link.
-
-    Atomic; idempotent by `request_id`.
-
-    Errors:
-
-    * `NOT_FOUND`, `GROUP_LINK_NOT_FOUND`: no such group link.
-    """
-    ExportNetwork: _grpc.UnaryStreamMultiCallable[_network_service_pb2.ExportNetworkRequest, _network_service_pb2.ExportNetworkResponse]
-    """Streams the whole network at one revision, to begin a watch from.
-
-    Every message carries the same revision; the stream ends when all was sent.
-    """
-    WatchNetwork: _grpc.UnaryStreamMultiCallable[_network_service_pb2.WatchNetworkRequest, _network_service_pb2.WatchNetworkResponse]
-    """Streams every change of the network from a revision on.
-
-    One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the network, read `ExportNetwork`, then
-    watch after its revision; after a break resume after the last `through` received. Changes carry whole objects, so that applying
-    one twice does no harm.
-
-    Errors:
-
-    * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision of this network.
-    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportNetwork` again.
-    """
-
-@_typing.type_check_only
-class NetworkServiceAsyncStub(NetworkServiceStub):
-    """Says which locations feed which channels.
-
-    Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
-    every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
-    characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
-
-    Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
-    `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists
-    `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
-    """
-
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SetLocationPolicy: _aio.UnaryUnaryMultiCallable[_network_service_pb2.SetLocationPolicyRequest, _network_service_pb2.SetLocationPolicyResponse]  # type: ignore[assignment]
+    SetLocationPolicy: _aio.UnaryUnaryMultiCallable[_network_service_pb2.SetLocationPolicyRequest, _network_service_pb2.SetLocationPolicyResponse]
     """Says whether a location may be shared.
 
     Atomic; idempotent by `request_id`. Setting what is set changes nothing.
@@ -253,11 +36,11 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: others stand in its warehouse group.
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: its warehouse group feeds several channel groups.
     """
-    GetLocationPolicy: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetLocationPolicyRequest, _network_service_pb2.GetLocationPolicyResponse]  # type: ignore[assignment]
+    GetLocationPolicy: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetLocationPolicyRequest, _network_service_pb2.GetLocationPolicyResponse]
     """Returns the policy of one location: GLOBAL where none was set."""
-    ListLocationPolicies: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListLocationPoliciesRequest, _network_service_pb2.ListLocationPoliciesResponse]  # type: ignore[assignment]
+    ListLocationPolicies: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListLocationPoliciesRequest, _network_service_pb2.ListLocationPoliciesResponse]
     """Lists the policies that were set, by location."""
-    CreateWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateWarehouseGroupRequest, _network_service_pb2.CreateWarehouseGroupResponse]  # type: ignore[assignment]
+    CreateWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateWarehouseGroupRequest, _network_service_pb2.CreateWarehouseGroupResponse]
     """Adds a warehouse group.
 
     Atomic; idempotent by `request_id`.
@@ -268,16 +51,16 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `FAILED_PRECONDITION`, `LOCATION_GROUPED`: a location is in another group.
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: a FIXED location would not be alone.
     """
-    GetWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetWarehouseGroupRequest, _network_service_pb2.GetWarehouseGroupResponse]  # type: ignore[assignment]
+    GetWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetWarehouseGroupRequest, _network_service_pb2.GetWarehouseGroupResponse]
     """Returns one warehouse group.
 
     Errors:
 
     * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
     """
-    ListWarehouseGroups: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListWarehouseGroupsRequest, _network_service_pb2.ListWarehouseGroupsResponse]  # type: ignore[assignment]
+    ListWarehouseGroups: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListWarehouseGroupsRequest, _network_service_pb2.ListWarehouseGroupsResponse]
     """Lists warehouse groups by identifier."""
-    UpdateWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateWarehouseGroupRequest, _network_service_pb2.UpdateWarehouseGroupResponse]  # type: ignore[assignment]
+    UpdateWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateWarehouseGroupRequest, _network_service_pb2.UpdateWarehouseGroupResponse]
     """Replaces display name and locations of a warehouse group.
 
     Atomic; idempotent by `request_id`.
@@ -289,7 +72,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_SHARED`: a FIXED location would not be alone.
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: a FIXED location would feed several channel groups.
     """
-    DeleteWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteWarehouseGroupRequest, _network_service_pb2.DeleteWarehouseGroupResponse]  # type: ignore[assignment]
+    DeleteWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteWarehouseGroupRequest, _network_service_pb2.DeleteWarehouseGroupResponse]
     """Removes a warehouse group.
 
     Atomic; idempotent by `request_id`.
@@ -299,7 +82,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
     * `FAILED_PRECONDITION`, `WAREHOUSE_GROUP_IN_USE`: it is linked; the status names the channel groups.
     """
-    CreateChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelGroupRequest, _network_service_pb2.CreateChannelGroupResponse]  # type: ignore[assignment]
+    CreateChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelGroupRequest, _network_service_pb2.CreateChannelGroupResponse]
     """Adds a channel group.
 
     Atomic; idempotent by `request_id`.
@@ -308,16 +91,16 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
 
     * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: it exists.
     """
-    GetChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelGroupRequest, _network_service_pb2.GetChannelGroupResponse]  # type: ignore[assignment]
+    GetChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelGroupRequest, _network_service_pb2.GetChannelGroupResponse]
     """Returns one channel group.
 
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
     """
-    ListChannelGroups: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelGroupsRequest, _network_service_pb2.ListChannelGroupsResponse]  # type: ignore[assignment]
+    ListChannelGroups: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelGroupsRequest, _network_service_pb2.ListChannelGroupsResponse]
     """Lists channel groups by identifier."""
-    UpdateChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelGroupRequest, _network_service_pb2.UpdateChannelGroupResponse]  # type: ignore[assignment]
+    UpdateChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelGroupRequest, _network_service_pb2.UpdateChannelGroupResponse]
     """Replaces the display name of a channel group.
 
     Atomic; idempotent by `request_id`.
@@ -326,7 +109,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
 
     * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
     """
-    DeleteChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelGroupRequest, _network_service_pb2.DeleteChannelGroupResponse]  # type: ignore[assignment]
+    DeleteChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelGroupRequest, _network_service_pb2.DeleteChannelGroupResponse]
     """Removes a channel group.
 
     Atomic; idempotent by `request_id`.
@@ -337,7 +120,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `FAILED_PRECONDITION`, `CHANNEL_GROUP_IN_USE`: it has channels or links; the status names them.
     * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: it goes with its channel.
     """
-    CreateChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelRequest, _network_service_pb2.CreateChannelResponse]  # type: ignore[assignment]
+    CreateChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateChannelRequest, _network_service_pb2.CreateChannelResponse]
     """Adds a channel.
 
     Atomic; idempotent by `request_id`.
@@ -349,16 +132,16 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: the group belongs to another channel alone.
     * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: the name of the group of its own is taken.
     """
-    GetChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelRequest, _network_service_pb2.GetChannelResponse]  # type: ignore[assignment]
+    GetChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetChannelRequest, _network_service_pb2.GetChannelResponse]
     """Returns one channel.
 
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
-    ListChannels: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelsRequest, _network_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
+    ListChannels: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListChannelsRequest, _network_service_pb2.ListChannelsResponse]
     """Lists channels by identifier."""
-    UpdateChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelRequest, _network_service_pb2.UpdateChannelResponse]  # type: ignore[assignment]
+    UpdateChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateChannelRequest, _network_service_pb2.UpdateChannelResponse]
     """Replaces kind, display name and channel group of a channel.
 
     Atomic; idempotent by `request_id`.
@@ -371,7 +154,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `ALREADY_EXISTS`, `CHANNEL_GROUP_EXISTS`: the name of the group of its own is taken.
     * `FAILED_PRECONDITION`, `CHANNEL_IN_USE`: the group of its own, which would go, is linked.
     """
-    DeleteChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelRequest, _network_service_pb2.DeleteChannelResponse]  # type: ignore[assignment]
+    DeleteChannel: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelRequest, _network_service_pb2.DeleteChannelResponse]
     """Removes a channel.
 
     Atomic; idempotent by `request_id`.
@@ -381,7 +164,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     * `FAILED_PRECONDITION`, `CHANNEL_IN_USE`: the group of its own, which would go, is linked.
     """
-    CreateGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateGroupLinkRequest, _network_service_pb2.CreateGroupLinkResponse]  # type: ignore[assignment]
+    CreateGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.CreateGroupLinkRequest, _network_service_pb2.CreateGroupLinkResponse]
     """Adds a group link.
 
     Atomic; idempotent by `request_id`.
@@ -392,16 +175,16 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND` or `CHANNEL_GROUP_NOT_FOUND`: no such group.
     * `FAILED_PRECONDITION`, `FIXED_LOCATION_LINKED`: the group of a FIXED location is linked already.
     """
-    GetGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetGroupLinkRequest, _network_service_pb2.GetGroupLinkResponse]  # type: ignore[assignment]
+    GetGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.GetGroupLinkRequest, _network_service_pb2.GetGroupLinkResponse]
     """Returns one group link.
 
     Errors:
 
     * `NOT_FOUND`, `GROUP_LINK_NOT_FOUND`: no such group link.
     """
-    ListGroupLinks: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListGroupLinksRequest, _network_service_pb2.ListGroupLinksResponse]  # type: ignore[assignment]
+    ListGroupLinks: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListGroupLinksRequest, _network_service_pb2.ListGroupLinksResponse]
     """Lists group links by identifier."""
-    DeleteGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteGroupLinkRequest, _network_service_pb2.DeleteGroupLinkResponse]  # type: ignore[assignment]
+    DeleteGroupLink: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteGroupLinkRequest, _network_service_pb2.DeleteGroupLinkResponse]
     """Removes a group link.
 
     Atomic; idempotent by `request_id`.
@@ -410,12 +193,12 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
 
     * `NOT_FOUND`, `GROUP_LINK_NOT_FOUND`: no such group link.
     """
-    ExportNetwork: _aio.UnaryStreamMultiCallable[_network_service_pb2.ExportNetworkRequest, _network_service_pb2.ExportNetworkResponse]  # type: ignore[assignment]
+    ExportNetwork: _aio.UnaryStreamMultiCallable[_network_service_pb2.ExportNetworkRequest, _network_service_pb2.ExportNetworkResponse]
     """Streams the whole network at one revision, to begin a watch from.
 
     Every message carries the same revision; the stream ends when all was sent.
     """
-    WatchNetwork: _aio.UnaryStreamMultiCallable[_network_service_pb2.WatchNetworkRequest, _network_service_pb2.WatchNetworkResponse]  # type: ignore[assignment]
+    WatchNetwork: _aio.UnaryStreamMultiCallable[_network_service_pb2.WatchNetworkRequest, _network_service_pb2.WatchNetworkResponse]
     """Streams every change of the network from a revision on.
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the network, read `ExportNetwork`, then
@@ -445,8 +228,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def SetLocationPolicy(
         self,
         request: _network_service_pb2.SetLocationPolicyRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.SetLocationPolicyResponse, _abc.Awaitable[_network_service_pb2.SetLocationPolicyResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.SetLocationPolicyRequest, _abc.Awaitable[_network_service_pb2.SetLocationPolicyResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.SetLocationPolicyResponse]:
         """Says whether a location may be shared.
 
         Atomic; idempotent by `request_id`. Setting what is set changes nothing.
@@ -461,24 +244,24 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetLocationPolicy(
         self,
         request: _network_service_pb2.GetLocationPolicyRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.GetLocationPolicyResponse, _abc.Awaitable[_network_service_pb2.GetLocationPolicyResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.GetLocationPolicyRequest, _abc.Awaitable[_network_service_pb2.GetLocationPolicyResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.GetLocationPolicyResponse]:
         """Returns the policy of one location: GLOBAL where none was set."""
 
     @_abc_1.abstractmethod
     def ListLocationPolicies(
         self,
         request: _network_service_pb2.ListLocationPoliciesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.ListLocationPoliciesResponse, _abc.Awaitable[_network_service_pb2.ListLocationPoliciesResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ListLocationPoliciesRequest, _abc.Awaitable[_network_service_pb2.ListLocationPoliciesResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.ListLocationPoliciesResponse]:
         """Lists the policies that were set, by location."""
 
     @_abc_1.abstractmethod
     def CreateWarehouseGroup(
         self,
         request: _network_service_pb2.CreateWarehouseGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.CreateWarehouseGroupResponse, _abc.Awaitable[_network_service_pb2.CreateWarehouseGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.CreateWarehouseGroupRequest, _abc.Awaitable[_network_service_pb2.CreateWarehouseGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.CreateWarehouseGroupResponse]:
         """Adds a warehouse group.
 
         Atomic; idempotent by `request_id`.
@@ -494,8 +277,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetWarehouseGroup(
         self,
         request: _network_service_pb2.GetWarehouseGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.GetWarehouseGroupResponse, _abc.Awaitable[_network_service_pb2.GetWarehouseGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.GetWarehouseGroupRequest, _abc.Awaitable[_network_service_pb2.GetWarehouseGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.GetWarehouseGroupResponse]:
         """Returns one warehouse group.
 
         Errors:
@@ -507,16 +290,16 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListWarehouseGroups(
         self,
         request: _network_service_pb2.ListWarehouseGroupsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.ListWarehouseGroupsResponse, _abc.Awaitable[_network_service_pb2.ListWarehouseGroupsResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ListWarehouseGroupsRequest, _abc.Awaitable[_network_service_pb2.ListWarehouseGroupsResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.ListWarehouseGroupsResponse]:
         """Lists warehouse groups by identifier."""
 
     @_abc_1.abstractmethod
     def UpdateWarehouseGroup(
         self,
         request: _network_service_pb2.UpdateWarehouseGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.UpdateWarehouseGroupResponse, _abc.Awaitable[_network_service_pb2.UpdateWarehouseGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.UpdateWarehouseGroupRequest, _abc.Awaitable[_network_service_pb2.UpdateWarehouseGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.UpdateWarehouseGroupResponse]:
         """Replaces display name and locations of a warehouse group.
 
         Atomic; idempotent by `request_id`.
@@ -533,8 +316,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteWarehouseGroup(
         self,
         request: _network_service_pb2.DeleteWarehouseGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.DeleteWarehouseGroupResponse, _abc.Awaitable[_network_service_pb2.DeleteWarehouseGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.DeleteWarehouseGroupRequest, _abc.Awaitable[_network_service_pb2.DeleteWarehouseGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.DeleteWarehouseGroupResponse]:
         """Removes a warehouse group.
 
         Atomic; idempotent by `request_id`.
@@ -549,8 +332,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateChannelGroup(
         self,
         request: _network_service_pb2.CreateChannelGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.CreateChannelGroupResponse, _abc.Awaitable[_network_service_pb2.CreateChannelGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.CreateChannelGroupRequest, _abc.Awaitable[_network_service_pb2.CreateChannelGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.CreateChannelGroupResponse]:
         """Adds a channel group.
 
         Atomic; idempotent by `request_id`.
@@ -564,8 +347,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetChannelGroup(
         self,
         request: _network_service_pb2.GetChannelGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.GetChannelGroupResponse, _abc.Awaitable[_network_service_pb2.GetChannelGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.GetChannelGroupRequest, _abc.Awaitable[_network_service_pb2.GetChannelGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.GetChannelGroupResponse]:
         """Returns one channel group.
 
         Errors:
@@ -577,16 +360,16 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListChannelGroups(
         self,
         request: _network_service_pb2.ListChannelGroupsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.ListChannelGroupsResponse, _abc.Awaitable[_network_service_pb2.ListChannelGroupsResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ListChannelGroupsRequest, _abc.Awaitable[_network_service_pb2.ListChannelGroupsResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.ListChannelGroupsResponse]:
         """Lists channel groups by identifier."""
 
     @_abc_1.abstractmethod
     def UpdateChannelGroup(
         self,
         request: _network_service_pb2.UpdateChannelGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.UpdateChannelGroupResponse, _abc.Awaitable[_network_service_pb2.UpdateChannelGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.UpdateChannelGroupRequest, _abc.Awaitable[_network_service_pb2.UpdateChannelGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.UpdateChannelGroupResponse]:
         """Replaces the display name of a channel group.
 
         Atomic; idempotent by `request_id`.
@@ -600,8 +383,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteChannelGroup(
         self,
         request: _network_service_pb2.DeleteChannelGroupRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.DeleteChannelGroupResponse, _abc.Awaitable[_network_service_pb2.DeleteChannelGroupResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.DeleteChannelGroupRequest, _abc.Awaitable[_network_service_pb2.DeleteChannelGroupResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.DeleteChannelGroupResponse]:
         """Removes a channel group.
 
         Atomic; idempotent by `request_id`.
@@ -617,8 +400,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateChannel(
         self,
         request: _network_service_pb2.CreateChannelRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.CreateChannelResponse, _abc.Awaitable[_network_service_pb2.CreateChannelResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.CreateChannelRequest, _abc.Awaitable[_network_service_pb2.CreateChannelResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.CreateChannelResponse]:
         """Adds a channel.
 
         Atomic; idempotent by `request_id`.
@@ -635,8 +418,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetChannel(
         self,
         request: _network_service_pb2.GetChannelRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.GetChannelResponse, _abc.Awaitable[_network_service_pb2.GetChannelResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.GetChannelRequest, _abc.Awaitable[_network_service_pb2.GetChannelResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.GetChannelResponse]:
         """Returns one channel.
 
         Errors:
@@ -648,16 +431,16 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListChannels(
         self,
         request: _network_service_pb2.ListChannelsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.ListChannelsResponse, _abc.Awaitable[_network_service_pb2.ListChannelsResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ListChannelsRequest, _abc.Awaitable[_network_service_pb2.ListChannelsResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.ListChannelsResponse]:
         """Lists channels by identifier."""
 
     @_abc_1.abstractmethod
     def UpdateChannel(
         self,
         request: _network_service_pb2.UpdateChannelRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.UpdateChannelResponse, _abc.Awaitable[_network_service_pb2.UpdateChannelResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.UpdateChannelRequest, _abc.Awaitable[_network_service_pb2.UpdateChannelResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.UpdateChannelResponse]:
         """Replaces kind, display name and channel group of a channel.
 
         Atomic; idempotent by `request_id`.
@@ -675,8 +458,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def DeleteChannel(
         self,
         request: _network_service_pb2.DeleteChannelRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.DeleteChannelResponse, _abc.Awaitable[_network_service_pb2.DeleteChannelResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.DeleteChannelRequest, _abc.Awaitable[_network_service_pb2.DeleteChannelResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.DeleteChannelResponse]:
         """Removes a channel.
 
         Atomic; idempotent by `request_id`.
@@ -691,8 +474,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def CreateGroupLink(
         self,
         request: _network_service_pb2.CreateGroupLinkRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.CreateGroupLinkResponse, _abc.Awaitable[_network_service_pb2.CreateGroupLinkResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.CreateGroupLinkRequest, _abc.Awaitable[_network_service_pb2.CreateGroupLinkResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.CreateGroupLinkResponse]:
         """Adds a group link.
 
         Atomic; idempotent by `request_id`.
@@ -708,8 +491,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def GetGroupLink(
         self,
         request: _network_service_pb2.GetGroupLinkRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.GetGroupLinkResponse, _abc.Awaitable[_network_service_pb2.GetGroupLinkResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.GetGroupLinkRequest, _abc.Awaitable[_network_service_pb2.GetGroupLinkResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.GetGroupLinkResponse]:
         """Returns one group link.
 
         Errors:
@@ -721,16 +504,16 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ListGroupLinks(
         self,
         request: _network_service_pb2.ListGroupLinksRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.ListGroupLinksResponse, _abc.Awaitable[_network_service_pb2.ListGroupLinksResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ListGroupLinksRequest, _abc.Awaitable[_network_service_pb2.ListGroupLinksResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.ListGroupLinksResponse]:
         """Lists group links by identifier."""
 
     @_abc_1.abstractmethod
     def DeleteGroupLink(
         self,
         request: _network_service_pb2.DeleteGroupLinkRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_network_service_pb2.DeleteGroupLinkResponse, _abc.Awaitable[_network_service_pb2.DeleteGroupLinkResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.DeleteGroupLinkRequest, _abc.Awaitable[_network_service_pb2.DeleteGroupLinkResponse]],
+    ) -> _abc.Awaitable[_network_service_pb2.DeleteGroupLinkResponse]:
         """Removes a group link.
 
         Atomic; idempotent by `request_id`.
@@ -744,8 +527,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def ExportNetwork(
         self,
         request: _network_service_pb2.ExportNetworkRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_network_service_pb2.ExportNetworkResponse], _abc.AsyncIterator[_network_service_pb2.ExportNetworkResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.ExportNetworkRequest, _abc.AsyncIterator[_network_service_pb2.ExportNetworkResponse]],
+    ) -> _abc.AsyncIterator[_network_service_pb2.ExportNetworkResponse]:
         """Streams the whole network at one revision, to begin a watch from.
 
         Every message carries the same revision; the stream ends when all was sent.
@@ -755,8 +538,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     def WatchNetwork(
         self,
         request: _network_service_pb2.WatchNetworkRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_network_service_pb2.WatchNetworkResponse], _abc.AsyncIterator[_network_service_pb2.WatchNetworkResponse]]:
+        context: _aio.ServicerContext[_network_service_pb2.WatchNetworkRequest, _abc.AsyncIterator[_network_service_pb2.WatchNetworkResponse]],
+    ) -> _abc.AsyncIterator[_network_service_pb2.WatchNetworkResponse]:
         """Streams every change of the network from a revision on.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the network, read `ExportNetwork`, then
@@ -769,4 +552,4 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportNetwork` again.
         """
 
-def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _aio.Server) -> None: ...
