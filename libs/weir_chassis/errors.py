@@ -1,8 +1,8 @@
 """Say why a request is refused, as data.
 
 A refusal is an answer, not an accident: the rule that was broken, the numbers it was broken by, and what the caller can
-do about it. Every context derives its own reasons from `Refusal`; the reasons any service can give are here. This module
-is pure: the edge turns a refusal into a status, the idempotency table keeps one as the outcome of a request.
+do about it. Every context derives its own reasons from `Refusal`; the reasons any service can give are here. This
+module is pure: the edge turns a refusal into a status, the idempotency table keeps one as the outcome of a request.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Violation:
 class Refusal(Exception):
     """A request is refused; subclasses fix `kind` and `reason`, instances carry the sentence and its numbers.
 
-    `metadata` holds every number of the sentence as text, in the order given. `retry_after_seconds` is set where waiting
-    alone can help.
+    `metadata` holds every number of the sentence as text, in the order given. `retry_after_seconds` is set where
+    waiting alone can help.
     """
 
     kind: Kind
@@ -252,9 +252,7 @@ class Overloaded(Refusal):
 
     def __init__(self, *, retry_after_seconds: float = 1.0) -> None:
         """Refuse at once, with a hint when to come again."""
-        super().__init__(
-            "The service is at its limit; retry after a moment.", retry_after_seconds=retry_after_seconds
-        )
+        super().__init__("The service is at its limit; retry after a moment.", retry_after_seconds=retry_after_seconds)
 
 
 class TokenMissing(Refusal):
@@ -314,3 +312,39 @@ class NotCaughtUp(Refusal):
         super().__init__(
             "This replica has not caught up yet; retry after a moment.", retry_after_seconds=retry_after_seconds
         )
+
+
+class KeysAway(Refusal):
+    """The keys to verify tokens with were never read, so nobody can be let in."""
+
+    kind = Kind.AWAY
+    reason = "KEYS_AWAY"
+
+    def __init__(self, *, retry_after_seconds: float = 1.0) -> None:
+        """Refuse for now, with a hint when to come again."""
+        super().__init__(
+            "The keys to verify tokens with cannot be fetched; retry after a moment.",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
+class Draining(Refusal):
+    """This replica is going away; another one answers."""
+
+    kind = Kind.AWAY
+    reason = "DRAINING"
+
+    def __init__(self) -> None:
+        """End a stream, or refuse a call, that another replica can take over at once."""
+        super().__init__("This replica is shutting down; go on at another one.", retry_after_seconds=0.0)
+
+
+class CallAborted(Refusal):
+    """Work that the call had started was cancelled inside the service; whether it was done is unknown."""
+
+    kind = Kind.RACED
+    reason = "CALL_ABORTED"
+
+    def __init__(self) -> None:
+        """Ask for the same request again, under the same request id."""
+        super().__init__("The call was abandoned inside the service; repeat the same request.")
