@@ -14,7 +14,13 @@ An empty variable counts as unset. A secret is never printed: not by repr, not i
 also be given as a file, named by the variable with `_FILE` behind it.
 """
 
-from weir_chassis.settings.groups import AuthSettings, DatabaseSettings, ServerSettings, TelemetrySettings
+from weir_chassis.settings.groups import (
+    AuthSettings,
+    ClientSettings,
+    DatabaseSettings,
+    ServerSettings,
+    TelemetrySettings,
+)
 from weir_chassis.settings.loading import Fault, Row, SettingsFaults, describe, group, load, setting
 from weir_chassis.settings.values import (
     Address,
@@ -32,6 +38,7 @@ from weir_chassis.settings.values import (
 __all__ = [
     "Address",
     "AuthSettings",
+    "ClientSettings",
     "DatabaseSettings",
     "Fault",
     "Row",

@@ -96,6 +96,10 @@ class ServerSettings:
     message_bytes_max: int = setting(
         "WEIR_MESSAGE_BYTES_MAX", "Longest message received.", integer(65_536, 67_108_864), 1_048_576
     )
+    sent_bytes_max: int = setting(
+        "WEIR_SENT_BYTES_MAX", "Longest message sent.", integer(65_536, 268_435_456), 16_777_216
+    )
+    streams_max: int = setting("WEIR_STREAMS_MAX", "Calls in progress on one connection.", integer(1, 100_000), 1000)
     deadline_default_seconds: float = setting(
         "WEIR_DEADLINE_DEFAULT_SECONDS", "Deadline of a unary call that has none.", number(0.1, 3600), 10.0
     )
@@ -107,6 +111,16 @@ class ServerSettings:
     )
     connection_age_seconds: float = setting(
         "WEIR_CONNECTION_AGE_SECONDS", "Age at which a client is asked to connect anew.", number(10, 86_400), 600.0
+    )
+    connection_grace_seconds: float = setting(
+        "WEIR_CONNECTION_GRACE_SECONDS", "How long calls on such a connection may still take.", number(1, 3600), 60.0
+    )
+    reuse_port: bool = setting("WEIR_REUSE_PORT", "Whether several processes may listen on the same port.", flag, False)
+    notice_seconds: float = setting(
+        "WEIR_NOTICE_SECONDS",
+        "How long a process that is to end still takes calls after it said NOT_SERVING.",
+        number(0, 60),
+        0.5,
     )
     drain_seconds: float = setting(
         "WEIR_DRAIN_SECONDS",
@@ -144,6 +158,16 @@ class AuthSettings:
         "WEIR_AUTH_JWKS_LOOPBACK_HTTP", "Whether keys may come from http:// on loopback.", flag, False
     )
 
+    leeway_seconds: int = setting(
+        "WEIR_AUTH_LEEWAY_SECONDS", "How far the clocks of signer and service may differ.", integer(0, 300), 30
+    )
+    cache_seconds: float = setting(
+        "WEIR_AUTH_CACHE_SECONDS",
+        "How long a verified token is trusted without another look; never past its end.",
+        number(0, 300),
+        30.0,
+    )
+
     def faults(self) -> Iterator[Fault]:
         """Tokens are only worth something when it is fixed who makes them and for whom."""
         if self.jwks is not None and self.issuer is None:
@@ -155,6 +179,45 @@ class AuthSettings:
 
 
 @dataclass(frozen=True)
+class ClientSettings:
+    """How this process calls other services of the suite."""
+
+    token_file: Path | None = setting(
+        "WEIR_TOKEN_FILE", "Bearer token to present; read again when it changes. Unset means none.", path, None
+    )
+    tls_ca_file: Path | None = setting(
+        "WEIR_CLIENT_TLS_CA_FILE", "PEM of who signs servers; unset means no TLS.", path, None
+    )
+    tls_certificate_file: Path | None = setting(
+        "WEIR_CLIENT_TLS_CERTIFICATE_FILE", "PEM chain to present where TLS is mutual.", path, None
+    )
+    tls_key_file: Path | None = setting("WEIR_CLIENT_TLS_KEY_FILE", "PEM key of that certificate.", path, None)
+    deadline_seconds: float = setting(
+        "WEIR_CLIENT_DEADLINE_SECONDS", "Deadline of a call that is given none.", number(0.1, 3600), 10.0
+    )
+    margin_seconds: float = setting(
+        "WEIR_CLIENT_MARGIN_SECONDS",
+        "Part of a caller's deadline that is kept for the answer when another service is called for it.",
+        number(0, 10),
+        0.05,
+    )
+    message_bytes_max: int = setting(
+        "WEIR_CLIENT_MESSAGE_BYTES_MAX", "Longest message received.", integer(65_536, 268_435_456), 16_777_216
+    )
+    keepalive_seconds: float = setting(
+        "WEIR_CLIENT_KEEPALIVE_SECONDS", "Silence after which a connection is tried.", number(10, 7200), 30.0
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        """A certificate is worth nothing without its key, nor without TLS."""
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            missing = "KEY" if self.tls_key_file is None else "CERTIFICATE"
+            yield Fault(f"WEIR_CLIENT_TLS_{missing}_FILE", "Certificate and key are given together.")
+        if self.tls_certificate_file is not None and self.tls_ca_file is None:
+            yield Fault("WEIR_CLIENT_TLS_CA_FILE", "Required where WEIR_CLIENT_TLS_CERTIFICATE_FILE is set.")
+
+
+@dataclass(frozen=True)
 class TelemetrySettings:
     """What a process tells about itself."""
 
@@ -162,6 +225,7 @@ class TelemetrySettings:
         "OTEL_EXPORTER_OTLP_ENDPOINT", "Where traces and metrics go; unset means nowhere.", text, None
     )
     trace_ratio: float = setting("WEIR_TRACE_RATIO", "Share of calls that are traced.", number(0, 1), 0.05)
+    metrics_seconds: float = setting("WEIR_METRICS_SECONDS", "How often metrics are sent.", number(1, 3600), 15.0)
     log_format: str = setting(
         "WEIR_LOG_FORMAT", "json, plain, or auto: plain on a terminal.", choice("auto", "json", "plain"), "auto"
     )
