@@ -12,8 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,11 +46,13 @@ def standing() -> str | None:
 
 def unpack(commit: str, folder: Path) -> bool:
     """Lay the protos of `commit` into `folder`, under today's settings; False if it has none."""
-    archive = subprocess.run(["git", "archive", commit, "protos"], cwd=ROOT, capture_output=True, check=False)
+    archive = subprocess.run(
+        ["git", "archive", "--format=zip", commit, "protos"], cwd=ROOT, capture_output=True, check=False
+    )
     if archive.returncode:
         return False
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as protos:
-        protos.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(archive.stdout)) as protos:
+        protos.extractall(folder)
     shutil.copy(ROOT / "buf.yaml", folder)
     return True
 
