@@ -4,6 +4,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 TREE := libs services tests tools
+export BUF_CACHE_DIR := .venv/buf
 LINT_IMPORTS := from importlinter.cli import lint_imports_command as run; run(["--no-logo"])
 
 # A .venv that was copied, moved or orphaned by a change of Python is as good as none.

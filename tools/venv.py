@@ -79,6 +79,8 @@ def environment_of_uv() -> "dict[str, str]":
         answer = subprocess.run(ask, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
         if answer.returncode == 0 and variable not in environment:
             environment[variable] = answer.stdout.strip()
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        environment.setdefault("UV_CACHE_DIR", os.path.join(VENV, "uv"))
     return environment
 
 
