@@ -31,6 +31,11 @@ def current() -> Call:
     return _current.get()
 
 
+def current_or_none() -> Call | None:
+    """The call this task answers, if it answers one."""
+    return _current.get(None)
+
+
 def tenant() -> str:
     """The tenant the current call acts for; raises LookupError in a task that answers no call."""
     return _current.get().principal.tenant

@@ -348,3 +348,17 @@ class CallAborted(Refusal):
     def __init__(self) -> None:
         """Ask for the same request again, under the same request id."""
         super().__init__("The call was abandoned inside the service; repeat the same request.")
+
+
+class PeerAway(Refusal):
+    """Another service of the suite that the answer needs cannot be reached, or did not answer in time."""
+
+    kind = Kind.AWAY
+    reason = "PEER_AWAY"
+
+    def __init__(self, *, retry_after_seconds: float = 1.0) -> None:
+        """Refuse for now, with a hint when to come again."""
+        super().__init__(
+            "A service this answer needs cannot be reached; retry the same request.",
+            retry_after_seconds=retry_after_seconds,
+        )

@@ -19,7 +19,7 @@ from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
 )
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
-from weir_chassis.errors import Kind, RecordedRefusal, Refusal, Violation
+from weir_chassis.errors import Kind, PeerAway, RecordedRefusal, Refusal, Violation
 
 DOMAIN = "weir"
 DETAILS = "grpc-status-details-bin"
@@ -29,6 +29,7 @@ DETAILS_SIZE_MAX = 4 * 1024
 
 _CODES = {kind: grpc.StatusCode[kind.value] for kind in Kind}
 _KINDS = {code: kind for kind, code in _CODES.items()}
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _MESSAGE_SIZE_MAX = 512
 
 
@@ -83,6 +84,20 @@ def told(error: grpc.RpcError) -> RecordedRefusal | None:
         retry_after_seconds=wait.retry_delay.ToTimedelta().total_seconds() if _unpacked(status, wait) else None,
         metadata=info.metadata,
     )
+
+
+def passed_on(error: grpc.RpcError) -> Refusal | None:
+    """What our caller is told when a call we made for it failed; None where that is an accident of ours.
+
+    What the other service refused is our caller's to know, word for word, unless it refused us as a caller. A
+    connection lost or a deadline missed without a word becomes PeerAway.
+    """
+    refusal = told(error)
+    if refusal is not None:
+        return None if refusal.kind in (Kind.UNAUTHENTICATED, Kind.FORBIDDEN) else refusal
+    if isinstance(error, grpc.aio.AioRpcError) and error.code() in _LOST:
+        return PeerAway()
+    return None
 
 
 def reason(error: grpc.RpcError) -> str:
