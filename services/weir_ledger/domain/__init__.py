@@ -1,0 +1,5 @@
+"""Values and rules of the ledger; pure.
+
+`stock` names what is counted, `entries` how it changes, `reservations` what is promised, `books` is what a decision
+reads and writes; `movements`, `promises` and `endings` are the decisions themselves.
+"""

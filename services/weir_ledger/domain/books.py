@@ -1,0 +1,115 @@
+"""What a decision reads and writes.
+
+A group of commands is decided one after the other on `Books`: the balances and reservations that the group touches,
+under lock. Each command writes on a `Page` of its own, which is bound into the books only when the command was
+accepted, so that a refused command leaves nothing behind.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from weir_ledger.domain.entries import Account, Entry, EntryKind
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
+from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
+
+
+class Books:
+    """The part of a tenant's books that a group of commands touches, as it stands after those decided so far."""
+
+    __slots__ = ("balances", "entries", "locations", "now", "reservations", "touched_items", "touched_reservations")
+
+    def __init__(
+        self,
+        now: datetime,
+        balances: Iterable[Balance] = (),
+        reservations: Iterable[Reservation] = (),
+        locations: Iterable[str] = (),
+    ) -> None:
+        """Open the books at `now`, the database's clock; a stock item without balance has never been booked."""
+        self.now = now
+        self.balances = {balance.item: balance for balance in balances}
+        self.reservations = {each.reservation: each for each in reservations}
+        self.locations = frozenset(locations)
+        self.touched_items: dict[StockItem, None] = {}
+        self.touched_reservations: dict[str, None] = {}
+        self.entries: list[tuple[str, Entry]] = []
+
+    def bind(self, page: "Page", request_id: str) -> None:
+        """Take over all that an accepted command wrote; its entries are said to come from `request_id`."""
+        self.balances.update(page.balances)
+        self.reservations.update(page.reservations)
+        self.touched_items.update(dict.fromkeys(page.balances))
+        self.touched_reservations.update(dict.fromkeys(page.reservations))
+        self.entries.extend((request_id, entry) for entry in page.entries)
+
+
+class Page:
+    """What one command has written so far, on top of the books."""
+
+    __slots__ = ("balances", "books", "entries", "now", "reservations")
+
+    def __init__(self, books: Books) -> None:
+        """Begin an empty page."""
+        self.books = books
+        self.now = books.now
+        self.balances: dict[StockItem, Balance] = {}
+        self.reservations: dict[str, Reservation] = {}
+        self.entries: list[Entry] = []
+
+    def balance(self, item: StockItem) -> Balance:
+        """The counts of `item` as they stand on this page; zeros where it was never booked."""
+        return self.balances.get(item) or self.books.balances.get(item) or Balance(item)
+
+    def reservation(self, reservation: str) -> Reservation:
+        """The reservation as it stands on this page; raises ReservationNotFound."""
+        found = self.reservations.get(reservation) or self.books.reservations.get(reservation)
+        if found is None:
+            raise ReservationNotFound(reservation)
+        return found
+
+    def require_location(self, location: str) -> None:
+        """Raise LocationNotFound unless the location exists."""
+        if location not in self.books.locations:
+            raise LocationNotFound(location)
+
+    def keep(self, reservation: Reservation) -> Reservation:
+        """Write a new or changed reservation, and return it."""
+        self.reservations[reservation.reservation] = reservation
+        return reservation
+
+    def book(
+        self,
+        kind: EntryKind,
+        item: StockItem,
+        *,
+        on_hand: int = 0,
+        reserved: int = 0,
+        against: Account | None = None,
+        reservation: str = "",
+        line: int = 0,
+        reference: str = "",
+        occurred_at: datetime | None = None,
+    ) -> None:
+        """Change the counts of `item` by `on_hand` and `reserved` units; the units come from, or go to, account
+        `against`.
+
+        The caller has made sure that no count falls below 0; raises BalanceOverflow where one would grow too large.
+        """
+        before = self.balance(item)
+        after = Balance(item, before.on_hand + on_hand, before.reserved + reserved)
+        assert after.on_hand >= 0
+        assert after.reserved >= 0
+        if after.on_hand > ON_HAND_MAX:
+            raise BalanceOverflow(sku=item.sku, location=item.location, on_hand=before.on_hand, requested=on_hand)
+        self.balances[item] = after
+        self.entries.append(
+            Entry(
+                kind, Account.STOCK, item, on_hand, reserved, after.on_hand, after.reserved,
+                reservation, line, reference, occurred_at,
+            )
+        )  # fmt: skip
+        if against is not None and on_hand != 0:
+            self.entries.append(
+                Entry(kind, against, item, -on_hand, 0, 0, 0, reservation, line, reference, occurred_at)
+            )

@@ -1,0 +1,36 @@
+"""What every decision of the ledger has in common.
+
+A command names the stock items and reservations it has to see, and decides on a page that holds them: it books what
+it changes and returns the receipt its caller gets, or raises the refusal that says why not. None of them knows the
+tenant, the request id, or whether the page is ever stored.
+"""
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+from weir_ledger.domain.books import Page
+from weir_ledger.domain.stock import StockItem
+
+Receipt = TypeVar("Receipt", covariant=True)
+
+
+class Command(Generic[Receipt]):
+    """A request to change the books."""
+
+    __slots__ = ()
+
+    def items(self) -> Iterable[StockItem]:
+        """Stock items the decision reads, as far as the request names them."""
+        return ()
+
+    def reservations(self) -> Iterable[str]:
+        """Reservations the decision reads, with all stock items of their lines."""
+        return ()
+
+    def size(self) -> int:
+        """About how many entries it writes."""
+        return 1
+
+    def decide(self, page: Page) -> Receipt:
+        """Book what the request changes; raises the refusal that says why nothing may."""
+        raise AssertionError(type(self))

@@ -1,0 +1,184 @@
+"""Keep, prolong and end promises. A reservation ends once: fulfilled, released or expired."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from weir_ledger.domain.books import Page
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.entries import Account, EntryKind
+from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.errors import (
+    InsufficientOnHand,
+    ReservationExpired,
+    ReservationLineExceeded,
+    ReservationLineNotFound,
+    ReservationState,
+    Shortage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm(Command[Reservation]):
+    """Turn a hold into a promise without end; confirming what is confirmed changes nothing."""
+
+    reservation: str
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        if found.state is State.CONFIRMED:
+            return found
+        _require_running(page, found, (State.HELD,), "confirmed")
+        return page.keep(replace(found, state=State.CONFIRMED, expires_at=None, revision=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Extend(Command[Reservation]):
+    """Hold units for `hold_seconds` more, counted from now."""
+
+    reservation: str
+    hold_seconds: int
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        _require_running(page, found, (State.HELD,), "extended")
+        return page.keep(replace(found, expires_at=page.now + timedelta(seconds=self.hold_seconds), revision=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfil(Command[Reservation]):
+    """Send promised units out; `lines` maps line numbers to units, empty means everything open."""
+
+    reservation: str
+    lines: tuple[tuple[int, int], ...]
+    reference: str = ""
+    occurred_at: datetime | None = None
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def size(self) -> int:
+        return 2 * max(1, len(self.lines))
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        _require_running(page, found, (State.CONFIRMED,), "fulfilled")
+        lines = list(found.lines)
+        shortages: list[Shortage] = []
+        for position, (number, units) in enumerate(_open_units(found, self.lines)):
+            line = lines[number - 1]
+            on_hand = page.balance(line.item).on_hand
+            if on_hand < units:
+                shortages.append(Shortage(f"lines[{position}]", line.item.sku, line.item.location, units, on_hand))
+                continue
+            lines[number - 1] = replace(line, open=line.open - units, fulfilled=line.fulfilled + units)
+            page.book(
+                EntryKind.FULFIL,
+                line.item,
+                on_hand=-units,
+                reserved=-units,
+                against=Account.CUSTOMER,
+                reservation=found.reservation,
+                line=number,
+                reference=self.reference,
+                occurred_at=self.occurred_at,
+            )
+        if shortages:
+            raise InsufficientOnHand(shortages)
+        return page.keep(_settled(found, lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Command[Reservation]):
+    """Give promised units up; `lines` maps line numbers to units, empty means everything open."""
+
+    reservation: str
+    lines: tuple[tuple[int, int], ...]
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def size(self) -> int:
+        return max(1, len(self.lines))
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        _require_running(page, found, (State.HELD, State.CONFIRMED), "released")
+        return _give_up(page, found, _open_units(found, self.lines), EntryKind.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Expire(Command[tuple[Reservation, ...]]):
+    """End the holds that have run out among `due`; the others are left as they are."""
+
+    due: tuple[str, ...]
+
+    def reservations(self) -> Iterable[str]:
+        return self.due
+
+    def size(self) -> int:
+        return len(self.due)
+
+    def decide(self, page: Page) -> tuple[Reservation, ...]:
+        found = [page.reservation(each) for each in self.due]
+        return tuple(
+            _give_up(page, each, _open_units(each, ()), EntryKind.EXPIRE) for each in found if _overdue(page, each)
+        )
+
+
+def _overdue(page: Page, reservation: Reservation) -> bool:
+    """Whether a hold has run out by the clock of the books."""
+    expires_at = reservation.expires_at
+    return reservation.state is State.HELD and expires_at is not None and expires_at <= page.now
+
+
+def _require_running(page: Page, found: Reservation, states: Sequence[State], wish: str) -> None:
+    """Raise ReservationExpired or ReservationState unless the reservation is in one of `states` and its hold runs."""
+    if found.state is State.EXPIRED or _overdue(page, found):
+        moment = found.expires_at.isoformat() if found.expires_at else "an earlier time"
+        raise ReservationExpired(found.reservation, moment)
+    if found.state not in states:
+        raise ReservationState(found.reservation, found.state.name, wish)
+
+
+def _open_units(found: Reservation, asked: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Line numbers and units that are meant: those `asked`, or everything open.
+
+    Raises ReservationLineNotFound or ReservationLineExceeded for the first that is not open on the reservation.
+    """
+    if not asked:
+        return [(number, line.open) for number, line in enumerate(found.lines, 1) if line.open]
+    for number, units in asked:
+        if number > len(found.lines):
+            raise ReservationLineNotFound(found.reservation, number)
+        open_units = found.lines[number - 1].open
+        if units > open_units:
+            raise ReservationLineExceeded(found.reservation, number, requested=units, open_units=open_units)
+    return list(asked)
+
+
+def _give_up(page: Page, found: Reservation, units_of: Sequence[tuple[int, int]], kind: EntryKind) -> Reservation:
+    """Book that promised units are promised no longer."""
+    lines = list(found.lines)
+    for number, units in units_of:
+        line = lines[number - 1]
+        lines[number - 1] = replace(line, open=line.open - units, released=line.released + units)
+        page.book(kind, line.item, reserved=-units, reservation=found.reservation, line=number)
+    if kind is EntryKind.EXPIRE:
+        return page.keep(replace(found, lines=tuple(lines), state=State.EXPIRED, revision=0))
+    return page.keep(_settled(found, lines))
+
+
+def _settled(found: Reservation, lines: Sequence[Line]) -> Reservation:
+    """The reservation with its new lines; ended where nothing is open any longer."""
+    changed = replace(found, lines=tuple(lines), revision=0)
+    if any(line.open for line in lines):
+        return changed
+    fulfilled = any(line.fulfilled for line in lines)
+    return replace(changed, state=State.FULFILLED if fulfilled else State.RELEASED, expires_at=None)

@@ -1,0 +1,90 @@
+"""How counts change: movements, and the entries that record them."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from weir_ledger.domain.stock import StockItem
+
+
+class EntryKind(enum.IntEnum):
+    """What moved. Up to RETURN these are movements, from RESERVE on they belong to reservations."""
+
+    RECEIVE = 1
+    SHIP = 2
+    TRANSFER = 3
+    COUNT = 4
+    ADJUST = 5
+    CONSUME = 6
+    RETURN = 7
+    RESERVE = 8
+    RELEASE = 9
+    EXPIRE = 10
+    FULFIL = 11
+
+
+class Account(enum.IntEnum):
+    """Where units come from and go to: a stock item, or the world outside."""
+
+    STOCK = 1
+    SUPPLIER = 2
+    CUSTOMER = 3
+    CONSUMED = 4
+    ADJUSTMENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A fact to record: `quantity` units of `item` moved.
+
+    Of a COUNT `quantity` is what was found, of an ADJUST the signed difference, otherwise it is positive.
+    `destination` is set for a TRANSFER alone. `occurred_at` is None where it happens as it is recorded.
+    """
+
+    kind: EntryKind
+    item: StockItem
+    quantity: int
+    destination: StockItem | None = None
+    occurred_at: datetime | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the books: how one account changed, and for a stock item its counts thereafter.
+
+    `item` of an account outside is the stock item on the other side. `occurred_at` is None where it happened as it
+    was recorded.
+    """
+
+    kind: EntryKind
+    account: Account
+    item: StockItem
+    on_hand_delta: int
+    reserved_delta: int
+    on_hand: int
+    reserved: int
+    reservation: str = ""
+    reservation_line: int = 0
+    reference: str = ""
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BookedEntry:
+    """An entry with its place in history."""
+
+    revision: int
+    line: int
+    entry: Entry
+    request_id: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that one revision changed, in order; `entries` may be empty."""
+
+    revision: int
+    recorded_at: datetime
+    entries: tuple[BookedEntry, ...]

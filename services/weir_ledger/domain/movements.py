@@ -1,0 +1,93 @@
+"""Record facts: what came, went, moved, was counted.
+
+Facts always win over promises: a movement is accepted even where it leaves less on hand than is reserved. It is
+refused only where it takes more units than the books know of, for then the books are wrong and a COUNT has to say so.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from weir_ledger.domain.books import Page
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.entries import Account, EntryKind, Movement
+from weir_ledger.domain.stock import Balance, StockItem
+from weir_ledger.errors import InsufficientOnHand, Shortage
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMovements(Command[tuple[Balance, ...]]):
+    """Record facts in their order; the receipt shows every stock item touched, in order of first touch."""
+
+    movements: tuple[Movement, ...]
+
+    def items(self) -> Iterable[StockItem]:
+        for movement in self.movements:
+            yield movement.item
+            if movement.destination is not None:
+                yield movement.destination
+
+    def size(self) -> int:
+        return 2 * len(self.movements)
+
+    def decide(self, page: Page) -> tuple[Balance, ...]:
+        for item in self.items():
+            page.require_location(item.location)
+        shortages: list[Shortage] = []
+        for index, movement in enumerate(self.movements):
+            short = _record(page, movement)
+            if short is not None:
+                found = short.on_hand
+                wanted = abs(movement.quantity)
+                shortages.append(
+                    Shortage(f"movements[{index}]", movement.item.sku, movement.item.location, wanted, found)
+                )
+        if shortages:
+            raise InsufficientOnHand(shortages)
+        return tuple(page.balances.values())
+
+
+_AGAINST = {
+    EntryKind.RECEIVE: Account.SUPPLIER,
+    EntryKind.SHIP: Account.CUSTOMER,
+    EntryKind.COUNT: Account.ADJUSTMENT,
+    EntryKind.ADJUST: Account.ADJUSTMENT,
+    EntryKind.CONSUME: Account.CONSUMED,
+    EntryKind.RETURN: Account.CUSTOMER,
+}
+"""The account on the other side of each movement; a TRANSFER has a stock item there."""
+
+
+def _record(page: Page, movement: Movement) -> Balance | None:
+    """Book one movement; where it takes more than there is, book nothing and return the balance that falls short."""
+    balance = page.balance(movement.item)
+    delta = _on_hand_delta(movement, balance)
+    if balance.on_hand + delta < 0:
+        return balance
+    page.book(
+        movement.kind,
+        movement.item,
+        on_hand=delta,
+        against=_AGAINST.get(movement.kind),
+        reference=movement.reference,
+        occurred_at=movement.occurred_at,
+    )
+    if movement.destination is not None:
+        page.book(
+            movement.kind,
+            movement.destination,
+            on_hand=movement.quantity,
+            reference=movement.reference,
+            occurred_at=movement.occurred_at,
+        )
+    return None
+
+
+def _on_hand_delta(movement: Movement, balance: Balance) -> int:
+    """How a movement changes the units of its stock item."""
+    match movement.kind:
+        case EntryKind.RECEIVE | EntryKind.RETURN | EntryKind.ADJUST:
+            return movement.quantity
+        case EntryKind.COUNT:
+            return movement.quantity - balance.on_hand
+        case _:
+            return -movement.quantity

@@ -1,0 +1,92 @@
+"""What is promised to whom, and how far the promise has come."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from weir_ledger.domain.stock import StockItem
+
+
+class State(enum.IntEnum):
+    """How far a reservation has come. From FULFILLED on it has ended and never changes again."""
+
+    HELD = 1
+    CONFIRMED = 2
+    FULFILLED = 3
+    EXPIRED = 4
+    RELEASED = 5
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is promised any longer."""
+        return self >= State.FULFILLED
+
+
+class Mode(enum.IntEnum):
+    """What to do where not all units asked for are available."""
+
+    ALL_OR_NOTHING = 1
+    PARTIAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """Units that an order asks for."""
+
+    item: StockItem
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an order asks to be promised, and for how long unless confirmed."""
+
+    lines: tuple[DraftLine, ...]
+    mode: Mode = Mode.ALL_OR_NOTHING
+    hold_seconds: int = 900
+    order: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Units promised to an order: always `quantity = open + fulfilled + released`."""
+
+    item: StockItem
+    requested: int
+    quantity: int
+    open: int
+    fulfilled: int = 0
+    released: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A promise; line n stands at `lines[n - 1]`. `revision` is that of its last change, 0 while it is being written."""
+
+    reservation: str
+    state: State
+    lines: tuple[Line, ...]
+    expires_at: datetime | None
+    created_at: datetime
+    order: str = ""
+    channel: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ShortLine:
+    """A line, counted from 1, that asks for more units than are available."""
+
+    line: int
+    item: StockItem
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveOutcome:
+    """What became of one draft of a batch: a reservation, or the lines that were short."""
+
+    reservation: Reservation | None
+    short_lines: tuple[ShortLine, ...] = ()

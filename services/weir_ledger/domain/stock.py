@@ -1,0 +1,72 @@
+"""What is counted, where it lies, and how many there are."""
+
+import enum
+from dataclasses import dataclass
+
+QUANTITY_MAX = 10**9
+"""Most units one line or movement may name."""
+
+ON_HAND_MAX = 9 * 10**18
+"""Most units a balance can hold; below 2^63."""
+
+
+class Condition(enum.IntEnum):
+    """State of goods. Only sellable units count as available."""
+
+    SELLABLE = 1
+    HOLD = 2
+    DAMAGED = 3
+
+
+class LocationKind(enum.IntEnum):
+    """Sort of place that holds stock."""
+
+    WAREHOUSE = 1
+    STORE = 2
+    FACILITY = 3
+    TRUNK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place that holds stock; `revision` is that of its last change."""
+
+    location: str
+    kind: LocationKind
+    display_name: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """One physical row of the ledger of a tenant: the smallest thing that units are counted for."""
+
+    owner: str
+    sku: str
+    location: str
+    lot: str = ""
+    uom: str = "EACH"
+    custodian: str = ""
+    condition: Condition = Condition.SELLABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The counts of one stock item; `revision` is that of their last change, 0 while it is being written."""
+
+    item: StockItem
+    on_hand: int = 0
+    reserved: int = 0
+    revision: int = 0
+
+    @property
+    def available(self) -> int:
+        """Units that may still be promised; 0 of goods that are not sellable."""
+        if self.item.condition is not Condition.SELLABLE:
+            return 0
+        return max(0, self.on_hand - self.reserved)
+
+    @property
+    def shortfall(self) -> int:
+        """Promised units that are not there."""
+        return max(0, self.reserved - self.on_hand)

@@ -1,0 +1,99 @@
+"""What the ledger's handlers need from the world."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.entries import BookedEntry, Commit
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Generic[R]):
+    """One try of a caller to have a command carried out.
+
+    `method` and `request_id` name the attempt, `fingerprint` its contents. The ledger's own attempts, such as expiry,
+    have an empty request id and are not remembered.
+    """
+
+    tenant: str
+    method: str
+    request_id: str
+    fingerprint: bytes
+    command: Command[R]
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """The outcome of a write: its receipt, and the revision that holds it."""
+
+    receipt: R
+    revision: int
+
+
+class Books(Protocol):
+    """The books of all tenants: the one place where units and promises are counted."""
+
+    async def carry_out(self, attempt: Attempt[R]) -> Done[R]:
+        """Decide a command and make it durable, whatever runs beside it.
+
+        Decided exactly once for each (tenant, method, request id): a repetition gets the first receipt or refusal.
+        Commands are decided one after the other in an order that the revisions show. Going away while waiting does
+        not undo a decision. Raises the command's refusal, RequestIdReused, Overloaded, DatabaseAway (then the outcome
+        is unknown until repeated).
+        """
+
+    async def head(self, tenant: str) -> int:
+        """Number of the newest revision; 0 where nothing was ever written."""
+
+    async def balance(self, tenant: str, item: StockItem) -> tuple[Balance | None, int]:
+        """The counts of a stock item, None where it was never booked, and the revision read at."""
+
+    async def balances(
+        self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Balance], int]:
+        """The first `limit` balances after a stock item in the order of its fields, and the revision read at."""
+
+    async def entries(
+        self, tenant: str, query: EntryQuery, *, after: tuple[int, int], limit: int
+    ) -> tuple[Sequence[BookedEntry], int]:
+        """The first `limit` entries after a (revision, line), and the revision read at."""
+
+    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
+        """A reservation, None where there is none, and the revision read at."""
+
+    async def reservations(
+        self, tenant: str, query: ReservationQuery, *, after: str, limit: int
+    ) -> tuple[Sequence[Reservation], int]:
+        """The first `limit` reservations after an identifier, and the revision read at."""
+
+    async def due(self, tenant: str, limit: int) -> Sequence[str]:
+        """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""
+
+    async def commits(self, tenant: str, after: int, limit: int) -> Sequence[Commit]:
+        """The first `limit` commits after a revision, whole and without gaps."""
+
+    def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
+        """All balances at one revision in chunks, each with that revision; one empty chunk where there are none."""
+
+    def verify(self, tenant: str) -> AsyncIterator[Difference | Verification]:
+        """Every law broken at one revision, then what was looked at."""
+
+
+class Locations(Protocol):
+    """The places of all tenants. Writes draw a revision each; the caller names the attempt as in `Books.carry_out`."""
+
+    async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
+        """A location, None where there is none, and the revision read at."""
+
+    async def locations(
+        self, tenant: str, kind: LocationKind | None, *, after: str, limit: int
+    ) -> tuple[Sequence[Location], int]:
+        """The first `limit` locations after an identifier, and the revision read at."""
