@@ -1,0 +1,207 @@
+"""Every reason for which the network refuses a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, ClassVar
+
+from weir_chassis.errors import Kind, Refusal, Violation
+
+USERS_NAMED_MAX = 10
+USERS_NAMED_SIZE_MAX = 1024
+"""How many users of an object a refusal names, and in how many bytes: a status travels in a trailer of 8 KiB."""
+
+
+class Missing(Refusal):
+    """Nothing of this kind bears the identifier; a subclass for each kind."""
+
+    kind = Kind.UNKNOWN
+    thing: ClassVar[str]
+
+    def __init__(self, **key: Any) -> None:
+        """Refuse for want of the object whose identifier is `key`, by the names of its parts."""
+        super().__init__(f"There is no {self.thing} {_named(key)}.", **key)
+
+
+class Taken(Refusal):
+    """The identifier is in use; a subclass for each kind."""
+
+    kind = Kind.TAKEN
+    thing: ClassVar[str]
+
+    def __init__(self, **key: Any) -> None:
+        """Refuse a second object of the identifier `key`, by the names of its parts."""
+        super().__init__(f"The {self.thing} {_named(key)} exists already.", **key)
+
+
+class InUse(Refusal):
+    """Others rest on the object; a subclass for each kind."""
+
+    kind = Kind.UNMET
+    thing: ClassVar[str]
+
+    def __init__(self, users: Sequence[str], **key: Any) -> None:
+        """Refuse to remove the object whose identifier is `key`; `users` are named as in `channel web`, in order."""
+        assert users
+        named = _first(users)
+        more = f" and {len(users) - len(named)} more" if len(users) > len(named) else ""
+        super().__init__(
+            f"The {self.thing} {_named(key)} is in use by {', '.join(named)}{more}.",
+            violations=[Violation(user, f"Uses the {self.thing}.") for user in named],
+            **key,
+            used_by=", ".join(named) + more,
+        )
+
+
+class WarehouseGroupNotFound(Missing):
+    """No such warehouse group."""
+
+    reason = "WAREHOUSE_GROUP_NOT_FOUND"
+    thing = "warehouse group"
+
+
+class WarehouseGroupExists(Taken):
+    """A warehouse group of this identifier exists."""
+
+    reason = "WAREHOUSE_GROUP_EXISTS"
+    thing = "warehouse group"
+
+
+class WarehouseGroupInUse(InUse):
+    """The warehouse group is linked."""
+
+    reason = "WAREHOUSE_GROUP_IN_USE"
+    thing = "warehouse group"
+
+
+class ChannelGroupNotFound(Missing):
+    """No such channel group."""
+
+    reason = "CHANNEL_GROUP_NOT_FOUND"
+    thing = "channel group"
+
+
+class ChannelGroupExists(Taken):
+    """A channel group of this identifier exists."""
+
+    reason = "CHANNEL_GROUP_EXISTS"
+    thing = "channel group"
+
+
+class ChannelGroupInUse(InUse):
+    """The channel group has channels or links."""
+
+    reason = "CHANNEL_GROUP_IN_USE"
+    thing = "channel group"
+
+
+class ChannelNotFound(Missing):
+    """No such channel."""
+
+    reason = "CHANNEL_NOT_FOUND"
+    thing = "channel"
+
+
+class ChannelExists(Taken):
+    """A channel of this identifier exists."""
+
+    reason = "CHANNEL_EXISTS"
+    thing = "channel"
+
+
+class ChannelInUse(InUse):
+    """The channel's own group, which would go with it, is linked."""
+
+    reason = "CHANNEL_IN_USE"
+    thing = "channel"
+
+
+class GroupLinkNotFound(Missing):
+    """The two groups are not linked."""
+
+    reason = "GROUP_LINK_NOT_FOUND"
+    thing = "link of"
+
+
+class GroupLinkExists(Taken):
+    """The two groups are linked."""
+
+    reason = "GROUP_LINK_EXISTS"
+    thing = "link of"
+
+
+class ChannelGroupOwned(Refusal):
+    """The channel group belongs to one channel alone."""
+
+    kind = Kind.UNMET
+    reason = "CHANNEL_GROUP_OWNED"
+
+    def __init__(self, *, channel_group: str, channel: str) -> None:
+        """Refuse to host, change or remove `channel_group` apart from the `channel` it was made for."""
+        super().__init__(
+            f"Channel group '{channel_group}' belongs to channel '{channel}' alone: it is changed and removed with it.",
+            channel_group=channel_group,
+            channel=channel,
+        )
+
+
+class LocationGrouped(Refusal):
+    """A location is in another warehouse group."""
+
+    kind = Kind.UNMET
+    reason = "LOCATION_GROUPED"
+
+    def __init__(self, homes: Sequence[tuple[str, str]]) -> None:
+        """Refuse for every location of `homes`, pairs of a location and the warehouse group it is in."""
+        location, warehouse_group = homes[0]
+        more = f", and {len(homes) - 1} more locations are in others" if len(homes) > 1 else ""
+        super().__init__(
+            f"Location '{location}' is in warehouse group '{warehouse_group}' already{more}.",
+            violations=[Violation(each, f"Is in warehouse group '{home}'.") for each, home in homes],
+            location=location,
+            warehouse_group=warehouse_group,
+        )
+
+
+class FixedLocationShared(Refusal):
+    """A FIXED location must be the sole member of its warehouse group."""
+
+    kind = Kind.UNMET
+    reason = "FIXED_LOCATION_SHARED"
+
+    def __init__(self, *, location: str, warehouse_group: str, locations: int) -> None:
+        """Refuse to let `location` be one of several `locations` of the group."""
+        super().__init__(
+            f"Location '{location}' is FIXED: it must be alone in warehouse group '{warehouse_group}', not one of "
+            f"{locations}.",
+            location=location,
+            warehouse_group=warehouse_group,
+            locations=locations,
+        )
+
+
+class FixedLocationLinked(Refusal):
+    """The group of a FIXED location may be linked to one channel group only."""
+
+    kind = Kind.UNMET
+    reason = "FIXED_LOCATION_LINKED"
+
+    def __init__(self, *, location: str, warehouse_group: str, channel_groups: int) -> None:
+        """Refuse to let the group of `location` feed several `channel_groups`."""
+        super().__init__(
+            f"Location '{location}' is FIXED: its warehouse group '{warehouse_group}' may be linked to one channel "
+            f"group, not to {channel_groups}.",
+            location=location,
+            warehouse_group=warehouse_group,
+            channel_groups=channel_groups,
+        )
+
+
+def _named(key: dict[str, str]) -> str:
+    return " and ".join(f"'{part}'" for part in key.values())
+
+
+def _first(users: Sequence[str]) -> list[str]:
+    sizes = accumulate(len(user.encode()) for user in users[:USERS_NAMED_MAX])
+    return [user for user, size in zip(users, sizes, strict=False) if size <= USERS_NAMED_SIZE_MAX]
