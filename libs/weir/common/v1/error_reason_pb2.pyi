@@ -62,6 +62,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`UNAVAILABLE`. The replica is shutting down; another one answers. No metadata."""
     ERROR_REASON_CALL_ABORTED: _ErrorReason.ValueType  # 18
     """`ABORTED`. The call was abandoned inside the service; repeat the same request. No metadata."""
+    ERROR_REASON_PEER_AWAY: _ErrorReason.ValueType  # 19
+    """`UNAVAILABLE`. A service the answer needs cannot be reached; `RetryInfo` says when to try again. No metadata."""
     ERROR_REASON_LOCATION_NOT_FOUND: _ErrorReason.ValueType  # 100
     """`NOT_FOUND`. No such location. Metadata: `location`."""
     ERROR_REASON_LOCATION_EXISTS: _ErrorReason.ValueType  # 101
@@ -176,6 +178,8 @@ ERROR_REASON_DRAINING: ErrorReason.ValueType  # 17
 """`UNAVAILABLE`. The replica is shutting down; another one answers. No metadata."""
 ERROR_REASON_CALL_ABORTED: ErrorReason.ValueType  # 18
 """`ABORTED`. The call was abandoned inside the service; repeat the same request. No metadata."""
+ERROR_REASON_PEER_AWAY: ErrorReason.ValueType  # 19
+"""`UNAVAILABLE`. A service the answer needs cannot be reached; `RetryInfo` says when to try again. No metadata."""
 ERROR_REASON_LOCATION_NOT_FOUND: ErrorReason.ValueType  # 100
 """`NOT_FOUND`. No such location. Metadata: `location`."""
 ERROR_REASON_LOCATION_EXISTS: ErrorReason.ValueType  # 101
