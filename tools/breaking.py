@@ -59,6 +59,9 @@ def unpack(commit: str, folder: Path) -> bool:
 
 def main() -> int:
     """Say what was compared, and return buf's status unless every break is meant."""
+    if git("rev-parse", "HEAD") is None:
+        print("breaking: git shows no history here, nothing compared")
+        return 0
     commit = standing()
     with tempfile.TemporaryDirectory(prefix="weir-") as folder:
         if commit is None or not unpack(commit, Path(folder)):

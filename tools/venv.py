@@ -5,6 +5,7 @@ so that it gets far enough to say so. pip brings uv from its own hashed lock, an
 """
 
 import fcntl
+import filecmp
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "made")
+LOCK = os.path.join(ROOT, "requirements.lock")
+SYNCED = os.path.join(VENV, "requirements.lock")
 SOURCES = ("requirements.lock", "requirements-uv.lock", "pyproject.toml", "tools/venv.py")
 SETTINGS = {"UV_DEFAULT_INDEX": "global.index-url", "SSL_CERT_FILE": "global.cert"}
 
@@ -37,13 +40,17 @@ def make() -> None:
 
 
 def install() -> None:
-    """Install what the locks name, no more and no less, and the tree itself as it stands."""
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    """Install what the locks name, no more and no less, and the tree itself as it stands.
+
+    Only a changed lock is synced: for the time of a sync the tree is not installed, and someone may be running it.
+    """
     uv = [PYTHON, "-m", "uv", "pip"]
-    run([*pip, "-r", "requirements-uv.lock"], os.environ)
-    environment = environment_of_uv()
-    run([*uv, "sync", "--quiet", "--require-hashes", "requirements.lock"], environment)
-    run([*uv, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."], environment)
+    if not (os.path.exists(SYNCED) and filecmp.cmp(LOCK, SYNCED, shallow=False)):
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, "--require-hashes", "-r", "requirements-uv.lock"], os.environ)
+        run([*uv, "sync", "--quiet", "--require-hashes", "requirements.lock"], environment_of_uv())
+        shutil.copyfile(LOCK, SYNCED)
+    run([*uv, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", "."], environment_of_uv())
     with open(STAMP, "w") as stamp:
         stamp.write(VENV + "\n")
 
