@@ -9,6 +9,8 @@ It is on the path of every call, so all that depends on the method alone is prep
 given, its limit, its clocks. A caller that is refused is answered before its message is read.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
