@@ -8,7 +8,7 @@ export BUF_CACHE_DIR := .venv/buf
 LINT_IMPORTS := from importlinter.cli import lint_imports_command as run; run(["--no-logo"])
 
 # A .venv that was copied, moved or orphaned by a change of Python is as good as none.
-ifneq ($(shell cat .venv/made 2>&1 && $(RUN) -c "" 2>&1),$(shell pwd -P)/.venv)
+ifneq ($(shell cat .venv/made 2>&1 && $(RUN) -c "" 2>&1 || echo broken),$(shell pwd -P)/.venv)
 .PHONY: .venv/made
 endif
 
