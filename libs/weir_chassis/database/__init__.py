@@ -9,8 +9,8 @@
         await notify(connection, tenant)
 
 Every transaction belongs to one tenant and is walled by row-level security. A transaction that is left by an exception
-is rolled back; a cancelled task finishes a COMMIT that has begun before it hears of the cancel. Whatever is repeated on a
-race or a lost connection is repeated whole, by `retrying`.
+is rolled back; a cancelled task finishes a COMMIT that has begun before it hears of the cancel. Whatever is repeated
+on a race or a lost connection is repeated whole, by `retrying`.
 """
 
 from weir_chassis.database.faults import constraint_of, retrying, sqlstate

@@ -94,8 +94,8 @@ async def retrying(work: Callable[[], Awaitable[T]], *, attempts: int = 6) -> T:
     """The result of `work`, which is done again from its beginning when it loses a race or its connection.
 
     What `work` does must be harmless to repeat: a read, or a write that first recalls its request id. Between attempts
-    it pauses for a random time that grows; it gives up after `attempts`, or when the caller's deadline would pass. Then a
-    lost connection is DatabaseAway and a lost race Overloaded; in both cases the caller may repeat the request.
+    it pauses for a random time that grows; it gives up after `attempts`, or when the caller's deadline would pass. Then
+    a lost connection is DatabaseAway and a lost race Overloaded; in both cases the caller may repeat the request.
     """
     assert attempts > 0
     for attempt in range(1, attempts + 1):

@@ -1,0 +1,87 @@
+"""The steps that migrations are made of; each is called within `upgrade()`."""
+
+from __future__ import annotations
+
+from alembic import context, op
+from sqlalchemy.util import await_only
+
+_FOUNDATION = """
+CREATE TABLE cluster (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    epoch integer NOT NULL DEFAULT 1 CHECK (epoch > 0)
+);
+COMMENT ON TABLE cluster IS 'Whose revisions these are: one row.';
+INSERT INTO cluster DEFAULT VALUES;
+
+CREATE TABLE tenants (
+    tenant text PRIMARY KEY CHECK (tenant <> ''),
+    revision bigint NOT NULL CHECK (revision >= 0)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE tenants IS 'The newest revision of each tenant; locked by whoever draws the next.';
+ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
+CREATE POLICY seen_by_workers ON tenants FOR SELECT USING (true);
+CREATE POLICY wall_of_insert ON tenants FOR INSERT WITH CHECK ({own});
+CREATE POLICY wall_of_update ON tenants FOR UPDATE USING ({own}) WITH CHECK ({own});
+
+CREATE TABLE requests (
+    tenant text NOT NULL,
+    method text NOT NULL,
+    request_id text NOT NULL,
+    fingerprint bytea NOT NULL,
+    outcome text NOT NULL,
+    revision bigint,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant, method, request_id)
+);
+COMMENT ON TABLE requests IS 'The one outcome of each request id: a response or a definite refusal.';
+CREATE INDEX requests_by_age ON requests USING brin (recorded_at);
+
+GRANT SELECT ON cluster, alembic_version TO {role};
+GRANT SELECT, INSERT, UPDATE ON tenants TO {role};
+"""
+
+_OWN = "tenant = nullif(current_setting('weir.tenant', true), '')"
+
+_WALL = """
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY wall ON {table} USING ({own}) WITH CHECK ({own});
+GRANT {rights} ON {table} TO {role};
+"""
+
+
+def foundation() -> None:
+    """What every schema has: `cluster`, `tenants` and `requests`; the first step of the first migration."""
+    script(_FOUNDATION.format(own=_OWN, role=_role()))
+    wall("requests")
+
+
+def wall(table: str, *, append_only: bool = False) -> None:
+    """Row-level security by the column `tenant`, for the owner too, and the rights of the application's role.
+
+    From a table that is `append_only` rows can be read and added to it, never changed or removed.
+    """
+    rights = "SELECT, INSERT" if append_only else "SELECT, INSERT, UPDATE, DELETE"
+    script(_WALL.format(table=table, own=_OWN, rights=rights, role=_role()))
+
+
+def script(statements: str) -> None:
+    """Run any number of statements of SQL, with semicolons between them, within the transaction of the migration."""
+    connection = op.get_bind()
+    connection.exec_driver_sql("SELECT 1")  # SQLAlchemy begins its transaction only now; the driver joins it
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    await_only(driver.execute(statements))
+
+
+def _role() -> str:
+    role = context.config.attributes["role"]
+    assert isinstance(role, str)
+    return quoted(role)
+
+
+def quoted(name: str) -> str:
+    """`name` as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'

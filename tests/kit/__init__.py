@@ -1,0 +1,1 @@
+"""What tests are made with: real servers and clients, cheap to have."""
