@@ -182,7 +182,19 @@ class EmbeddedPostgres:
 
     def _ready(self) -> bool:
         lines = self._pid_file()
-        return len(lines) >= 8 and lines[7].strip() == "ready" and self.alive
+        return len(lines) >= 8 and lines[7].strip() == "ready" and self.alive and self._exists(int(lines[0]))
+
+    def _exists(self, pid: int) -> bool:
+        """Whether the first process of Postgres is still there; after a kill its others linger for a moment."""
+        if self._child is not None and self._child.pid == pid:
+            return self._child.poll() is None
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
 
     def _pid_file(self) -> list[str]:
         try:

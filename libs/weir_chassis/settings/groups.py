@@ -71,6 +71,12 @@ class DatabaseSettings:
         integer(0, 10_000),
         512,
     )
+    request_keep_seconds: int = setting(
+        "WEIR_REQUEST_KEEP_SECONDS",
+        "How long the outcome of a request id is kept; at least a day.",
+        integer(86_400, 31_536_000),
+        604_800,
+    )
 
 
 @dataclass(frozen=True)
