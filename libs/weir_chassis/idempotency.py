@@ -1,7 +1,8 @@
 """Give every request id one outcome, however often the request comes and whatever dies meanwhile.
 
 The outcome is written in the transaction that does the work, under the tenant, the method and the request id. A
-definite refusal is an outcome too; malformed requests and lost races are not, so the same id may be tried again after them.
+definite refusal is an outcome too; malformed requests and lost races are not, so the same id may be tried again
+after them.
 """
 
 from __future__ import annotations
