@@ -13,7 +13,7 @@ is rolled back; a cancelled task finishes a COMMIT that has begun before it hear
 on a race or a lost connection is repeated whole, by `retrying`.
 """
 
-from weir_chassis.database.faults import constraint_of, retrying, sqlstate
+from weir_chassis.database.faults import constraint_of, is_raced, retrying, sqlstate
 from weir_chassis.database.pool import Cluster, Database
 from weir_chassis.database.tenancy import draw, head, notify
 from weir_chassis.database.transactions import Driver, TransactionFailed
@@ -26,6 +26,7 @@ __all__ = [
     "constraint_of",
     "draw",
     "head",
+    "is_raced",
     "notify",
     "retrying",
     "sqlstate",
