@@ -362,3 +362,8 @@ class PeerAway(Refusal):
             "A service this answer needs cannot be reached; retry the same request.",
             retry_after_seconds=retry_after_seconds,
         )
+
+
+class Misconfigured(Exception):
+    """The process cannot start as it is configured; the text says what to change. No refusal: no caller ever sees
+    it."""

@@ -42,7 +42,7 @@ class Telemetry:
         self.tracing = tracers is not None
         self.metering = meters is not None
         self.tracers = tracers
-        self._meters = meters
+        self.meters = meters
         self._tracer = (tracers or trace.NoOpTracerProvider()).get_tracer(DISTRIBUTION)
         self._meter = (meters or metrics.NoOpMeterProvider()).get_meter(DISTRIBUTION)
         self._refusals = self._meter.create_counter("weir.refusals", description="Calls refused, by reason.")
@@ -104,8 +104,8 @@ class Telemetry:
         if self.tracers is not None:
             self.tracers.force_flush(3000)
             self.tracers.shutdown()
-        if self._meters is not None:
-            self._meters.shutdown(timeout_millis=3000)
+        if self.meters is not None:
+            self.meters.shutdown(timeout_millis=3000)
 
 
 class Timer:
@@ -131,6 +131,14 @@ SILENT = Telemetry()
 """Tells nothing to nobody."""
 
 
+def active() -> Telemetry:
+    """The telemetry that `start` gave this process; silent where it gave none."""
+    tracers, meters = trace.get_tracer_provider(), metrics.get_meter_provider()
+    if not isinstance(tracers, TracerProvider) or not isinstance(meters, MeterProvider):
+        return SILENT
+    return Telemetry(tracers, meters)
+
+
 def start(settings: TelemetrySettings, service: str) -> Telemetry:
     """The telemetry of this process, also OpenTelemetry's global one; silent where no OTLP endpoint is configured."""
     if settings.otlp_endpoint is None:
@@ -148,7 +156,9 @@ def start(settings: TelemetrySettings, service: str) -> Telemetry:
     )
     telemetry = built(service, settings.trace_ratio, spans, reader)
     assert telemetry.tracers is not None
+    assert telemetry.meters is not None
     trace.set_tracer_provider(telemetry.tracers)
+    metrics.set_meter_provider(telemetry.meters)
     return telemetry
 
 

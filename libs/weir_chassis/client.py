@@ -1,0 +1,284 @@
+"""Calls to other services: a deadline on each, retries at one layer, the caller's tenant and our own token.
+
+    ledger = Peer(settings.ledger_target, settings.client)
+    stub = LedgerServiceStub(ledger.channel)
+    await stub.GetBalance(request)                      # for the tenant of the call being answered, within its deadline
+    LedgerServiceStub(ledger.with_tenant("acme").channel)  # for a worker that answers no call
+
+One peer a target and process: it holds the connections. Only UNAVAILABLE is retried, by gRPC itself, which is right for
+every method because every mutation carries a request id. A stream has no deadline of its own unless it is given one.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.trace import StatusCode as SpanStatus
+
+from weir_chassis import call
+from weir_chassis.errors import Misconfigured
+from weir_chassis.settings import ClientSettings
+from weir_chassis.telemetry import Telemetry, active
+
+SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    # Retries stop once most calls fail, so that a service that comes back is not buried under them.
+    "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.5},
+}
+TOKEN_LOOK_SECONDS = 1.0
+LEAST_SECONDS = 0.001
+
+Pairs = list[tuple[str, str | bytes]]
+
+log = structlog.get_logger(__name__)
+
+
+class ClientFileUnusable(Misconfigured):
+    """A token or TLS file of the client settings cannot be read; the text names it."""
+
+
+class Peer:
+    """Another service of the suite, or any gRPC target: `ipv4:a:1,b:2`, `dns:///ledger:7101`, `host:port`."""
+
+    def __init__(
+        self,
+        target: str,
+        settings: ClientSettings | None = None,
+        *,
+        telemetry: Telemetry | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """Connects when first called. Names `tenant`, or that of the call being answered, or none where there is
+        neither.
+
+        Raises ClientFileUnusable.
+        """
+        self.target = target
+        self._settings = settings or ClientSettings()
+        self._telemetry = telemetry or active()
+        self._wire = _connected(target, self._settings)
+        self._token = None if self._settings.token_file is None else _TokenFile(self._settings.token_file)
+        self.channel: grpc.aio.Channel = self._channel(tenant)
+
+    def with_tenant(self, tenant: str) -> "TenantPeer":
+        """The same connections, for calls that act for `tenant`."""
+        return TenantPeer(self._channel(tenant), tenant)
+
+    async def close(self) -> None:
+        """End all calls and close the connections."""
+        await self._wire.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _channel(self, tenant: str | None) -> grpc.aio.Channel:
+        return _Channel(self._wire, _Terms(self._settings, self._token, tenant, self._telemetry))
+
+
+class TenantPeer:
+    """A view of a peer for one tenant; closed with the peer."""
+
+    def __init__(self, channel: grpc.aio.Channel, tenant: str) -> None:
+        """Made by `Peer.with_tenant`."""
+        self.channel = channel
+        self.tenant = tenant
+
+
+class _TokenFile:
+    """A bearer token that is read again when its file changes; looked at once a second at most."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = 0
+        self._looked = time.monotonic()
+        self._value = ""
+        self._read()
+
+    def authorization(self) -> str:
+        """The value of the `authorization` metadata."""
+        now = time.monotonic()
+        if now - self._looked > TOKEN_LOOK_SECONDS:
+            self._looked = now
+            try:
+                self._read()
+            except ClientFileUnusable as fault:
+                log.warning("token cannot be read; keeping the former one", fault=str(fault))
+        return self._value
+
+    def _read(self) -> None:
+        try:
+            changed = self._path.stat().st_mtime_ns
+            if changed != self._seen:
+                self._value = f"Bearer {self._path.read_text().strip()}"
+                self._seen = changed
+        except OSError as error:
+            raise ClientFileUnusable(f"{self._path}: {error.strerror}") from error
+
+
+class _Terms:
+    """What every call is sent with: how long it may take, for whom, by whom, and in which trace."""
+
+    def __init__(
+        self, settings: ClientSettings, token: _TokenFile | None, tenant: str | None, telemetry: Telemetry
+    ) -> None:
+        self._default_seconds = settings.deadline_seconds
+        self._margin_seconds = settings.margin_seconds
+        self._token = token
+        self._tenant = tenant
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.telemetry = telemetry
+
+    def seconds(self, asked: float | None, *, endless: bool) -> float | None:
+        """How long the call may take: what was asked or the default, but no longer than our own caller waits."""
+        if asked is None and not endless:
+            asked = self._default_seconds
+        left = call.remaining_seconds()
+        if left is None:
+            return asked
+        left = max(LEAST_SECONDS, left - self._margin_seconds)
+        return left if asked is None else min(asked, left)
+
+    def metadata(self, given: Iterable[tuple[str, str | bytes]] | None, span: trace.Span | None) -> Pairs:
+        """What the caller gave, and what it left out of token, tenant and trace."""
+        pairs: Pairs = [] if given is None else list(given)
+        named = {key for key, _ in pairs}
+        if self._token is not None and "authorization" not in named:
+            pairs.append(("authorization", self._token.authorization()))
+        if "weir-tenant" not in named:
+            tenant = self._tenant
+            if tenant is None and (answered := call.current_or_none()) is not None:
+                tenant = answered.principal.tenant
+            if tenant is not None:
+                pairs.append(("weir-tenant", tenant))
+        if self.telemetry.tracing:
+            carrier: dict[str, str] = {}
+            propagate.inject(carrier, None if span is None else trace.set_span_in_context(span))
+            pairs.extend(carrier.items())
+        return pairs
+
+    def observe(self, answer: Any, method: str, span: trace.Span | None) -> None:
+        """Record how the call ends, once it does."""
+        task = asyncio.get_running_loop().create_task(self._observed(answer, method, span))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _observed(self, answer: Any, method: str, span: trace.Span | None) -> None:
+        started = time.perf_counter()
+        code: grpc.StatusCode = await answer.code()
+        timer = self.telemetry.timer("client", method)
+        if timer is not None:
+            timer.record(started, code)
+        if span is not None:
+            span.set_attribute("rpc.grpc.status_code", code.value[0])
+            if code is not grpc.StatusCode.OK:
+                span.set_status(SpanStatus.ERROR)
+            span.end()
+
+
+class _Channel(grpc.aio.Channel):
+    """A channel whose every call is sent on these terms; cheaper and plainer than gRPC's client interceptors."""
+
+    def __init__(self, wire: grpc.aio.Channel, terms: _Terms) -> None:
+        self._wire = wire
+        self._terms = terms
+
+    def unary_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._sent(method, self._wire.unary_unary(method, *arguments, **options), endless=False)
+
+    def unary_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._sent(method, self._wire.unary_stream(method, *arguments, **options), endless=True)
+
+    def stream_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._sent(method, self._wire.stream_unary(method, *arguments, **options), endless=True)
+
+    def stream_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return self._sent(method, self._wire.stream_stream(method, *arguments, **options), endless=True)
+
+    async def close(self, grace: float | None = None) -> None:
+        await self._wire.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self._wire.get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self._wire.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self._wire.channel_ready()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _sent(self, method: str, send: Callable[..., Any], *, endless: bool) -> Callable[..., Any]:
+        terms = self._terms
+        watched = not endless and (terms.telemetry.tracing or terms.telemetry.metering)
+
+        def sent(request: Any = None, *, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+            seconds = terms.seconds(timeout, endless=endless)
+            if not watched:
+                return send(request, timeout=seconds, metadata=terms.metadata(metadata, None), **options)
+            span = terms.telemetry.called(method)
+            answer = send(request, timeout=seconds, metadata=terms.metadata(metadata, span), **options)
+            terms.observe(answer, method, span)
+            return answer
+
+        return sent
+
+
+def _connected(target: str, settings: ClientSettings) -> grpc.aio.Channel:
+    options: Sequence[tuple[str, Any]] = [
+        ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+        ("grpc.service_config_disable_resolution", 1),
+        ("grpc.enable_retries", 1),
+        ("grpc.max_receive_message_length", settings.message_bytes_max),
+        ("grpc.max_send_message_length", settings.message_bytes_max),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_seconds * 1000)),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+    if settings.tls_ca_file is None:
+        return grpc.aio.insecure_channel(target, options)
+    credentials = grpc.ssl_channel_credentials(
+        _bytes(settings.tls_ca_file),
+        None if settings.tls_key_file is None else _bytes(settings.tls_key_file),
+        None if settings.tls_certificate_file is None else _bytes(settings.tls_certificate_file),
+    )
+    return grpc.aio.secure_channel(target, credentials, options)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ClientFileUnusable(f"{path}: {error.strerror}") from error
