@@ -83,8 +83,7 @@ async def _served(
     async with telemetry.lag_measured(told), running(settings) as server:
         gc.collect()
         gc.freeze()  # what was made so far stays: the collector need not look at it again
-        if ready_file is not None:
-            _write(ready_file, {"address": server.address, "pid": os.getpid()})
+        _write(ready_file, {"address": server.address, "pid": os.getpid()})
         try:
             ended = asyncio.create_task(server.ended())
             asking = asyncio.create_task(asked.wait())
@@ -93,8 +92,7 @@ async def _served(
             if not asked.is_set():
                 raise RuntimeError("the server stopped by itself")
         finally:
-            if ready_file is not None:
-                ready_file.unlink(missing_ok=True)
+            _remove(ready_file)
 
 
 def _asked_to_end() -> asyncio.Event:
@@ -116,7 +114,14 @@ def _asked_to_end() -> asyncio.Event:
     return asked
 
 
-def _write(path: Path, content: dict[str, object]) -> None:
+def _write(path: Path | None, content: dict[str, object]) -> None:
+    if path is None:
+        return
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(json.dumps(content))
     draft.replace(path)
+
+
+def _remove(path: Path | None) -> None:
+    if path is not None:
+        path.unlink(missing_ok=True)

@@ -10,10 +10,10 @@ import errno
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import structlog
@@ -23,9 +23,10 @@ from grpc_reflection.v1alpha import reflection
 
 from weir_chassis.auth import Authenticator
 from weir_chassis.edge import Deadlines, Edge
+from weir_chassis.errors import Misconfigured
 from weir_chassis.policy import Policy, Traffic
 from weir_chassis.settings import Address, ServerSettings
-from weir_chassis.telemetry import SILENT, Telemetry
+from weir_chassis.telemetry import Telemetry, active
 
 AGE_JITTER = 0.1
 KEEPALIVE_TIMEOUT_SECONDS = 20
@@ -35,11 +36,11 @@ log = structlog.get_logger(__name__)
 Status = health_pb2.HealthCheckResponse
 
 
-class AddressUnusable(Exception):
+class AddressUnusable(Misconfigured):
     """The server cannot listen where it was told to; the text names the address and says what to do."""
 
 
-class CertificateUnusable(Exception):
+class CertificateUnusable(Misconfigured):
     """A TLS file cannot be read; the text names it."""
 
 
@@ -91,7 +92,7 @@ class Server:
         registrations: Sequence[Registration],
         policies: Iterable[Policy],
         authenticator: Authenticator,
-        telemetry: Telemetry = SILENT,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """Prepare to serve; nothing listens before `start`."""
         self.name = name
@@ -111,7 +112,7 @@ class Server:
                 Traffic.WATCH: settings.watch_limit,
             },
             deadlines=Deadlines(settings.deadline_default_seconds, settings.deadline_max_seconds),
-            telemetry=telemetry,
+            telemetry=telemetry or active(),
         )
         self._grpc = grpc.aio.server(interceptors=[self._edge], options=_options(settings))
         self._health = health.aio.HealthServicer()
@@ -140,9 +141,17 @@ class Server:
         await self._publish()
         log.info("listening", address=self.address, waiting_for=list(self.readiness.waiting_for))
 
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[Self]:
+        """Started within the block, drained at its end."""
+        try:
+            await self.start()
+            yield self
+        finally:
+            await self.drain()
+
     async def drain(self) -> None:
-        """End: take no new calls, end watches, wait for the rest as long as the settings say, then cut it. Once
-        only."""
+        """End: take no new calls, end watches, let the rest finish for as long as the settings say. Again harmless."""
         if self._draining:
             return
         self._draining = True

@@ -12,7 +12,7 @@ from joserfc.jwk import KeySet
 
 from weir_chassis.auth.keys import FileKeys, Keys, UrlKeys
 from weir_chassis.auth.principals import TENANT, Credentials, Metadata, Principal, Role, credentials
-from weir_chassis.errors import Malformed, RoleInsufficient, TokenInvalid, TokenMissing, Violation
+from weir_chassis.errors import Malformed, Misconfigured, RoleInsufficient, TokenInvalid, TokenMissing, Violation
 from weir_chassis.ids import identifier_fault
 from weir_chassis.settings import Address, AuthSettings
 
@@ -25,7 +25,7 @@ VERIFIED_MAX = 4096
 log = structlog.get_logger(__name__)
 
 
-class DevelopmentExposed(Exception):
+class DevelopmentExposed(Misconfigured):
     """Development mode was asked to listen where others can reach it; the text says what to configure."""
 
 

@@ -18,7 +18,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
-from weir_chassis.errors import KeysAway
+from weir_chassis.errors import KeysAway, Misconfigured
 
 FETCH_SECONDS = 5.0
 SIZE_MAX = 256 * 1024
@@ -27,7 +27,7 @@ RSA_BITS_MIN = 2048
 log = structlog.get_logger(__name__)
 
 
-class KeysFault(Exception):
+class KeysFault(Misconfigured):
     """A key set, or the place it is said to be, cannot be used; the text says why."""
 
 
