@@ -1,173 +1,49 @@
-"""The network's objects, and the rules that decide whether it may be changed.
+"""Decide whether the network may be changed, and what that changes.
 
-Location -> warehouse group -> link -> channel group -> channel. Each decision takes what is asked for and what of the
-network bears on it, and returns the changes that carry it out, or raises the refusal that says why not. None of them
-knows where the network is kept, nor who else is writing: the caller sees to it that nothing it read changes before the
-decision is written.
+Each decision takes what is asked for and what of the network bears on it, and returns the changes that carry it out, or
+raises the refusal that says why not. None of them knows where the network is kept, nor who else is writing: the caller
+sees to it that nothing it read changes before the decision is carried out.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import ClassVar, TypeVar
+from dataclasses import replace
 
 from weir_chassis.errors import EtagStale
+from weir_sharing.domain.objects import (
+    Change,
+    Channel,
+    ChannelGroup,
+    Decision,
+    GroupLink,
+    Key,
+    LocationSetting,
+    NetworkObject,
+    Policy,
+    T,
+    WarehouseGroup,
+)
 from weir_sharing.errors import (
-    ChannelExists,
-    ChannelGroupExists,
     ChannelGroupInUse,
-    ChannelGroupNotFound,
     ChannelGroupOwned,
     ChannelInUse,
-    ChannelNotFound,
     FixedLocationLinked,
     FixedLocationShared,
-    GroupLinkExists,
-    GroupLinkNotFound,
     LocationGrouped,
-    Missing,
-    Taken,
-    WarehouseGroupExists,
     WarehouseGroupInUse,
-    WarehouseGroupNotFound,
 )
 
-Key = tuple[str, ...]
-"""An object's identifier: the values of the fields that its kind names in `identity`."""
 
-
-class Policy(enum.StrEnum):
-    """Whether a location may be shared."""
-
-    GLOBAL = "GLOBAL"
-    """May stand in any warehouse group with others. What holds where nothing was set."""
-    FIXED = "FIXED"
-    """Only ever the sole member of its warehouse group, which feeds one channel group at most."""
-
-
-class ChannelKind(enum.StrEnum):
-    """Sort of place of sale."""
-
-    WEBSHOP = "WEBSHOP"
-    MARKETPLACE = "MARKETPLACE"
-    POS = "POS"
-    REP = "REP"
-    B2B = "B2B"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkObject:
-    """What the five kinds share: an identifier, and a mark of the version, which is no part of what an object says.
-
-    `etag` is the number of the revision that last changed the object; empty where it was not stored.
-    """
-
-    identity: ClassVar[tuple[str, ...]]
-    missing: ClassVar[type[Missing]]
-    taken: ClassVar[type[Taken]]
-
-    etag: str = field(default="", compare=False, kw_only=True)
-
-    @property
-    def key(self) -> Key:
-        """Its identifier, unique among the objects of its kind and tenant."""
-        return tuple(getattr(self, name) for name in self.identity)
-
-
-@dataclass(frozen=True, slots=True)
-class LocationSetting(NetworkObject):
-    """The policy of one location of the ledger."""
-
-    identity = ("location",)
-
-    location: str
-    policy: Policy
-
-
-@dataclass(frozen=True, slots=True)
-class WarehouseGroup(NetworkObject):
-    """Locations pooled together; `locations` are in order of their identifiers, each once."""
-
-    identity = ("warehouse_group",)
-    missing = WarehouseGroupNotFound
-    taken = WarehouseGroupExists
-
-    warehouse_group: str
-    display_name: str
-    locations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelGroup(NetworkObject):
-    """Channels that see one and the same level; `own_channel` is the one it belongs to alone, if any."""
-
-    identity = ("channel_group",)
-    missing = ChannelGroupNotFound
-    taken = ChannelGroupExists
-
-    channel_group: str
-    display_name: str
-    own_channel: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Channel(NetworkObject):
-    """One place of sale; in requests an empty `channel_group` asks for one of its own."""
-
-    identity = ("channel",)
-    missing = ChannelNotFound
-    taken = ChannelExists
-
-    channel: str
-    kind: ChannelKind
-    display_name: str
-    channel_group: str
-
-
-@dataclass(frozen=True, slots=True)
-class GroupLink(NetworkObject):
-    """The stock of a warehouse group feeds a channel group."""
-
-    identity = ("warehouse_group", "channel_group")
-    missing = GroupLinkNotFound
-    taken = GroupLinkExists
-
-    warehouse_group: str
-    channel_group: str
-
-
-KINDS: tuple[type[NetworkObject], ...] = (LocationSetting, WarehouseGroup, ChannelGroup, Channel, GroupLink)
-"""Every kind of object, each after those it refers to."""
-
-T = TypeVar("T", bound=NetworkObject)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An object as it stands after a change; or, if `deleted`, the last state it had."""
-
-    object: NetworkObject
-    deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a request comes to: the object asked about, as it will be, and every change; none if all is as asked."""
-
-    object: NetworkObject
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Everything that one revision changed."""
-
-    revision: int
-    recorded_at: datetime
-    changes: tuple[Change, ...]
+def stamped(decision: Decision[T], revision: int) -> Decision[T]:
+    """The decision with `revision` as the etag of all that it changes; what is deleted keeps the last one it had."""
+    if not decision.changes:
+        return decision
+    etag = str(revision)
+    return Decision(
+        replace(decision.object, etag=etag),
+        tuple(each if each.deleted else Change(replace(each.object, etag=etag)) for each in decision.changes),
+    )
 
 
 def existing(kind: type[T], key: Key, found: T | None, *, etag: str = "") -> T:
@@ -180,7 +56,7 @@ def existing(kind: type[T], key: Key, found: T | None, *, etag: str = "") -> T:
 
 def set_location_policy(
     wanted: LocationSetting, current: LocationSetting | None, home: WarehouseGroup | None, fed: Sequence[str]
-) -> Decision:
+) -> Decision[LocationSetting]:
     """Say whether a location may be shared; `home` is its warehouse group, `fed` the channel groups that this feeds.
 
     Raises EtagStale, FixedLocationShared, FixedLocationLinked.
@@ -193,7 +69,7 @@ def set_location_policy(
 
 def create_warehouse_group(
     wanted: WarehouseGroup, found: WarehouseGroup | None, *, homes: Mapping[str, str], fixed: Collection[str]
-) -> Decision:
+) -> Decision[WarehouseGroup]:
     """Add a warehouse group; `homes` maps locations to their groups, `fixed` are the FIXED ones.
 
     Raises WarehouseGroupExists, LocationGrouped, FixedLocationShared.
@@ -211,7 +87,7 @@ def update_warehouse_group(
     homes: Mapping[str, str],
     fixed: Collection[str],
     fed: Sequence[str],
-) -> Decision:
+) -> Decision[WarehouseGroup]:
     """Replace name and locations of a warehouse group that feeds the channel groups `fed`.
 
     `homes` and `fixed` are as in `create_warehouse_group`. Raises WarehouseGroupNotFound, EtagStale, LocationGrouped,
@@ -223,27 +99,29 @@ def update_warehouse_group(
     return _written(wanted, current)
 
 
-def delete_warehouse_group(current: WarehouseGroup, fed: Sequence[str]) -> Decision:
+def delete_warehouse_group(current: WarehouseGroup, fed: Sequence[str]) -> Decision[WarehouseGroup]:
     """Remove a warehouse group; raises WarehouseGroupInUse if it feeds any channel group."""
     if fed:
         raise WarehouseGroupInUse(_users("channel group", fed), warehouse_group=current.warehouse_group)
     return _deleted(current)
 
 
-def create_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision:
+def create_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision[ChannelGroup]:
     """Add a channel group that any channel may be in; raises ChannelGroupExists."""
     _check_absent(wanted, found)
     return _written(wanted, None)
 
 
-def update_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision:
+def update_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision[ChannelGroup]:
     """Replace the name of a channel group; raises ChannelGroupNotFound, EtagStale, ChannelGroupOwned."""
     current = existing(ChannelGroup, wanted.key, found, etag=wanted.etag)
     _check_open(current, channel="")
     return _written(wanted, current)
 
 
-def delete_channel_group(current: ChannelGroup, *, channels: Sequence[str], feeders: Sequence[str]) -> Decision:
+def delete_channel_group(
+    current: ChannelGroup, *, channels: Sequence[str], feeders: Sequence[str]
+) -> Decision[ChannelGroup]:
     """Remove a channel group; raises ChannelGroupOwned, or ChannelGroupInUse if it has channels or is fed."""
     _check_open(current, channel="")
     if users := _users("channel", channels) + _users("warehouse group", feeders):
@@ -251,7 +129,7 @@ def delete_channel_group(current: ChannelGroup, *, channels: Sequence[str], feed
     return _deleted(current)
 
 
-def create_channel(wanted: Channel, found: Channel | None, group: ChannelGroup | None) -> Decision:
+def create_channel(wanted: Channel, found: Channel | None, group: ChannelGroup | None) -> Decision[Channel]:
     """Add a channel, and a group of its own if it names none; `group` is what bears the name of the group.
 
     Raises ChannelExists, ChannelGroupNotFound, ChannelGroupOwned, ChannelGroupExists.
@@ -272,7 +150,7 @@ def update_channel(
     group: ChannelGroup | None,
     own: ChannelGroup | None,
     feeders: Sequence[str],
-) -> Decision:
+) -> Decision[Channel]:
     """Replace kind, name and group of a channel, and make, change or remove the group of its own accordingly.
 
     `group` is what bears the name of the group asked for, `own` the group of its own if it has one, `feeders` the
@@ -290,10 +168,11 @@ def update_channel(
     if own is None:
         return _written(wanted, current)
     _check_unfed(wanted.channel, feeders)
-    return Decision(wanted, (Change(wanted), Change(own, deleted=True)))
+    moved = _written(wanted, current)
+    return Decision(moved.object, (*moved.changes, Change(own, deleted=True)))
 
 
-def delete_channel(current: Channel, *, own: ChannelGroup | None, feeders: Sequence[str]) -> Decision:
+def delete_channel(current: Channel, *, own: ChannelGroup | None, feeders: Sequence[str]) -> Decision[Channel]:
     """Remove a channel with the group of its own, if it has one; raises ChannelInUse if `feeders` feed that."""
     if own is None:
         return _deleted(current)
@@ -309,7 +188,7 @@ def create_group_link(
     channel_group: ChannelGroup | None,
     fixed: Collection[str],
     fed: Sequence[str],
-) -> Decision:
+) -> Decision[GroupLink]:
     """Let a warehouse group, which feeds `fed` already, feed one more channel group.
 
     Raises GroupLinkExists, WarehouseGroupNotFound, ChannelGroupNotFound, FixedLocationLinked.
@@ -321,7 +200,7 @@ def create_group_link(
     return _written(wanted, None)
 
 
-def delete_group_link(current: GroupLink) -> Decision:
+def delete_group_link(current: GroupLink) -> Decision[GroupLink]:
     """Stop a warehouse group from feeding a channel group."""
     return _deleted(current)
 
@@ -382,12 +261,16 @@ def _users(word: str, names: Sequence[str]) -> list[str]:
     return [f"{word} {name}" for name in names]
 
 
-def _written(wanted: NetworkObject, current: NetworkObject | None, *first: Change) -> Decision:
-    """The decision to store `wanted` where it differs from `current`, after the changes it rests on."""
+def _written(wanted: T, current: T | None, *first: Change) -> Decision[T]:
+    """The decision to store `wanted` where it differs from `current`, after the changes it rests on.
+
+    Until it is stored, the object bears the etag of what it replaces.
+    """
     if wanted == current:
         return Decision(current)
-    return Decision(wanted, (*first, Change(wanted)))
+    after = replace(wanted, etag=current.etag if current is not None else "")
+    return Decision(after, (*first, Change(after)))
 
 
-def _deleted(current: NetworkObject) -> Decision:
+def _deleted(current: T) -> Decision[T]:
     return Decision(current, (Change(current, deleted=True),))

@@ -1,0 +1,244 @@
+"""One function per request: recall, decide, record.
+
+The functions that change the network read what bears on a request and hand it to its rule in `domain`; `Handlers.write`
+has each of them done once, between the recall of its request id and the record of its outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from weir_chassis.errors import RevisionCompacted
+from weir_chassis.idempotency import Attempt
+from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
+from weir_chassis.watch import Batch
+from weir_sharing.domain import (
+    KINDS,
+    Channel,
+    ChannelGroup,
+    Commit,
+    Decision,
+    GroupLink,
+    Key,
+    LocationSetting,
+    Named,
+    NetworkObject,
+    Policy,
+    T,
+    WarehouseGroup,
+    existing,
+    rules,
+)
+from weir_sharing.ports import Network, Networks
+
+COMMITS_MAX = 100
+"""Commits read at once for a watcher: a slow one holds no more."""
+
+W = TypeVar("W")
+
+Decide = Callable[[Network, W], Awaitable[Decision[T]]]
+"""Reads what bears on a request and decides it; raises its refusal."""
+
+
+class Handlers:
+    """Answers every request of the network service, for the tenant it is told.
+
+    Every answer rests on a revision; `fresh` holds those a read must include, and raises RevisionForeign or
+    RevisionAhead where one was not drawn here.
+    """
+
+    def __init__(self, networks: Networks, origin: Origin) -> None:
+        """Answer from `networks`, whose revisions are drawn at `origin`."""
+        self._networks = networks
+        self._origin = origin
+
+    async def write(self, attempt: Attempt, decide: Decide[W, T], wanted: W) -> tuple[T, Revision]:
+        """What the request comes to, carried out once however often it arrives; raises the refusal it ended with."""
+        outcome = await self._networks.once(attempt, lambda network: decide(network, wanted))
+        return outcome.object, self._origin.revision(outcome.revision)
+
+    async def check(self, tenant: str, decide: Decide[W, T], wanted: W) -> tuple[T, Revision]:
+        """What the request would come to if it came now; changes nothing and uses up no request id."""
+        async with self._reading(tenant, {}) as (network, revision):
+            return (await decide(network, wanted)).object, revision
+
+    async def get(self, tenant: str, kind: type[T], key: Key, fresh: Vector) -> tuple[T, Revision]:
+        """One object; raises the kind's `missing`."""
+        async with self._reading(tenant, fresh) as (network, revision):
+            return existing(kind, key, await network.get(kind, key)), revision
+
+    async def location_policy(self, tenant: str, location: str, fresh: Vector) -> tuple[LocationSetting, Revision]:
+        """The policy of a location: GLOBAL, without etag, where none was set."""
+        async with self._reading(tenant, fresh) as (network, revision):
+            found = await network.get(LocationSetting, (location,))
+            return found or LocationSetting(location, Policy.GLOBAL), revision
+
+    async def select(
+        self, tenant: str, kind: type[T], where: Mapping[str, str], fresh: Vector, *, after: Key, limit: int
+    ) -> tuple[list[T], Revision]:
+        """Objects as `Network.select` gives them."""
+        async with self._reading(tenant, fresh) as (network, revision):
+            return await network.select(kind, where, after=after, limit=limit), revision
+
+    async def export(self, tenant: str, fresh: Vector) -> tuple[list[NetworkObject], Revision]:
+        """Every object of the network, each after those it refers to.
+
+        A network is configuration and fits in memory: it is read at once, so that no slow reader holds a snapshot open.
+        """
+        async with self._reading(tenant, fresh) as (network, revision):
+            objects: list[NetworkObject] = []
+            for kind in KINDS:
+                objects += await network.select(kind)
+            return objects, revision
+
+    async def watch_start(self, tenant: str, after: Revision | None) -> int:
+        """The revision to watch from: `after`, or the oldest kept. Raises RevisionForeign, RevisionAhead."""
+        if after is None:
+            return (await self._networks.history(tenant, after=0, limit=0)).oldest
+        async with self._networks.reading(tenant) as network:
+            check_one(after, self._origin, network.head, field="after")
+        return after.number
+
+    async def changes(self, tenant: str, after: int) -> Batch[Commit]:
+        """The next commits after a revision; raises RevisionCompacted if that is no longer kept."""
+        history = await self._networks.history(tenant, after=after, limit=COMMITS_MAX)
+        if after < history.oldest:
+            raise RevisionCompacted(context=self._origin.context, number=after, oldest_kept=history.oldest)
+        through = history.commits[-1].revision if history.commits else after
+        return Batch(history.commits, through, more=through < history.head)
+
+    @asynccontextmanager
+    async def _reading(self, tenant: str, fresh: Vector) -> AsyncIterator[tuple[Network, Revision]]:
+        async with self._networks.reading(tenant) as network:
+            check(fresh, self._origin, network.head)
+            yield network, self._origin.revision(network.head)
+
+
+async def set_location_policy(network: Network, wanted: LocationSetting) -> Decision[LocationSetting]:
+    """Say whether a location may be shared."""
+    current = await network.get(LocationSetting, wanted.key)
+    name = (await network.homes(wanted.key)).get(wanted.location)
+    home = await network.get(WarehouseGroup, (name,)) if name is not None else None
+    return rules.set_location_policy(wanted, current, home, await _fed(network, home))
+
+
+async def create_warehouse_group(network: Network, wanted: WarehouseGroup) -> Decision[WarehouseGroup]:
+    """Add a warehouse group."""
+    return rules.create_warehouse_group(
+        wanted,
+        await network.get(WarehouseGroup, wanted.key),
+        homes=await network.homes(wanted.locations),
+        fixed=await network.fixed(wanted.locations),
+    )
+
+
+async def update_warehouse_group(network: Network, wanted: WarehouseGroup) -> Decision[WarehouseGroup]:
+    """Replace display name and locations of a warehouse group."""
+    return rules.update_warehouse_group(
+        wanted,
+        await network.get(WarehouseGroup, wanted.key),
+        homes=await network.homes(wanted.locations),
+        fixed=await network.fixed(wanted.locations),
+        fed=await _fed(network, wanted),
+    )
+
+
+async def delete_warehouse_group(network: Network, named: Named[WarehouseGroup]) -> Decision[WarehouseGroup]:
+    """Remove a warehouse group."""
+    current = await _found(network, named)
+    return rules.delete_warehouse_group(current, await _fed(network, current))
+
+
+async def create_channel_group(network: Network, wanted: ChannelGroup) -> Decision[ChannelGroup]:
+    """Add a channel group."""
+    return rules.create_channel_group(wanted, await network.get(ChannelGroup, wanted.key))
+
+
+async def update_channel_group(network: Network, wanted: ChannelGroup) -> Decision[ChannelGroup]:
+    """Replace the display name of a channel group."""
+    return rules.update_channel_group(wanted, await network.get(ChannelGroup, wanted.key))
+
+
+async def delete_channel_group(network: Network, named: Named[ChannelGroup]) -> Decision[ChannelGroup]:
+    """Remove a channel group."""
+    current = await _found(network, named)
+    channels = await network.select(Channel, {"channel_group": current.channel_group})
+    return rules.delete_channel_group(
+        current, channels=[each.channel for each in channels], feeders=await _feeders(network, current)
+    )
+
+
+async def create_channel(network: Network, wanted: Channel) -> Decision[Channel]:
+    """Add a channel, and a group of its own where it names none."""
+    return rules.create_channel(
+        wanted, await network.get(Channel, wanted.key), await network.get(ChannelGroup, _group_asked(wanted))
+    )
+
+
+async def update_channel(network: Network, wanted: Channel) -> Decision[Channel]:
+    """Replace kind, display name and channel group of a channel."""
+    own = await _own(network, wanted)
+    return rules.update_channel(
+        wanted,
+        await network.get(Channel, wanted.key),
+        group=await network.get(ChannelGroup, _group_asked(wanted)),
+        own=own,
+        feeders=await _feeders(network, own),
+    )
+
+
+async def delete_channel(network: Network, named: Named[Channel]) -> Decision[Channel]:
+    """Remove a channel, and the group of its own if it has one."""
+    current = await _found(network, named)
+    own = await _own(network, current)
+    return rules.delete_channel(current, own=own, feeders=await _feeders(network, own))
+
+
+async def create_group_link(network: Network, wanted: GroupLink) -> Decision[GroupLink]:
+    """Let the stock of a warehouse group feed a channel group."""
+    feeder = await network.get(WarehouseGroup, (wanted.warehouse_group,))
+    return rules.create_group_link(
+        wanted,
+        await network.get(GroupLink, wanted.key),
+        warehouse_group=feeder,
+        channel_group=await network.get(ChannelGroup, (wanted.channel_group,)),
+        fixed=await network.fixed(feeder.locations if feeder is not None else ()),
+        fed=await _fed(network, feeder),
+    )
+
+
+async def delete_group_link(network: Network, named: Named[GroupLink]) -> Decision[GroupLink]:
+    """Stop a warehouse group from feeding a channel group."""
+    return rules.delete_group_link(await _found(network, named))
+
+
+async def _found(network: Network, named: Named[T]) -> T:
+    return existing(named.kind, named.key, await network.get(named.kind, named.key), etag=named.etag)
+
+
+async def _fed(network: Network, group: WarehouseGroup | None) -> list[str]:
+    """The channel groups that the warehouse group feeds."""
+    if group is None:
+        return []
+    links = await network.select(GroupLink, {"warehouse_group": group.warehouse_group})
+    return [link.channel_group for link in links]
+
+
+async def _feeders(network: Network, group: ChannelGroup | None) -> list[str]:
+    """The warehouse groups that feed the channel group."""
+    if group is None:
+        return []
+    links = await network.select(GroupLink, {"channel_group": group.channel_group})
+    return [link.warehouse_group for link in links]
+
+
+async def _own(network: Network, channel: Channel) -> ChannelGroup | None:
+    """The group that belongs to the channel alone, which bears its name; None if it is in a shared one."""
+    group = await network.get(ChannelGroup, channel.key)
+    return group if group is not None and group.own_channel == channel.channel else None
+
+
+def _group_asked(channel: Channel) -> Key:
+    return (channel.channel_group or channel.channel,)
