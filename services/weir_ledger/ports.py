@@ -50,6 +50,9 @@ class Books(Protocol):
         is unknown until repeated).
         """
 
+    async def tenants(self) -> Sequence[str]:
+        """Every tenant that ever wrote, in order."""
+
     async def head(self, tenant: str) -> int:
         """Number of the newest revision; 0 where nothing was ever written."""
 
@@ -74,6 +77,14 @@ class Books(Protocol):
     ) -> tuple[Sequence[Reservation], int]:
         """The first `limit` reservations after an identifier, and the revision read at."""
 
+    async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
+        """A location, None where there is none, and the revision read at."""
+
+    async def locations(
+        self, tenant: str, kind: LocationKind | None, *, after: str, limit: int
+    ) -> tuple[Sequence[Location], int]:
+        """The first `limit` locations after an identifier, and the revision read at."""
+
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""
 
@@ -85,15 +96,3 @@ class Books(Protocol):
 
     def verify(self, tenant: str) -> AsyncIterator[Difference | Verification]:
         """Every law broken at one revision, then what was looked at."""
-
-
-class Locations(Protocol):
-    """The places of all tenants. Writes draw a revision each; the caller names the attempt as in `Books.carry_out`."""
-
-    async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
-        """A location, None where there is none, and the revision read at."""
-
-    async def locations(
-        self, tenant: str, kind: LocationKind | None, *, after: str, limit: int
-    ) -> tuple[Sequence[Location], int]:
-        """The first `limit` locations after an identifier, and the revision read at."""

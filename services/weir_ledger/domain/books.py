@@ -10,27 +10,44 @@ from datetime import datetime
 
 from weir_ledger.domain.entries import Account, Entry, EntryKind
 from weir_ledger.domain.reservations import Reservation
-from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, StockItem
 from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
 
 
 class Books:
     """The part of a tenant's books that a group of commands touches, as it stands after those decided so far."""
 
-    __slots__ = ("balances", "entries", "locations", "now", "reservations", "touched_items", "touched_reservations")
+    __slots__ = (
+        "balances",
+        "entries",
+        "locations",
+        "locations_changed",
+        "now",
+        "places",
+        "reservations",
+        "touched_items",
+        "touched_reservations",
+    )
 
     def __init__(
         self,
         now: datetime,
         balances: Iterable[Balance] = (),
         reservations: Iterable[Reservation] = (),
-        locations: Iterable[str] = (),
+        places: Iterable[str] = (),
+        locations: Iterable[BookedLocation] = (),
     ) -> None:
-        """Open the books at `now`, the database's clock; a stock item without balance has never been booked."""
+        """Open the books at `now`, the database's clock.
+
+        A stock item without balance has never been booked. `places` are the locations of the group's stock items that
+        exist; `locations` are those its commands may change.
+        """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
         self.reservations = {each.reservation: each for each in reservations}
-        self.locations = frozenset(locations)
+        self.places = set(places)
+        self.locations = {each.location.location: each for each in locations}
+        self.locations_changed: dict[str, None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
         self.entries: list[tuple[str, Entry]] = []
@@ -41,13 +58,25 @@ class Books:
         self.reservations.update(page.reservations)
         self.touched_items.update(dict.fromkeys(page.balances))
         self.touched_reservations.update(dict.fromkeys(page.reservations))
+        for location, booked in page.locations.items():
+            self._place(location, booked)
         self.entries.extend((request_id, entry) for entry in page.entries)
+
+    def _place(self, location: str, booked: BookedLocation | None) -> None:
+        """Take over a location as a command left it; None where it removed it."""
+        self.locations_changed[location] = None
+        if booked is None:
+            self.locations.pop(location, None)
+            self.places.discard(location)
+        else:
+            self.locations[location] = booked
+            self.places.add(location)
 
 
 class Page:
     """What one command has written so far, on top of the books."""
 
-    __slots__ = ("balances", "books", "entries", "now", "reservations")
+    __slots__ = ("balances", "books", "entries", "locations", "now", "reservations")
 
     def __init__(self, books: Books) -> None:
         """Begin an empty page."""
@@ -55,6 +84,7 @@ class Page:
         self.now = books.now
         self.balances: dict[StockItem, Balance] = {}
         self.reservations: dict[str, Reservation] = {}
+        self.locations: dict[str, BookedLocation | None] = {}
         self.entries: list[Entry] = []
 
     def balance(self, item: StockItem) -> Balance:
@@ -70,8 +100,21 @@ class Page:
 
     def require_location(self, location: str) -> None:
         """Raise LocationNotFound unless the location exists."""
-        if location not in self.books.locations:
+        if location not in self.books.places:
             raise LocationNotFound(location)
+
+    def location(self, location: str) -> BookedLocation | None:
+        """A location that the command named as one it changes, as it stands; None where there is none."""
+        return self.books.locations.get(location)
+
+    def place(self, location: Location, stock_items: int = 0) -> Location:
+        """Write a new or changed location, where `stock_items` have been booked; return it."""
+        self.locations[location.location] = BookedLocation(location, stock_items)
+        return location
+
+    def remove(self, location: str) -> None:
+        """Write that a location is gone."""
+        self.locations[location] = None
 
     def keep(self, reservation: Reservation) -> Reservation:
         """Write a new or changed reservation, and return it."""

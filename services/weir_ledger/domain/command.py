@@ -27,6 +27,10 @@ class Command(Generic[Receipt]):
         """Reservations the decision reads, with all stock items of their lines."""
         return ()
 
+    def locations(self) -> Iterable[str]:
+        """Locations the decision changes; those of `items` are known to exist or not without being named here."""
+        return ()
+
     def size(self) -> int:
         """About how many entries it writes."""
         return 1

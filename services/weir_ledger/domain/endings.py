@@ -40,7 +40,7 @@ class Extend(Command[Reservation]):
     """Hold units for `hold_seconds` more, counted from now."""
 
     reservation: str
-    hold_seconds: int
+    hold_seconds: float
 
     def reservations(self) -> Iterable[str]:
         return (self.reservation,)

@@ -43,7 +43,7 @@ class Draft:
 
     lines: tuple[DraftLine, ...]
     mode: Mode = Mode.ALL_OR_NOTHING
-    hold_seconds: int = 900
+    hold_seconds: float = 900
     order: str = ""
     channel: str = ""
 
@@ -62,7 +62,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A promise; line n stands at `lines[n - 1]`. `revision` is that of its last change, 0 while it is being written."""
+    """A promise; line n stands at `lines[n - 1]`.
+
+    `revision` is that of its last change, 0 while it is being written.
+    """
 
     reservation: str
     state: State

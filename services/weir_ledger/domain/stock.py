@@ -38,6 +38,14 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedLocation:
+    """A location, and how many stock items were ever booked there."""
+
+    location: Location
+    stock_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class StockItem:
     """One physical row of the ledger of a tenant: the smallest thing that units are counted for."""
 

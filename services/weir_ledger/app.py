@@ -1,0 +1,74 @@
+"""Wire the ledger: settings -> database -> books -> servicers -> server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from weir_chassis import telemetry
+from weir_chassis.auth import authenticator
+from weir_chassis.idempotency import purging
+from weir_chassis.provision import provided
+from weir_chassis.revisions import Origin
+from weir_chassis.server import Server
+from weir_chassis.settings import (
+    Address,
+    AuthSettings,
+    DatabaseSettings,
+    ServerSettings,
+    TelemetrySettings,
+    group,
+    integer,
+    setting,
+)
+from weir_chassis.watch import Wakeups
+from weir_ledger.servicer import POLICIES, registrations
+from weir_ledger.store import PostgresBooks
+from weir_ledger.worker import expiring
+
+SCHEMA = "weir_ledger"
+CONTEXT = "ledger"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the ledger can be told."""
+
+    server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7101))
+    database: DatabaseSettings = group(DatabaseSettings)
+    auth: AuthSettings = group(AuthSettings)
+    telemetry: TelemetrySettings = group(TelemetrySettings)
+    queue_max: int = setting(
+        "WEIR_LEDGER_QUEUE_MAX", "Writes of one tenant that may wait for their turn.", integer(1, 100_000), 2000
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """A started server of the ledger; drained when left."""
+    async with provided(settings.database, SCHEMA) as database:
+        cluster = await database.identity()
+        origin = Origin(CONTEXT, cluster.id, cluster.epoch)
+        books = PostgresBooks(database, queue_max=settings.queue_max)
+        async with Wakeups(database).listening() as wakeups:
+            server = Server(
+                settings.server,
+                name=SCHEMA,
+                registrations=registrations(books, origin, wakeups),
+                policies=POLICIES,
+                authenticator=authenticator(settings.auth, settings.server.listen),
+                telemetry=telemetry.active(),
+            )
+            workers = [
+                asyncio.create_task(expiring(books)),
+                asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
+            ]
+            try:
+                await server.start()
+                yield server
+            finally:
+                await server.drain()
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+                await books.close()

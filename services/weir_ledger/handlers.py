@@ -1,0 +1,95 @@
+"""Answer questions about the books: read, hold the answer against what the caller has seen, find or refuse.
+
+Writes need no handler of their own: recalling, deciding and recording are one step of the books,
+`ports.Books.carry_out`.
+"""
+
+from collections.abc import Sequence
+
+from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
+from weir_ledger.domain.entries import BookedEntry
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound
+from weir_ledger.ports import Books
+
+
+class Questions:
+    """The questions of every tenant to the books of one origin.
+
+    Each method raises RevisionForeign or RevisionAhead where the caller asks for a revision that these books never
+    drew.
+    """
+
+    def __init__(self, books: Books, origin: Origin) -> None:
+        """Ask `books`, whose revisions are of `origin`."""
+        self._books = books
+        self._origin = origin
+
+    async def location(self, tenant: str, location: str, seen: Vector) -> tuple[Location, int]:
+        """A location and the revision read at; raises LocationNotFound."""
+        found, revision = await self._books.location(tenant, location)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise LocationNotFound(location)
+        return found, revision
+
+    async def locations(
+        self, tenant: str, kind: LocationKind | None, seen: Vector, *, after: str, limit: int
+    ) -> tuple[Sequence[Location], int]:
+        """Some locations and the revision read at."""
+        found, revision = await self._books.locations(tenant, kind, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def balance(self, tenant: str, item: StockItem, seen: Vector) -> tuple[Balance, int]:
+        """The counts of a stock item and the revision read at; raises BalanceNotFound."""
+        found, revision = await self._books.balance(tenant, item)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise BalanceNotFound(item.sku, item.location)
+        return found, revision
+
+    async def balances(
+        self, tenant: str, query: BalanceQuery, seen: Vector, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Balance], int]:
+        """Some balances and the revision read at."""
+        found, revision = await self._books.balances(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def entries(
+        self, tenant: str, query: EntryQuery, seen: Vector, *, after: tuple[int, int], limit: int
+    ) -> tuple[Sequence[BookedEntry], int]:
+        """Some entries and the revision read at."""
+        found, revision = await self._books.entries(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def reservation(self, tenant: str, reservation: str, seen: Vector) -> tuple[Reservation, int]:
+        """A reservation and the revision read at; raises ReservationNotFound."""
+        found, revision = await self._books.reservation(tenant, reservation)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise ReservationNotFound(reservation)
+        return found, revision
+
+    async def reservations(
+        self, tenant: str, query: ReservationQuery, seen: Vector, *, after: str, limit: int
+    ) -> tuple[Sequence[Reservation], int]:
+        """Some reservations and the revision read at."""
+        found, revision = await self._books.reservations(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def check_drawn(self, tenant: str, seen: Vector) -> None:
+        """Raise unless these books have drawn all that the caller has seen."""
+        check(seen, self._origin, await self._books.head(tenant))
+
+    async def begin_after(self, tenant: str, after: Revision | None) -> int:
+        """The number that a watch begins after."""
+        if after is None:
+            return 0
+        check_one(after, self._origin, await self._books.head(tenant), field="after")
+        return after.number

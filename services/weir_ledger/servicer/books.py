@@ -1,0 +1,165 @@
+"""LedgerService."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from grpc.aio import ServicerContext
+
+from weir.ledger.v1 import ledger_service_pb2 as pb
+from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceServicer
+from weir_chassis import call, policy
+from weir_chassis.auth import Role
+from weir_chassis.paging import Pages
+from weir_chassis.policy import Access, Traffic
+from weir_chassis.revisions import Origin
+from weir_chassis.watch import Batch, Wakeups, follow
+from weir_ledger.handlers import Questions
+from weir_ledger.ports import Books
+from weir_ledger.servicer.writing import carry_out
+from weir_ledger.wire import answers, queries, requests
+
+Context = ServicerContext[Any, Any]
+
+EXPORT_CHUNK = 2000
+WATCH_BATCH = 64
+"""Commits read at once for a watcher that is behind."""
+
+_READ = Access(Role.READER, Traffic.READ)
+_STREAM = Access(Role.READER, Traffic.WATCH)
+_WRITE = Access(Role.OPERATOR, Traffic.WRITE)
+_ADMINISTER = Access(Role.ADMINISTRATOR, Traffic.WRITE)
+
+LEDGER_POLICY = policy.of(
+    pb.DESCRIPTOR.services_by_name["LedgerService"].full_name,
+    CreateLocation=_ADMINISTER,
+    GetLocation=_READ,
+    ListLocations=_READ,
+    UpdateLocation=_ADMINISTER,
+    DeleteLocation=_ADMINISTER,
+    RecordMovements=_WRITE,
+    GetBalance=_READ,
+    ListBalances=_READ,
+    ListEntries=_READ,
+    VerifyBooks=_STREAM,
+    ExportBalances=_STREAM,
+    WatchEntries=_STREAM,
+)
+
+
+class LedgerServicer(LedgerServiceServicer):
+    """Keeps the books."""
+
+    def __init__(self, books: Books, origin: Origin, wakeups: Wakeups) -> None:
+        """Keep `books`, whose revisions are of `origin`; `wakeups` rings when they grow."""
+        self._books = books
+        self._origin = origin
+        self._wakeups = wakeups
+        self._questions = Questions(books, origin)
+        self._pages = Pages(origin.cluster)
+
+    async def CreateLocation(self, request: pb.CreateLocationRequest, context: Context) -> pb.CreateLocationResponse:
+        done = await carry_out(self._books, request, requests.create_location(request))
+        return pb.CreateLocationResponse(
+            location=answers.location(done.receipt, done.revision),
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def GetLocation(self, request: pb.GetLocationRequest, context: Context) -> pb.GetLocationResponse:
+        found, revision = await self._questions.location(call.tenant(), *queries.get_location(request))
+        return pb.GetLocationResponse(
+            location=answers.location(found), revision=self._origin.revision(revision).to_wire()
+        )
+
+    async def ListLocations(self, request: pb.ListLocationsRequest, context: Context) -> pb.ListLocationsResponse:
+        kind, seen = queries.list_locations(request)
+        page = self._pages.read(request, queries.NAME_POSITION)
+        found, revision = await self._questions.locations(
+            call.tenant(), kind, seen, after=queries.after_location(page), limit=page.size
+        )
+        return pb.ListLocationsResponse(
+            locations=map(answers.location, found),
+            next_page_token=page.token((found[-1].location,)) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
+
+    async def UpdateLocation(self, request: pb.UpdateLocationRequest, context: Context) -> pb.UpdateLocationResponse:
+        done = await carry_out(self._books, request, requests.update_location(request))
+        return pb.UpdateLocationResponse(
+            location=answers.location(done.receipt, done.revision),
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def DeleteLocation(self, request: pb.DeleteLocationRequest, context: Context) -> pb.DeleteLocationResponse:
+        done = await carry_out(self._books, request, requests.delete_location(request))
+        return pb.DeleteLocationResponse(revision=self._origin.revision(done.revision).to_wire())
+
+    async def RecordMovements(self, request: pb.RecordMovementsRequest, context: Context) -> pb.RecordMovementsResponse:
+        done = await carry_out(self._books, request, requests.record_movements(request))
+        return pb.RecordMovementsResponse(
+            balances=[answers.balance(each, done.revision) for each in done.receipt],
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
+        found, revision = await self._questions.balance(call.tenant(), *queries.get_balance(request))
+        return pb.GetBalanceResponse(balance=answers.balance(found), revision=self._origin.revision(revision).to_wire())
+
+    async def ListBalances(self, request: pb.ListBalancesRequest, context: Context) -> pb.ListBalancesResponse:
+        query, seen = queries.list_balances(request)
+        page = self._pages.read(request, queries.BALANCE_POSITION)
+        found, revision = await self._questions.balances(
+            call.tenant(), query, seen, after=queries.after_item(page), limit=page.size
+        )
+        return pb.ListBalancesResponse(
+            balances=map(answers.balance, found),
+            next_page_token=page.token(queries.balance_position(found[-1])) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
+
+    async def ListEntries(self, request: pb.ListEntriesRequest, context: Context) -> pb.ListEntriesResponse:
+        query, after_revision, seen = queries.list_entries(request)
+        page = self._pages.read(request, queries.ENTRY_POSITION)
+        found, revision = await self._questions.entries(
+            call.tenant(), query, seen, after=queries.after_entry(page, after_revision), limit=page.size
+        )
+        return pb.ListEntriesResponse(
+            entries=map(answers.entry, found),
+            next_page_token=page.token((found[-1].revision, found[-1].line)) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
+
+    async def VerifyBooks(
+        self, request: pb.VerifyBooksRequest, context: Context
+    ) -> AsyncIterator[pb.VerifyBooksResponse]:
+        await self._questions.check_drawn(call.tenant(), queries.freshness(request.freshness))
+        async for finding in self._books.verify(call.tenant()):
+            yield answers.finding(finding, self._origin)
+
+    async def ExportBalances(
+        self, request: pb.ExportBalancesRequest, context: Context
+    ) -> AsyncIterator[pb.ExportBalancesResponse]:
+        await self._questions.check_drawn(call.tenant(), queries.freshness(request.freshness))
+        async for revision, balances in self._books.export(call.tenant(), EXPORT_CHUNK):
+            yield answers.exported(revision, balances, self._origin)
+
+    async def WatchEntries(
+        self, request: pb.WatchEntriesRequest, context: Context
+    ) -> AsyncIterator[pb.WatchEntriesResponse]:
+        tenant = call.tenant()
+        after, products = queries.watch_entries(request)
+
+        async def read(number: int) -> Batch[pb.WatchEntriesResponse]:
+            commits = await self._books.commits(tenant, number, WATCH_BATCH)
+            messages = [answers.commit(each, self._origin, products) for each in commits]
+            through = commits[-1].revision if commits else number
+            if products:
+                messages = [each for each in messages if each.entries]
+            return Batch(messages, through, more=len(commits) == WATCH_BATCH)
+
+        def heartbeat(number: int) -> pb.WatchEntriesResponse:
+            return pb.WatchEntriesResponse(through=self._origin.revision(number).to_wire())
+
+        begin = await self._questions.begin_after(tenant, after)
+        with self._wakeups.bell(tenant) as bell:
+            async for message in follow(read, after=begin, bell=bell, heartbeat=heartbeat):
+                yield message

@@ -1,0 +1,19 @@
+"""The ports on Postgres: a write path that commits in groups, a reader, an auditor, on one schema.
+
+`writer` queues and retries, `group` carries one group out, `writing` writes what it changed, `statements` holds the
+SQL of that path, `outcomes` what is kept under a request id, `keys` names stock items; `reader` and `audit` answer
+questions.
+"""
+
+from weir_chassis.database import Database
+from weir_ledger.store.audit import Auditor
+from weir_ledger.store.reader import Reader
+from weir_ledger.store.writer import Writer
+
+
+class PostgresBooks(Writer, Reader, Auditor):
+    """The books of all tenants in one schema of Postgres."""
+
+    def __init__(self, database: Database, *, queue_max: int) -> None:
+        """Keep the books in `database`; at most `queue_max` writes of one tenant wait."""
+        Writer.__init__(self, database, queue_max=queue_max)

@@ -1,0 +1,172 @@
+"""Carry out a group of commands of one tenant in one transaction.
+
+Open the books (lock and read all that the group touches), decide each command in the order of arrival, write what the
+accepted ones changed under one new revision, remember every definite outcome under its request id.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from weir_chassis.database import Driver
+from weir_chassis.errors import Refusal, RequestIdReused
+from weir_ledger.domain.books import Books, Page
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import Balance, BookedLocation, StockItem
+from weir_ledger.ports import Attempt, Done
+from weir_ledger.store import rows, statements
+from weir_ledger.store.keys import key
+from weir_ledger.store.outcomes import kept, recalled
+from weir_ledger.store.writing import Found, write
+
+Outcome = Done[Any] | Refusal
+"""What a caller gets: a receipt with its revision, or a refusal."""
+
+Name = tuple[str, str]
+"""Method and request id."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """The books as the group found them, and what is remembered of its request ids: fingerprint, revision, outcome."""
+
+    books: Books
+    head: int
+    found: Found
+    remembered: dict[Name, tuple[bytes, int, str]]
+
+
+@dataclass(slots=True)
+class Decided:
+    """What became of a group; the receipts of accepted attempts wait for their revision."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    receipts: dict[int, Any] = field(default_factory=dict)
+    repeats: dict[int, int] = field(default_factory=dict)
+    """Positions that repeat an earlier position of the group."""
+    to_remember: list[tuple[str, str, bytes, str]] = field(default_factory=list)
+
+
+async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> list[Outcome]:
+    """The outcome of each attempt, within the transaction that `driver` has open for `tenant`.
+
+    Nothing is durable before the caller commits. Raises what the database raises; then none of the outcomes holds.
+    """
+    opened = await _open(driver, tenant, group)
+    decided = _decide(group, opened)
+    if decided.receipts:
+        revision = await write(driver, tenant, opened.books, opened.found, decided.to_remember)
+        decided.outcomes.update({position: Done(each, revision) for position, each in decided.receipts.items()})
+    elif decided.to_remember:
+        columns = zip(*decided.to_remember, strict=True)
+        await driver.execute(statements.REMEMBER, tenant, opened.head, opened.books.now, *map(list, columns))
+    for position, original in decided.repeats.items():
+        decided.outcomes[position] = decided.outcomes[original]
+    return [decided.outcomes[position] for position in range(len(group))]
+
+
+async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> Opened:
+    """Lock and read what the group touches: reservations, locations, balances, each in the order of its keys."""
+    keys = {item: key(item) for attempt in group for item in attempt.command.items()}
+    promised = {UUID(each) for attempt in group for each in attempt.command.reservations()}
+    changing = {each for attempt in group for each in attempt.command.locations()}
+    reservations: list[Reservation] = []
+    locations: list[BookedLocation] = []
+    if promised:
+        found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
+        reservations = list(rows.reservations(found))
+        keys |= {line.item: key(line.item) for each in reservations for line in each.lines}
+    if changing:
+        found = await driver.fetch(statements.LOCK_LOCATIONS, tenant, sorted(changing))
+        locations = [rows.booked_location(row) for row in found]
+    names = [(attempt.method, attempt.request_id) for attempt in group if attempt.request_id]
+    found = await driver.fetch(
+        statements.OPEN_BOOKS,
+        tenant,
+        list(keys.values()),
+        list({item.location for item in keys}),
+        [method for method, _ in names],
+        [request_id for _, request_id in names],
+    )
+    return _opened(found, keys, reservations, locations)
+
+
+def _opened(
+    found: Iterable[Record],
+    keys: dict[StockItem, UUID],
+    reservations: Sequence[Reservation],
+    locations: Sequence[BookedLocation],
+) -> Opened:
+    """Sort out the rows of OPEN_BOOKS."""
+    items = {uuid: item for item, uuid in keys.items()}
+    balances: list[Balance] = []
+    places: list[str] = []
+    remembered: dict[Name, tuple[bytes, int, str]] = {}
+    head, now = 0, datetime.min
+    for what, item, first, second, third, name, method, fingerprint, outcome, moment in found:
+        match what:
+            case "balance":
+                balances.append(Balance(items[item], first, second, third))
+            case "place":
+                places.append(name)
+            case "request":
+                remembered[method, name] = (fingerprint, first, outcome)
+            case _:
+                head, now = first, moment
+    books = Books(now, balances, reservations, places, locations)
+    return Opened(
+        books, head, Found(keys, set(books.balances), set(books.reservations), set(books.locations)), remembered
+    )
+
+
+def _decide(group: Sequence[Attempt[Any]], opened: Opened) -> Decided:
+    """Decide each attempt on the books as the earlier ones leave them."""
+    decided = Decided()
+    first_seen: dict[Name, int] = {}
+    for position, attempt in enumerate(group):
+        if attempt.request_id and not attempt.validate_only:
+            name = (attempt.method, attempt.request_id)
+            original = first_seen.setdefault(name, position)
+            if original != position:
+                if group[original].fingerprint == attempt.fingerprint:
+                    decided.repeats[position] = original
+                else:
+                    decided.outcomes[position] = RequestIdReused(attempt.request_id)
+                continue
+            if name in opened.remembered:
+                decided.outcomes[position] = _recall(attempt, *opened.remembered[name])
+                continue
+        _decide_anew(position, attempt, opened, decided)
+    return decided
+
+
+def _recall(attempt: Attempt[Any], fingerprint: bytes, revision: int, outcome: str) -> Outcome:
+    """The outcome that the request id ended with before."""
+    if fingerprint != attempt.fingerprint:
+        return RequestIdReused(attempt.request_id)
+    answer = recalled(attempt.method, outcome)
+    return answer if isinstance(answer, Refusal) else Done(answer, revision)
+
+
+def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: Decided) -> None:
+    """Decide an attempt that was never made before; bind what it books unless it only asks."""
+    page = Page(opened.books)
+    try:
+        receipt = attempt.command.decide(page)
+    except Refusal as refusal:
+        decided.outcomes[position] = refusal
+        if not refusal.kind.definite:
+            return
+        answer: object = refusal
+    else:
+        if attempt.validate_only:
+            decided.outcomes[position] = Done(receipt, opened.head)
+            return
+        opened.books.bind(page, attempt.request_id)
+        decided.receipts[position] = answer = receipt
+    if attempt.request_id and not attempt.validate_only:
+        decided.to_remember.append((attempt.method, attempt.request_id, attempt.fingerprint, kept(answer)))

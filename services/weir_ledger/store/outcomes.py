@@ -1,0 +1,43 @@
+"""Keep the outcome of a request as text, so that its repetition gets the same answer."""
+
+from typing import Any
+
+import msgspec
+
+from weir_chassis.errors import Refusal, recorded
+from weir_ledger.domain.reservations import Reservation, ReserveOutcome
+from weir_ledger.domain.stock import Balance, Location
+
+_RECEIPTS: dict[str, Any] = {
+    "CreateLocation": Location,
+    "UpdateLocation": Location,
+    "DeleteLocation": type(None),
+    "RecordMovements": tuple[Balance, ...],
+    "Reserve": Reservation,
+    "ReserveBatch": tuple[ReserveOutcome, ...],
+    "Confirm": Reservation,
+    "Extend": Reservation,
+    "Fulfil": Reservation,
+    "Release": Reservation,
+}
+"""What each method's receipt is, to read it back as."""
+
+_encode = msgspec.json.Encoder().encode
+_decoders = {
+    method: msgspec.json.Decoder(dict[str, receipt])  # type: ignore[valid-type]
+    for method, receipt in _RECEIPTS.items()
+}
+
+
+def kept(outcome: object) -> str:
+    """A receipt or a definite refusal, as text."""
+    if isinstance(outcome, Refusal):
+        return _encode({"refusal": outcome.to_record()}).decode()
+    return _encode({"ok": outcome}).decode()
+
+
+def recalled(method: str, text: str) -> object:
+    """The receipt of `method`, or the refusal, that `kept` wrote."""
+    if text.startswith('{"refusal":'):
+        return recorded(msgspec.json.decode(text)["refusal"])
+    return _decoders[method].decode(text)["ok"]

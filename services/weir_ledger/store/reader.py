@@ -1,0 +1,217 @@
+"""Answer questions about the books, each from one snapshot of the database."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, exists, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from weir_chassis.database import Database, head, retrying
+from weir_ledger.domain.entries import BookedEntry, Commit
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+from weir_ledger.store import rows, statements
+from weir_ledger.store.keys import key
+from weir_ledger.store.tables import balances, commits, entries, locations, reservation_lines, reservations
+
+T = TypeVar("T")
+
+_ITEM = (
+    balances.c.owner,
+    balances.c.sku,
+    balances.c.location,
+    balances.c.lot,
+    balances.c.uom,
+    balances.c.custodian,
+    balances.c.condition,
+)
+"""The columns that name a stock item, in the order that balances are listed."""
+
+
+class Reader:
+    """The questions of `ports.Books`, which states what each promises."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._database = database
+
+    async def tenants(self) -> Sequence[str]:
+        return await self._database.tenants()
+
+    async def head(self, tenant: str) -> int:
+        return await self._read(tenant, lambda connection: head(connection, tenant))
+
+    async def balance(self, tenant: str, item: StockItem) -> tuple[Balance | None, int]:
+        async def work() -> tuple[Balance | None, int]:
+            async with self._database.driving(tenant) as driver:
+                row = await driver.fetchrow(statements.BALANCE, tenant, key(item))
+            assert row is not None  # the newest revision is always there
+            found = None if row["on_hand"] is None else Balance(item, row["on_hand"], row["reserved"], row["revision"])
+            return found, row["newest"]
+
+        return await retrying(work)
+
+    async def balances(
+        self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Balance], int]:
+        wanted = _of_balances(tenant, query).order_by(*_ITEM).limit(limit)
+        if after is not None:
+            fields = (after.owner, after.sku, after.location, after.lot, after.uom, after.custodian, after.condition)
+            wanted = wanted.where(tuple_(*_ITEM) > tuple_(*fields))
+        return await self._list(tenant, wanted, rows.balance)
+
+    async def entries(
+        self, tenant: str, query: EntryQuery, *, after: tuple[int, int], limit: int
+    ) -> tuple[Sequence[BookedEntry], int]:
+        place = tuple_(entries.c.revision, entries.c.line)
+        wanted = _of_entries(tenant, query).where(place > tuple_(*after)).order_by(place).limit(limit)
+        return await self._list(tenant, wanted, rows.booked_entry)
+
+    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
+        async def work(connection: AsyncConnection) -> tuple[Reservation | None, int]:
+            found = await _reservations(connection, tenant, [UUID(reservation)])
+            return (found[0] if found else None), await head(connection, tenant)
+
+        return await self._read(tenant, work)
+
+    async def reservations(
+        self, tenant: str, query: ReservationQuery, *, after: str, limit: int
+    ) -> tuple[Sequence[Reservation], int]:
+        wanted = _of_reservations(tenant, query).order_by(reservations.c.reservation).limit(limit)
+        if after:
+            wanted = wanted.where(reservations.c.reservation > UUID(after))
+
+        async def work(connection: AsyncConnection) -> tuple[Sequence[Reservation], int]:
+            names = (await connection.execute(wanted)).scalars().all()
+            return await _reservations(connection, tenant, names), await head(connection, tenant)
+
+        return await self._read(tenant, work)
+
+    async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
+        wanted = select(locations).where(locations.c.tenant == tenant, locations.c.location == location)
+        found, revision = await self._list(tenant, wanted, rows.location)
+        return (found[0] if found else None), revision
+
+    async def locations(
+        self, tenant: str, kind: LocationKind | None, *, after: str, limit: int
+    ) -> tuple[Sequence[Location], int]:
+        wanted = select(locations).where(locations.c.tenant == tenant, locations.c.location > after)
+        if kind is not None:
+            wanted = wanted.where(locations.c.kind == kind)
+        return await self._list(tenant, wanted.order_by(locations.c.location).limit(limit), rows.location)
+
+    async def due(self, tenant: str, limit: int) -> Sequence[str]:
+        async with self._database.driving(tenant) as driver:
+            return [str(row["reservation"]) for row in await driver.fetch(statements.DUE, tenant, limit)]
+
+    async def commits(self, tenant: str, after: int, limit: int) -> Sequence[Commit]:
+        async def work() -> Sequence[Commit]:
+            async with self._database.driving(tenant) as driver:
+                return list(rows.commits(await driver.fetch(statements.COMMITS, tenant, after, limit)))
+
+        return await retrying(work)
+
+    async def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
+        async with self._database.reading(tenant) as connection:
+            revision = await head(connection, tenant)
+            wanted = select(balances).where(balances.c.tenant == tenant)
+            found = await connection.stream(wanted.execution_options(yield_per=chunk))
+            sent = False
+            async for part in found.mappings().partitions():
+                yield revision, [rows.balance(row) for row in part]
+                sent = True
+            if not sent:
+                yield revision, []
+
+    async def _read(self, tenant: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work` reads from one snapshot, tried again where the connection is lost."""
+
+        async def attempt() -> T:
+            async with self._database.reading(tenant) as connection:
+                return await work(connection)
+
+        return await retrying(attempt)
+
+    async def _list(self, tenant: str, wanted: Select[Any], make: Callable[[rows.Row], T]) -> tuple[Sequence[T], int]:
+        """The values of the rows `wanted`, and the revision they were read at."""
+
+        async def work(connection: AsyncConnection) -> tuple[Sequence[T], int]:
+            found = (await connection.execute(wanted)).mappings()
+            return [make(row) for row in found], await head(connection, tenant)
+
+        return await self._read(tenant, work)
+
+
+async def _reservations(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Reservation]:
+    """The reservations of these names, in the order of their names."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    return list(rows.reservations(await driver.fetch(statements.RESERVATION, tenant, names)))
+
+
+def _of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
+    """The rows of the balances that `query` means."""
+    wanted = select(balances).where(balances.c.tenant == tenant)
+    if query.owner is not None:
+        wanted = wanted.where(balances.c.owner == query.owner)
+    if query.skus:
+        wanted = wanted.where(balances.c.sku.in_(query.skus))
+    if query.locations:
+        wanted = wanted.where(balances.c.location.in_(query.locations))
+    if query.lot is not None:
+        wanted = wanted.where(balances.c.lot == query.lot)
+    if query.custodian is not None:
+        wanted = wanted.where(balances.c.custodian == query.custodian)
+    if query.condition is not None:
+        wanted = wanted.where(balances.c.condition == query.condition)
+    if query.shortfall_only:
+        wanted = wanted.where(balances.c.reserved > balances.c.on_hand)
+    return wanted
+
+
+def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
+    """The rows of the entries that `query` means, with their stock items and commits."""
+    wanted = (
+        select(entries, *_ITEM, commits.c.recorded_at)
+        .join(balances, (balances.c.tenant == entries.c.tenant) & (balances.c.item == entries.c.item))
+        .join(commits, (commits.c.tenant == entries.c.tenant) & (commits.c.revision == entries.c.revision))
+        .where(entries.c.tenant == tenant)
+    )
+    if query.product is not None:
+        wanted = wanted.where(balances.c.owner == query.product[0], balances.c.sku == query.product[1])
+    if query.location:
+        wanted = wanted.where(balances.c.location == query.location)
+    if query.reservation:
+        lines = reservation_lines
+        named = select(lines.c.item).where(lines.c.tenant == tenant, lines.c.reservation == UUID(query.reservation))
+        wanted = wanted.where(entries.c.item.in_(named), entries.c.reservation == UUID(query.reservation))
+    if query.kinds:
+        wanted = wanted.where(entries.c.kind.in_(query.kinds))
+    if query.recorded_after is not None:
+        wanted = wanted.where(commits.c.recorded_at >= query.recorded_after)
+    return wanted
+
+
+def _of_reservations(tenant: str, query: ReservationQuery) -> Select[Any]:
+    """The names of the reservations that `query` means."""
+    wanted = select(reservations.c.reservation).where(reservations.c.tenant == tenant)
+    if query.states:
+        wanted = wanted.where(reservations.c.state.in_(query.states))
+    if query.order:
+        wanted = wanted.where(reservations.c.order_name == query.order)
+    if query.channel:
+        wanted = wanted.where(reservations.c.channel == query.channel)
+    lines = reservation_lines
+    named = select(lines.c.reservation).where(
+        lines.c.tenant == tenant, lines.c.reservation == reservations.c.reservation
+    )
+    goods = named.join(balances, (balances.c.tenant == lines.c.tenant) & (balances.c.item == lines.c.item))
+    if query.product is not None:
+        goods = goods.where(balances.c.owner == query.product[0], balances.c.sku == query.product[1])
+    if query.location:
+        goods = goods.where(balances.c.location == query.location)
+    if query.product is not None or query.location:
+        wanted = wanted.where(exists(goods))
+    return wanted

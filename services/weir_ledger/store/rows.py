@@ -1,0 +1,90 @@
+"""Make domain values of rows."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Protocol
+
+from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
+from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
+
+
+class Row(Protocol):
+    """A row, by the names of its columns; that of the driver and that of SQLAlchemy are both one."""
+
+    def __getitem__(self, column: Any, /) -> Any:
+        """The value of a column."""
+
+
+def stock_item(row: Row) -> StockItem:
+    """The stock item of a row that has the columns of one."""
+    return StockItem(
+        row["owner"],
+        row["sku"],
+        row["location"],
+        row["lot"],
+        row["uom"],
+        row["custodian"],
+        Condition(row["condition"]),
+    )
+
+
+def balance(row: Row) -> Balance:
+    """The balance of a row of `balances`."""
+    return Balance(stock_item(row), row["on_hand"], row["reserved"], row["revision"])
+
+
+def location(row: Row) -> Location:
+    """The location of a row of `locations`."""
+    return Location(row["location"], LocationKind(row["kind"]), row["display_name"], row["revision"])
+
+
+def booked_location(row: Row) -> BookedLocation:
+    """The location of a row that also counts its stock items."""
+    return BookedLocation(location(row), row["stock_items"])
+
+
+def booked_entry(row: Row) -> BookedEntry:
+    """The entry of a row that also has the columns of its stock item and of its commit."""
+    entry = Entry(
+        EntryKind(row["kind"]),
+        Account(row["account"]),
+        stock_item(row),
+        row["on_hand_delta"],
+        row["reserved_delta"],
+        row["on_hand"],
+        row["reserved"],
+        str(row["reservation"] or ""),
+        row["reservation_line"],
+        row["reference"],
+        row["occurred_at"],
+    )
+    return BookedEntry(row["revision"], row["line"], entry, row["request_id"], row["recorded_at"])
+
+
+def commits(rows: Iterable[Row]) -> Iterator[Commit]:
+    """The commits of rows that hold one entry each, or none for a commit that moved no units."""
+    for revision, group in groupby(rows, lambda row: row["revision"]):
+        lines = list(group)
+        entries = tuple(booked_entry(row) for row in lines if row["line"] is not None)
+        yield Commit(revision, lines[0]["recorded_at"], entries)
+
+
+def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:
+    """The reservations of rows that hold one line each, those of one reservation together and in order."""
+    for reservation, group in groupby(rows, lambda row: row["reservation"]):
+        lines = list(group)
+        first = lines[0]
+        yield Reservation(
+            str(reservation),
+            State(first["state"]),
+            tuple(
+                Line(stock_item(row), row["requested"], row["quantity"], row["open"], row["fulfilled"], row["released"])
+                for row in lines
+            ),
+            expires_at=first["expires_at"],
+            created_at=first["created_at"],
+            order=first["order_name"],
+            channel=first["channel"],
+            revision=first["revision"],
+        )

@@ -1,0 +1,162 @@
+"""The statements of the write path, each one round trip for a whole group."""
+
+LOCK_RESERVATIONS = """
+WITH locked AS (
+    SELECT reservation, state, expires_at, created_at, order_name, channel, revision
+    FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
+)
+SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+FROM locked r
+JOIN reservation_lines l ON l.tenant = $1 AND l.reservation = r.reservation
+JOIN balances b ON b.tenant = $1 AND b.item = l.item
+ORDER BY r.reservation, l.line
+"""
+
+LOCK_LOCATIONS = """
+WITH locked AS (
+    SELECT location, kind, display_name, revision
+    FROM locations WHERE tenant = $1 AND location = ANY ($2::text[]) ORDER BY location FOR UPDATE
+)
+SELECT *, (SELECT count(*) FROM balances b WHERE b.tenant = $1 AND b.location = locked.location) AS stock_items
+FROM locked
+"""
+
+OPEN_BOOKS = """
+WITH locked AS (
+    SELECT item, on_hand, reserved, revision
+    FROM balances WHERE tenant = $1 AND item = ANY ($2::uuid[]) ORDER BY item FOR UPDATE
+)
+SELECT 'balance' AS what, item, on_hand AS first, reserved AS second, revision AS third,
+       NULL::text AS name, NULL::text AS method, NULL::bytea AS fingerprint, NULL::text AS outcome,
+       NULL::timestamptz AS moment
+FROM locked
+UNION ALL
+SELECT 'place', NULL, NULL, NULL, NULL, location, NULL, NULL, NULL, NULL
+FROM locations WHERE tenant = $1 AND location = ANY ($3::text[])
+UNION ALL
+SELECT 'request', NULL, r.revision, NULL, NULL, r.request_id, r.method, r.fingerprint, r.outcome, NULL
+FROM unnest($4::text[], $5::text[]) AS asked (method, request_id)
+JOIN requests r ON r.tenant = $1 AND r.method = asked.method AND r.request_id = asked.request_id
+UNION ALL
+SELECT 'head', NULL, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0), NULL, NULL, NULL, NULL, NULL, NULL,
+       clock_timestamp()
+"""
+"""All that a group needs to see, with its balances locked in the order of their keys. The clock is the database's."""
+
+WRITE = """
+WITH head AS (
+    UPDATE tenants SET revision = revision + 1 WHERE tenant = $1 RETURNING revision
+), committed AS (
+    INSERT INTO commits (tenant, revision, recorded_at) SELECT $1, revision, $2 FROM head
+), entered AS (
+    INSERT INTO entries (tenant, revision, line, kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved,
+                         reservation, reservation_line, request_id, reference, occurred_at)
+    SELECT $1, head.revision, e.line, e.kind, e.account, e.item, e.on_hand_delta, e.reserved_delta,
+           e.on_hand, e.reserved, e.reservation, e.reservation_line, e.request_id, e.reference,
+           coalesce(e.occurred_at, $2)
+    FROM head, unnest($3::smallint[], $4::smallint[], $5::uuid[], $6::bigint[], $7::bigint[],
+                      $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::text[], $13::text[],
+                      $14::timestamptz[]) WITH ORDINALITY
+         AS e (kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved, reservation, reservation_line,
+               request_id, reference, occurred_at, line)
+), fresh AS (
+    INSERT INTO balances (tenant, item, owner, sku, location, lot, uom, custodian, condition, on_hand, reserved,
+                          revision)
+    SELECT $1, b.*, head.revision
+    FROM head, unnest($15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
+                      $22::smallint[], $23::bigint[], $24::bigint[])
+         AS b (item, owner, sku, location, lot, uom, custodian, condition, on_hand, reserved)
+), changed AS (
+    UPDATE balances SET on_hand = b.on_hand, reserved = b.reserved, revision = head.revision
+    FROM head, unnest($25::uuid[], $26::bigint[], $27::bigint[]) AS b (item, on_hand, reserved)
+    WHERE balances.tenant = $1 AND balances.item = b.item
+), remembered AS (
+    INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)
+    SELECT $1, q.method, q.request_id, q.fingerprint, q.outcome, head.revision, $2
+    FROM head, unnest($28::text[], $29::text[], $30::bytea[], $31::text[])
+         AS q (method, request_id, fingerprint, outcome)
+), promised AS (
+    INSERT INTO reservations (tenant, reservation, state, expires_at, created_at, order_name, channel, revision)
+    SELECT $1, r.*, head.revision
+    FROM head, unnest($32::uuid[], $33::smallint[], $34::timestamptz[], $35::timestamptz[], $36::text[], $37::text[])
+         AS r (reservation, state, expires_at, created_at, order_name, channel)
+), lined AS (
+    INSERT INTO reservation_lines (tenant, reservation, line, item, requested, quantity, open, fulfilled, released)
+    SELECT $1, l.*
+    FROM head, unnest($38::uuid[], $39::int[], $40::uuid[], $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[],
+                      $45::bigint[])
+         AS l (reservation, line, item, requested, quantity, open, fulfilled, released)
+)
+SELECT revision, pg_notify(current_schema(), $1) FROM head
+"""
+"""A group of accepted commands, under the next revision of the tenant. Its row is locked here, after all others,
+until commit.
+"""
+
+CHANGE_RESERVATIONS = """
+WITH changed AS (
+    UPDATE reservations SET state = r.state, expires_at = r.expires_at, revision = $2
+    FROM unnest($3::uuid[], $4::smallint[], $5::timestamptz[]) AS r (reservation, state, expires_at)
+    WHERE reservations.tenant = $1 AND reservations.reservation = r.reservation
+)
+UPDATE reservation_lines SET open = l.open, fulfilled = l.fulfilled, released = l.released
+FROM unnest($6::uuid[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[])
+     AS l (reservation, line, open, fulfilled, released)
+WHERE reservation_lines.tenant = $1
+  AND reservation_lines.reservation = l.reservation AND reservation_lines.line = l.line
+"""
+
+ADD_LOCATIONS = """
+INSERT INTO locations (tenant, location, kind, display_name, revision)
+SELECT $1, l.*, $2 FROM unnest($3::text[], $4::smallint[], $5::text[]) AS l (location, kind, display_name)
+"""
+
+CHANGE_LOCATIONS = """
+UPDATE locations SET kind = l.kind, display_name = l.display_name, revision = $2
+FROM unnest($3::text[], $4::smallint[], $5::text[]) AS l (location, kind, display_name)
+WHERE locations.tenant = $1 AND locations.location = l.location
+"""
+
+REMOVE_LOCATIONS = "DELETE FROM locations WHERE tenant = $1 AND location = ANY ($2::text[])"
+
+REMEMBER = """
+INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)
+SELECT $1, q.*, $2, $3 FROM unnest($4::text[], $5::text[], $6::bytea[], $7::text[])
+    AS q (method, request_id, fingerprint, outcome)
+"""
+"""The outcomes of a group in which every command was refused: nothing changed, no revision is drawn."""
+
+KNOW_TENANT = "INSERT INTO tenants (tenant, revision) VALUES ($1, 0) ON CONFLICT DO NOTHING"
+
+BALANCE = """
+SELECT b.on_hand, b.reserved, b.revision, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
+FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
+"""
+
+RESERVATION = """
+SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
+       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+FROM reservations r
+JOIN reservation_lines l ON l.tenant = $1 AND l.reservation = r.reservation
+JOIN balances b ON b.tenant = $1 AND b.item = l.item
+WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
+ORDER BY r.reservation, l.line
+"""
+
+DUE = """
+SELECT reservation FROM reservations
+WHERE tenant = $1 AND state = 1 AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $2
+"""
+
+COMMITS = """
+SELECT c.revision, c.recorded_at, e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved,
+       e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
+       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+FROM (SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3) c
+LEFT JOIN entries e ON e.tenant = $1 AND e.revision = c.revision
+LEFT JOIN balances b ON b.tenant = $1 AND b.item = e.item
+ORDER BY c.revision, e.line
+"""
+"""Whole commits: the limit counts commits, not entries."""

@@ -1,0 +1,157 @@
+"""Write what a group of accepted commands changed, under the next revision of the tenant."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from weir_chassis.database import Driver
+from weir_ledger.domain.books import Books
+from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.stock import Balance, StockItem
+from weir_ledger.store import statements
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The keys of the stock items a group touches, and which objects were there before it."""
+
+    keys: dict[StockItem, UUID]
+    items: set[StockItem]
+    reservations: set[str]
+    locations: set[str]
+
+
+async def write(
+    driver: Driver, tenant: str, books: Books, found: Found, to_remember: Sequence[tuple[str, str, bytes, str]]
+) -> int:
+    """Write the changed books and the outcomes `to_remember`; return the revision they have when committed."""
+    touched = [books.balances[item] for item in books.touched_items]
+    fresh = [balance for balance in touched if balance.item not in found.items]
+    changed = [balance for balance in touched if balance.item in found.items]
+    reservations = [books.reservations[each] for each in books.touched_reservations]
+    made = [each for each in reservations if each.reservation not in found.reservations]
+    revision: int | None = await driver.fetchval(
+        statements.WRITE,
+        tenant,
+        books.now,
+        *_columns(_entries(books, found), 12),
+        *_columns((_fresh(balance, found.keys) for balance in fresh), 10),
+        *_columns(((found.keys[each.item], each.on_hand, each.reserved) for each in changed), 3),
+        *_columns(to_remember, 4),
+        *_columns(map(_made, made), 6),
+        *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 8),
+    )
+    if revision is None:  # the tenant's first write: its revision row is made, and all is done again
+        await driver.execute(statements.KNOW_TENANT, tenant)
+        return await write(driver, tenant, books, found, to_remember)
+    await _change_reservations(driver, tenant, revision, [each for each in reservations if each not in made])
+    await _change_locations(driver, tenant, revision, books, found)
+    return revision
+
+
+def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """The columns of `rows`, for `unnest`; `width` empty ones where there are none."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or [[] for _ in range(width)]
+
+
+def _entries(books: Books, found: Found) -> Iterable[tuple[Any, ...]]:
+    """Rows of the entries, in order."""
+    for request_id, entry in books.entries:
+        yield (
+            entry.kind,
+            entry.account,
+            found.keys[entry.item],
+            entry.on_hand_delta,
+            entry.reserved_delta,
+            entry.on_hand,
+            entry.reserved,
+            UUID(entry.reservation) if entry.reservation else None,
+            entry.reservation_line,
+            request_id,
+            entry.reference,
+            entry.occurred_at,
+        )
+
+
+def _fresh(balance: Balance, keys: dict[StockItem, UUID]) -> tuple[Any, ...]:
+    """Row of a balance that was never booked before; should another process book it too, the later commit fails."""
+    item = balance.item
+    return (
+        keys[item],
+        item.owner,
+        item.sku,
+        item.location,
+        item.lot,
+        item.uom,
+        item.custodian,
+        item.condition,
+        balance.on_hand,
+        balance.reserved,
+    )
+
+
+def _made(reservation: Reservation) -> tuple[Any, ...]:
+    """Row of a new reservation."""
+    return (
+        UUID(reservation.reservation),
+        reservation.state,
+        reservation.expires_at,
+        reservation.created_at,
+        reservation.order,
+        reservation.channel,
+    )
+
+
+def _made_lines(reservation: Reservation, keys: dict[StockItem, UUID]) -> Iterable[tuple[Any, ...]]:
+    """Rows of the lines of a new reservation."""
+    uuid = UUID(reservation.reservation)
+    for number, line in enumerate(reservation.lines, 1):
+        yield (
+            uuid,
+            number,
+            keys[line.item],
+            line.requested,
+            line.quantity,
+            line.open,
+            line.fulfilled,
+            line.released,
+        )
+
+
+async def _change_reservations(driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation]) -> None:
+    """Write reservations that were there before as they are now."""
+    if not changed:
+        return
+    lines = [
+        (UUID(each.reservation), number, line.open, line.fulfilled, line.released)
+        for each in changed
+        for number, line in enumerate(each.lines, 1)
+    ]
+    await driver.execute(
+        statements.CHANGE_RESERVATIONS,
+        tenant,
+        revision,
+        *_columns([(UUID(each.reservation), each.state, each.expires_at) for each in changed], 3),
+        *_columns(lines, 5),
+    )
+
+
+async def _change_locations(driver: Driver, tenant: str, revision: int, books: Books, found: Found) -> None:
+    """Write locations as they are now, and remove those that are gone."""
+    if not books.locations_changed:
+        return
+    there = [books.locations[each].location for each in books.locations_changed if each in books.locations]
+    for statement, known in ((statements.ADD_LOCATIONS, False), (statements.CHANGE_LOCATIONS, True)):
+        rows = [
+            (each.location, each.kind, each.display_name)
+            for each in there
+            if (each.location in found.locations) is known
+        ]
+        if rows:
+            await driver.execute(statement, tenant, revision, *_columns(rows, 3))
+    gone = [each for each in books.locations_changed if each not in books.locations]
+    if gone:
+        await driver.execute(statements.REMOVE_LOCATIONS, tenant, gone)

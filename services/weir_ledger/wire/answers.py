@@ -1,0 +1,186 @@
+"""Render what was found or done.
+
+An object that a write returns does not know its revision yet; it is rendered with that of the write.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir_chassis.revisions import Origin
+from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.entries import BookedEntry, Commit
+from weir_ledger.domain.reservations import Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.stock import Balance, Location
+from weir_ledger.errors import InsufficientStock, Shortage
+from weir_ledger.wire.items import stock_item_message
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """The message of a moment; None where there is none."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def location(found: Location, revision: int = 0) -> ledger_pb2.Location:
+    """A location; its etag is the revision of its last change."""
+    return ledger_pb2.Location(
+        location=found.location,
+        kind=found.kind.value,  # type: ignore[arg-type]  # the numbers are those of the contract
+        display_name=found.display_name,
+        etag=str(found.revision or revision),
+    )
+
+
+def balance(found: Balance, revision: int = 0) -> ledger_pb2.Balance:
+    """The counts of a stock item."""
+    return ledger_pb2.Balance(
+        stock_item=stock_item_message(found.item),
+        on_hand=found.on_hand,
+        reserved=found.reserved,
+        available=found.available,
+        shortfall=found.shortfall,
+        changed_revision=found.revision or revision,
+    )
+
+
+def entry(booked: BookedEntry) -> ledger_pb2.Entry:
+    """A line of the books."""
+    found = booked.entry
+    return ledger_pb2.Entry(
+        revision=booked.revision,
+        line=booked.line,
+        kind=found.kind.value,  # type: ignore[arg-type]  # the numbers are those of the contract
+        account=found.account.value,  # type: ignore[arg-type]
+        stock_item=stock_item_message(found.item),
+        on_hand_delta=found.on_hand_delta,
+        reserved_delta=found.reserved_delta,
+        on_hand=found.on_hand,
+        reserved=found.reserved,
+        reservation=found.reservation,
+        reservation_line=found.reservation_line,
+        request_id=booked.request_id,
+        reference=found.reference,
+        occurred_time=timestamp(found.occurred_at),
+        recorded_time=timestamp(booked.recorded_at),
+    )
+
+
+def commit(
+    found: Commit, origin: Origin, products: frozenset[tuple[str, str]]
+) -> ledger_service_pb2.WatchEntriesResponse:
+    """A commit, with the entries of `products` alone unless that is empty."""
+    return ledger_service_pb2.WatchEntriesResponse(
+        through=origin.revision(found.revision).to_wire(),
+        entries=[
+            entry(each)
+            for each in found.entries
+            if not products or (each.entry.item.owner, each.entry.item.sku) in products
+        ],
+        recorded_time=timestamp(found.recorded_at),
+    )
+
+
+def reservation(found: Reservation, revision: int = 0) -> reservation_pb2.Reservation:
+    """A reservation."""
+    return reservation_pb2.Reservation(
+        reservation=found.reservation,
+        state=found.state.value,  # type: ignore[arg-type]  # the numbers are those of the contract
+        lines=[
+            reservation_pb2.ReservationLine(
+                line=number,
+                stock_item=stock_item_message(line.item),
+                requested=line.requested,
+                quantity=line.quantity,
+                open=line.open,
+                fulfilled=line.fulfilled,
+                released=line.released,
+            )
+            for number, line in enumerate(found.lines, 1)
+        ],
+        expire_time=timestamp(found.expires_at) if found.state is State.HELD else None,
+        order=found.order,
+        channel=found.channel,
+        create_time=timestamp(found.created_at),
+        changed_revision=found.revision or revision,
+    )
+
+
+def reserve_outcomes(
+    outcomes: Sequence[ReserveOutcome], revision: int
+) -> Iterable[reservation_service_pb2.ReserveOutcome]:
+    """The outcomes of a batch, one for each draft."""
+    for index, outcome in enumerate(outcomes):
+        if outcome.reservation is not None:
+            yield reservation_service_pb2.ReserveOutcome(reservation=reservation(outcome.reservation, revision))
+        else:
+            yield reservation_service_pb2.ReserveOutcome(refusal=_refusal(index, outcome.short_lines))
+
+
+def _refusal(draft: int, short_lines: Sequence[ShortLine]) -> reservation_service_pb2.ReserveRefusal:
+    """Why a draft of a batch was refused, in the words that a Reserve of it alone would get."""
+    refusal = InsufficientStock(
+        [
+            Shortage(f"drafts[{draft}].lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested,
+                     each.available)
+            for each in short_lines
+        ]
+    )  # fmt: skip
+    return reservation_service_pb2.ReserveRefusal(
+        reason=refusal.reason,
+        message=refusal.message,
+        short_lines=[
+            reservation_service_pb2.ShortLine(
+                line=each.line,
+                stock_item=stock_item_message(each.item),
+                requested=each.requested,
+                available=each.available,
+            )
+            for each in short_lines
+        ],
+    )
+
+
+def finding(found: Difference | Verification, origin: Origin) -> ledger_service_pb2.VerifyBooksResponse:
+    """One finding of an audit."""
+    if isinstance(found, Difference):
+        return ledger_service_pb2.VerifyBooksResponse(
+            difference=ledger_pb2.Difference(
+                law=found.law.value,  # type: ignore[arg-type]  # the numbers are those of the contract
+                stock_item=None if found.item is None else stock_item_message(found.item),
+                booked=found.booked,
+                computed=found.computed,
+                sentence=found.sentence,
+            )
+        )
+    return ledger_service_pb2.VerifyBooksResponse(
+        verification=ledger_pb2.Verification(
+            revision=origin.revision(found.revision).to_wire(),
+            entries=found.entries,
+            balances=found.balances,
+            reservation_lines=found.reservation_lines,
+            differences=found.differences,
+        )
+    )
+
+
+def exported(revision: int, balances: Sequence[Balance], origin: Origin) -> ledger_service_pb2.ExportBalancesResponse:
+    """A chunk of all balances, column by column."""
+    items = [each.item for each in balances]
+    return ledger_service_pb2.ExportBalancesResponse(
+        revision=origin.revision(revision).to_wire(),
+        owners=[item.owner for item in items],
+        skus=[item.sku for item in items],
+        locations=[item.location for item in items],
+        lots=[item.lot for item in items],
+        uoms=[item.uom for item in items],
+        custodians=[item.custodian for item in items],
+        conditions=[item.condition.value for item in items],  # type: ignore[misc]
+        on_hand=[each.on_hand for each in balances],
+        reserved=[each.reserved for each in balances],
+    )

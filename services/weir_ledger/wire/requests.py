@@ -1,0 +1,205 @@
+"""Make domain requests of messages; each refuses all bad fields at once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.message import Message
+
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir_chassis.fields import Fields
+from weir_ledger.domain.endings import Confirm, Extend, Fulfil, Release
+from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.movements import RecordMovements
+from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLocation
+from weir_ledger.domain.promises import Reserve, ReserveBatch
+from weir_ledger.domain.reservations import Draft, DraftLine, Mode
+from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind
+from weir_ledger.wire.items import reservation_name, stock_item
+
+MOVEMENTS_MAX = 1000
+DRAFTS_MAX = 1000
+LINES_MAX = 500
+BATCH_LINES_MAX = 2000
+HOLD_SECONDS_MAX = 30 * 86400
+HOLD_SECONDS_DEFAULT = 900
+DISPLAY_NAME_MAX = 256
+REFERENCE_MAX = 256
+AHEAD = timedelta(days=1)
+"""How far ahead of our clock a caller's may run."""
+
+KINDS = {each.value: each for each in LocationKind}
+_MOVEMENTS = {each.value: each for each in EntryKind if each <= EntryKind.RETURN}
+_MODES = {each.value: each for each in Mode}
+
+
+def create_location(request: ledger_service_pb2.CreateLocationRequest) -> CreateLocation:
+    """What a CreateLocation asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return CreateLocation(_location(fields.inner("location"), request.location))
+
+
+def update_location(request: ledger_service_pb2.UpdateLocationRequest) -> UpdateLocation:
+    """What an UpdateLocation asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        etag = fields.identifier("location.etag", request.location.etag, optional=True)
+        return UpdateLocation(_location(fields.inner("location"), request.location), etag)
+
+
+def delete_location(request: ledger_service_pb2.DeleteLocationRequest) -> DeleteLocation:
+    """What a DeleteLocation asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return DeleteLocation(
+            fields.identifier("location", request.location), fields.identifier("etag", request.etag, optional=True)
+        )
+
+
+def _location(fields: Fields, message: ledger_pb2.Location) -> Location:
+    """A location to store."""
+    return Location(
+        fields.identifier("location", message.location),
+        fields.enum("kind", message.kind, KINDS),
+        fields.text("display_name", message.display_name, length_max=DISPLAY_NAME_MAX),
+    )
+
+
+def record_movements(request: ledger_service_pb2.RecordMovementsRequest) -> RecordMovements:
+    """What a RecordMovements asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return RecordMovements(
+            tuple(_movement(each, message) for each, message in fields.each("movements", request.movements,
+                                                                           most=MOVEMENTS_MAX))
+        )  # fmt: skip
+
+
+def _movement(fields: Fields, message: ledger_pb2.Movement) -> Movement:
+    """One movement, whose quantity and destination depend on its kind."""
+    kind = fields.enum("kind", message.kind, _MOVEMENTS)
+    item = stock_item(fields.inner("stock_item"), message.stock_item)
+    destination = None
+    if kind is EntryKind.TRANSFER:
+        destination = stock_item(fields.inner("destination"), message.destination)
+        if (destination.owner, destination.sku, destination.lot, destination.uom) != (
+            item.owner, item.sku, item.lot, item.uom,
+        ):  # fmt: skip
+            fields.refuse("destination", "Product, lot and unit of measure are those of stock_item.")
+        elif destination == item:
+            fields.refuse("destination", "Another location, custodian or condition than that of stock_item.")
+    elif message.HasField("destination"):
+        fields.refuse("destination", "Only a TRANSFER has one.")
+    return Movement(
+        kind,
+        item,
+        _moved(fields, kind, message.quantity),
+        destination,
+        _occurred(fields, message),
+        fields.text("reference", message.reference, length_max=REFERENCE_MAX),
+    )
+
+
+def _moved(fields: Fields, kind: EntryKind, quantity: int) -> int:
+    """The quantity of a movement of a kind."""
+    if kind is EntryKind.COUNT:
+        return fields.count("quantity", quantity)
+    if kind is not EntryKind.ADJUST:
+        return fields.quantity("quantity", quantity)
+    if quantity == 0:
+        fields.refuse("quantity", "Not 0.")
+    return fields.number("quantity", quantity, least=-QUANTITY_MAX, most=QUANTITY_MAX)
+
+
+def _occurred(fields: Fields, message: Message) -> datetime | None:
+    """When something happened; not in the future, as far as clocks agree on it."""
+    moment = fields.timestamp(message, "occurred_time")
+    if moment is not None and moment > datetime.now(UTC) + AHEAD:
+        fields.refuse("occurred_time", "Not more than a day ahead.")
+    return moment
+
+
+def reserve(request: reservation_service_pb2.ReserveRequest, new_id: Callable[[], str]) -> Reserve:
+    """What a Reserve asks for, under a new identifier."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return Reserve(new_id(), _draft(fields.inner("draft"), request.draft))
+
+
+def reserve_batch(request: reservation_service_pb2.ReserveBatchRequest, new_id: Callable[[], str]) -> ReserveBatch:
+    """What a ReserveBatch asks for, each draft under a new identifier."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        lines = sum(len(draft.lines) for draft in request.drafts)
+        if lines > BATCH_LINES_MAX:
+            fields.refuse("drafts", f"At most {BATCH_LINES_MAX} lines together, not {lines}.")
+            fields.check()
+        drafts = [_draft(each, draft) for each, draft in fields.each("drafts", request.drafts, most=DRAFTS_MAX)]
+        return ReserveBatch(tuple((new_id(), draft) for draft in drafts), request.atomic)
+
+
+def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
+    """One draft of a reservation."""
+    return Draft(
+        tuple(
+            DraftLine(stock_item(each.inner("stock_item"), line.stock_item), each.quantity("quantity", line.quantity))
+            for each, line in fields.each("lines", message.lines, most=LINES_MAX)
+        ),
+        fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
+        _hold_seconds(fields, message, default_seconds=HOLD_SECONDS_DEFAULT),
+        fields.identifier("order", message.order, optional=True),
+        fields.identifier("channel", message.channel, optional=True),
+    )
+
+
+def _hold_seconds(fields: Fields, message: Message, *, default_seconds: float) -> float:
+    """How long units are held."""
+    return fields.duration(
+        message, "hold_duration", least_seconds=1, most_seconds=HOLD_SECONDS_MAX, default_seconds=default_seconds
+    )
+
+
+def confirm(request: reservation_service_pb2.ConfirmRequest) -> Confirm:
+    """What a Confirm asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return Confirm(reservation_name(fields, "reservation", request.reservation))
+
+
+def extend(request: reservation_service_pb2.ExtendRequest) -> Extend:
+    """What an Extend asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        fields.required(request, "hold_duration")
+        seconds = _hold_seconds(fields, request, default_seconds=HOLD_SECONDS_DEFAULT)
+        return Extend(reservation_name(fields, "reservation", request.reservation), seconds)
+
+
+def fulfil(request: reservation_service_pb2.FulfilRequest) -> Fulfil:
+    """What a Fulfil asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return Fulfil(
+            reservation_name(fields, "reservation", request.reservation),
+            _line_quantities(fields, request),
+            fields.text("reference", request.reference, length_max=REFERENCE_MAX),
+            _occurred(fields, request),
+        )
+
+
+def release(request: reservation_service_pb2.ReleaseRequest) -> Release:
+    """What a Release asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        return Release(reservation_name(fields, "reservation", request.reservation), _line_quantities(fields, request))
+
+
+def _line_quantities(
+    fields: Fields, request: reservation_service_pb2.FulfilRequest | reservation_service_pb2.ReleaseRequest
+) -> tuple[tuple[int, int], ...]:
+    """Line numbers and units, each line once."""
+    fields.unique("lines", [each.line for each in request.lines])
+    return tuple(
+        (each.number("line", message.line, least=1, most=LINES_MAX), each.quantity("quantity", message.quantity))
+        for each, message in fields.each("lines", request.lines, least=0, most=LINES_MAX)
+    )

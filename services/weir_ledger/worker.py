@@ -1,0 +1,42 @@
+"""What time drives: holds that run out."""
+
+import asyncio
+
+import structlog
+
+from weir_chassis.errors import DatabaseAway, Overloaded
+from weir_ledger.domain.endings import Expire
+from weir_ledger.ports import Attempt, Books
+
+PAUSE_SECONDS = 0.5
+DUE_MAX = 50
+"""Holds ended by one command; its commit is one message to every watcher."""
+
+log = structlog.get_logger(__name__)
+
+
+async def expiring(books: Books, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+    """End holds as they run out, until cancelled; several processes may do so at once.
+
+    The database's clock decides, so a hold never ends early; what was due while nobody ran ends at the start.
+    """
+    while True:
+        try:
+            await expire_due(books)
+        except (DatabaseAway, Overloaded) as refusal:
+            log.warning("holds cannot be ended now", reason=refusal.reason)
+        except Exception:
+            log.exception("holds could not be ended")
+        await asyncio.sleep(pause_seconds)
+
+
+async def expire_due(books: Books) -> int:
+    """End every hold of every tenant that has run out; return how many there were."""
+    count = 0
+    for tenant in await books.tenants():
+        due = await books.due(tenant, DUE_MAX)
+        while due:
+            done = await books.carry_out(Attempt(tenant, "Expire", "", b"", Expire(tuple(due))))
+            count += len(done.receipt)
+            due = await books.due(tenant, DUE_MAX) if len(due) == DUE_MAX else ()
+    return count
