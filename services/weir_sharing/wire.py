@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -29,6 +29,8 @@ from weir_sharing.domain import (
     T,
     WarehouseGroup,
 )
+
+M = TypeVar("M", bound=Message)
 
 DISPLAY_NAME_LENGTH_MAX = 256
 LOCATIONS_MAX = 1000
@@ -253,6 +255,13 @@ def to_commit(commit: Commit, origin: Origin) -> service_pb.WatchNetworkResponse
 def heartbeat(through: int, origin: Origin) -> service_pb.WatchNetworkResponse:
     """That everything up to a revision was sent."""
     return service_pb.WatchNetworkResponse(through=origin.revision(through).to_wire())
+
+
+def portions(messages: Sequence[M]) -> Iterator[Sequence[M]]:
+    """All the messages, cut into what one answer each has room for; an empty portion if there are none."""
+    yield messages[: (count := fitting(messages))]
+    while messages := messages[count:]:
+        yield messages[: (count := fitting(messages))]
 
 
 def fitting(messages: Sequence[Message]) -> int:

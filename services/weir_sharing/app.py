@@ -1,0 +1,77 @@
+"""The sharing service: settings -> database -> networks -> handlers -> servicer -> server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from weir_chassis.auth import authenticator
+from weir_chassis.idempotency import purging
+from weir_chassis.paging import Pages
+from weir_chassis.provision import provided
+from weir_chassis.revisions import Origin
+from weir_chassis.server import Server
+from weir_chassis.settings import (
+    Address,
+    AuthSettings,
+    DatabaseSettings,
+    ServerSettings,
+    TelemetrySettings,
+    group,
+    integer,
+    setting,
+)
+from weir_chassis.watch import Wakeups
+from weir_sharing.handlers import Handlers
+from weir_sharing.servicer import POLICY, NetworkServicer
+from weir_sharing.store import PostgresNetworks
+from weir_sharing.worker import forgetting
+
+SERVICE = "weir_sharing"
+CONTEXT = "sharing"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sharing service reads from its environment."""
+
+    server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7102))
+    database: DatabaseSettings = group(DatabaseSettings)
+    auth: AuthSettings = group(AuthSettings)
+    telemetry: TelemetrySettings = group(TelemetrySettings)
+    history_keep_seconds: int = setting(
+        "WEIR_SHARING_HISTORY_KEEP_SECONDS",
+        "How long changes of the network can be watched again.",
+        integer(86_400, 315_360_000),
+        2_592_000,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """The service, listening within the block and drained at its end."""
+    async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
+        cluster = await database.identity()
+        origin = Origin(CONTEXT, cluster.id, cluster.epoch)
+        networks = PostgresNetworks(database)
+        servicer = NetworkServicer(Handlers(networks, origin), origin=origin, pages=Pages(cluster.id), wakeups=wakeups)
+        server = Server(
+            settings.server,
+            name=SERVICE,
+            registrations=[servicer.registration],
+            policies=[POLICY],
+            authenticator=authenticator(settings.auth, settings.server.listen),
+        )
+        chores = [
+            asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
+            asyncio.create_task(forgetting(networks, keep_seconds=settings.history_keep_seconds)),
+        ]
+        try:
+            async with server.serving():
+                yield server
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
