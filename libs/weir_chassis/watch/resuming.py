@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -56,7 +56,7 @@ async def watch(
     through: Callable[[M], P | None],
     newer: Callable[[P, P], bool],
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
-) -> AsyncIterator[M]:
+) -> AsyncGenerator[M, None]:
     """Every message whose mark is newer than the last one's, from `after` on and over any number of broken streams.
 
     `open_stream(after)` starts the call, as in `lambda after: stub.WatchEntries(request(after))`. `through(message)` is

@@ -321,17 +321,22 @@ class WatchLevelsResponse(_message.Message):
     COMPLETE_FIELD_NUMBER: _builtins.int
     COMPLETE_END_FIELD_NUMBER: _builtins.int
     THROUGH_FIELD_NUMBER: _builtins.int
+    COMPLETE_BEGIN_FIELD_NUMBER: _builtins.int
     complete: _builtins.bool
-    """Part of a complete list that replaces all the client has; its last message has `complete_end`."""
+    """Part of a complete list that replaces all the client has. Its first message has `complete_begin`, its last one `complete_end`."""
     complete_end: _builtins.bool
     """Last message of a complete list."""
+    complete_begin: _builtins.bool
+    """First message of a complete list: what an unfinished one before it brought is void."""
     @_builtins.property
     def table(self) -> Global___LevelTable:
         """Levels that may have changed, whole rows; empty in heartbeats."""
 
     @_builtins.property
     def through(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
-        """Everything up to here was sent; in a complete list, valid from its last message on. One of each context."""
+        """Everything up to here was sent, and `after` of a watch that resumes. One of each context; empty in a complete list before its
+        last message.
+        """
 
     def __init__(
         self,
@@ -340,10 +345,11 @@ class WatchLevelsResponse(_message.Message):
         complete: _builtins.bool = ...,
         complete_end: _builtins.bool = ...,
         through: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+        complete_begin: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "complete_end", b"complete_end", "table", b"table", "through", b"through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "complete_begin", b"complete_begin", "complete_end", b"complete_end", "table", b"table", "through", b"through"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -467,7 +473,7 @@ class Step(_message.Message):
         VERDICT_NOT_GROUPED: Step._Verdict.ValueType  # 2
         """The location is in no warehouse group."""
         VERDICT_NOT_LINKED: Step._Verdict.ValueType  # 3
-        """The warehouse group of the location does not feed the channel."""
+        """No link leads there: the warehouse group of the location does not feed the channel, or none does."""
         VERDICT_NOT_SELLABLE: Step._Verdict.ValueType  # 4
         """The goods are under review or damaged."""
         VERDICT_IN_CUSTODY: Step._Verdict.ValueType  # 5
@@ -493,7 +499,7 @@ class Step(_message.Message):
     VERDICT_NOT_GROUPED: Step.Verdict.ValueType  # 2
     """The location is in no warehouse group."""
     VERDICT_NOT_LINKED: Step.Verdict.ValueType  # 3
-    """The warehouse group of the location does not feed the channel."""
+    """No link leads there: the warehouse group of the location does not feed the channel, or none does."""
     VERDICT_NOT_SELLABLE: Step.Verdict.ValueType  # 4
     """The goods are under review or damaged."""
     VERDICT_IN_CUSTODY: Step.Verdict.ValueType  # 5
@@ -524,9 +530,9 @@ class Step(_message.Message):
     verdict: Global___Step.Verdict.ValueType
     """Why it counted or did not."""
     units_in: _builtins.int
-    """Units that went into the step."""
+    """Units that went into the step: what the steps it is made of let out. Steps of `STAGE_REACH` move none."""
     units_out: _builtins.int
-    """Units that came out of it."""
+    """Units that came out of it: 0 unless it counted or only sums up others."""
     sentence: _builtins.str
     """The step in a sentence."""
     @_builtins.property

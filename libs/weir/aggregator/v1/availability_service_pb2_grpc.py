@@ -119,12 +119,13 @@ class AvailabilityServiceServicer:
         """Streams the levels, then every change of them.
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
-        whose levels did not change. After a break, resume after the last `through` received: what changed since is sent, or everything,
-        marked `complete`, where the service cannot tell.
+        whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
+        resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
+        tell. Everything is sent anew also when a channel came or went.
 
         Errors:
 
-        * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
+        * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, or one asked for is gone.
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -1,0 +1,112 @@
+"""The aggregator: settings -> peers -> projections -> servicer -> server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from weir_aggregator.peers import LedgerFeed, SharingFeed
+from weir_aggregator.projection import Pace, Projection, Tenants, caught_up, follow
+from weir_aggregator.servicer import POLICY, AvailabilityServicer
+from weir_chassis import telemetry
+from weir_chassis.auth import authenticator
+from weir_chassis.client import Peer
+from weir_chassis.ids import identifier_fault
+from weir_chassis.server import Server
+from weir_chassis.settings import (
+    Address,
+    AuthSettings,
+    ClientSettings,
+    Fault,
+    ServerSettings,
+    TelemetrySettings,
+    group,
+    integer,
+    number,
+    setting,
+    text,
+    texts,
+)
+
+SERVICE = "weir_aggregator"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the aggregator reads from its environment."""
+
+    server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7100))
+    auth: AuthSettings = group(AuthSettings)
+    client: ClientSettings = group(ClientSettings)
+    telemetry: TelemetrySettings = group(TelemetrySettings)
+    ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
+    sharing_target: str = setting("WEIR_SHARING_TARGET", "Where sharing answers.", text, "127.0.0.1:7102")
+    tenants: tuple[str, ...] = setting(
+        "WEIR_AGGREGATOR_TENANTS",
+        "Tenants loaded at the start; not healthy before. Others are loaded at their first question.",
+        texts,
+        ("default",),
+    )
+    tenants_max: int = setting(
+        "WEIR_AGGREGATOR_TENANTS_MAX", "Tenants held in memory at most.", integer(1, 100_000), 100
+    )
+    log_bytes_max: int = setting(
+        "WEIR_AGGREGATOR_LOG_BYTES_MAX",
+        "Memory a tenant's log of changes may take; a watch that broke off further back begins anew.",
+        integer(65_536, 1_073_741_824),
+        16_777_216,
+    )
+    heartbeat_seconds: float = setting(
+        "WEIR_AGGREGATOR_HEARTBEAT_SECONDS", "Longest silence of a watch.", number(0.1, 60), 5.0
+    )
+
+    def faults(self) -> Iterator[Fault]:
+        """The tenants to begin with must be tenants, and no more than there is room for."""
+        if any(identifier_fault(tenant) for tenant in self.tenants):
+            yield Fault("WEIR_AGGREGATOR_TENANTS", "At most 128 characters each, no control characters.")
+        if len(set(self.tenants)) > self.tenants_max:
+            yield Fault("WEIR_AGGREGATOR_TENANTS", "No more than WEIR_AGGREGATOR_TENANTS_MAX.")
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """The service, listening within the block and drained at its end; SERVING once its first tenants are loaded.
+
+    Once SERVING it stays so while a context is away: it answers at the mark it has reached, and says which.
+    """
+    async with (
+        Peer(settings.ledger_target, settings.client) as ledger,
+        Peer(settings.sharing_target, settings.client) as sharing,
+    ):
+        ledger_feed, sharing_feed = LedgerFeed(ledger), SharingFeed(sharing)
+
+        async def followed(projection: Projection, tenant: str) -> None:
+            await follow(projection, tenant, ledger_feed, sharing_feed)
+
+        tenants = Tenants(followed, tenants_max=settings.tenants_max, log_bytes_max=settings.log_bytes_max)
+        server = Server(
+            settings.server,
+            name=SERVICE,
+            registrations=[AvailabilityServicer(tenants, Pace(settings.heartbeat_seconds)).registration],
+            policies=[POLICY],
+            authenticator=authenticator(settings.auth, settings.server.listen),
+            telemetry=telemetry.active(),
+        )
+        for tenant in settings.tenants:
+            server.readiness.hold(tenant)
+        loading = [asyncio.create_task(_loaded(server, tenants, tenant)) for tenant in settings.tenants]
+        try:
+            async with server.serving():
+                yield server
+        finally:
+            for task in loading:
+                task.cancel()
+            await asyncio.gather(*loading, return_exceptions=True)
+            await tenants.close()
+
+
+async def _loaded(server: Server, tenants: Tenants, tenant: str) -> None:
+    await caught_up(tenants.projection(tenant), None)
+    server.readiness.clear(tenant)

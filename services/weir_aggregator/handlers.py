@@ -1,0 +1,71 @@
+"""Answer each question from one state of the tenant's projection, fresh as asked, and say what the answer rests on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+
+from weir_aggregator.domain import Levels, Product, Question, Selection
+from weir_aggregator.projection import Pace, Projection, Tenants, Told, caught_up, rows_max, updates
+from weir_allocation.pipeline import Trace
+from weir_chassis import call
+from weir_chassis.revisions import Revision, Vector
+
+MARGIN_SECONDS = 0.05
+"""Part of a caller's deadline that is kept for saying that it was not enough."""
+LOADING_SECONDS = 10.0
+"""How long a call without a deadline waits for a tenant that is being loaded."""
+
+Revisions = tuple[Revision, ...]
+
+
+async def availability(tenants: Tenants, question: Question, asked: Vector) -> tuple[int, int, Revisions]:
+    """Level and supply of one product in one channel; raises ChannelNotFound and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    level, supply = projection.level(question)
+    return level, supply, projection.revisions
+
+
+async def batch(
+    tenants: Tenants, products: Sequence[Product], channels: Sequence[str], asked: Vector
+) -> tuple[Levels, Revisions]:
+    """The levels of many products; raises ChannelNotFound and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    return projection.levels(products, channels), projection.revisions
+
+
+async def explanation(tenants: Tenants, question: Question, asked: Vector) -> tuple[Trace, Revisions]:
+    """How a level comes about; raises ChannelNotFound and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    return projection.explain(question), projection.revisions
+
+
+async def listing(tenants: Tenants, selection: Selection, asked: Vector) -> tuple[Iterator[Levels], Revisions]:
+    """All levels selected in parts, of one state; raises ChannelNotFound and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    picture = projection.picture(selection)
+    return picture.parts(rows_max(picture.channels)), projection.revisions
+
+
+async def watching(tenants: Tenants, selection: Selection, after: Vector, pace: Pace) -> AsyncGenerator[Told, None]:
+    """The levels selected and every change of them; raises what `fresh` and `updates` raise."""
+    return updates(await fresh(tenants, {}), selection, after, pace)
+
+
+async def fresh(tenants: Tenants, asked: Vector) -> Projection:
+    """The projection of the calling tenant once it includes what was asked for.
+
+    Raises TenantsExhausted; RevisionForeign; and when the caller's time is nearly over NotCaughtUp while the tenant is
+    being loaded, RevisionNotReached while a revision is awaited.
+    """
+    projection = tenants.projection(call.tenant())
+    if not projection.caught_up:
+        left = _patience_seconds()
+        await caught_up(projection, LOADING_SECONDS if left is None else left)
+    if asked:
+        await projection.reach(asked, _patience_seconds())
+    return projection
+
+
+def _patience_seconds() -> float | None:
+    left = call.remaining_seconds()
+    return None if left is None else max(0.0, left - MARGIN_SECONDS)

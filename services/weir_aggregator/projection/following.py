@@ -1,0 +1,114 @@
+"""Keep a projection in step with the two contexts: export, then watch, and again where that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from weir_aggregator.domain import Count, NetworkChange
+from weir_aggregator.ports import BalanceFeed, Commit, Feed, NetworkFeed
+from weir_aggregator.projection.balances import Balances
+from weir_aggregator.projection.book import NetworkBook
+from weir_aggregator.projection.state import LEDGER, SHARING, Projection
+from weir_chassis.errors import Refusal
+from weir_chassis.revisions import Revision
+from weir_chassis.watch import Fenced
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before a context is tried again: doubling from least to most, less by chance up to half."""
+
+    least_seconds: float = 0.1
+    most_seconds: float = 5.0
+
+    def seconds(self, failures: int) -> float:
+        """The wait after so many failures in a row, from 1."""
+        longest = min(self.most_seconds, self.least_seconds * 2.0 ** min(failures - 1, 30))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads replicas, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Side(Generic[T]):
+    """One context of one tenant: where it is read, and what becomes of what is read."""
+
+    context: str
+    feed: Feed[T]
+    begin: Callable[[], _Loading[T]]
+    apply: Callable[[Commit[T]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading(Generic[T]):
+    """A state being read aside, while questions are answered from the one before."""
+
+    put: Callable[[T], object]
+    end: Callable[[Revision], None]
+
+
+async def follow(projection: Projection, tenant: str, ledger: BalanceFeed, sharing: NetworkFeed) -> None:
+    """Load both contexts into the projection and keep them in step; never ends by itself."""
+
+    def begin_balances() -> _Loading[Count]:
+        balances = Balances()
+        return _Loading(balances.put, lambda through: projection.load_balances(balances, through))
+
+    def begin_network() -> _Loading[NetworkChange]:
+        book = NetworkBook()
+        return _Loading(book.put, lambda through: projection.load_network(book, through))
+
+    async with asyncio.TaskGroup() as sides:
+        sides.create_task(_keep(_Side(LEDGER, ledger, begin_balances, projection.apply_balances), tenant))
+        sides.create_task(_keep(_Side(SHARING, sharing, begin_network, projection.apply_network), tenant))
+
+
+async def _keep(side: _Side[T], tenant: str, patience: Patience = Patience()) -> None:
+    """Export and watch one side for ever.
+
+    A context that is away is tried again; so is one whose commits could not be applied, which only a bug can cause:
+    the projection is then built anew rather than left behind without a word.
+    """
+    failures = 0
+    while True:
+        try:
+            through = await _load(side, tenant)
+            log.info("context loaded", context=side.context, tenant=tenant, number=through.number)
+            failures = 0
+            await _watch(side, tenant, through)
+        except Fenced:
+            log.warning("history cut, loading anew", context=side.context, tenant=tenant)
+        except Refusal as refusal:
+            log.warning("context away", context=side.context, tenant=tenant, reason=refusal.reason)
+        except Exception:
+            log.exception("context could not be followed", context=side.context, tenant=tenant)
+        failures += 1
+        await asyncio.sleep(patience.seconds(failures))
+
+
+async def _load(side: _Side[T], tenant: str) -> Revision:
+    loading = side.begin()
+    through: Revision | None = None
+    async with aclosing(side.feed.export(tenant)) as parts:
+        async for part in parts:
+            through = part.through
+            for change in part.changes:
+                loading.put(change)
+    assert through is not None, "an export has at least one part"
+    loading.end(through)
+    return through
+
+
+async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
+    async with aclosing(side.feed.watch(tenant, after)) as commits:
+        async for commit in commits:
+            side.apply(commit)

@@ -1,0 +1,81 @@
+"""What callers ask, with the limits of every field; each function raises Malformed with all that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weir.aggregator.v1 import availability_service_pb2 as pb
+from weir.common.v1 import revision_pb2, stock_pb2
+from weir_aggregator.domain import Product, Question, Selection
+from weir_allocation.stock import ANY, EACH, Demand
+from weir_chassis import revisions
+from weir_chassis.fields import Fields
+from weir_chassis.revisions import Vector
+
+PRODUCTS_MAX = 1000
+CHANNELS_MAX = 1000
+
+
+def question(request: pb.GetAvailabilityRequest | pb.ExplainAvailabilityRequest) -> tuple[Question, Vector]:
+    """A product in a channel, and the revisions the answer must include."""
+    with Fields() as fields:
+        fields.required(request, "product")
+        return (
+            Question(
+                _product(fields.inner("product"), request.product),
+                fields.identifier("channel", request.channel),
+                _demand(fields, request.lot, request.uom),
+            ),
+            _freshness(fields, request.freshness),
+        )
+
+
+def batch(request: pb.BatchGetAvailabilityRequest) -> tuple[list[Product], list[str], Vector]:
+    """Products, channels, and the revisions the answer must include."""
+    with Fields() as fields:
+        return (
+            [_product(each, product) for each, product in fields.each("products", request.products, most=PRODUCTS_MAX)],
+            fields.identifiers("channels", request.channels, most=CHANNELS_MAX),
+            _freshness(fields, request.freshness),
+        )
+
+
+def listing(request: pb.ListLevelsRequest) -> tuple[Selection, Vector]:
+    """What to list, and the revisions the answer must include."""
+    with Fields() as fields:
+        return _selection(fields, request), _freshness(fields, request.freshness)
+
+
+def watching(request: pb.WatchLevelsRequest) -> tuple[Selection, Vector]:
+    """What to watch, and the mark to begin after; empty: begin with everything."""
+    with Fields() as fields:
+        return _selection(fields, request), _mark(fields, request.after)
+
+
+def _product(fields: Fields, product: stock_pb2.Product) -> Product:
+    return (fields.identifier("owner", product.owner, optional=True), fields.identifier("sku", product.sku))
+
+
+def _demand(fields: Fields, lot: str, uom: str) -> Demand:
+    if not lot and not uom:
+        return ANY
+    return Demand(
+        fields.identifier("lot", lot, optional=True),
+        fields.identifier("uom", uom, optional=True) or EACH,
+    )
+
+
+def _selection(fields: Fields, request: pb.ListLevelsRequest | pb.WatchLevelsRequest) -> Selection:
+    owner = fields.identifier("owner", request.owner, optional=True) if request.HasField("owner") else None
+    return Selection(tuple(fields.identifiers("channels", request.channels, most=CHANNELS_MAX)), owner)
+
+
+def _freshness(fields: Fields, freshness: revision_pb2.Freshness) -> Vector:
+    return revisions.at_least(fields, freshness) if freshness.at_least else {}
+
+
+def _mark(fields: Fields, after: Sequence[revision_pb2.Revision]) -> Vector:
+    named = fields.each("after", after, least=0, most=revisions.CONTEXTS_MAX)
+    asked = [revisions.revision(each, message) for each, message in named]
+    fields.unique("after", [each.context for each in asked])
+    return {each.context: each for each in asked}
