@@ -184,7 +184,8 @@ class PostgresNetwork:
 
     async def _objects(self, kind: type[T], query: Select[Any]) -> list[T]:
         rows = await self._connection.execute(query)
-        return [msgspec.convert(dict(row), kind) for row in rows.mappings()]
+        names = list(map(str, rows.keys()))  # labels are a kind of str that msgspec does not know
+        return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows]
 
     async def _put(self, wanted: NetworkObject) -> None:
         table = _TABLES[type(wanted)]
