@@ -17,7 +17,7 @@ the stand-in.
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -135,7 +135,7 @@ class Fields:
         self.refuse(name, f"From {least} to {most}.")
         return least
 
-    def enum(self, name: str, value: int, meanings: Mapping[int, T], *, default: T | None = None) -> T:
+    def enum(self, name: str, value: int, meanings: Mapping[Any, T], *, default: T | None = None) -> T:
         """What an enum value means here; 0 means `default`, and is refused where there is none, as is any unknown
         value."""
         if value == 0 and default is not None:
@@ -146,7 +146,7 @@ class Fields:
         self.refuse(name, "Required." if value == 0 else "Not a known value.")
         return next(iter(meanings.values()))
 
-    def enums(self, name: str, values: Sequence[int], meanings: Mapping[int, T]) -> list[T]:
+    def enums(self, name: str, values: Sequence[int], meanings: Mapping[Any, T]) -> list[T]:
         """What several enum values mean, each but once."""
         if not self._counted(name, len(values), least=0, most=len(meanings)):
             return []

@@ -88,7 +88,12 @@ def _binding(method: str, tenant: str, request: Message) -> bytes:
     for name in VARYING:
         if name in query.DESCRIPTOR.fields_by_name:
             query.ClearField(name)
-    parts = (method.encode(), tenant.encode(), query.SerializeToString(deterministic=True))
+    parts = (
+        method.encode(),
+        tenant.encode(),
+        query.DESCRIPTOR.full_name.encode(),
+        query.SerializeToString(deterministic=True),
+    )
     digest = hashlib.blake2b(digest_size=32)
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
