@@ -1,0 +1,200 @@
+"""What is measured: the calls of each case, on goods that never run out."""
+
+import itertools
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.wrappers_pb2 import StringValue
+
+from tests.bench.load import Call
+from tests.bench.serve import ECHO
+from tests.bench.suite import Suite
+from tests.kit.probe import NAME
+from weir.aggregator.v1 import availability_service_pb2 as levels
+from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.sharing.v1 import network_pb2, network_service_pb2
+from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
+
+SKUS = 10_000
+LOCATION = "W1"
+CHANNELS = 10
+BATCH_LINES = 500
+BATCH_PRODUCTS = 1000
+RUN = uuid.uuid4().hex
+"""Makes the request ids of this run its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to measure: which server answers it, how many calls at once, and how many units of work a call is."""
+
+    name: str
+    server: str
+    call: Call
+    in_flight: int
+    work: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """Plain clients of the suite, one connection each."""
+
+    echo: Callable[[StringValue], object]
+    empty: Callable[[StringValue], object]
+    ledger: LedgerServiceStub
+    reservations: ReservationServiceStub
+    network: NetworkServiceStub
+    availability: AvailabilityServiceStub
+
+
+def stubs(suite: Suite) -> Stubs:
+    """Connect to every server."""
+
+    def channel(name: str) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(suite.address(name), [("grpc.max_receive_message_length", 1 << 24)])
+
+    ledger, serialise, parse = channel("ledger"), StringValue.SerializeToString, StringValue.FromString
+    return Stubs(
+        channel("echo").unary_unary(ECHO, serialise, parse),
+        channel("empty").unary_unary(f"/{NAME}/Get", serialise, parse),
+        LedgerServiceStub(ledger),
+        ReservationServiceStub(ledger),
+        NetworkServiceStub(channel("sharing")),
+        AvailabilityServiceStub(channel("aggregator")),
+    )
+
+
+def sku(number: int) -> str:
+    """The name of a product."""
+    return f"SKU-{number % SKUS:05}"
+
+
+def item(number: int) -> stock_pb2.StockItem:
+    """The stock item of a product."""
+    return stock_pb2.StockItem(product=stock_pb2.Product(sku=sku(number)), location=LOCATION)
+
+
+async def prepare(clients: Stubs) -> None:
+    """Stock every product, and let ten channels, each a group of its own, sell it."""
+    place = ledger_pb2.Location(location=LOCATION, kind=ledger_pb2.LOCATION_KIND_WAREHOUSE)
+    await clients.ledger.CreateLocation(ledger_service_pb2.CreateLocationRequest(request_id="place", location=place))
+    for batch, first in enumerate(range(0, SKUS, 1000)):
+        movements = [
+            ledger_pb2.Movement(kind=ledger_pb2.ENTRY_KIND_RECEIVE, stock_item=item(number), quantity=10**9)
+            for number in range(first, first + 1000)
+        ]
+        request = ledger_service_pb2.RecordMovementsRequest(request_id=f"stock-{batch}", movements=movements)
+        await clients.ledger.RecordMovements(request)
+    group = network_pb2.WarehouseGroup(warehouse_group="all", locations=[LOCATION])
+    await clients.network.CreateWarehouseGroup(
+        network_service_pb2.CreateWarehouseGroupRequest(request_id="all", warehouse_group=group)
+    )
+    for number in range(CHANNELS):
+        name = f"channel-{number}"
+        channel = network_pb2.Channel(channel=name, kind=network_pb2.CHANNEL_KIND_WEBSHOP)
+        await clients.network.CreateChannel(network_service_pb2.CreateChannelRequest(request_id=name, channel=channel))
+        link = network_pb2.GroupLink(warehouse_group="all", channel_group=name)
+        response = await clients.network.CreateGroupLink(
+            network_service_pb2.CreateGroupLinkRequest(request_id=f"link-{number}", group_link=link)
+        )
+    asked = levels.GetAvailabilityRequest(product=stock_pb2.Product(sku=sku(0)), channel="channel-0")
+    asked.freshness.at_least.append(response.revision)
+    await clients.availability.GetAvailability(asked)
+
+
+_numbers = itertools.count()
+
+
+def draft(*numbers: int) -> reservation_pb2.ReservationDraft:
+    """A reservation of one unit of each product."""
+    return reservation_pb2.ReservationDraft(
+        lines=[reservation_pb2.ReservationDraftLine(stock_item=item(number), quantity=1) for number in numbers]
+    )
+
+
+def reserve(clients: Stubs, *, hot: bool) -> Call:
+    """Reserve one unit, spread over all products or of one."""
+    chance = random.Random(1)
+
+    async def call(_: int) -> object:
+        number = 0 if hot else chance.randrange(SKUS)
+        request_id = f"{RUN}-{next(_numbers)}"
+        request = reservation_service_pb2.ReserveRequest(request_id=request_id, draft=draft(number))
+        return await clients.reservations.Reserve(request)
+
+    return call
+
+
+def reserve_batch(clients: Stubs) -> Call:
+    """Reserve one unit of 500 products, each for an order of its own."""
+    chance = random.Random(2)
+
+    async def call(_: int) -> object:
+        drafts = [draft(chance.randrange(SKUS)) for _ in range(BATCH_LINES)]
+        request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
+        return await clients.reservations.ReserveBatch(request)
+
+    return call
+
+
+def reserve_lines(clients: Stubs) -> Call:
+    """Reserve one unit of 500 products for one order."""
+    chance = random.Random(3)
+
+    async def call(_: int) -> object:
+        drafts = [draft(*(chance.randrange(SKUS) for _ in range(BATCH_LINES)))]
+        request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
+        return await clients.reservations.ReserveBatch(request)
+
+    return call
+
+
+def availability(clients: Stubs) -> Call:
+    """Ask what one channel may sell of one product."""
+    chance = random.Random(4)
+
+    async def call(number: int) -> object:
+        product = stock_pb2.Product(sku=sku(chance.randrange(SKUS)))
+        request = levels.GetAvailabilityRequest(product=product, channel=f"channel-{number % CHANNELS}")
+        return await clients.availability.GetAvailability(request)
+
+    return call
+
+
+def availabilities(clients: Stubs) -> Call:
+    """Ask for a thousand products in ten channels."""
+    products = [stock_pb2.Product(sku=sku(number)) for number in range(BATCH_PRODUCTS)]
+
+    async def call(_: int) -> object:
+        return await clients.availability.BatchGetAvailability(levels.BatchGetAvailabilityRequest(products=products))
+
+    return call
+
+
+def cases(clients: Stubs) -> list[Case]:
+    """Every case, in the order of a round."""
+
+    async def echo(number: int) -> object:
+        return await clients.echo(StringValue(value="weir"))  # type: ignore[misc]
+
+    async def empty(number: int) -> object:
+        return await clients.empty(StringValue(value="weir"))  # type: ignore[misc]
+
+    found = [Case("bare grpc.aio echo", "echo", echo, 64)]
+    found += [Case("empty call", "empty", empty, each) for each in (1, 16, 64, 256)]
+    found += [Case("Reserve, spread", "ledger", reserve(clients, hot=False), each) for each in (1, 16, 64, 256)]
+    found += [Case("Reserve, one item", "ledger", reserve(clients, hot=True), each) for each in (1, 16, 64, 256)]
+    found += [
+        Case("ReserveBatch, 500 orders of 1 line", "ledger", reserve_batch(clients), 4, BATCH_LINES),
+        Case("ReserveBatch, 1 order of 500 lines", "ledger", reserve_lines(clients), 4, BATCH_LINES),
+        Case("GetAvailability", "aggregator", availability(clients), 64),
+        Case("BatchGetAvailability 1,000 x 10", "aggregator", availabilities(clients), 4),
+    ]
+    return found
