@@ -27,31 +27,33 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ACCIDENT: _ErrorReason.ValueType  # 1
     """`INTERNAL`. Something broke that no caller caused; the story is in the log of the service. Metadata: `incident`."""
     ERROR_REASON_REQUEST_MALFORMED: _ErrorReason.ValueType  # 2
-    """`INVALID_ARGUMENT`. Fields break their stated limits; `BadRequest` lists each. Metadata: `fields`, how many."""
+    """`INVALID_ARGUMENT`. Fields break their stated limits; `BadRequest` lists each. No metadata."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 3
     """`ALREADY_EXISTS`. The request identifier was used with other contents. Metadata: `request_id`."""
     ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 4
     """`INVALID_ARGUMENT`. The page token was not made for this query and tenant. No metadata."""
     ERROR_REASON_REVISION_FOREIGN: _ErrorReason.ValueType  # 5
-    """`INVALID_ARGUMENT`. The revision belongs to another database, epoch or context. Metadata: `context`, `cluster`, `epoch`: what
-    this service draws.
+    """`INVALID_ARGUMENT`. The revision belongs to another database, epoch or context. Metadata: `context`,
+    the one that refuses.
     """
     ERROR_REASON_REVISION_AHEAD: _ErrorReason.ValueType  # 6
-    """`INVALID_ARGUMENT`. The revision was never drawn. Metadata: `number`, `head`."""
+    """`INVALID_ARGUMENT`. The revision was never drawn. Metadata: `context`, `number`; `head`, the newest."""
     ERROR_REASON_REVISION_COMPACTED: _ErrorReason.ValueType  # 7
-    """`OUT_OF_RANGE`. History before `oldest_kept` is gone: list again, then watch. Metadata: `number`, `oldest_kept`."""
+    """`OUT_OF_RANGE`. History before `oldest_kept` is gone: list again, then watch. Metadata: `context`, `number`,
+    `oldest_kept`.
+    """
     ERROR_REASON_REVISION_NOT_REACHED: _ErrorReason.ValueType  # 8
     """`ABORTED`. The revision was not reached before the deadline. Metadata: `context`, `number`, `reached`."""
     ERROR_REASON_ETAG_STALE: _ErrorReason.ValueType  # 9
-    """`ABORTED`. The object changed since it was read. Metadata: `etag`, the current one."""
+    """`ABORTED`. The object changed since it was read. Metadata: `current`, the etag it has now."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 10
-    """`RESOURCE_EXHAUSTED`. Too many calls of this class at once; `RetryInfo` says when to try again. Metadata: `limit`."""
+    """`RESOURCE_EXHAUSTED`. Too many calls of this class at once; `RetryInfo` says when to try again. No metadata."""
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 11
     """`UNAUTHENTICATED`. The call carries no bearer token. No metadata."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 12
     """`UNAUTHENTICATED`. The bearer token is not valid here. No metadata."""
     ERROR_REASON_ROLE_INSUFFICIENT: _ErrorReason.ValueType  # 13
-    """`PERMISSION_DENIED`. The token's role or tenant does not cover the call. Metadata: `method`, `required`."""
+    """`PERMISSION_DENIED`. The token's role or tenant does not cover the call. Metadata: `required`, `held`: roles."""
     ERROR_REASON_DATABASE_AWAY: _ErrorReason.ValueType  # 14
     """`UNAVAILABLE`. The database cannot be reached; `RetryInfo` says when to try again. No metadata."""
     ERROR_REASON_NOT_CAUGHT_UP: _ErrorReason.ValueType  # 15
@@ -143,31 +145,33 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_ACCIDENT: ErrorReason.ValueType  # 1
 """`INTERNAL`. Something broke that no caller caused; the story is in the log of the service. Metadata: `incident`."""
 ERROR_REASON_REQUEST_MALFORMED: ErrorReason.ValueType  # 2
-"""`INVALID_ARGUMENT`. Fields break their stated limits; `BadRequest` lists each. Metadata: `fields`, how many."""
+"""`INVALID_ARGUMENT`. Fields break their stated limits; `BadRequest` lists each. No metadata."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 3
 """`ALREADY_EXISTS`. The request identifier was used with other contents. Metadata: `request_id`."""
 ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 4
 """`INVALID_ARGUMENT`. The page token was not made for this query and tenant. No metadata."""
 ERROR_REASON_REVISION_FOREIGN: ErrorReason.ValueType  # 5
-"""`INVALID_ARGUMENT`. The revision belongs to another database, epoch or context. Metadata: `context`, `cluster`, `epoch`: what
-this service draws.
+"""`INVALID_ARGUMENT`. The revision belongs to another database, epoch or context. Metadata: `context`,
+the one that refuses.
 """
 ERROR_REASON_REVISION_AHEAD: ErrorReason.ValueType  # 6
-"""`INVALID_ARGUMENT`. The revision was never drawn. Metadata: `number`, `head`."""
+"""`INVALID_ARGUMENT`. The revision was never drawn. Metadata: `context`, `number`; `head`, the newest."""
 ERROR_REASON_REVISION_COMPACTED: ErrorReason.ValueType  # 7
-"""`OUT_OF_RANGE`. History before `oldest_kept` is gone: list again, then watch. Metadata: `number`, `oldest_kept`."""
+"""`OUT_OF_RANGE`. History before `oldest_kept` is gone: list again, then watch. Metadata: `context`, `number`,
+`oldest_kept`.
+"""
 ERROR_REASON_REVISION_NOT_REACHED: ErrorReason.ValueType  # 8
 """`ABORTED`. The revision was not reached before the deadline. Metadata: `context`, `number`, `reached`."""
 ERROR_REASON_ETAG_STALE: ErrorReason.ValueType  # 9
-"""`ABORTED`. The object changed since it was read. Metadata: `etag`, the current one."""
+"""`ABORTED`. The object changed since it was read. Metadata: `current`, the etag it has now."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 10
-"""`RESOURCE_EXHAUSTED`. Too many calls of this class at once; `RetryInfo` says when to try again. Metadata: `limit`."""
+"""`RESOURCE_EXHAUSTED`. Too many calls of this class at once; `RetryInfo` says when to try again. No metadata."""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 11
 """`UNAUTHENTICATED`. The call carries no bearer token. No metadata."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 12
 """`UNAUTHENTICATED`. The bearer token is not valid here. No metadata."""
 ERROR_REASON_ROLE_INSUFFICIENT: ErrorReason.ValueType  # 13
-"""`PERMISSION_DENIED`. The token's role or tenant does not cover the call. Metadata: `method`, `required`."""
+"""`PERMISSION_DENIED`. The token's role or tenant does not cover the call. Metadata: `required`, `held`: roles."""
 ERROR_REASON_DATABASE_AWAY: ErrorReason.ValueType  # 14
 """`UNAVAILABLE`. The database cannot be reached; `RetryInfo` says when to try again. No metadata."""
 ERROR_REASON_NOT_CAUGHT_UP: ErrorReason.ValueType  # 15
