@@ -155,6 +155,9 @@ class Server:
         if self._draining:
             return
         self._draining = True
+        if self._port is None:  # it never listened: nobody is there to wait for
+            await self._grpc.stop(None)
+            return
         log.info("draining", address=self.address)
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.notice_seconds)
