@@ -1,7 +1,8 @@
 """The same arithmetic for many products at once: one row a channel group, one column a product or a location.
 
 What `supply` sums for one product in one channel is here a sum over arrays. It answers the demand `ANY` only; which
-stock items can serve that is asked of `supply.fit`, item by item, when they are first seen.
+stock items can serve that is asked of `supply.fit`, item by item, when they are first seen. Units are 64 bits wide: a
+movement books 10^9 at most, so that no sum of them ever gets near the end.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _through(message: Any) -> Revision:
 
 
 async def _read(stream: Any) -> AsyncGenerator[Any, None]:
-    """The messages of a stream that ends; where it breaks, raises the Refusal that says why, if it was not our fault."""
+    """The messages of a stream that ends; where it breaks, raises the refusal that says why, if we are not to blame."""
     try:
         while (message := await stream.read()) is not grpc.aio.EOF:
             yield message

@@ -54,6 +54,8 @@ class Table:
         self._groups: tuple[str, ...] = ()
         self._reaching: Flags = np.zeros((0, 0), dtype=np.bool_)
         self._levels: Units = np.zeros((0, _PRODUCTS_AT_FIRST), dtype=np.int64)
+        self._products = 0
+        """Products that have a place in the table."""
 
     def level(self, product: int, channel: str) -> int:
         """The level of one product; raises ChannelNotFound."""
@@ -81,12 +83,13 @@ class Table:
         return Excerpt(levels, np.array([place[column] for column in columns], dtype=np.int64))
 
     def compute(self, balances: Balances, products: Sequence[int]) -> Indices:
-        """Compute some products anew, each given once; returns those whose level changed anywhere."""
+        """Compute some products anew, each given once; returns new ones and those whose level changed anywhere."""
+        known = self._products
         self._make_room(balances)
         rows, starts = balances.rows(products)
         computed = supplies(self._reaching, balances.location(rows), balances.available(rows), starts)
         numbers = np.array(products, dtype=np.int64)
-        changed: Flags = (self._levels[:, numbers] != computed).any(axis=0)
+        changed: Flags = (self._levels[:, numbers] != computed).any(axis=0) | (numbers >= known)
         self._levels[:, numbers] = computed
         return numbers[changed]
 
@@ -111,6 +114,7 @@ class Table:
         if self._reaching.shape[1] < len(balances.locations):
             fresh = reaching(self.network, self._groups, balances.locations[self._reaching.shape[1] :])
             self._reaching = np.concatenate((self._reaching, fresh), axis=1)
+        self._products = len(balances.products)
         room = self._levels.shape[1]
         if room < len(balances.products):
             larger = np.zeros((len(self._groups), max(2 * room, len(balances.products))), dtype=np.int64)

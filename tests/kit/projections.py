@@ -1,0 +1,114 @@
+"""Projections filled by hand, and watchers of them, without any other process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+
+from weir_aggregator.domain import Count, GroupLink, NetworkChange, Product, Question, Update, WarehouseGroup
+from weir_aggregator.ports import Commit
+from weir_aggregator.projection import CONTEXTS, Projection, Told
+from weir_aggregator.projection.balances import Balances
+from weir_aggregator.projection.book import NetworkBook
+from weir_allocation.network import Channel
+from weir_allocation.stock import ANY, EACH, Condition
+from weir_chassis.revisions import Origin, Revision
+
+LEDGER = Origin("ledger", "ledger cluster", 1)
+SHARING = Origin("sharing", "sharing cluster", 1)
+
+
+def count(sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: str = "", lot: str = "") -> Count:
+    """The counts of a sellable stock item in the custody of its location."""
+    return Count(owner, sku, location, lot, EACH, "", Condition.SELLABLE, on_hand, reserved)
+
+
+def books(number: int, *counts: Count) -> Commit[Count]:
+    """A commit of the ledger."""
+    return Commit(LEDGER.revision(number), counts)
+
+
+def network(number: int, *changes: NetworkChange) -> Commit[NetworkChange]:
+    """A commit of sharing."""
+    return Commit(SHARING.revision(number), changes)
+
+
+def group(name: str, *locations: str) -> NetworkChange:
+    """A warehouse group as it stands."""
+    return NetworkChange(WarehouseGroup(name, locations))
+
+
+def channel(name: str, channel_group: str = "", *, rep: bool = False, deleted: bool = False) -> NetworkChange:
+    """A channel as it stands, in a group of its own unless told otherwise."""
+    return NetworkChange(Channel(name, channel_group or name, rep), deleted)
+
+
+def link(warehouse_group: str, channel_group: str, *, deleted: bool = False) -> NetworkChange:
+    """A link, made or gone."""
+    return NetworkChange(GroupLink(warehouse_group, channel_group), deleted)
+
+
+def loaded(
+    counts: Iterable[Count] = (), changes: Iterable[NetworkChange] = (), *, log_bytes_max: int = 1 << 20
+) -> Projection:
+    """A projection that was loaded at revision 1 of both contexts."""
+    projection = Projection(log_bytes_max)
+    load_balances(projection, LEDGER.revision(1), counts)
+    book = NetworkBook()
+    for change in changes:
+        book.put(change)
+    projection.load_network(book, SHARING.revision(1))
+    return projection
+
+
+def load_balances(projection: Projection, through: Revision, counts: Iterable[Count]) -> None:
+    """Give it all counts anew."""
+    balances = Balances()
+    for each in counts:
+        balances.put(each)
+    projection.load_balances(balances, through)
+
+
+def level(projection: Projection, name: str, product: Product) -> int:
+    """The level of a product in a channel."""
+    return projection.level(Question(product, name, ANY))[0]
+
+
+class Reader:
+    """A client of a watch, which keeps the table it was told."""
+
+    def __init__(self, told: AsyncGenerator[Told, None]) -> None:
+        """Read `told`."""
+        self.levels: dict[tuple[str, Product], int] = {}
+        self.through: tuple[Revision, ...] = ()
+        self.messages: list[Update] = []
+        self._told = told
+
+    async def read(self) -> Update:
+        """Take one message over."""
+        update, through = await anext(self._told)
+        self.messages.append(update)
+        if update.complete_begin:
+            self.levels = {}
+        if update.levels is not None:
+            cells = iter(update.levels.levels)
+            for product in update.levels.products:
+                for name in update.levels.channels:
+                    self.levels[name, product] = next(cells)
+        self.through = through
+        return update
+
+    async def catch_up(self, projection: Projection) -> None:
+        """Read until told everything there is."""
+        before = len(self.messages)
+        while self.through != projection.revisions or before == len(self.messages):
+            await self.read()
+            assert len(self.messages) < before + 1000, "the watcher never catches up"
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._told.aclose()
+
+
+def marks(projection: Projection) -> dict[str, Revision]:
+    """The mark of a projection, as a client gives it back."""
+    return dict(zip(CONTEXTS, projection.revisions, strict=True))
