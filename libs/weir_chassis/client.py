@@ -45,7 +45,6 @@ SERVICE_CONFIG = {
     "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.5},
 }
 TOKEN_LOOK_SECONDS = 1.0
-LEAST_SECONDS = 0.001
 
 Pairs = list[tuple[str, str | bytes]]
 
@@ -159,7 +158,7 @@ class _Terms:
         left = call.remaining_seconds()
         if left is None:
             return asked
-        left = max(LEAST_SECONDS, left - self._margin_seconds)
+        left = max(0.0, left - self._margin_seconds)
         return left if asked is None else min(asked, left)
 
     def metadata(self, given: Iterable[tuple[str, str | bytes]] | None, span: trace.Span | None) -> Pairs:
