@@ -1,0 +1,1 @@
+"""What each port promises, held against every implementation of it."""
