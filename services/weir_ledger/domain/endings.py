@@ -1,8 +1,10 @@
 """Keep, prolong and end promises. A reservation ends once: fulfilled, released or expired."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command

@@ -1,8 +1,9 @@
 """How counts change: movements, and the entries that record them."""
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from weir_ledger.domain.stock import StockItem
 
@@ -33,8 +34,7 @@ class Account(enum.IntEnum):
     ADJUSTMENT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(Struct, frozen=True):
     """A fact to record: `quantity` units of `item` moved.
 
     Of a COUNT `quantity` is what was found, of an ADJUST the signed difference, otherwise it is positive.
@@ -49,8 +49,7 @@ class Movement:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the books: how one account changed, and for a stock item its counts thereafter.
 
     `item` of an account outside is the stock item on the other side. `occurred_at` is None where it happened as it
@@ -70,8 +69,7 @@ class Entry:
     occurred_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BookedEntry:
+class BookedEntry(Struct, frozen=True):
     """An entry with its place in history."""
 
     revision: int
@@ -81,8 +79,7 @@ class BookedEntry:
     recorded_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """Everything that one revision changed, in order; `entries` may be empty."""
 
     revision: int

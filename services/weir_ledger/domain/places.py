@@ -1,7 +1,9 @@
 """Add, change and remove the locations that hold stock."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from weir_chassis.errors import EtagStale
 from weir_ledger.domain.books import Page

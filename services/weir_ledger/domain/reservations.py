@@ -1,8 +1,9 @@
 """What is promised to whom, and how far the promise has come."""
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from weir_ledger.domain.stock import StockItem
 
@@ -29,16 +30,14 @@ class Mode(enum.IntEnum):
     PARTIAL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class DraftLine:
+class DraftLine(Struct, frozen=True):
     """Units that an order asks for."""
 
     item: StockItem
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What an order asks to be promised, and for how long unless confirmed."""
 
     lines: tuple[DraftLine, ...]
@@ -48,8 +47,7 @@ class Draft:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Units promised to an order: always `quantity = open + fulfilled + released`."""
 
     item: StockItem
@@ -60,8 +58,7 @@ class Line:
     released: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """A promise; line n stands at `lines[n - 1]`.
 
     `revision` is that of its last change, 0 while it is being written.
@@ -77,8 +74,7 @@ class Reservation:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ShortLine:
+class ShortLine(Struct, frozen=True):
     """A line, counted from 1, that asks for more units than are available."""
 
     line: int
@@ -87,8 +83,7 @@ class ShortLine:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReserveOutcome:
+class ReserveOutcome(Struct, frozen=True):
     """What became of one draft of a batch: a reservation, or the lines that were short."""
 
     reservation: Reservation | None

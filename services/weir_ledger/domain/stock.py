@@ -1,7 +1,8 @@
 """What is counted, where it lies, and how many there are."""
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 QUANTITY_MAX = 10**9
 """Most units one line or movement may name."""
@@ -27,8 +28,7 @@ class LocationKind(enum.IntEnum):
     TRUNK = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """A place that holds stock; `revision` is that of its last change."""
 
     location: str
@@ -37,16 +37,14 @@ class Location:
     revision: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BookedLocation:
+class BookedLocation(Struct, frozen=True):
     """A location, and how many stock items were ever booked there."""
 
     location: Location
     stock_items: int
 
 
-@dataclass(frozen=True, slots=True)
-class StockItem:
+class StockItem(Struct, frozen=True, cache_hash=True):
     """One physical row of the ledger of a tenant: the smallest thing that units are counted for."""
 
     owner: str
@@ -58,8 +56,7 @@ class StockItem:
     condition: Condition = Condition.SELLABLE
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Struct, frozen=True):
     """The counts of one stock item; `revision` is that of their last change, 0 while it is being written."""
 
     item: StockItem

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from asyncpg import Record
 
@@ -72,7 +71,7 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> Opened:
     """Lock and read what the group touches: reservations, locations, balances, each in the order of its keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
-    promised = {UUID(each) for attempt in group for each in attempt.command.reservations()}
+    promised = {each for attempt in group for each in attempt.command.reservations()}
     changing = {each for attempt in group for each in attempt.command.locations()}
     reservations: list[Reservation] = []
     locations: list[BookedLocation] = []
@@ -97,12 +96,12 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> O
 
 def _opened(
     found: Iterable[Record],
-    keys: dict[StockItem, UUID],
+    keys: dict[StockItem, str],
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
-    items = {uuid: item for item, uuid in keys.items()}
+    items = {key: item for item, key in keys.items()}
     balances: list[Balance] = []
     places: list[str] = []
     remembered: dict[Name, tuple[bytes, int, str]] = {}
@@ -110,7 +109,7 @@ def _opened(
     for what, item, first, second, third, name, method, fingerprint, outcome, moment in found:
         match what:
             case "balance":
-                balances.append(Balance(items[item], first, second, third))
+                balances.append(Balance(items[item.hex], first, second, third))
             case "place":
                 places.append(name)
             case "request":

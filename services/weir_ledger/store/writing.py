@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
 from weir_chassis.database import Driver
 from weir_ledger.domain.books import Books
@@ -17,7 +16,7 @@ from weir_ledger.store import statements
 class Found:
     """The keys of the stock items a group touches, and which objects were there before it."""
 
-    keys: dict[StockItem, UUID]
+    keys: dict[StockItem, str]
     items: set[StockItem]
     reservations: set[str]
     locations: set[str]
@@ -36,17 +35,18 @@ async def write(
         statements.WRITE,
         tenant,
         books.now,
-        *_columns(_entries(books, found), 12),
+        *_columns(_entries(books, found.keys), 12),
         *_columns((_fresh(balance, found.keys) for balance in fresh), 10),
         *_columns(((found.keys[each.item], each.on_hand, each.reserved) for each in changed), 3),
         *_columns(to_remember, 4),
-        *_columns(map(_made, made), 6),
+        *_columns((_made(each) for each in made), 6),
         *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 8),
     )
     if revision is None:  # the tenant's first write: its revision row is made, and all is done again
         await driver.execute(statements.KNOW_TENANT, tenant)
         return await write(driver, tenant, books, found, to_remember)
-    await _change_reservations(driver, tenant, revision, [each for each in reservations if each not in made])
+    changed_reservations = [each for each in reservations if each.reservation in found.reservations]
+    await _change_reservations(driver, tenant, revision, changed_reservations)
     await _change_locations(driver, tenant, revision, books, found)
     return revision
 
@@ -57,18 +57,18 @@ def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return columns or [[] for _ in range(width)]
 
 
-def _entries(books: Books, found: Found) -> Iterable[tuple[Any, ...]]:
+def _entries(books: Books, keys: dict[StockItem, str]) -> Iterable[tuple[Any, ...]]:
     """Rows of the entries, in order."""
     for request_id, entry in books.entries:
         yield (
             entry.kind,
             entry.account,
-            found.keys[entry.item],
+            keys[entry.item],
             entry.on_hand_delta,
             entry.reserved_delta,
             entry.on_hand,
             entry.reserved,
-            UUID(entry.reservation) if entry.reservation else None,
+            entry.reservation or None,
             entry.reservation_line,
             request_id,
             entry.reference,
@@ -76,7 +76,7 @@ def _entries(books: Books, found: Found) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def _fresh(balance: Balance, keys: dict[StockItem, UUID]) -> tuple[Any, ...]:
+def _fresh(balance: Balance, keys: dict[StockItem, str]) -> tuple[Any, ...]:
     """Row of a balance that was never booked before; should another process book it too, the later commit fails."""
     item = balance.item
     return (
@@ -96,7 +96,7 @@ def _fresh(balance: Balance, keys: dict[StockItem, UUID]) -> tuple[Any, ...]:
 def _made(reservation: Reservation) -> tuple[Any, ...]:
     """Row of a new reservation."""
     return (
-        UUID(reservation.reservation),
+        reservation.reservation,
         reservation.state,
         reservation.expires_at,
         reservation.created_at,
@@ -105,12 +105,11 @@ def _made(reservation: Reservation) -> tuple[Any, ...]:
     )
 
 
-def _made_lines(reservation: Reservation, keys: dict[StockItem, UUID]) -> Iterable[tuple[Any, ...]]:
+def _made_lines(reservation: Reservation, keys: dict[StockItem, str]) -> Iterable[tuple[Any, ...]]:
     """Rows of the lines of a new reservation."""
-    uuid = UUID(reservation.reservation)
     for number, line in enumerate(reservation.lines, 1):
         yield (
-            uuid,
+            reservation.reservation,
             number,
             keys[line.item],
             line.requested,
@@ -126,7 +125,7 @@ async def _change_reservations(driver: Driver, tenant: str, revision: int, chang
     if not changed:
         return
     lines = [
-        (UUID(each.reservation), number, line.open, line.fulfilled, line.released)
+        (each.reservation, number, line.open, line.fulfilled, line.released)
         for each in changed
         for number, line in enumerate(each.lines, 1)
     ]
@@ -134,7 +133,7 @@ async def _change_reservations(driver: Driver, tenant: str, revision: int, chang
         statements.CHANGE_RESERVATIONS,
         tenant,
         revision,
-        *_columns([(UUID(each.reservation), each.state, each.expires_at) for each in changed], 3),
+        *_columns([(each.reservation, each.state, each.expires_at) for each in changed], 3),
         *_columns(lines, 5),
     )
 

@@ -4,7 +4,7 @@ An object that a write returns does not know its revision yet; it is rendered wi
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -17,14 +17,15 @@ from weir_ledger.domain.stock import Balance, Location
 from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.wire.items import stock_item_message
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
     """The message of a moment; None where there is none."""
     if moment is None:
         return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def location(found: Location, revision: int = 0) -> ledger_pb2.Location:
