@@ -42,10 +42,15 @@ _STAND_IN = "?"
 class Fields:
     """The fields of one message, and the notes of what is wrong with them; those of inner messages share the notes."""
 
-    def __init__(self, path: str = "", notes: list[Violation] | None = None) -> None:
+    __slots__ = ("_index", "_name", "_notes", "_outer")
+
+    def __init__(self, outer: "Fields | None" = None, name: str = "", index: int = -1) -> None:
         """Check a whole request; inner messages are made by `inner` and `each`."""
-        self._path = path
-        self._notes: list[Violation] = [] if notes is None else notes
+        # The path is put together only where something is wrong: a request may have thousands of inner messages.
+        self._outer = outer
+        self._name = name
+        self._index = index
+        self._notes: list[Violation] = [] if outer is None else outer._notes
 
     def __enter__(self) -> "Fields":
         return self
@@ -74,20 +79,20 @@ class Fields:
 
     def path(self, name: str) -> str:
         """The path of a field of this message, as in `lines[3].quantity`; the message itself where `name` is empty."""
-        if not name or not self._path:
-            return self._path or name
-        return f"{self._path}.{name}"
+        if self._outer is None:
+            return name
+        own = self._outer.path(self._name) + (f"[{self._index}]" if self._index >= 0 else "")
+        return f"{own}.{name}" if name and own else own or name
 
     def inner(self, name: str) -> "Fields":
         """The fields of the message in field `name`."""
-        return Fields(self.path(name), self._notes)
+        return Fields(self, name)
 
     def each(self, name: str, values: Sequence[T], *, most: int, least: int = 1) -> Iterator[tuple["Fields", T]]:
         """The messages of a repeated field, each with its fields; none at all where their number is out of range."""
         if self._counted(name, len(values), least=least, most=most):
-            path = self.path(name)
             for index, value in enumerate(values):
-                yield Fields(f"{path}[{index}]", self._notes), value
+                yield Fields(self, name, index), value
 
     def required(self, message: Message, name: str) -> None:
         """The message field `name` must be there."""

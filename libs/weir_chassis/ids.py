@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import unicodedata
-import uuid
 
 LENGTH_MAX = 128
 """Longest identifier, in characters."""
@@ -22,7 +21,8 @@ def new_id() -> str:
     number = (milliseconds & (1 << 48) - 1) << 80 | chance
     number = number & ~(0xF << 76) | 0x7 << 76  # version 7
     number = number & ~(0x3 << 62) | 0x2 << 62  # the variant of RFC 9562
-    return str(uuid.UUID(int=number))
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def identifier_fault(value: str, *, length_max: int = LENGTH_MAX) -> str | None:
