@@ -18,6 +18,7 @@ from weir_cli.merchant.values import (
     LINKS,
     LOCATIONS,
     STOCK,
+    UNREADABLE,
     Delivery,
     Fault,
     FolderFaults,
@@ -49,42 +50,49 @@ class Column:
     required: bool = True
 
 
-def read_folder(folder: Path) -> Merchant:
-    """What `folder` says; raises FolderFaults with every line that cannot be read.
+def read_folder(folder: Path) -> tuple[Merchant, list[Fault]]:
+    """What `folder` says, and every fault of a single line; a cell that cannot be read holds `UNREADABLE`.
 
-    Names that do not fit together are not looked at here: that is what `rules` is for.
+    Raises FolderFaults, with all that is wrong so far, where a file cannot be read as a whole. Names that do not fit
+    together are not looked at here: that is what `rules` is for.
     """
     faults: list[Fault] = []
+    wholes: list[Fault] = []
     present = [name for name in FILES if (folder / name).is_file()]
     if not present:
-        what = "no such folder" if not folder.is_dir() else f"none of {', '.join(FILES)} is in it"
+        what = "there is no such folder" if not folder.is_dir() else f"none of {', '.join(FILES)} is in it"
         raise FolderFaults([Fault(FILES[0], 0, f"cannot be read from {folder}: {what}.")])
+    read = _Reader(folder, faults, wholes)
     merchant = Merchant(
-        locations=_rows(folder, LOCATIONS, _LOCATION_COLUMNS, Place, faults),
-        groups=_rows(folder, GROUPS, _GROUP_COLUMNS, Member, faults),
-        channels=_rows(folder, CHANNELS, _CHANNEL_COLUMNS, Shop, faults),
-        links=_rows(folder, LINKS, _LINK_COLUMNS, Link, faults),
-        stock=_rows(folder, STOCK, _STOCK_COLUMNS, _delivery, faults),
+        locations=read.rows(LOCATIONS, _LOCATION_COLUMNS, Place),
+        groups=read.rows(GROUPS, _GROUP_COLUMNS, Member),
+        channels=read.rows(CHANNELS, _CHANNEL_COLUMNS, Shop),
+        links=read.rows(LINKS, _LINK_COLUMNS, Link),
+        stock=read.rows(STOCK, _STOCK_COLUMNS, _delivery),
     )
-    if faults:
-        raise FolderFaults(faults)
-    return merchant
+    if wholes:
+        raise FolderFaults([*wholes, *faults])
+    return merchant, faults
 
 
-def _rows(
-    folder: Path, file: str, columns: Sequence[Column], make: Callable[..., T], faults: list[Fault]
-) -> tuple[T, ...] | None:
-    path = folder / file
-    if not path.is_file():
-        return None
-    try:
-        text = _text(path.read_bytes())
-        return tuple(make(line, **cells) for line, cells in _cells(file, text, columns, faults))
-    except _Unreadable as fault:
-        faults.append(Fault(file, fault.line, str(fault)))
-    except OSError as error:
-        faults.append(Fault(file, 0, f"cannot be read: {error.strerror}."))
-    return ()
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    folder: Path
+    faults: list[Fault]
+    wholes: list[Fault]
+
+    def rows(self, file: str, columns: Sequence[Column], make: Callable[..., T]) -> tuple[T, ...] | None:
+        path = self.folder / file
+        if not path.is_file():
+            return None
+        try:
+            text = _text(path.read_bytes())
+            return tuple(make(line, **cells) for line, cells in _cells(file, text, columns, self.faults))
+        except _Unreadable as fault:
+            self.wholes.append(Fault(file, fault.line, str(fault)))
+        except OSError as error:
+            self.wholes.append(Fault(file, 0, f"cannot be read: {error.strerror}."))
+        return ()
 
 
 class _Unreadable(Exception):
@@ -110,7 +118,7 @@ def _text(content: bytes) -> str:
 def _cells(
     file: str, text: str, columns: Sequence[Column], faults: list[Fault]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows whose every cell could be read, each with the line it begins on."""
+    """Every row with the line it begins on; a short row is taken for one whose last cells are empty."""
     records = _records(text)
     line, header = next(records, (0, []))
     if not header:
@@ -118,18 +126,17 @@ def _cells(
     order = _order(line, header, columns)
     for line, record in records:
         if len(record) != len(header):
-            faults.append(
-                Fault(file, line, f"has {len(record)} cells where the first row names {len(header)} columns.")
-            )
-            continue
+            told = f"has {len(record)} cells where the first row names {len(header)} columns."
+            faults.append(Fault(file, line, told))
+            record = [*record, *[""] * len(header)]
         cells: dict[str, str] = {}
         for column in columns:
             try:
                 cells[column.name] = column.read(record[order[column.name]].strip() if column.name in order else "")
             except ValueError as fault:
                 faults.append(Fault(file, line, f"{column.name}: {fault}"))
-        if len(cells) == len(columns):
-            yield line, cells
+                cells[column.name] = UNREADABLE
+        yield line, cells
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -202,7 +209,7 @@ def _quantity(value: str) -> str:
 
 
 def _delivery(line: int, *, quantity: str, **cells: str) -> Delivery:
-    return Delivery(line, quantity=int(quantity), **cells)
+    return Delivery(line, quantity=0 if quantity == UNREADABLE else int(quantity), **cells)
 
 
 _LOCATION_COLUMNS = (

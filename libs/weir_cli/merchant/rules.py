@@ -15,9 +15,9 @@ from weir_cli.merchant.values import (
     LINKS,
     LOCATIONS,
     STOCK,
+    UNREADABLE,
     Delivery,
     Fault,
-    FolderFaults,
     Known,
     Link,
     Member,
@@ -31,12 +31,12 @@ MEMBERS_MAX = 1000
 T = TypeVar("T", Place, Member, Shop, Link, Delivery)
 
 
-def check(merchant: Merchant, known: Known) -> None:
-    """Raise FolderFaults with every fault there is, unless the folder holds together.
+def faults(merchant: Merchant, known: Known) -> list[Fault]:
+    """Everything that does not fit together; cells that could not be read are passed over.
 
     Where a file is absent, what the suite holds (`known`) stands in its place.
     """
-    faults = [
+    return [
         *_locations(merchant),
         *_groups(merchant, known),
         *_channels(merchant),
@@ -44,8 +44,6 @@ def check(merchant: Merchant, known: Known) -> None:
         *_stock(merchant, known),
         *_fixed(merchant, known),
     ]
-    if faults:
-        raise FolderFaults(faults)
 
 
 def notes(merchant: Merchant) -> list[str]:
@@ -90,10 +88,10 @@ def _groups(merchant: Merchant, known: Known) -> Iterator[Fault]:
     names: dict[str, Member] = {}
     sizes: dict[str, int] = {}
     for member in merchant.groups or ():
-        if member.location not in locations:
+        if _missing(member.location, locations):
             yield Fault(GROUPS, member.line, _unknown("location", member.location, merchant.locations, LOCATIONS))
         other = first.setdefault(member.location, member)
-        if other.warehouse_group != member.warehouse_group:
+        if member.location != UNREADABLE and other.warehouse_group != member.warehouse_group:
             yield Fault(
                 GROUPS,
                 member.line,
@@ -130,9 +128,9 @@ def _links(merchant: Merchant, known: Known) -> Iterator[Fault]:
     groups = _either(merchant.groups, lambda member: member.warehouse_group, known.groups)
     channel_groups = _either(merchant.channels, group_of, known.channel_groups)
     for link in merchant.links or ():
-        if link.warehouse_group not in groups:
+        if _missing(link.warehouse_group, groups):
             yield Fault(LINKS, link.line, _unknown("warehouse group", link.warehouse_group, merchant.groups, GROUPS))
-        if link.channel_group not in channel_groups:
+        if _missing(link.channel_group, channel_groups):
             yield Fault(LINKS, link.line, _unknown("channel group", link.channel_group, merchant.channels, CHANNELS))
 
 
@@ -140,7 +138,7 @@ def _stock(merchant: Merchant, known: Known) -> Iterator[Fault]:
     yield from _twice(STOCK, merchant.stock, lambda delivery: delivery.item, "stock item")
     locations = _named_locations(merchant, known)
     for delivery in merchant.stock or ():
-        if delivery.location not in locations:
+        if _missing(delivery.location, locations):
             yield Fault(STOCK, delivery.line, _unknown("location", delivery.location, merchant.locations, LOCATIONS))
 
 
@@ -185,6 +183,10 @@ def _either(rows: Iterable[T] | None, name: Callable[[T], str], otherwise: froze
     return otherwise if rows is None else frozenset(name(row) for row in rows)
 
 
+def _missing(name: str, among: frozenset[str]) -> bool:
+    return name not in among and name != UNREADABLE
+
+
 def _unknown(what: str, name: str, rows: object, file: str) -> str:
     where = "the suite knows none" if rows is None else f"{file} has none"
     return f"unknown {what} {name}: {where} of this name."
@@ -193,6 +195,9 @@ def _unknown(what: str, name: str, rows: object, file: str) -> str:
 def _twice(file: str, rows: Iterable[T] | None, key: Callable[[T], Hashable], what: str) -> Iterator[Fault]:
     first: dict[Hashable, int] = {}
     for row in rows or ():
-        line = first.setdefault(key(row), row.line)
+        name = key(row)
+        if name == UNREADABLE or (isinstance(name, tuple) and UNREADABLE in name):
+            continue
+        line = first.setdefault(name, row.line)
         if line != row.line:
             yield Fault(file, row.line, f"{what} is there already (line {line}).")

@@ -1,0 +1,76 @@
+"""The books themselves: their lines, old and new, and whether they agree with themselves."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir_cli import tables
+from weir_cli.documents import document, word
+from weir_cli.moving import PAGE, cut
+from weir_cli.options import OK, REFUSED
+from weir_cli.session import Answer, Session
+
+
+async def entries(session: Session, asked: ledger_service_pb2.ListEntriesRequest, *, limit: int) -> Answer:
+    """Lines of the books, oldest first, `limit` at most; `asked` carries the filters."""
+    found: list[ledger_pb2.Entry] = []
+    while True:
+        asked.page_size = min(PAGE, limit - len(found))
+        response = await session.ledger.ListEntries(asked)
+        found += response.entries
+        asked.page_token = response.next_page_token
+        if not asked.page_token or len(found) >= limit:
+            break
+    more = bool(asked.page_token)
+    shown = {"entries": [document(each) for each in found], "more": more, "revision": document(response.revision)}
+    return Answer(shown, [tables.entries(found), tables.footnote(response.revision, note=cut(found, more))])
+
+
+async def verify(session: Session) -> Answer:
+    """Audit the books; the exit status is 1 where they do not agree with themselves."""
+    differences: list[ledger_pb2.Difference] = []
+    verification = ledger_pb2.Verification()
+    complete = False
+    async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest()):
+        if message.HasField("difference"):
+            differences.append(message.difference)
+        else:
+            verification, complete = message.verification, True
+    well = complete and not differences and verification.differences == 0
+    shown: list[RenderableType] = [verdict(verification, well=well)]
+    if differences:
+        shown.append(_differences(differences))
+    shown.append(tables.footnote(verification.revision))
+    return Answer(
+        {
+            "well": well,
+            "differences": [document(each) for each in differences],
+            "verification": document(verification),
+        },
+        shown,
+        OK if well else REFUSED,
+    )
+
+
+def verdict(found: ledger_pb2.Verification, *, well: bool) -> Text:
+    """The outcome of an audit in a sentence."""
+    looked = (
+        f"{found.entries:,} entries folded, {found.balances:,} balances and {found.reservation_lines:,} reservation"
+        " lines compared"
+    )
+    if well:
+        return Text.assemble(("✓ The books agree with themselves: ", "green"), looked, ", no difference.")
+    return Text.assemble(("✗ The books differ: ", "bold red"), looked, f", {found.differences} differences.")
+
+
+def _differences(found: list[ledger_pb2.Difference]) -> RenderableType:
+    made = tables.table("law", "product", "location", "", "#booked", "#computed", "what")
+    for each in found:
+        item = each.stock_item
+        made.add_row(
+            word(each, "law"), tables.product(item.product.owner, item.product.sku), item.location,
+            tables.details(item), str(each.booked), str(each.computed), each.sentence,
+        )  # fmt: skip
+    return made

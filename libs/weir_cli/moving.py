@@ -1,0 +1,82 @@
+"""Facts for the ledger: what came, went, moved, was counted; and what lies where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir_cli import tables
+from weir_cli.documents import document
+from weir_cli.session import Answer, Session
+
+PAGE = 1000
+
+
+def stock_item(
+    sku: str, location: str, *, owner: str = "", lot: str = "", uom: str = "", custodian: str = "", condition: str = ""
+) -> stock_pb2.StockItem:
+    """One physical row of the ledger; `condition` is a word such as HOLD, empty for sellable."""
+    return stock_pb2.StockItem(
+        product=stock_pb2.Product(owner=owner, sku=sku),
+        location=location,
+        lot=lot,
+        uom=uom,
+        custodian=custodian,
+        condition=stock_pb2.Condition.Value(f"CONDITION_{condition or 'UNSPECIFIED'}"),
+    )
+
+
+def movement(
+    kind: str,
+    item: stock_pb2.StockItem,
+    quantity: int,
+    *,
+    destination: stock_pb2.StockItem | None = None,
+    reference: str = "",
+    occurred: datetime | None = None,
+) -> ledger_pb2.Movement:
+    """One fact; `kind` is a word such as RECEIVE."""
+    made = ledger_pb2.Movement(
+        kind=ledger_pb2.EntryKind.Value(f"ENTRY_KIND_{kind}"),
+        stock_item=item,
+        quantity=quantity,
+        destination=destination,
+        reference=reference,
+    )
+    if occurred is not None:
+        made.occurred_time.FromDatetime(occurred)
+    return made
+
+
+async def record(session: Session, fact: ledger_pb2.Movement, *, check: bool) -> Answer:
+    """Record one movement; the answer shows every stock item it touched."""
+    request = ledger_service_pb2.RecordMovementsRequest(
+        request_id=session.change(), movements=[fact], validate_only=check
+    )
+    response = await session.ledger.RecordMovements(request)
+    note = "only checked, nothing was changed" if check else ""
+    footnote = tables.footnote(response.revision, request_id=session.request_id, note=note)
+    found = {"request_id": session.request_id, **document(response)}
+    return Answer(found, [tables.balances(response.balances), footnote])
+
+
+async def stock(session: Session, asked: ledger_service_pb2.ListBalancesRequest, *, limit: int) -> Answer:
+    """Counts of stock items, `limit` at most; `asked` carries the filters."""
+    found: list[ledger_pb2.Balance] = []
+    while True:
+        asked.page_size = min(PAGE, limit - len(found))
+        response = await session.ledger.ListBalances(asked)
+        found += response.balances
+        asked.page_token = response.next_page_token
+        if not asked.page_token or len(found) >= limit:
+            break
+    more = bool(asked.page_token)
+    shown = {"balances": [document(each) for each in found], "more": more, "revision": document(response.revision)}
+    return Answer(shown, [tables.balances(found), tables.footnote(response.revision, note=cut(found, more))])
+
+
+def cut(found: Sequence[object], more: bool) -> str:
+    """A note that not everything is shown, where that is so."""
+    return f"the first {len(found)}; --limit shows more" if more else f"{len(found)} rows"

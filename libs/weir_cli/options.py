@@ -1,0 +1,106 @@
+"""The options that every verb shares, and how they are read wherever they stand on the line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weir_cli.services import SERVICES
+
+OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
+"""Exit statuses: done; refused, or the books differ; the line cannot be read; no answer, so that it is not known
+whether a change was made: repeat it with the same --request-id."""
+
+_VALUED = ("--ledger", "--sharing", "--aggregator", "--tenant", "--token-file", "--tls-ca-file", "--deadline")
+_FLAGS = ("--json",)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Whom to ask, as whom, and how to print the answer."""
+
+    targets: dict[str, str]
+    tenant: str | None = None
+    token_file: Path | None = None
+    tls_ca_file: Path | None = None
+    deadline_seconds: float = 10.0
+    json: bool = False
+
+
+def default_options() -> Options:
+    """What holds where nothing is said: the services on this machine, and what the environment names."""
+    targets = {name: os.environ.get(service.variable) or service.target for name, service in SERVICES.items()}
+    return Options(targets)
+
+
+def hoisted(arguments: Sequence[str]) -> list[str]:
+    """The same line with the shared options before the verb, where typer looks for them; `--` ends the search."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        if word == "--":
+            return [*front, *rest, word, *waiting]
+        if word in _FLAGS or word.partition("=")[0] in _VALUED:
+            front.append(word)
+            if word in _VALUED and waiting:
+                front.append(waiting.pop(0))
+        else:
+            rest.append(word)
+    return [*front, *rest]
+
+
+def options_of(context: typer.Context) -> Options:
+    """The shared options of the line a verb was called by."""
+    found = context.find_object(Options)
+    assert found is not None
+    return found
+
+
+def span(text: str) -> timedelta:
+    """A length of time such as `90s`, `15m`, `2h`, `7d`."""
+    if match := re.fullmatch(r"(\d{1,9})\s*([smhd])", text.strip().lower()):
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    raise typer.BadParameter("give a whole number and a unit: 90s, 15m, 2h, 7d.")
+
+
+def moment(text: str) -> datetime:
+    """A moment as ISO 8601; without an offset it is meant in this machine's time zone."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise typer.BadParameter("give a moment such as 2026-11-22T10:00:00+01:00.") from None
+
+
+RequestId = Annotated[
+    str | None,
+    typer.Option(
+        "--request-id",
+        help="Name of this attempt: repeating it changes nothing. Default: a new one, printed.",
+        show_default=False,
+    ),
+]
+CheckOnly = Annotated[bool, typer.Option("--check", help="Only say what would happen; change nothing.")]
+Owner = Annotated[
+    str, typer.Option(help="Customer whose goods these are. Default: the tenant's own.", show_default=False)
+]
+Owners = Annotated[str | None, typer.Option("--owner", help="Only goods of this customer; '' is the tenant.")]
+Locations = Annotated[
+    list[str] | None, typer.Option("--location", help="Only this location; may be given several times.")
+]
+Lot = Annotated[str, typer.Option(help="Batch. Default: not tracked by lot.", show_default=False)]
+Uom = Annotated[str, typer.Option(help="Unit of measure, such as CARTON.")]
+Custodian = Annotated[
+    str, typer.Option(help="Person who answers for the goods. Default: the location itself.", show_default=False)
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Wait until all that was written before this call counts.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many rows.")]

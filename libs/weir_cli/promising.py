@@ -1,0 +1,141 @@
+"""Promises to orders: made, confirmed, prolonged, fulfilled, given up, listed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from weir.ledger.v1 import reservation_pb2, reservation_service_pb2
+from weir_cli import tables
+from weir_cli.documents import document
+from weir_cli.moving import PAGE, cut, stock_item
+from weir_cli.session import Answer, Session
+
+QUANTITY_MAX = 10**9
+
+
+class LineUnreadable(ValueError):
+    """A line of an order as it stands on the command line cannot be read; the text says why."""
+
+
+def order_line(text: str, **item: str) -> reservation_pb2.ReservationDraftLine:
+    """A line written `SKU@LOCATION=QUANTITY`; without `=QUANTITY` one unit. Raises LineUnreadable."""
+    name, _, units = text.rpartition("=")
+    if not name:
+        name, units = text, "1"
+    sku, _, location = name.rpartition("@")
+    if not sku or not location:
+        raise LineUnreadable(f"'{text}' is not of the form SKU@LOCATION=QUANTITY.")
+    return reservation_pb2.ReservationDraftLine(
+        stock_item=stock_item(sku, location, **item), quantity=_units(text, units)
+    )
+
+
+def line_quantity(text: str) -> reservation_pb2.LineQuantity:
+    """Units of one line of a reservation, written `LINE=QUANTITY`. Raises LineUnreadable."""
+    line, _, units = text.partition("=")
+    if not line.isascii() or not line.isdigit() or not 1 <= int(line) <= QUANTITY_MAX:
+        raise LineUnreadable(f"'{text}' is not of the form LINE=QUANTITY, with lines from 1.")
+    return reservation_pb2.LineQuantity(line=int(line), quantity=_units(text, units))
+
+
+def _units(text: str, units: str) -> int:
+    if not units.isascii() or not units.isdigit() or not 1 <= int(units) <= QUANTITY_MAX:
+        raise LineUnreadable(f"'{text}': the quantity is not a whole number from 1 to {QUANTITY_MAX}.")
+    return int(units)
+
+
+async def reserve(session: Session, draft: reservation_pb2.ReservationDraft, *, check: bool) -> Answer:
+    """Promise units to an order."""
+    request = reservation_service_pb2.ReserveRequest(request_id=session.change(), draft=draft, validate_only=check)
+    return _changed(session, await session.reservations.Reserve(request), check=check)
+
+
+async def confirm(session: Session, reservation: str, *, check: bool) -> Answer:
+    """Turn a hold into a promise without end."""
+    request = reservation_service_pb2.ConfirmRequest(
+        request_id=session.change(), reservation=reservation, validate_only=check
+    )
+    return _changed(session, await session.reservations.Confirm(request), check=check)
+
+
+async def extend(session: Session, reservation: str, hold: timedelta, *, check: bool) -> Answer:
+    """Hold units for `hold` from now."""
+    request = reservation_service_pb2.ExtendRequest(
+        request_id=session.change(), reservation=reservation, hold_duration=seconds(hold), validate_only=check
+    )
+    return _changed(session, await session.reservations.Extend(request), check=check)
+
+
+async def fulfil(
+    session: Session,
+    reservation: str,
+    lines: list[reservation_pb2.LineQuantity],
+    *,
+    reference: str,
+    occurred: datetime | None,
+    check: bool,
+) -> Answer:
+    """Send promised units out; no lines means everything open."""
+    request = reservation_service_pb2.FulfilRequest(
+        request_id=session.change(), reservation=reservation, lines=lines, reference=reference, validate_only=check
+    )
+    if occurred is not None:
+        request.occurred_time.FromDatetime(occurred)
+    return _changed(session, await session.reservations.Fulfil(request), check=check)
+
+
+async def release(
+    session: Session, reservation: str, lines: list[reservation_pb2.LineQuantity], *, check: bool
+) -> Answer:
+    """Give promised units up; no lines means everything open."""
+    request = reservation_service_pb2.ReleaseRequest(
+        request_id=session.change(), reservation=reservation, lines=lines, validate_only=check
+    )
+    return _changed(session, await session.reservations.Release(request), check=check)
+
+
+async def one(session: Session, reservation: str) -> Answer:
+    """One reservation with its lines."""
+    request = reservation_service_pb2.GetReservationRequest(reservation=reservation)
+    response = await session.reservations.GetReservation(request)
+    shown = tables.reservation(response.reservation)
+    return Answer(document(response), [*shown, tables.footnote(response.revision)])
+
+
+async def several(session: Session, asked: reservation_service_pb2.ListReservationsRequest, *, limit: int) -> Answer:
+    """Reservations, oldest first, `limit` at most; `asked` carries the filters."""
+    found: list[reservation_pb2.Reservation] = []
+    while True:
+        asked.page_size = min(PAGE, limit - len(found))
+        response = await session.reservations.ListReservations(asked)
+        found += response.reservations
+        asked.page_token = response.next_page_token
+        if not asked.page_token or len(found) >= limit:
+            break
+    more = bool(asked.page_token)
+    made = tables.table("reservation", "state", "order", "channel", "#lines", "#units open", "made", "until")
+    for each in found:
+        made.add_row(
+            each.reservation, tables.state(each), each.order, each.channel, str(len(each.lines)),
+            tables.number(sum(line.open for line in each.lines)), tables.time(each.create_time),
+            tables.time(each.expire_time),
+        )  # fmt: skip
+    shown = {"reservations": [document(each) for each in found], "more": more, "revision": document(response.revision)}
+    return Answer(shown, [made, tables.footnote(response.revision, note=cut(found, more))])
+
+
+def seconds(length: timedelta) -> Duration:
+    """A span as the contracts carry it."""
+    made = Duration()
+    made.FromTimedelta(length)
+    return made
+
+
+def _changed(session: Session, response: Any, *, check: bool) -> Answer:
+    note = "only checked, nothing was changed" if check else ""
+    footnote = tables.footnote(response.revision, request_id=session.request_id, note=note)
+    shown = [*tables.reservation(response.reservation), footnote]
+    return Answer({"request_id": session.request_id, **document(response)}, shown)

@@ -1,0 +1,224 @@
+"""Connections to the services for one verb, and how its answer or its refusal is printed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn, Self
+
+import grpc
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from weir.aggregator.v1 import availability_service_pb2_grpc
+from weir.common.v1 import revision_pb2
+from weir.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, reservation_service_pb2_grpc
+from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc
+from weir_chassis import status
+from weir_chassis.client import ClientFileUnusable, Peer
+from weir_chassis.errors import Refusal
+from weir_chassis.ids import new_id
+from weir_chassis.settings import ClientSettings
+from weir_cli.documents import Document
+from weir_cli.options import OK, REFUSED, UNAVAILABLE, USAGE, Options
+
+UNANSWERED = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+)
+"""The call may be repeated: nobody said no."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb found: for programs a document, for people things to print one below the other."""
+
+    document: Document
+    shown: Sequence[RenderableType]
+    exit_status: int = OK
+
+
+class Session:
+    """Stubs of every service; each connects when first called. Close it at the end (`async with`)."""
+
+    def __init__(self, options: Options, request_id: str | None = None) -> None:
+        """Calls that change something go under `request_id`, or under a new one."""
+        self.options = options
+        self.named = request_id is not None
+        self.request_id = request_id or new_id()
+        self.changing = False
+        self._closing = AsyncExitStack()
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """The one channel to a service."""
+        if service not in self._channels:
+            options = self.options
+            settings = ClientSettings(
+                token_file=options.token_file,
+                tls_ca_file=options.tls_ca_file,
+                deadline_seconds=options.deadline_seconds,
+            )
+            peer = Peer(options.targets[service], settings, tenant=options.tenant)
+            self._closing.push_async_callback(peer.close)
+            self._channels[service] = peer.channel
+        return self._channels[service]
+
+    @cached_property
+    def ledger(self) -> ledger_service_pb2_grpc.LedgerServiceStub:
+        """The books."""
+        return ledger_service_pb2_grpc.LedgerServiceStub(self.channel("ledger"))
+
+    @cached_property
+    def reservations(self) -> reservation_service_pb2_grpc.ReservationServiceStub:
+        """The promises."""
+        return reservation_service_pb2_grpc.ReservationServiceStub(self.channel("ledger"))
+
+    @cached_property
+    def network(self) -> network_service_pb2_grpc.NetworkServiceStub:
+        """What feeds what."""
+        return network_service_pb2_grpc.NetworkServiceStub(self.channel("sharing"))
+
+    @cached_property
+    def availability(self) -> availability_service_pb2_grpc.AvailabilityServiceStub:
+        """What every channel may sell."""
+        return availability_service_pb2_grpc.AvailabilityServiceStub(self.channel("aggregator"))
+
+    def used(self) -> list[str]:
+        """The services that were called."""
+        return list(self._channels)
+
+    def change(self) -> str:
+        """The request id of the change this verb makes; from now on it is told where no answer comes."""
+        self.changing = True
+        return self.request_id
+
+    async def freshness(self, fresh: bool) -> revision_pb2.Freshness:
+        """What an answer must include: everything written so far, or nothing in particular."""
+        if not fresh:
+            return revision_pb2.Freshness()
+        books, network = await asyncio.gather(
+            self.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1)),
+            self.network.ListChannels(network_service_pb2.ListChannelsRequest(page_size=1)),
+        )
+        return revision_pb2.Freshness(at_least=[books.revision, network.revision])
+
+
+def perform(
+    options: Options, work: Callable[[Session], Awaitable[Answer]], *, request_id: str | None = None
+) -> NoReturn:
+    """Do `work`, print what it answers, and end the program with its exit status."""
+
+    async def one(session: Session) -> AsyncIterator[Answer]:
+        yield await work(session)
+
+    stream(options, one, request_id=request_id)
+
+
+def stream(
+    options: Options, work: Callable[[Session], AsyncIterator[Answer]], *, request_id: str | None = None
+) -> NoReturn:
+    """Print every answer of `work` as it comes, and end the program; Ctrl-C ends it well."""
+    try:
+        sys.exit(asyncio.run(_printed(options, work, request_id)))
+    except KeyboardInterrupt:
+        sys.exit(OK)
+    except BrokenPipeError:  # whoever reads us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+
+
+async def _printed(options: Options, work: Callable[[Session], AsyncIterator[Answer]], request_id: str | None) -> int:
+    exit_status = OK
+    async with Session(options, request_id) as session:
+        try:
+            async with aclosing(work(session)) as answers:  # type: ignore[type-var]
+                async for answer in answers:
+                    _print(options, answer, to_people=Console())
+                    exit_status = max(exit_status, answer.exit_status)
+        except grpc.aio.AioRpcError as error:
+            failed = _failed(error, session)
+            _print(options, failed, to_people=Console(stderr=True))
+            return failed.exit_status
+        except ClientFileUnusable as fault:
+            Console(stderr=True).print(Text(f"Cannot be read: {fault}"))
+            return USAGE
+    return exit_status
+
+
+def _print(options: Options, answer: Answer, *, to_people: Console) -> None:
+    if options.json:
+        sys.stdout.write(json.dumps(answer.document, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        return
+    for each in answer.shown:
+        to_people.print(each)
+
+
+def _failed(error: grpc.aio.AioRpcError, session: Session) -> Answer:
+    """What is printed for a call that failed: the service's own words, or that nobody answered."""
+    code = error.code()
+    refusal = status.told(error)
+    exit_status = UNAVAILABLE if code in UNANSWERED else REFUSED
+    unknown = session.changing and exit_status == UNAVAILABLE
+    told: dict[str, Any] = {
+        "code": code.name,
+        "reason": refusal.reason if refusal is not None else "",
+        "message": refusal.message if refusal is not None else error.details() or code.name,
+        "metadata": dict(refusal.metadata) if refusal is not None else {},
+        "violations": [
+            {"field": each.field, "description": each.description, "reason": each.reason}
+            for each in (refusal.violations if refusal is not None else ())
+        ],
+        "request_id": session.request_id if session.changing else None,
+    }
+    shown = refusal_shown(refusal) if refusal is not None else [_silence(error, session)]
+    if unknown:
+        again = f"Whether it was done is not known. Repeat it with --request-id {session.request_id} to find out."
+        shown = [*shown, Text(again, style="yellow")]
+    return Answer({"refusal": told}, shown, exit_status)
+
+
+def refusal_shown(refusal: Refusal) -> list[RenderableType]:
+    """A refusal for people: the sentence, then the reason with its numbers, then every violation."""
+    numbers = "  ".join(f"{name}={value}" for name, value in refusal.metadata.items())
+    shown: list[RenderableType] = [
+        Text.assemble(("Refused: ", "bold red"), refusal.message),
+        Text.assemble("  ", (refusal.reason, "red"), "  ", (numbers, "dim")),
+    ]
+    shown += [
+        Text.assemble("  · ", (each.field, "bold"), "  ", each.description)
+        for each in refusal.violations
+        if each.description != refusal.message
+    ]
+    return shown
+
+
+def _silence(error: grpc.aio.AioRpcError, session: Session) -> Text:
+    code = error.code()
+    if code is grpc.StatusCode.UNAVAILABLE:
+        targets = ", ".join(f"{name} {session.options.targets[name]}" for name in session.used())
+        return Text.assemble(
+            ("No answer: ", "bold red"), f"nobody listens, or the connection broke ({targets}). Is `weir up` running?"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Text.assemble(
+            ("No answer: ", "bold red"), f"none came within {session.options.deadline_seconds:g} s (--deadline)."
+        )
+    return Text.assemble(("Failed: ", "bold red"), f"{code.name}: {error.details() or 'no details'}")

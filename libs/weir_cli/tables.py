@@ -1,0 +1,141 @@
+"""What people see: tables with few lines, numbers to the right, what is usual left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from weir.common.v1 import revision_pb2, stock_pb2
+from weir.ledger.v1 import ledger_pb2, reservation_pb2
+from weir_cli.documents import word
+
+Cell = str | Text
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """An empty table; a column whose name begins with `#` holds numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left", title_style="bold")
+    for column in columns:
+        number = column.startswith("#")
+        made.add_column(
+            column.removeprefix("#"),
+            justify="right" if number else "left",
+            no_wrap=number,
+            overflow="fold",
+            header_style="bold dim",
+        )
+    return made
+
+
+def number(value: int, *, faint: bool = True) -> Text:
+    """A count with its thousands set apart; zero stands back."""
+    return Text(f"{value:,}".replace(",", "\u202f"), style="dim" if faint and value == 0 else "")
+
+
+def change(value: int) -> Text:
+    """A difference with its sign; none is blank."""
+    if value == 0:
+        return Text("")
+    return Text(f"{value:+,}".replace(",", "\u202f"), style="green" if value > 0 else "red")
+
+
+def product(owner: str, sku: str) -> Text:
+    """A product; the owner is named where it is not the tenant."""
+    return Text.assemble((f"{owner}/", "dim") if owner else "", sku)
+
+
+def details(item: stock_pb2.StockItem) -> Text:
+    """What sets a stock item apart from the plain one of its product and location."""
+    said = [
+        f"lot {item.lot}" if item.lot else "",
+        item.uom if item.uom not in ("", "EACH") else "",
+        f"custody {item.custodian}" if item.custodian else "",
+        word(item, "condition") if item.condition > stock_pb2.CONDITION_SELLABLE else "",
+    ]
+    return Text(", ".join(filter(None, said)), style="yellow")
+
+
+def time(timestamp: Timestamp) -> str:
+    """A moment in this machine's time zone, to the second; blank where it is unset."""
+    if not timestamp.seconds:
+        return ""
+    moment = datetime.fromtimestamp(timestamp.seconds, UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def balances(found: Iterable[ledger_pb2.Balance]) -> Table:
+    """Counts of stock items."""
+    made = table("product", "location", "", "#on hand", "#reserved", "#available", "#shortfall")
+    for each in found:
+        item = each.stock_item
+        made.add_row(
+            product(item.product.owner, item.product.sku), item.location, details(item), number(each.on_hand),
+            number(each.reserved), Text(number(each.available).plain, style="bold"),
+            Text(f"{each.shortfall}", style="bold red") if each.shortfall else "",
+        )  # fmt: skip
+    return made
+
+
+def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
+    """One reservation with its lines."""
+    head = Text.assemble((found.reservation, "bold"), "  ", state(found))
+    for label, value in (("order", found.order), ("channel", found.channel), ("until", time(found.expire_time))):
+        if value:
+            head.append_text(Text.assemble((f"  {label} ", "dim"), value))
+    made = table("#line", "product", "location", "", "#asked", "#promised", "#open", "#fulfilled", "#released")
+    for line in found.lines:
+        item = line.stock_item
+        short = line.quantity < line.requested
+        made.add_row(
+            str(line.line), product(item.product.owner, item.product.sku), item.location, details(item),
+            number(line.requested), Text(number(line.quantity).plain, style="yellow" if short else ""),
+            number(line.open), number(line.fulfilled), number(line.released),
+        )  # fmt: skip
+    return [head, made]
+
+
+_STATE_STYLES = {"HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim"}
+
+
+def state(found: reservation_pb2.Reservation) -> Text:
+    """How far a reservation has come."""
+    name = word(found, "state")
+    return Text(name, style=_STATE_STYLES.get(name, ""))
+
+
+def entries(found: Iterable[ledger_pb2.Entry]) -> Table:
+    """Lines of the books."""
+    made = table(
+        "#revision", "#line", "kind", "account", "product", "location", "", "#on hand", "#reserved", "time", "by"
+    )
+    for each in found:
+        made.add_row(*entry(each))
+    return made
+
+
+def entry(each: ledger_pb2.Entry) -> Sequence[Cell]:
+    """The cells of one line of the books."""
+    item = each.stock_item
+    stock = each.account == ledger_pb2.ACCOUNT_STOCK
+    return (
+        str(each.revision), str(each.line), word(each, "kind"),
+        Text(word(each, "account"), style="" if stock else "dim"),
+        product(item.product.owner, item.product.sku), item.location, details(item), change(each.on_hand_delta),
+        change(each.reserved_delta), time(each.occurred_time), each.reservation or each.reference,
+    )  # fmt: skip
+
+
+def footnote(*revisions: revision_pb2.Revision, request_id: str = "", note: str = "") -> Text:
+    """Where in history the answer stands, and the name of the attempt."""
+    told = [f"{each.context} revision {each.number}" for each in revisions]
+    if request_id:
+        told.append(f"request {request_id}")
+    if note:
+        told.append(note)
+    return Text(" · ".join(told), style="dim")
