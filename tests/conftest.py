@@ -1,10 +1,17 @@
 """Fixtures that every kind of test may use."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kit.postgres import PostgresForTests, server
+
+if TYPE_CHECKING:  # tests that need no suite shall not wait until it is imported
+    from tests.kit.merchant import Merchant
+    from tests.kit.suite import Suite
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +19,19 @@ def postgres() -> Iterator[PostgresForTests]:
     """The Postgres of this run; ask it for a database by `postgres.fresh("weir_ledger")`."""
     with server() as running:
         yield PostgresForTests(running)
+
+
+@pytest.fixture(scope="session")
+async def suite(postgres: PostgresForTests) -> AsyncIterator[Suite]:
+    """The whole suite, in development mode and shared by all tests of this run: each takes a merchant of its own."""
+    from tests.kit import suite as kit
+
+    with postgres.fresh(*kit.SCHEMAS) as database:
+        async with kit.suite(database) as running:
+            yield running
+
+
+@pytest.fixture
+def merchant(suite: Suite) -> Merchant:
+    """A tenant of the shared suite that nobody else is."""
+    return suite.merchant()

@@ -1,0 +1,152 @@
+"""The contracts are of one make: whoever has learned one rpc knows the next."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
+
+from tests.contract import protos
+
+WITHOUT_REVISION = {"/weir.ledger.v1.LedgerService/VerifyBooks"}
+"""Reads whose revision is inside what they find."""
+
+UNSIGNED = {
+    FieldDescriptor.TYPE_UINT32,
+    FieldDescriptor.TYPE_UINT64,
+    FieldDescriptor.TYPE_FIXED32,
+    FieldDescriptor.TYPE_FIXED64,
+}
+FLOATS = {FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE}
+
+
+def fields(message: Descriptor) -> list[FieldDescriptor]:
+    """The fields of a message by number."""
+    return sorted(message.fields, key=lambda field: field.number)
+
+
+def changes(method: MethodDescriptor) -> bool:
+    """Whether the rpc changes anything: its name is none of those that only look."""
+    return not method.name.startswith(("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain"))
+
+
+def type_of(field: FieldDescriptor) -> str:
+    """The message or scalar that a field is of."""
+    return "" if field.message_type is None else str(field.message_type.full_name)
+
+
+mutating = pytest.mark.parametrize("method", [each for each in protos.methods() if changes(each)], ids=protos.full_name)
+reading = pytest.mark.parametrize(
+    "method",
+    [each for each in protos.methods() if not changes(each) and not each.name.startswith("Watch")],
+    ids=protos.full_name,
+)
+listing = pytest.mark.parametrize(
+    "method",
+    [each for each in protos.methods() if each.name.startswith("List") and not each.server_streaming],
+    ids=protos.full_name,
+)
+watching = pytest.mark.parametrize(
+    "method", [each for each in protos.methods() if each.name.startswith("Watch")], ids=protos.full_name
+)
+every_message = pytest.mark.parametrize("message", protos.messages(), ids=lambda each: each.full_name)
+
+
+@mutating
+def test_a_caller_names_each_change(method: MethodDescriptor) -> None:
+    """`request_id` is field 1 of every request that changes something, and `validate_only` its last field."""
+    first, *_, last = fields(method.input_type)
+    assert (first.name, first.number, first.type) == ("request_id", 1, FieldDescriptor.TYPE_STRING)
+    assert (last.name, last.type) == ("validate_only", FieldDescriptor.TYPE_BOOL)
+
+
+@mutating
+def test_every_write_answers_with_its_revision(method: MethodDescriptor) -> None:
+    """`revision` is the last field of every response to a write."""
+    last = fields(method.output_type)[-1]
+    assert (last.name, type_of(last)) == ("revision", "weir.common.v1.Revision")
+
+
+@reading
+def test_every_read_can_ask_for_freshness(method: MethodDescriptor) -> None:
+    """Whoever only reads may say how fresh the answer must be, in the last field, and names no attempt."""
+    last = fields(method.input_type)[-1]
+    assert (last.name, type_of(last)) == ("freshness", "weir.common.v1.Freshness")
+    assert "request_id" not in method.input_type.fields_by_name
+
+
+@reading
+def test_every_answer_names_what_it_rests_on(method: MethodDescriptor) -> None:
+    """Every answer to a read carries the revision, or the revisions, that it rests on."""
+    named = {field.name for field in fields(method.output_type) if type_of(field) == "weir.common.v1.Revision"}
+    expected = {"revisions"} if method.containing_service.full_name.startswith("weir.aggregator.") else {"revision"}
+    assert named == (set() if protos.full_name(method) in WITHOUT_REVISION else expected)
+
+
+@listing
+def test_lists_come_in_pages(method: MethodDescriptor) -> None:
+    """Every list takes the size of a page and a token, and gives the token of the next."""
+    asked, answered = method.input_type.fields_by_name, method.output_type.fields_by_name
+    assert asked["page_size"].type == FieldDescriptor.TYPE_INT32
+    assert asked["page_token"].type == answered["next_page_token"].type == FieldDescriptor.TYPE_STRING
+    assert fields(method.output_type)[0].is_repeated
+
+
+@watching
+def test_watches_can_be_resumed(method: MethodDescriptor) -> None:
+    """Every watch streams, says in each message through where all was sent, and begins after such a mark."""
+    assert method.server_streaming
+    assert type_of(method.output_type.fields_by_name["through"]) == "weir.common.v1.Revision"
+    assert type_of(method.input_type.fields_by_name["after"]) == "weir.common.v1.Revision"
+
+
+@pytest.mark.parametrize("method", protos.methods(), ids=protos.full_name)
+def test_every_rpc_has_messages_of_its_own(method: MethodDescriptor) -> None:
+    """Request and response bear the name of their rpc, so that each can grow by itself."""
+    assert (method.input_type.name, method.output_type.name) == (f"{method.name}Request", f"{method.name}Response")
+    assert not method.client_streaming or method.name.startswith("Import")
+
+
+@every_message
+def test_quantities_are_whole_and_signed(message: Descriptor) -> None:
+    """There is no float anywhere, and no unsigned number whose difference could wrap."""
+    assert [field.name for field in fields(message) if field.type in FLOATS | UNSIGNED] == []
+
+
+@every_message
+def test_time_is_named_as_time(message: Descriptor) -> None:
+    """A moment is a Timestamp named `..._time`, a span a Duration named `..._duration`, and nothing else is."""
+    suffixes = {"google.protobuf.Timestamp": "_time", "google.protobuf.Duration": "_duration"}
+    for field in fields(message):
+        assert field.name.endswith(suffixes.get(type_of(field), field.name)), field.full_name
+        assert type_of(field) in suffixes or not field.name.endswith(tuple(suffixes.values())), field.full_name
+
+
+@pytest.mark.parametrize("enum", protos.enums(), ids=lambda each: each.full_name)
+def test_nothing_is_unspecified(enum: EnumDescriptor) -> None:
+    """The value 0 of every enum says that nothing was said."""
+    zero = enum.values_by_number[0]
+    assert zero.name.endswith("_UNSPECIFIED")
+    assert enum.values[0].name == zero.name
+
+
+def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
+    """A context imports its own files, `weir.common` and Google's well-known types, never another context."""
+    for file in protos.files():
+        own = file.package.removesuffix(".v1").replace(".", "/")
+        foreign = [
+            each.name
+            for each in file.dependencies
+            if not each.name.startswith(("google/protobuf/", "weir/common/", f"{own}/"))
+        ]
+        assert foreign == [], file.name
+
+
+def test_there_is_something_to_hold() -> None:
+    """The control: the rules above are asked of writes, reads, lists and watches of every context."""
+    assert {method.containing_service.name for method in protos.methods()} == {
+        "LedgerService",
+        "ReservationService",
+        "NetworkService",
+        "AvailabilityService",
+    }
+    assert sum(changes(method) for method in protos.methods()) >= 20

@@ -1,0 +1,1 @@
+"""Whole stories over the whole suite, as a merchant would tell them."""
