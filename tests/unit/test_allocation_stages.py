@@ -9,7 +9,7 @@ import pytest
 from weir_allocation.network import Channel, Network
 from weir_allocation.pipeline import Trace, trace
 from weir_allocation.reach import reach
-from weir_allocation.stock import ANY, Condition, Demand, Stock, StockItem
+from weir_allocation.stock import ANY, EACH, Condition, Demand, Stock, StockItem
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 
 GOLDEN = Network.of(
@@ -26,9 +26,9 @@ GOLDEN = Network.of(
 )
 
 
-def item(location: str, **fields: str) -> StockItem:
+def item(location: str, *, lot: str = "", uom: str = EACH, custodian: str = "") -> StockItem:
     """A stock item of the product that all these tests are about."""
-    return StockItem("", "BIKE", location, **fields)
+    return StockItem("", "BIKE", location, lot, uom, custodian)
 
 
 def stock(location: str, on_hand: int, reserved: int = 0) -> Stock:
