@@ -1,16 +1,18 @@
 """The statements of the write path, each one round trip for a whole group."""
 
 LOCK_RESERVATIONS = """
-WITH locked AS (
-    SELECT reservation, state, expires_at, created_at, order_name, channel, revision
-    FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
-)
-SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
+       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
-FROM locked r
+FROM reservations r
 JOIN reservation_lines l ON l.tenant = $1 AND l.reservation = r.reservation
 JOIN balances b ON b.tenant = $1 AND b.item = l.item
+WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
 ORDER BY r.reservation, l.line
+FOR UPDATE OF r, l
+"""
+"""Whoever waits for a lock is shown the row as it is after the wait only where that row is locked itself: so the lines
+are, too. What is read of the balances never changes.
 """
 
 LOCK_LOCATIONS = """
