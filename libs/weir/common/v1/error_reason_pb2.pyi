@@ -99,7 +99,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_WAREHOUSE_GROUP_EXISTS: _ErrorReason.ValueType  # 201
     """`ALREADY_EXISTS`. A warehouse group of this identifier exists. Metadata: `warehouse_group`."""
     ERROR_REASON_WAREHOUSE_GROUP_IN_USE: _ErrorReason.ValueType  # 202
-    """`FAILED_PRECONDITION`. The warehouse group is linked. Metadata: `warehouse_group`, `used_by`."""
+    """`FAILED_PRECONDITION`. The warehouse group is linked. Metadata: `warehouse_group`, `used_by`: the first ten, and how many more."""
     ERROR_REASON_CHANNEL_GROUP_NOT_FOUND: _ErrorReason.ValueType  # 203
     """`NOT_FOUND`. No such channel group. Metadata: `channel_group`."""
     ERROR_REASON_CHANNEL_GROUP_EXISTS: _ErrorReason.ValueType  # 204
@@ -217,7 +217,7 @@ ERROR_REASON_WAREHOUSE_GROUP_NOT_FOUND: ErrorReason.ValueType  # 200
 ERROR_REASON_WAREHOUSE_GROUP_EXISTS: ErrorReason.ValueType  # 201
 """`ALREADY_EXISTS`. A warehouse group of this identifier exists. Metadata: `warehouse_group`."""
 ERROR_REASON_WAREHOUSE_GROUP_IN_USE: ErrorReason.ValueType  # 202
-"""`FAILED_PRECONDITION`. The warehouse group is linked. Metadata: `warehouse_group`, `used_by`."""
+"""`FAILED_PRECONDITION`. The warehouse group is linked. Metadata: `warehouse_group`, `used_by`: the first ten, and how many more."""
 ERROR_REASON_CHANNEL_GROUP_NOT_FOUND: ErrorReason.ValueType  # 203
 """`NOT_FOUND`. No such channel group. Metadata: `channel_group`."""
 ERROR_REASON_CHANNEL_GROUP_EXISTS: ErrorReason.ValueType  # 204

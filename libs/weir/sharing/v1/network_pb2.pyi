@@ -127,7 +127,7 @@ class WarehouseGroup(_message.Message):
     """Mark of this version of the object. Set by the service."""
     @_builtins.property
     def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Identifiers of locations, each once: up to 1000. A location without stock counts nothing."""
+        """Identifiers of locations, each once: up to 1000. Answered in order. A location without stock counts nothing."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class ChannelGroup(_message.Message):
     channel_group: _builtins.str
     """Required. Identifier, unique for the tenant. 1 to 128 characters."""
     display_name: _builtins.str
-    """Name for people. Up to 256 characters."""
+    """Name for people. Up to 256 characters. That of the channel where the group belongs to one alone."""
     own_channel: _builtins.str
     """Channel this group was made for and belongs to alone; empty: any channel may be in it. Set by the service."""
     etag: _builtins.str
@@ -197,7 +197,9 @@ class Channel(_message.Message):
     display_name: _builtins.str
     """Name for people. Up to 256 characters."""
     channel_group: _builtins.str
-    """Identifier of its channel group. Default: a group of its own, named as the channel, made and removed with it."""
+    """Identifier of its channel group. Default: a group of its own, named as the channel, made, changed and removed with
+    it.
+    """
     etag: _builtins.str
     """Mark of this version of the object. Set by the service."""
     def __init__(

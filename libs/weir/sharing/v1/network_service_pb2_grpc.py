@@ -31,7 +31,8 @@ class NetworkServiceStub:
     Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
     every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
     characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
+    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check (`validate_only`) uses up no `request_id`. A mutation that finds
+    everything as asked changes nothing and answers the newest revision.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists
@@ -172,7 +173,8 @@ class NetworkServiceServicer:
     Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
     every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
     characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
+    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check (`validate_only`) uses up no `request_id`. A mutation that finds
+    everything as asked changes nothing and answers the newest revision.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists
@@ -234,7 +236,7 @@ class NetworkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWarehouseGroups(self, request, context):
-        """Lists warehouse groups by identifier.
+        """Lists warehouse groups by identifier; a page is shorter than asked where it would not fit into 1 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -309,6 +311,7 @@ class NetworkServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
+        * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: it changes with its channel.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -459,7 +462,8 @@ class NetworkServiceServicer:
         Errors:
 
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision of this network.
-        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportNetwork` again.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise); read
+        `ExportNetwork` again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -602,7 +606,8 @@ class NetworkService:
     Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
     every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
     characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
+    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check (`validate_only`) uses up no `request_id`. A mutation that finds
+    everything as asked changes nothing and answers the newest revision.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists

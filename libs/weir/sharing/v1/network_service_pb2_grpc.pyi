@@ -18,7 +18,8 @@ class NetworkServiceStub:
     Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
     every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
     characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
+    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check (`validate_only`) uses up no `request_id`. A mutation that finds
+    everything as asked changes nothing and answers the newest revision.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists
@@ -59,7 +60,7 @@ class NetworkServiceStub:
     * `NOT_FOUND`, `WAREHOUSE_GROUP_NOT_FOUND`: no such warehouse group.
     """
     ListWarehouseGroups: _aio.UnaryUnaryMultiCallable[_network_service_pb2.ListWarehouseGroupsRequest, _network_service_pb2.ListWarehouseGroupsResponse]
-    """Lists warehouse groups by identifier."""
+    """Lists warehouse groups by identifier; a page is shorter than asked where it would not fit into 1 MiB."""
     UpdateWarehouseGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.UpdateWarehouseGroupRequest, _network_service_pb2.UpdateWarehouseGroupResponse]
     """Replaces display name and locations of a warehouse group.
 
@@ -108,6 +109,7 @@ class NetworkServiceStub:
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
+    * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: it changes with its channel.
     """
     DeleteChannelGroup: _aio.UnaryUnaryMultiCallable[_network_service_pb2.DeleteChannelGroupRequest, _network_service_pb2.DeleteChannelGroupResponse]
     """Removes a channel group.
@@ -208,7 +210,8 @@ class NetworkServiceStub:
     Errors:
 
     * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision of this network.
-    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportNetwork` again.
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise); read
+      `ExportNetwork` again.
     """
 
 class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -217,7 +220,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     Location -> warehouse group -> link -> channel group -> channel. Changes of one tenant happen one after the other, so that
     every rule is checked against what is really there. Every mutation carries a `request_id` chosen by the caller (1 to 128
     characters): repeating it with the same contents answers the first outcome and changes nothing, with other contents it is
-    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`.
+    refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check (`validate_only`) uses up no `request_id`. A mutation that finds
+    everything as asked changes nothing and answers the newest revision.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`); reads with a `freshness` also what `Freshness` names, lists
@@ -292,7 +296,7 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _network_service_pb2.ListWarehouseGroupsRequest,
         context: _aio.ServicerContext[_network_service_pb2.ListWarehouseGroupsRequest, _abc.Awaitable[_network_service_pb2.ListWarehouseGroupsResponse]],
     ) -> _abc.Awaitable[_network_service_pb2.ListWarehouseGroupsResponse]:
-        """Lists warehouse groups by identifier."""
+        """Lists warehouse groups by identifier; a page is shorter than asked where it would not fit into 1 MiB."""
 
     @_abc_1.abstractmethod
     def UpdateWarehouseGroup(
@@ -377,6 +381,7 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `CHANNEL_GROUP_NOT_FOUND`: no such channel group.
+        * `FAILED_PRECONDITION`, `CHANNEL_GROUP_OWNED`: it changes with its channel.
         """
 
     @_abc_1.abstractmethod
@@ -549,7 +554,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision of this network.
-        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone; read `ExportNetwork` again.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise); read
+          `ExportNetwork` again.
         """
 
 def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _aio.Server) -> None: ...
