@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.kit.network import postgres_networks, write
@@ -128,26 +127,6 @@ async def test_row_level_security_alone_holds(database: FreshDatabase) -> None:
     async with opened.reading("victim") as connection:
         assert await PostgresNetwork(connection, "victim", 1).select(ChannelGroup) == [ChannelGroup("g", "theirs")]
     await opened.close()
-
-
-async def test_every_table_is_walled(database: FreshDatabase) -> None:
-    """The catalogue: row-level security is forced on each table of tenants, and `tenant` leads every key."""
-    owner = await asyncpg.connect(database.owner_url)
-    tables = await owner.fetch(
-        "SELECT relname, relrowsecurity AND relforcerowsecurity AS walled FROM pg_class"
-        " WHERE relnamespace = 'weir_sharing'::regnamespace AND relkind = 'r'"
-    )
-    keys = await owner.fetch(
-        "SELECT conrelid::regclass::text AS relname, contype, attname FROM pg_constraint"
-        " JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]"
-        " WHERE connamespace = 'weir_sharing'::regnamespace AND contype IN ('p', 'u', 'f')"
-    )
-    await owner.close()
-    common = {"cluster", "alembic_version"}
-    assert {table["relname"] for table in tables if not table["walled"]} == common
-    led = {(key["relname"].split(".")[-1], key["attname"]) for key in keys}
-    assert {(name, first) for name, first in led if name not in common and first != "tenant"} == set()
-    assert len(tables) - len(common) == 9
 
 
 @pytest.mark.parametrize("role", ["READER", "OPERATOR", "ADMINISTRATOR"])
