@@ -1,0 +1,102 @@
+"""A service as its own process, as `weir serve` runs it: for tests that kill it, or read all that it ever said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from tests.contract.tree import ROOT
+
+START_SECONDS = 40.0
+END_SECONDS = 20.0
+
+
+class Program:
+    """One service, which can be killed and started again at the same address."""
+
+    def __init__(self, service: str, environment: Mapping[str, str]) -> None:
+        """Nothing runs before `start`; the environment is all that the service is told, beside where Python is."""
+        self.service = service
+        self.address = "127.0.0.1:0"
+        self.log = ""
+        """All that it wrote to its standard error, over all its lives."""
+        self._environment = dict(environment)
+        self._process: asyncio.subprocess.Process | None = None
+        self._readers: list[asyncio.Task[None]] = []
+        self._listening = asyncio.Event()
+
+    async def start(self) -> None:
+        """Run until it listens; fails with its log where it never does."""
+        self._listening.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "weir_cli", "serve", self.service, "--supervised"),
+            cwd=ROOT,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith(("WEIR_", "OTEL_"))},
+                "WEIR_NOTICE_SECONDS": "0",
+                "WEIR_DRAIN_SECONDS": "1",
+                **self._environment,
+                "WEIR_LISTEN": self.address,
+            },
+            stdin=asyncio.subprocess.PIPE,  # its lifeline: it ends when we do
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._readers = [
+            asyncio.create_task(self._read_states(self._process.stdout)),
+            asyncio.create_task(self._read_log(self._process.stderr)),
+        ]
+        ended = asyncio.create_task(self._process.wait())
+        listening = asyncio.create_task(self._listening.wait())
+        try:
+            await asyncio.wait([ended, listening], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            assert self._listening.is_set(), f"{self.service} does not listen:\n{self.log}"
+        finally:
+            listening.cancel()
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Ask it to end; its exit status."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.returncode is None:
+            process.send_signal(number)
+        status = await asyncio.wait_for(process.wait(), END_SECONDS)
+        await asyncio.gather(*self._readers)
+        return status
+
+    async def _read_states(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            state = json.loads(line)
+            if "listening" in state:
+                self.address = state["listening"]
+                self._listening.set()
+
+    async def _read_log(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self.log += line.decode(errors="replace")
+
+
+@asynccontextmanager
+async def program(service: str, **environment: str) -> AsyncIterator[Program]:
+    """A service (ledger, sharing or aggregator) that runs within the block, told these variables."""
+    running = Program(service, environment)
+    try:
+        await running.start()
+        yield running
+    finally:
+        await running.kill()

@@ -1,0 +1,187 @@
+"""Read your writes, across services and behind a slow network: an answer is as fresh as its caller asks, or is
+refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import grpc
+import pytest
+
+import weir_aggregator.app
+from tests.kit import suite as kit
+from tests.kit.merchant import Merchant, golden, refused
+from tests.kit.postgres import PostgresForTests
+from tests.kit.proxy import Wire, wire
+from weir.aggregator.v1 import availability_service_pb2 as availability_pb
+from weir.common.v1.revision_pb2 import Freshness, Revision
+from weir.common.v1.stock_pb2 import Product
+from weir_chassis import status
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A suite whose aggregator hears from ledger and sharing over wires that a test can hold."""
+
+    suite: kit.Suite
+    ledger: Wire
+    sharing: Wire
+
+    async def merchant(self) -> Merchant:
+        """A merchant of golden case 1, whose projection is loaded."""
+        merchant = self.suite.merchant()
+        await golden(merchant)
+        assert await merchant.level("BIKE", "web-eu") == 180
+        return merchant
+
+
+@pytest.fixture(scope="module")
+async def slow_suite(postgres: PostgresForTests) -> AsyncIterator[Slow]:
+    """One for the module."""
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(postgres.fresh(*kit.SCHEMAS))
+        servers = await kit.books_and_rules(stack, database)
+        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
+        ledger_wire = await stack.enter_async_context(wire(ledger))
+        sharing_wire = await stack.enter_async_context(wire(sharing))
+        settings = kit.aggregator_settings(ledger_wire.address, sharing_wire.address)
+        aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
+        channels = await stack.enter_async_context(kit.connected(ledger, sharing, aggregator.address))
+        yield Slow(kit.Suite(ledger, sharing, aggregator.address, channels, servers), ledger_wire, sharing_wire)
+
+
+@pytest.fixture
+async def slow(slow_suite: Slow) -> AsyncIterator[Slow]:
+    """The same, its wires open before and after each test."""
+    yield slow_suite
+    slow_suite.ledger.let_go()
+    slow_suite.sharing.let_go()
+
+
+async def ask(
+    merchant: Merchant, *at_least: Revision, channel: str = "web-eu", seconds: float = 10.0
+) -> availability_pb.GetAvailabilityResponse:
+    """The availability of BIKE, at least as new as these revisions."""
+    request = availability_pb.GetAvailabilityRequest(
+        product=Product(sku="BIKE"), channel=channel, freshness=Freshness(at_least=at_least)
+    )
+    return await merchant.stubs.availability.GetAvailability(request, timeout=seconds)
+
+
+async def test_a_reservation_is_seen_at_its_revision(slow: Slow) -> None:
+    """While the aggregator lags behind, an unconditional question is answered from before, and one at the revision of a
+    reservation waits for it and shows it."""
+    merchant = await slow.merchant()
+    slow.ledger.hold()
+    reserved = await merchant.reserve("BIKE", "DE1", 4)
+    assert (await ask(merchant)).level == 180
+    waiting = asyncio.create_task(ask(merchant, reserved.revision))
+    assert (await ask(merchant)).level == 180
+    assert not waiting.done()
+    slow.ledger.let_go()
+    answer = await waiting
+    assert answer.level == 176
+    rests_on = {each.context: each for each in answer.revisions}
+    assert set(rests_on) == {"ledger", "sharing"}
+    assert rests_on["ledger"].number >= reserved.revision.number
+
+
+@pytest.mark.parametrize("lagging", ["ledger", "sharing", "both"])
+async def test_stock_is_never_seen_through_a_revoked_link(slow: Slow, lagging: str) -> None:
+    """Revoke a link, then receive stock: no answer at least as new as both shows that stock through the link, whichever
+    of the two the aggregator hears of first."""
+    merchant = await slow.merchant()
+    held = [getattr(slow, each) for each in (("ledger", "sharing") if lagging == "both" else (lagging,))]
+    for each in held:
+        each.hold()
+    revoked = await merchant.unlink("europe", "web-eu")
+    received = await merchant.receive("BIKE", DE1=1000)
+    asking = [asyncio.create_task(ask(merchant, revoked, received)) for _ in range(20)]
+    for each in held:
+        each.let_go()
+        asking += [asyncio.create_task(ask(merchant, revoked, received)) for _ in range(20)]
+    assert {answer.level for answer in await asyncio.gather(*asking)} == {0}
+
+
+async def test_asked_for_less_it_would_be_seen(slow: Slow) -> None:
+    """The control: a question that names only the receipt, while the revocation is still on its way, is answered
+    through the link; so the wire does hold what the test above rests on."""
+    merchant = await slow.merchant()
+    slow.sharing.hold()
+    revoked = await merchant.unlink("europe", "web-eu")
+    received = await merchant.receive("BIKE", DE1=1000)
+    assert (await ask(merchant, received)).level == 1180
+    slow.sharing.let_go()
+    assert (await ask(merchant, received, revoked)).level == 0
+
+
+async def test_every_write_is_read_at_its_revision(slow: Slow) -> None:
+    """Many writers, each reading right after its write: every answer includes the write it was asked to include."""
+    merchant = await slow.merchant()
+    received = 0
+
+    async def write_and_read(units: int) -> None:
+        nonlocal received
+        done = await merchant.receive("BIKE", DE1=units)
+        received += units
+        at_least = received
+        assert (await ask(merchant, done)).level - 180 >= units
+        assert (await ask(merchant, *merchant.seen.values())).level - 180 >= at_least
+
+    await asyncio.gather(*(write_and_read(units) for units in range(1, 31)))
+    assert await merchant.level("BIKE", "web-eu") == 180 + sum(range(1, 31))
+
+
+async def test_a_revision_not_reached_in_time_is_refused(slow: Slow) -> None:
+    """Where the deadline comes before the revision, the caller hears so before it gives up, with both numbers; and the
+    same question holds once the network is well."""
+    merchant = await slow.merchant()
+    slow.ledger.hold()
+    received = await merchant.receive("BIKE", DE1=1)
+    error = await refused(ask(merchant, received, seconds=0.5))
+    told = status.told(error)
+    assert told is not None
+    assert (error.code(), told.reason) == (grpc.StatusCode.ABORTED, "REVISION_NOT_REACHED")
+    assert told.metadata == {
+        "context": "ledger",
+        "number": str(received.number),
+        "reached": str(received.number - 1),
+    }
+    slow.ledger.let_go()
+    assert (await ask(merchant, received)).level == 181
+
+
+async def test_a_revision_never_drawn_is_not_awaited_for_ever(slow: Slow) -> None:
+    """A number that no commit has yet is refused, at the latest when the deadline comes; never answered."""
+    merchant = await slow.merchant()
+    ahead = Revision()
+    ahead.CopyFrom(merchant.seen["ledger"])
+    ahead.number += 1000
+    error = await refused(ask(merchant, ahead, seconds=0.5))
+    assert status.reason(error) in ("REVISION_NOT_REACHED", "REVISION_AHEAD")
+
+
+@pytest.mark.parametrize("field", ["cluster", "epoch", "context"])
+async def test_a_foreign_revision_is_refused(slow: Slow, field: str) -> None:
+    """A revision of another database, another epoch or no context of ours is refused at once, by every service that
+    is asked with it."""
+    merchant = await slow.merchant()
+    foreign = Revision()
+    foreign.CopyFrom(merchant.seen["ledger"])
+    setattr(foreign, field, foreign.epoch + 1 if field == "epoch" else "0193c0de-0000-7000-8000-000000000000")
+    error = await refused(ask(merchant, foreign))
+    assert (error.code(), status.reason(error)) == (grpc.StatusCode.INVALID_ARGUMENT, "REVISION_FOREIGN")
+
+
+async def test_a_cut_wire_loses_nothing(slow: Slow) -> None:
+    """Connections that break again and again between aggregator and ledger cost time, and no change."""
+    merchant = await slow.merchant()
+    before = slow.ledger.connections
+    for units in range(1, 6):
+        slow.ledger.cut()
+        received = await merchant.receive("BIKE", DE1=units)
+        assert (await ask(merchant, received)).level == 180 + sum(range(1, units + 1))
+    assert slow.ledger.connections > before
