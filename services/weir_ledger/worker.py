@@ -22,21 +22,31 @@ async def expiring(books: Books, *, pause_seconds: float = PAUSE_SECONDS) -> Non
     """
     while True:
         try:
-            await expire_due(books)
-        except (DatabaseAway, Overloaded) as refusal:
+            for tenant in await books.tenants():
+                await _expire_whatever_happens(books, tenant)
+        except DatabaseAway as refusal:
             log.warning("holds cannot be ended now", reason=refusal.reason)
         except Exception:
             log.exception("holds could not be ended")
         await asyncio.sleep(pause_seconds)
 
 
-async def expire_due(books: Books) -> int:
-    """End every hold of every tenant that has run out; return how many there were."""
+async def _expire_whatever_happens(books: Books, tenant: str) -> None:
+    """End the holds of a tenant; what hinders that is logged, and does not hinder the tenants after it."""
+    try:
+        await expire_due(books, tenant)
+    except (DatabaseAway, Overloaded) as refusal:
+        log.warning("holds cannot be ended now", tenant=tenant, reason=refusal.reason)
+    except Exception:
+        log.exception("holds could not be ended", tenant=tenant)
+
+
+async def expire_due(books: Books, tenant: str) -> int:
+    """End every hold of a tenant that has run out; return how many there were."""
     count = 0
-    for tenant in await books.tenants():
-        due = await books.due(tenant, DUE_MAX)
-        while due:
-            done = await books.carry_out(Attempt(tenant, "Expire", "", b"", Expire(tuple(due))))
-            count += len(done.receipt)
-            due = await books.due(tenant, DUE_MAX) if len(due) == DUE_MAX else ()
+    due = await books.due(tenant, DUE_MAX)
+    while due:
+        done = await books.carry_out(Attempt(tenant, "Expire", "", b"", Expire(tuple(due))))
+        count += len(done.receipt)
+        due = await books.due(tenant, DUE_MAX) if len(due) == DUE_MAX else ()
     return count

@@ -6,6 +6,7 @@ accepted, so that a refused command leaves nothing behind.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from weir_ledger.domain.entries import Account, Entry, EntryKind
@@ -54,6 +55,9 @@ class Books:
 
     def bind(self, page: "Page", request_id: str) -> None:
         """Take over all that an accepted command wrote; its entries are said to come from `request_id`."""
+        for item in page.balances:
+            if item not in self.balances:
+                self._occupy(item.location)
         self.balances.update(page.balances)
         self.reservations.update(page.reservations)
         self.touched_items.update(dict.fromkeys(page.balances))
@@ -61,6 +65,12 @@ class Books:
         for location, booked in page.locations.items():
             self._place(location, booked)
         self.entries.extend((request_id, entry) for entry in page.entries)
+
+    def _occupy(self, location: str) -> None:
+        """Count a stock item that is booked for the first time, for a later command that would remove its location."""
+        found = self.locations.get(location)
+        if found is not None:
+            self.locations[location] = replace(found, stock_items=found.stock_items + 1)
 
     def _place(self, location: str, booked: BookedLocation | None) -> None:
         """Take over a location as a command left it; None where it removed it."""
@@ -98,9 +108,13 @@ class Page:
             raise ReservationNotFound(reservation)
         return found
 
+    def has_place(self, location: str) -> bool:
+        """Whether a location of the command's stock items exists."""
+        return location in self.books.places
+
     def require_location(self, location: str) -> None:
         """Raise LocationNotFound unless the location exists."""
-        if location not in self.books.places:
+        if not self.has_place(location):
             raise LocationNotFound(location)
 
     def location(self, location: str) -> BookedLocation | None:
@@ -115,6 +129,11 @@ class Page:
     def remove(self, location: str) -> None:
         """Write that a location is gone."""
         self.locations[location] = None
+
+    def mention(self, item: StockItem) -> None:
+        """Open a balance for a stock item that a reservation names without promising any of it."""
+        if item not in self.balances and item not in self.books.balances:
+            self.balances[item] = Balance(item)
 
     def keep(self, reservation: Reservation) -> Reservation:
         """Write a new or changed reservation, and return it."""

@@ -73,7 +73,8 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
 def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
     """Units that each line may have, and the lines that are short; no units where the draft must be refused.
 
-    Lines of the same stock item draw on the same units, in their order.
+    Lines of the same stock item draw on the same units, in their order. A line may get nothing in partial mode, but
+    not at a location that does not exist: the books could not keep it.
     """
     left: dict[StockItem, int] = {}
     granted: list[int] = []
@@ -87,7 +88,11 @@ def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, 
         granted.append(units)
         if units < line.quantity:
             short.append(ShortLine(number, line.item, line.quantity, available))
-    refused = bool(short) and (draft.mode is Mode.ALL_OR_NOTHING or not any(granted))
+    refused = bool(short) and (
+        draft.mode is Mode.ALL_OR_NOTHING
+        or not any(granted)
+        or not all(page.has_place(each.item.location) for each in short)
+    )
     return () if refused else tuple(granted), tuple(short)
 
 
@@ -96,6 +101,8 @@ def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int])
     for number, (line, units) in enumerate(zip(draft.lines, granted, strict=True), 1):
         if units:
             page.book(EntryKind.RESERVE, line.item, reserved=units, reservation=reservation, line=number)
+        else:
+            page.mention(line.item)
     return page.keep(
         Reservation(
             reservation,

@@ -80,14 +80,14 @@ WITH head AS (
          AS q (method, request_id, fingerprint, outcome)
 ), promised AS (
     INSERT INTO reservations (tenant, reservation, state, expires_at, created_at, order_name, channel, revision)
-    SELECT $1, r.*, head.revision
-    FROM head, unnest($32::uuid[], $33::smallint[], $34::timestamptz[], $35::timestamptz[], $36::text[], $37::text[])
-         AS r (reservation, state, expires_at, created_at, order_name, channel)
+    SELECT $1, r.reservation, r.state, r.expires_at, $2, r.order_name, r.channel, head.revision
+    FROM head, unnest($32::uuid[], $33::smallint[], $34::timestamptz[], $35::text[], $36::text[])
+         AS r (reservation, state, expires_at, order_name, channel)
 ), lined AS (
     INSERT INTO reservation_lines (tenant, reservation, line, item, requested, quantity, open, fulfilled, released)
     SELECT $1, l.*
-    FROM head, unnest($38::uuid[], $39::int[], $40::uuid[], $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[],
-                      $45::bigint[])
+    FROM head, unnest($37::uuid[], $38::int[], $39::uuid[], $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[],
+                      $44::bigint[])
          AS l (reservation, line, item, requested, quantity, open, fulfilled, released)
 )
 SELECT revision, pg_notify(current_schema(), $1) FROM head

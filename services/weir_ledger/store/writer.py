@@ -22,8 +22,11 @@ Waiting = tuple[Attempt[Any], "asyncio.Future[Any]"]
 
 GROUP_MAX = 256
 """Most requests of one group."""
-GROUP_SIZE_MAX = 4000
-"""Most entries that the requests of one group write together; a single request may be larger."""
+GROUP_SIZE_MAX = 1000
+"""Most entries that the requests of one group write together; a single request may be larger.
+
+Enough that the round trips cost next to nothing a line; more would leave no request to read while the database writes.
+"""
 ATTEMPTS_MAX = 8
 """How often a group is tried before its requests are told that the database is away, or is too busy."""
 _RACED = frozenset({"23505", "23503", "55P03"})

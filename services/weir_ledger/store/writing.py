@@ -39,7 +39,7 @@ async def write(
         *_columns((_fresh(balance, found.keys) for balance in fresh), 10),
         *_columns(((found.keys[each.item], each.on_hand, each.reserved) for each in changed), 3),
         *_columns(to_remember, 4),
-        *_columns((_made(each) for each in made), 6),
+        *_columns(map(_made, made), 5),
         *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 8),
     )
     if revision is None:  # the tenant's first write: its revision row is made, and all is done again
@@ -94,12 +94,11 @@ def _fresh(balance: Balance, keys: dict[StockItem, str]) -> tuple[Any, ...]:
 
 
 def _made(reservation: Reservation) -> tuple[Any, ...]:
-    """Row of a new reservation."""
+    """Row of a new reservation; it is made at the moment of the books."""
     return (
         reservation.reservation,
         reservation.state,
         reservation.expires_at,
-        reservation.created_at,
         reservation.order,
         reservation.channel,
     )

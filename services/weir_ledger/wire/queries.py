@@ -38,6 +38,7 @@ def get_location(request: ledger_service_pb2.GetLocationRequest) -> tuple[str, V
 def list_locations(request: ledger_service_pb2.ListLocationsRequest) -> tuple[LocationKind | None, Vector]:
     """The kind a ListLocations asks for; None for all."""
     with Fields() as fields:
+        fields.page_size(request.page_size)
         kind = fields.enum("kind", request.kind, KINDS) if request.kind else None
         return kind, at_least(fields, request.freshness)
 
@@ -51,6 +52,7 @@ def get_balance(request: ledger_service_pb2.GetBalanceRequest) -> tuple[StockIte
 def list_balances(request: ledger_service_pb2.ListBalancesRequest) -> tuple[BalanceQuery, Vector]:
     """What a ListBalances asks for."""
     with Fields() as fields:
+        fields.page_size(request.page_size)
         query = BalanceQuery(
             fields.identifier("owner", request.owner, optional=True) if request.HasField("owner") else None,
             tuple(fields.identifiers("skus", request.skus, most=FILTERS_MAX)),
@@ -66,6 +68,7 @@ def list_balances(request: ledger_service_pb2.ListBalancesRequest) -> tuple[Bala
 def list_entries(request: ledger_service_pb2.ListEntriesRequest) -> tuple[EntryQuery, int, Vector]:
     """What a ListEntries asks for, and the revision to begin after."""
     with Fields() as fields:
+        fields.page_size(request.page_size)
         query = EntryQuery(
             product(fields.inner("product"), request.product) if request.HasField("product") else None,
             fields.identifier("location", request.location, optional=True),
@@ -86,6 +89,7 @@ def get_reservation(request: reservation_service_pb2.GetReservationRequest) -> t
 def list_reservations(request: reservation_service_pb2.ListReservationsRequest) -> tuple[ReservationQuery, Vector]:
     """What a ListReservations asks for."""
     with Fields() as fields:
+        fields.page_size(request.page_size)
         query = ReservationQuery(
             tuple(fields.enums("states", request.states, _STATES)),
             fields.identifier("order", request.order, optional=True),
