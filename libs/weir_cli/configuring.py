@@ -7,12 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from weir_chassis.settings import DatabaseSettings, Row, SettingsFaults, describe
+from weir_cli import tables
+from weir_cli.paper import paper
 from weir_cli.services import Service
 
 
@@ -34,7 +33,7 @@ def print_database_variables(*, as_json: bool) -> None:
 
 def print_faults(faults: SettingsFaults) -> None:
     """Everything that is wrong with the environment."""
-    console = Console(stderr=True)
+    console = paper(stderr=True)
     for fault in faults.faults:
         console.print(Text.assemble((fault.name, "bold"), "  ", fault.description))
     console.print(Text("The settings cannot be used; nothing was started.", style="bold red"))
@@ -44,16 +43,14 @@ def _print(rows: list[tuple[Row, dict[str, str]]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"settings": [_document(row, defaults) for row, defaults in rows]}) + "\n")
         return
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold dim")
-    for column in ("variable", "default", "meaning", "read by"):
-        made.add_column(column, overflow="fold", no_wrap=column == "variable")
+    made = tables.table("variable", "default", "meaning", "read by")
     for row, defaults in rows:
         default = row.default if len(set(defaults.values())) == 1 else ", ".join(defaults.values())
         meaning = (
             f"{row.description} Secret; {row.name}_FILE may name a file instead." if row.secret else row.description
         )
         made.add_row(row.name, default, meaning, Text(", ".join(defaults), style="dim"))
-    Console().print(made)
+    paper().print(made)
 
 
 def _document(row: Row, defaults: dict[str, str]) -> dict[str, Any]:

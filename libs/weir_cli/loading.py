@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -24,6 +24,7 @@ from weir_cli.merchant.rules import faults, notes
 from weir_cli.merchant.values import Delivery, FolderFaults, Merchant
 from weir_cli.moving import PAGE, movement, stock_item
 from weir_cli.options import USAGE
+from weir_cli.paper import paper
 from weir_cli.session import Answer, Session
 
 BATCH = 500
@@ -176,7 +177,7 @@ async def _receive(
 
 
 def _progress(quiet: bool) -> Progress:
-    console = Console(stderr=True)
+    console = paper(stderr=True)
     return Progress(
         TextColumn("  {task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
         disable=quiet or not console.is_terminal, transient=True,
@@ -224,9 +225,9 @@ def _planned(
 
 def _done(merchant: Merchant, steps: Sequence[Step], done: Done) -> Answer:
     network = _counted(steps)
-    said = [f"{count} {subject} {action}" for subject, actions in network.items() for action, count in actions.items()]
+    said = [f"{subject} {_actions(actions)}" for subject, actions in network.items()]
     shown: list[RenderableType] = [
-        Text.assemble(("✓ ", "green"), f"Network: {', '.join(said) if said else 'everything stands already'}.")
+        Text.assemble(("✓ ", "green"), f"Network: {'; '.join(said) if said else 'everything stands already'}.")
     ]
     if merchant.stock is not None:
         units = sum(each.quantity for each in merchant.stock)
@@ -248,6 +249,10 @@ def _done(merchant: Merchant, steps: Sequence[Step], done: Done) -> Answer:
         },
         [*shown, *_noted(merchant), tables.footnote(*revisions)],
     )
+
+
+def _actions(actions: dict[str, int]) -> str:
+    return ", ".join(f"{count} {action}" for action, count in actions.items())
 
 
 def _noted(merchant: Merchant) -> list[RenderableType]:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from rich.console import Console
 from rich.text import Text
 
 from weir_chassis.database import Database
@@ -19,6 +18,7 @@ from weir_chassis.migrations import check as check_schema
 from weir_chassis.migrations import migrate as move_forward
 from weir_chassis.provision import embedded
 from weir_chassis.settings import DatabaseSettings, Fault, SettingsFaults, load
+from weir_cli.paper import paper
 from weir_cli.services import Service
 from weir_cli.suite import database_url
 
@@ -40,7 +40,7 @@ def migrate(services: Sequence[Service], *, only_check: bool, as_json: bool) -> 
     else:
         for schema, fault in found:
             line = Text.assemble(("✗ ", "red"), fault) if fault else Text.assemble(("✓ ", "green"), f"{schema} stands.")
-            Console().print(line)
+            paper().print(line)
     return not any(fault for _, fault in found)
 
 

@@ -99,15 +99,17 @@ def explanation(response: contract.ExplainAvailabilityResponse, sku: str, channe
     return tree
 
 
-def _grow(tree: Tree, step: contract.Step) -> None:
+def _grow(tree: Tree, step: contract.Step, *, idle: bool = False) -> None:
+    """Add a step; below one that did not count nothing counts, whatever it would have given."""
     verdict = word(step, "verdict")
-    if verdict in ("COUNTED", "UNSPECIFIED"):
-        mark, style = ("✓ " if verdict == "COUNTED" else ""), ""
-    else:
-        mark, style = "✗ ", "dim"
-    label = Text.assemble((mark, "green" if not style else "red"), (step.sentence or step.subject, style))
-    if style:
+    counted = verdict in ("COUNTED", "UNSPECIFIED")
+    mark = Text("✓ ", style="green") if verdict == "COUNTED" and not idle else Text("")
+    if not counted:
+        mark = Text("✗ ", style="red")
+    idle = idle or not counted
+    label = Text.assemble(mark, (step.sentence or step.subject, "dim" if idle else ""))
+    if not counted:
         label.append(f"  {verdict.lower().replace('_', ' ')}", style="yellow dim")
     branch = tree.add(label)
     for inner in step.steps:
-        _grow(branch, inner)
+        _grow(branch, inner, idle=idle)

@@ -27,6 +27,7 @@ from weir_chassis.ids import new_id
 from weir_chassis.settings import ClientSettings
 from weir_cli.documents import Document
 from weir_cli.options import OK, REFUSED, UNAVAILABLE, USAGE, Options
+from weir_cli.paper import paper
 
 UNANSWERED = (
     grpc.StatusCode.UNAVAILABLE,
@@ -150,14 +151,14 @@ async def _printed(options: Options, work: Callable[[Session], AsyncIterator[Ans
         try:
             async with aclosing(work(session)) as answers:  # type: ignore[type-var]
                 async for answer in answers:
-                    _print(options, answer, to_people=Console())
+                    _print(options, answer, to_people=paper())
                     exit_status = max(exit_status, answer.exit_status)
         except grpc.aio.AioRpcError as error:
             failed = _failed(error, session)
-            _print(options, failed, to_people=Console(stderr=True))
+            _print(options, failed, to_people=paper(stderr=True))
             return failed.exit_status
         except ClientFileUnusable as fault:
-            Console(stderr=True).print(Text(f"Cannot be read: {fault}"))
+            paper(stderr=True).print(Text(f"Cannot be read: {fault}"))
             return USAGE
     return exit_status
 

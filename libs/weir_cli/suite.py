@@ -40,6 +40,11 @@ class Plan:
         """The port a service is to listen on."""
         return self.ports.get(service.name, service.port)
 
+    def address(self, service: Service) -> str:
+        """`host:port` where a service is to listen."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port(service)}"
+
     @property
     def directory(self) -> Path:
         """Where the embedded Postgres lives; of no use where a URL is given."""
@@ -66,7 +71,7 @@ async def standing(
     check_ports(plan)
     async with _postgres(plan, tell) as addresses:
         try:
-            for wave in _waves():
+            for wave in _waves(plan):
                 listening = await supervisor.start(*(_program(plan, service, addresses) for service in wave))
                 addresses |= {service.name: address for service, address in zip(wave, listening, strict=True)}
             await supervisor.serving()
@@ -75,9 +80,11 @@ async def standing(
             await supervisor.stop()
 
 
-def _waves() -> list[list[Service]]:
-    """Those that call nobody first, then those that call them."""
-    services = SERVICES.values()
+def _waves(plan: Plan) -> list[list[Service]]:
+    """Everything at once where all addresses are known; else first those that call nobody, to learn theirs."""
+    services = list(SERVICES.values())
+    if all(plan.port(each) for each in services):
+        return [services]
     return [[each for each in services if not each.peers], [each for each in services if each.peers]]
 
 
@@ -108,9 +115,8 @@ def _free(host: str, port: int) -> bool:
 
 
 def _program(plan: Plan, service: Service, addresses: Mapping[str, str]) -> Program:
-    host = f"[{plan.host}]" if ":" in plan.host else plan.host
     environment = {
-        "WEIR_LISTEN": f"{host}:{plan.port(service)}",
+        "WEIR_LISTEN": plan.address(service),
         "WEIR_LOG_FORMAT": plan.log_format,
         # Nobody balances load over processes that end together, so there is nobody to give notice to.
         "WEIR_NOTICE_SECONDS": os.environ.get("WEIR_NOTICE_SECONDS", "0"),
@@ -119,7 +125,7 @@ def _program(plan: Plan, service: Service, addresses: Mapping[str, str]) -> Prog
         "WEIR_DATABASE_URL_FILE": "",
         "WEIR_DATABASE_URL": database_url(plan.database, service) or "",
         "WEIR_DATA_DIRECTORY": str(plan.directory),
-        **{SERVICES[peer].variable: addresses[peer] for peer in service.peers},
+        **{SERVICES[peer].variable: addresses.get(peer) or plan.address(SERVICES[peer]) for peer in service.peers},
     }
     return Program(service.name, (*_WEIR, "serve", service.name, "--supervised"), environment)
 

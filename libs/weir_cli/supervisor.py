@@ -103,7 +103,7 @@ class Supervisor:
     def kill(self) -> None:
         """Cut every program at once; `stop` then has little left to wait for."""
         for kept in self._kept:
-            kept.signal(signal.SIGKILL)
+            kept.cut()
 
     def pids(self) -> dict[str, int]:
         """The process id of every program that runs now."""
@@ -170,6 +170,11 @@ class _Kept:
             self.signal(signal.SIGKILL)
             await asyncio.gather(self.task, return_exceptions=True)
         self._say("ended", "ended")
+
+    def cut(self) -> None:
+        """Kill the process, and do not start it again."""
+        self._ending = True
+        self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, if there is one."""

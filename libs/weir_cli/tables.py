@@ -17,16 +17,19 @@ from weir_cli.documents import word
 
 Cell = str | Text
 
+KEPT_WHOLE = ("product", "location", "reservation", "state", "kind", "variable")
+"""Columns that are cut last: what stands there is copied."""
 
-def table(*columns: str, title: str = "") -> Table:
+
+def table(*columns: str) -> Table:
     """An empty table; a column whose name begins with `#` holds numbers."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left", title_style="bold")
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         number = column.startswith("#")
         made.add_column(
             column.removeprefix("#"),
             justify="right" if number else "left",
-            no_wrap=number,
+            no_wrap=number or column in KEPT_WHOLE,
             overflow="fold",
             header_style="bold dim",
         )
@@ -88,14 +91,15 @@ def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
     for label, value in (("order", found.order), ("channel", found.channel), ("until", time(found.expire_time))):
         if value:
             head.append_text(Text.assemble((f"  {label} ", "dim"), value))
-    made = table("#line", "product", "location", "", "#asked", "#promised", "#open", "#fulfilled", "#released")
+    made = table("#line", "product", "location", "", "#promised", "#open", "#fulfilled", "#released")
     for line in found.lines:
         item = line.stock_item
-        short = line.quantity < line.requested
+        promised = number(line.quantity)
+        if line.quantity < line.requested:
+            promised = Text(f"{line.quantity} of {line.requested}", style="yellow")
         made.add_row(
             str(line.line), product(item.product.owner, item.product.sku), item.location, details(item),
-            number(line.requested), Text(number(line.quantity).plain, style="yellow" if short else ""),
-            number(line.open), number(line.fulfilled), number(line.released),
+            promised, number(line.open), number(line.fulfilled), number(line.released),
         )  # fmt: skip
     return [head, made]
 

@@ -20,6 +20,7 @@ from weir_chassis.embedded import EmbeddedPostgresFailed, PostgresNotFound
 from weir_chassis.settings import DatabaseSettings, SettingsFaults, load
 from weir_cli import configuring
 from weir_cli.options import OK, REFUSED, UNAVAILABLE, USAGE
+from weir_cli.paper import paper
 from weir_cli.services import SERVICES
 from weir_cli.suite import MigrationEnded, Plan, PortsTaken, standing
 from weir_cli.supervisor import Event, ProgramFailed, Supervisor
@@ -28,7 +29,8 @@ COLOURS = {"postgres": "blue", "ledger": "cyan", "sharing": "magenta", "aggregat
 WIDTH = max(map(len, COLOURS))
 LOUD = {"died": "bold red", "away": "yellow", "serving": "bold", "ending": "dim", "ended": "dim"}
 
-Tell = Callable[[Event], None]
+TWICE_SECONDS = 1.0
+"""Signals that follow the first one sooner are the same wish: a shell and `timeout` send it more than once."""
 
 
 def up(
@@ -40,7 +42,7 @@ def up(
     except SettingsFaults as faults:
         configuring.print_faults(faults)
         return USAGE
-    console = Console(highlight=False, soft_wrap=True)
+    console = paper(soft_wrap=True)
     plan = replace(plan, log_format="plain" if console.is_terminal and not json_lines else "json")
     tell = _tell_programs if json_lines else lambda event: console.print(line(event))
     supervisor = Supervisor(tell)
@@ -54,7 +56,7 @@ def up(
                     console.print(welcome(plan, found))
                 await supervisor.failure()
 
-    return run(stand, supervisor, Console(stderr=True, soft_wrap=True))
+    return run(stand, supervisor, paper(stderr=True, soft_wrap=True))
 
 
 def planned(data_directory: Path | None, *, ports: Mapping[str, int], host: str = "127.0.0.1") -> Plan:
@@ -84,25 +86,27 @@ def run(stand: Callable[[], Coroutine[Any, Any, None]], supervisor: Supervisor, 
 
 async def _run(stand: Callable[[], Coroutine[Any, Any, None]], supervisor: Supervisor) -> int:
     work = asyncio.create_task(stand())
-    asked = 0
+    loop = asyncio.get_running_loop()
+    first: float | None = None
+    cut = False
 
     def ask() -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
+        nonlocal first, cut
+        if first is None:
+            first = loop.time()
             work.cancel()
-        else:
+        elif loop.time() - first > TWICE_SECONDS:
+            cut = True
             supervisor.kill()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ask)
     try:
         await work
     except asyncio.CancelledError:
-        if not asked:
+        if first is None:
             raise
-    return OK if asked <= 1 else REFUSED
+    return REFUSED if cut else OK
 
 
 @contextmanager

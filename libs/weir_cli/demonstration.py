@@ -1,0 +1,125 @@
+"""`weir demo`: the suite with a sample merchant, a short tour of what it can do, every claim of it checked."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from weir_chassis.settings import SettingsFaults
+from weir_cli import configuring
+from weir_cli.claims import Claims
+from weir_cli.options import REFUSED, USAGE
+from weir_cli.paper import paper
+from weir_cli.suite import Plan, standing
+from weir_cli.supervisor import Event, Supervisor
+from weir_cli.upping import line, planned, run
+
+SAMPLE = Path(__file__).parent / "sample"
+LOG = "demo.log"
+LOUD = ("died", "away")
+
+
+def demo(*, data_directory: Path | None, ports: Mapping[str, int], stay: bool) -> int:
+    """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if every claim held."""
+    console = paper()
+    try:
+        with ExitStack() as stack:
+            directory = data_directory or stack.enter_context(_temporary())
+            directory.mkdir(parents=True, exist_ok=True)
+            log = stack.enter_context((directory / LOG).open("a"))
+            plan = planned(directory, ports=ports)
+            try:
+                return _run(console, plan, log, stay=stay)
+            finally:
+                console.show_cursor()
+    except SettingsFaults as faults:
+        configuring.print_faults(faults)
+        return USAGE
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    """A new directory that Postgres may enter, whomever it runs as; removed at the end."""
+    parent = Path(tempfile.mkdtemp(prefix="weir-demo-"))
+    parent.chmod(0o711)
+    try:
+        yield parent / "data"
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
+
+
+def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
+    claims = Claims(console)
+    told = _Teller(console, log)
+    supervisor = Supervisor(told)
+
+    async def stand() -> None:
+        claims.chapter("The suite", "Postgres and three services, each a process of its own, nothing installed before.")
+        began = time.perf_counter()
+        told.waiting.start()
+        async with standing(plan, supervisor, told) as addresses:
+            told.waiting.stop()
+            claims.holds(f"Serving after {time.perf_counter() - began:.1f} s: {_named(addresses)}.", True)
+            told.quiet = False
+            await _beside(supervisor.failure(), _toured(claims, addresses, stay=stay))
+            told.quiet = True
+            if stay:
+                console.print(Text("\nEnding.", style="dim"))
+
+    console.print(Text.assemble(("weir", "bold"), "  one ledger of truth, and what every channel may sell"))
+    status = run(stand, supervisor, paper(stderr=True, soft_wrap=True))
+    return status or (0 if claims.complete else REFUSED)
+
+
+async def _toured(claims: Claims, addresses: Mapping[str, str], *, stay: bool) -> None:
+    from weir_cli.touring import recipes, tour
+
+    await tour(claims, addresses, SAMPLE)
+    claims.conclude()
+    if stay:
+        claims.show(recipes(addresses))
+        await asyncio.Event().wait()
+
+
+async def _beside(watch: Coroutine[None, None, None], work: Coroutine[None, None, None]) -> None:
+    """Do `work` while `watch` looks out for trouble; what `watch` raises ends it."""
+    tasks = [asyncio.create_task(watch), asyncio.create_task(work)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _named(addresses: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {address}" for name, address in addresses.items())
+
+
+class _Teller:
+    """Writes every event into the log; on the screen only what nobody expects."""
+
+    def __init__(self, console: Console, log: TextIO) -> None:
+        self.quiet = True
+        self.waiting = console.status("Starting ...")
+        self._console = console
+        self._log = log
+
+    def __call__(self, event: Event) -> None:
+        self._log.write(f"{line(event).plain}\n")
+        self._log.flush()
+        if event.kind != "log":
+            self.waiting.update(f"{event.program} {event.text}")
+        if not self.quiet and event.kind in LOUD:
+            self._console.print(line(event))

@@ -1,0 +1,231 @@
+"""The tour that `weir demo` gives: golden case 1 and what an order does to it, through the public contracts."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from weir.aggregator.v1 import availability_service_pb2 as contract
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir_chassis.ids import new_id
+from weir_cli import loading, moving, promising, selling, tables, watching
+from weir_cli.claims import Claims
+from weir_cli.options import Options
+from weir_cli.session import Session
+from weir_cli.upping import exports
+
+SKU = "APRON-LINEN-NATURAL"
+LEVELS = {"amazon-de": 180, "pos-berlin": 12, "webshop-de": 180, "webshop-fr": 180, "webshop-us": 80}
+"""Golden case 1: what every channel may sell of the first product."""
+SHARED = ("amazon-de", "webshop-de", "webshop-fr")
+"""The channels that Europe feeds."""
+SELLER, SOURCE, ORDERED = "webshop-de", "DE1", 25
+PRODUCTS_SHOWN = 8
+WAIT_SECONDS = 10.0
+
+
+async def tour(claims: Claims, addresses: Mapping[str, str], folder: Path) -> None:
+    """Load, look, ask why, order, audit."""
+    async with Session(Options(targets=dict(addresses))) as session:
+        await _load(claims, session, folder)
+        await _look(claims, session)
+        await _ask_why(claims, session)
+        await _order(claims, session)
+        await _audit(claims, session)
+
+
+async def _load(claims: Claims, session: Session, folder: Path) -> None:
+    claims.chapter("A merchant", "Birch & Ember sells enamel, linen and fire. `weir load` reads five CSV files.")
+    began = time.perf_counter()
+    answer = await loading.load(session, folder, dry_run=False)
+    claims.show(*answer.shown)
+    claims.holds(f"Loaded in {time.perf_counter() - began:.2f} s.", answer.exit_status == 0)
+
+
+async def _look(claims: Claims, session: Session) -> None:
+    claims.chapter(
+        "What every channel may sell", "Europe pools DE1, DE2 and FR for three channels; others are by themselves."
+    )
+    found: selling.Levels = {}
+    asked = contract.ListLevelsRequest(freshness=await session.freshness(True))
+    async for part in session.availability.ListLevels(asked, timeout=WAIT_SECONDS):
+        selling.read_table(found, part.table)
+    channels = list(LEVELS)
+    table = selling.level_table(found, channels, limit=PRODUCTS_SHOWN)
+    claims.show(table, Text(f"{PRODUCTS_SHOWN} of {len(found)} products", style="dim"))
+    first = next(iter(found.items()), (("", ""), {}))
+    numbers = ", ".join(f"{channel} {level}" for channel, level in first[1].items())
+    claims.holds(f"{first[0][1]}: {numbers}.", first == (("", SKU), LEVELS))
+
+
+async def _ask_why(claims: Claims, session: Session) -> None:
+    claims.chapter(
+        f"Why {LEVELS[SELLER]}?", "Every number can be asked how it came about; the answer is the computation itself."
+    )
+    request = contract.ExplainAvailabilityRequest(product=stock_pb2.Product(sku=SKU), channel=SELLER)
+    response = await session.availability.ExplainAvailability(request)
+    claims.show(selling.explanation(response, SKU, SELLER))
+    claims.holds(f"The trace ends in {response.level}.", response.level == LEVELS[SELLER])
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a watcher has seen of the product, and when."""
+
+    levels: dict[str, int]
+    at: float = 0.0
+
+
+async def _order(claims: Claims, session: Session) -> None:
+    claims.chapter(
+        "An order", f"{SELLER} sells {ORDERED} from {SOURCE} while somebody watches the levels of every channel."
+    )
+    updates: asyncio.Queue[_Seen] = asyncio.Queue()
+    watcher = asyncio.create_task(_watch(session, updates))
+    try:
+        before = (await _until(updates, LEVELS)).levels
+        line = reservation_pb2.ReservationDraftLine(stock_item=moving.stock_item(SKU, SOURCE), quantity=ORDERED)
+        draft = reservation_pb2.ReservationDraft(
+            lines=[line], order="A-1001", channel=SELLER, hold_duration=promising.seconds(timedelta(minutes=5))
+        )
+        sent = time.perf_counter()
+        request = reservation_service_pb2.ReserveRequest(request_id=new_id(), draft=draft)
+        promised = await session.reservations.Reserve(request)
+        answered = time.perf_counter()
+        fallen = {each: level - ORDERED if each in SHARED else level for each, level in before.items()}
+        seen = await _until(updates, fallen)
+        claims.show(*tables.reservation(promised.reservation), "", _compared(before, seen.levels), "")
+        took = f"Promised in {(answered - sent) * 1000:.1f} ms; every level that the order touches had fallen"
+        late = (seen.at - answered) * 1000
+        claims.holds(
+            f"{took} {f'{late:.1f} ms later' if late > 0 else 'before the answer was back'}.", seen.levels == fallen
+        )
+        release = reservation_service_pb2.ReleaseRequest(
+            request_id=new_id(), reservation=promised.reservation.reservation
+        )
+        await session.reservations.Release(release)
+        risen = await _until(updates, LEVELS)
+        claims.holds("Given up again, they are what they were.", risen.levels == LEVELS)
+    finally:
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def _watch(session: Session, updates: asyncio.Queue[_Seen]) -> None:
+    held: selling.Levels = {}
+    async with aclosing(watching.watched(session, list(LEVELS))) as messages:
+        async for message in messages:
+            now = time.perf_counter()
+            selling.read_table(held, message.table)
+            if not message.complete or message.complete_end:
+                updates.put_nowait(_Seen(dict(held.get(("", SKU), {})), now))
+
+
+async def _until(updates: asyncio.Queue[_Seen], wanted: Mapping[str, int]) -> _Seen:
+    """The first state that is as wanted; what was seen last where none is in time."""
+    seen = _Seen({})
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while seen.levels != wanted:
+                seen = await updates.get()
+    except TimeoutError:
+        pass
+    return seen
+
+
+def _compared(before: Mapping[str, int], after: Mapping[str, int]) -> RenderableType:
+    made = tables.table("channel", "#before", "#after", "#")
+    for channel, level in before.items():
+        now = after.get(channel, 0)
+        made.add_row(channel, tables.number(level), tables.number(now), tables.change(now - level))
+    return made
+
+
+async def _audit(claims: Claims, session: Session) -> None:
+    claims.chapter("The books", "Double entry, append only: every balance is computed again from its entries.")
+    found = ledger_pb2.Verification()
+    async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest(), timeout=WAIT_SECONDS):
+        if message.HasField("verification"):
+            found = message.verification
+    told = (
+        f"{found.entries:,} entries folded, {found.balances:,} balances and {found.reservation_lines:,} reservation"
+        f" lines compared: {found.differences} differences."
+    )
+    claims.holds(told, found.entries > 0 and found.differences == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One call to paste: what it shows, whom it asks, its method and message."""
+
+    what: str
+    service: str
+    method: str
+    message: str
+
+
+def calls() -> list[Recipe]:
+    """Calls that work on the sample merchant, one of them refused."""
+    item = f'{{"product": {{"sku": "{SKU}"}}, "location": "{SOURCE}"}}'
+    product = f'"product": {{"sku": "{SKU}"}}'
+    return [
+        Recipe("What may webshop-de sell?", "aggregator", "weir.aggregator.v1.AvailabilityService/GetAvailability",
+               f'{{{product}, "channel": "webshop-de"}}'),
+        Recipe("Receive 20 more.", "ledger", "weir.ledger.v1.LedgerService/RecordMovements",
+               f'{{"request_id": "paste-1", "movements": [{{"kind": "ENTRY_KIND_RECEIVE", "stock_item": {item},'
+               ' "quantity": 20}]}'),
+        Recipe("Promise 3 to an order.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
+               f'{{"request_id": "paste-2", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 3}}]}}}}'),
+        Recipe("Ask for too many, and see a refusal.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
+               f'{{"request_id": "paste-3", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 5000}}]}}}}'),
+        Recipe("Watch levels change.", "aggregator", "weir.aggregator.v1.AvailabilityService/WatchLevels", "{}"),
+    ]  # fmt: skip
+
+
+def recipes(addresses: Mapping[str, str]) -> RenderableType:
+    """Lines to paste into another terminal, with the addresses that hold now."""
+    parts: list[RenderableType] = [Text("\nThe suite stays up. In another terminal, from here:", style="bold")]
+    weir = f"{exports(addresses)}{_program('weir')}"
+    for verb in ("status", f"explain {SKU} {SELLER}", f"reserve {SKU}@{SOURCE}=3 --order A-1002", "watch levels"):
+        parts.append(Text(f"  {weir} {verb}", style="cyan", overflow="fold", no_wrap=False))
+    parts.append(Text("\nWith grpcurl, or any client that knows reflection:", style="bold"))
+    parts += [_said(each.what, grpcurl(each, addresses)) for each in calls()]
+    parts.append(Text("\nWith buf curl, which is here already:", style="bold"))
+    parts += [_said(each.what, shlex.join(buf_curl(each, addresses))) for each in calls()]
+    parts.append(Text("\nCtrl-C ends everything.", style="bold"))
+    return Group(*parts)
+
+
+def grpcurl(call: Recipe, addresses: Mapping[str, str]) -> str:
+    """The call as a line for grpcurl."""
+    return shlex.join(["grpcurl", "-plaintext", "-d", call.message, addresses[call.service], call.method])
+
+
+def buf_curl(call: Recipe, addresses: Mapping[str, str]) -> Sequence[str]:
+    """The call as words for `buf curl`."""
+    url = f"http://{addresses[call.service]}/{call.method}"
+    return [_program("buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", call.message, url]
+
+
+def _said(what: str, command: str) -> Text:
+    return Text.assemble((f"  # {what}\n", "dim"), (f"  {command}", "cyan"))
+
+
+def _program(name: str) -> str:
+    """A program of our own environment, as short as it can be written from here."""
+    found = Path(sys.executable).parent / name
+    if not found.exists():
+        return name
+    here = Path.cwd()
+    return str(found.relative_to(here)) if found.is_relative_to(here) else str(found)
