@@ -195,10 +195,10 @@ async def test_waiting_for_a_revision() -> None:
 
 
 @pytest.mark.parametrize(
-    "foreign", [Origin("ledger", "other", 1), Origin("ledger", LEDGER.cluster, 2), Origin("pooling", LEDGER.cluster, 1)]
+    "foreign", [Origin("ledger", "other", 1), Origin("ledger", LEDGER.cluster, 0), Origin("pooling", LEDGER.cluster, 1)]
 )
 async def test_revisions_of_other_histories_are_refused(foreign: Origin) -> None:
-    """Another cluster, another epoch, another context: none can ever be reached here."""
+    """Another cluster, a former epoch, another context: none can ever be reached here."""
     projection = golden()
     with pytest.raises(RevisionForeign):
         await projection.reach({foreign.context: foreign.revision(1)}, 20.0)
@@ -207,14 +207,16 @@ async def test_revisions_of_other_histories_are_refused(foreign: Origin) -> None
 
 
 async def test_a_rebuild_refuses_those_who_wait_for_the_lost_future() -> None:
-    """The ledger is restored from a backup: waiters of the former epoch learn it at once."""
+    """The ledger is restored from a backup: waiters of the former epoch learn it at once, of the new one are answered."""
     projection = golden()
     waiting = asyncio.create_task(projection.reach({"ledger": LEDGER.revision(9)}, 20.0))
-    await asyncio.sleep(0)
     restored = Origin("ledger", LEDGER.cluster, 2)
+    ahead = asyncio.create_task(projection.reach({"ledger": restored.revision(1)}, 20.0))
+    await asyncio.sleep(0)
     load_balances(projection, restored.revision(1), [count("BIKE", "US", 7)])
     with pytest.raises(RevisionForeign):
         await waiting
+    await ahead
     assert levels(projection) == (0, 7, 0)
 
 

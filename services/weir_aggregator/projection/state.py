@@ -123,9 +123,12 @@ class Projection:
                     raise RevisionNotReached(context=each.context, number=each.number, reached=reached.number) from None
 
     def check(self, revision: Revision, field: str) -> None:
-        """Raises RevisionForeign unless the revision is of the history this projection follows."""
+        """Raises RevisionForeign unless the revision is of the history followed here, or of a later epoch of it.
+
+        A later epoch is not foreign: the context was restored, and this projection has yet to learn it.
+        """
         reached = self._reached.get(revision.context)
-        if reached is None or reached.origin != revision.origin:
+        if reached is None or reached.cluster != revision.cluster or reached.epoch > revision.epoch:
             raise RevisionForeign(context=revision.context, field=field)
 
     @contextmanager
@@ -196,7 +199,7 @@ class Projection:
     async def _wait(self, asked: Revision, field: str) -> None:
         while True:
             self.check(asked, field)
-            if self._reached[asked.context].number >= asked.number:
+            if self._reached[asked.context].includes(asked):
                 return
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting[future] = asked

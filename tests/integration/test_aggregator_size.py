@@ -1,0 +1,88 @@
+"""Many products through the aggregator's own server: all of them, in order, in messages of bounded size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from tests.kit.market import server_settings
+from tests.kit.projections import LEDGER, SHARING, books, channel, count, group, link, load_balances
+from weir.aggregator.v1 import availability_service_pb2 as pb
+from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
+from weir_aggregator.projection import Pace, Projection, Tenants
+from weir_aggregator.projection.book import NetworkBook
+from weir_aggregator.projection.watching import CELLS_MAX, ROWS_MAX
+from weir_aggregator.servicer import POLICY, AvailabilityServicer
+from weir_chassis.auth import DevelopmentAuthenticator
+from weir_chassis.server import Server
+
+PRODUCTS = 200_000
+CHANNELS = 10
+
+
+async def filled(projection: Projection, tenant: str) -> None:
+    """Many products in one location, ten channels that all reach it."""
+    load_balances(projection, LEDGER.revision(1), (count(f"SKU{number:06}", "W", number) for number in range(PRODUCTS)))
+    book = NetworkBook()
+    for change in [
+        group("w", "W"),
+        *(channel(f"C{n}") for n in range(CHANNELS)),
+        *(link("w", f"C{n}") for n in range(CHANNELS)),
+    ]:
+        book.put(change)
+    projection.load_network(book, SHARING.revision(1))
+    await asyncio.Event().wait()
+
+
+@pytest.fixture
+async def tenants() -> AsyncIterator[Tenants]:
+    """The projections that the server answers from."""
+    made = Tenants(filled, tenants_max=1, log_bytes_max=1 << 24)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def stub(tenants: Tenants) -> AsyncIterator[AvailabilityServiceStub]:
+    """A caller of a server that has no peers."""
+    server = Server(
+        server_settings(),
+        name="weir_aggregator",
+        registrations=[AvailabilityServicer(tenants, Pace()).registration],
+        policies=[POLICY],
+        authenticator=DevelopmentAuthenticator(),
+    )
+    async with server.serving(), grpc.aio.insecure_channel(server.address) as connected:
+        yield AvailabilityServiceStub(connected)
+
+
+async def test_a_list_of_two_hundred_thousand_products(stub: AvailabilityServiceStub) -> None:
+    """Each once, in order, every level right, no message beyond its bounds."""
+    expected = 0
+    async for part in stub.ListLevels(pb.ListLevelsRequest(), timeout=120):
+        table = part.table
+        assert len(table.levels) == len(table.skus) * len(table.channels) <= CELLS_MAX
+        assert len(table.skus) <= ROWS_MAX
+        assert list(table.levels) == [expected + n // CHANNELS for n in range(len(table.levels))]
+        expected += len(table.skus)
+    assert expected == PRODUCTS
+
+
+async def test_a_complete_watch_of_as_many(stub: AvailabilityServiceStub, tenants: Tenants) -> None:
+    """It ends with a mark after which every level is known, also those that changed while it was sent."""
+    watch = stub.WatchLevels(pb.WatchLevelsRequest(channels=["C3"]))
+    levels: dict[str, int] = {}
+    async for message in watch:
+        if message.complete_begin:
+            tenants.projection("default").apply_balances(books(2, count("SKU000000", "W", 77)))
+        levels.update(zip(message.table.skus, message.table.levels, strict=True))
+        if message.complete_end:
+            break
+    watch.cancel()
+    assert len(levels) == PRODUCTS
+    assert levels["SKU000000"] == 77
+    assert levels["SKU199999"] == 199_999
+    assert [each.number for each in message.through] == [2, 1]
