@@ -37,6 +37,8 @@ class Mortal:
     suite: kit.Suite
     ledger: Wire
     aggregator: Program
+    merchant: Merchant
+    """Whose projection is loaded at the start."""
 
     async def health(self) -> int:
         """What the aggregator says of itself; NOT_SERVING too while nobody answers."""
@@ -75,14 +77,15 @@ async def mortal(postgres: PostgresForTests) -> AsyncIterator[Mortal]:
         )
         channels = await stack.enter_async_context(kit.connected(ledger, sharing, aggregator.address))
         suite = kit.Suite(ledger, sharing, aggregator.address, channels, servers)
-        await golden(suite.merchant(TENANT))
-        yield Mortal(suite, ledger_wire, aggregator)
+        merchant = suite.merchant(TENANT)
+        await golden(merchant)
+        yield Mortal(suite, ledger_wire, aggregator, merchant)
 
 
 @pytest.fixture
 async def merchant(mortal: Mortal) -> AsyncIterator[Merchant]:
-    """The merchant whose projection is loaded at the start; the wire is open again afterwards."""
-    yield mortal.suite.merchant(TENANT)
+    """The merchant of the module; the wire is open again afterwards."""
+    yield mortal.merchant
     mortal.ledger.let_go()
 
 
