@@ -6,7 +6,6 @@ accepted, so that a refused command leaves nothing behind.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from weir_ledger.domain.entries import Account, Entry, EntryKind
@@ -70,7 +69,7 @@ class Books:
         """Count a stock item that is booked for the first time, for a later command that would remove its location."""
         found = self.locations.get(location)
         if found is not None:
-            self.locations[location] = replace(found, stock_items=found.stock_items + 1)
+            self.locations[location] = BookedLocation(found.location, found.stock_items + 1)
 
     def _place(self, location: str, booked: BookedLocation | None) -> None:
         """Take over a location as a command left it; None where it removed it."""

@@ -69,7 +69,7 @@ class _ReserveModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReserveMo
     RESERVE_MODE_ALL_OR_NOTHING: _ReserveMode.ValueType  # 1
     """Refuse unless every line can be promised whole."""
     RESERVE_MODE_PARTIAL: _ReserveMode.ValueType  # 2
-    """Promise what there is, line by line; refuse only if that is nothing."""
+    """Promise what there is, line by line; refuse only if that is nothing, or if a location does not exist."""
 
 class ReserveMode(_ReserveMode, metaclass=_ReserveModeEnumTypeWrapper):
     """What to do where not all units asked for are available."""
@@ -79,7 +79,7 @@ RESERVE_MODE_UNSPECIFIED: ReserveMode.ValueType  # 0
 RESERVE_MODE_ALL_OR_NOTHING: ReserveMode.ValueType  # 1
 """Refuse unless every line can be promised whole."""
 RESERVE_MODE_PARTIAL: ReserveMode.ValueType  # 2
-"""Promise what there is, line by line; refuse only if that is nothing."""
+"""Promise what there is, line by line; refuse only if that is nothing, or if a location does not exist."""
 Global___ReserveMode: _TypeAlias = ReserveMode  # noqa: Y015
 
 @_typing.final
