@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
 import grpc
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.sharing import WEBSHOP, Caller, Sharing, golden_network, refusal, replay, sharing
+from weir_chassis.database import Database
 from weir_chassis.errors import Kind
 
 DEADLINE_SECONDS = 60
@@ -82,19 +86,26 @@ async def follow(callers: Sequence[Caller], commits: list[Any]) -> None:
         call.cancel()
 
 
+async def raced(
+    services: Sequence[Sharing], write: Callable[[Caller, int], Awaitable[None]]
+) -> tuple[list[Any], Any, dict[tuple[str, ...], Any]]:
+    """What a follower saw while two writers at each service wrote, and the export at their end."""
+    commits: list[Any] = []
+    follower = asyncio.create_task(follow([each.caller() for each in services], commits))
+    await asyncio.gather(*(write(each.caller(), seed) for seed, each in enumerate((*services, *services))))
+    head, state = await services[0].caller().export()
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not commits or commits[-1].through.number < head.number:
+            assert not follower.done()
+            await asyncio.sleep(0.01)
+    follower.cancel()
+    return commits, head, state
+
+
 async def test_watching_under_concurrent_writers(service: Sharing, database: FreshDatabase) -> None:
     """Revisions come in order, each once and whole, however writers race in two processes and the watch is resumed."""
     async with sharing(database) as second:
-        commits: list[Any] = []
-        follower = asyncio.create_task(follow([service.caller(), second.caller()], commits))
-        both = (service, second, service, second)
-        await asyncio.gather(*(scribble(each.caller(), seed, 60) for seed, each in enumerate(both)))
-        head, state = await service.caller().export()
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not commits or commits[-1].through.number < head.number:
-                assert not follower.done()
-                await asyncio.sleep(0.01)
-        follower.cancel()
+        commits, head, state = await raced([service, second], lambda caller, seed: scribble(caller, seed, 60))
     assert head.number > 40
     assert [each.through.number for each in commits] == list(range(1, head.number + 1))
     assert all(each.HasField("recorded_time") for each in commits)
@@ -102,6 +113,32 @@ async def test_watching_under_concurrent_writers(service: Sharing, database: Fre
     for commit in commits:
         replay(followed_state, commit.changes)
     assert followed_state == state
+
+
+async def test_a_skipped_revision_would_be_seen(
+    service: Sharing, database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: where numbers are drawn before the lock that orders commits, the same follower misses some."""
+    counter, chance = itertools.count(2), random.Random(7)
+    later = text("UPDATE tenants SET revision = greatest(revision, :number) WHERE tenant = :tenant")
+
+    async def draw_too_early(connection: AsyncConnection, tenant: str) -> int:
+        number = next(counter)
+        await asyncio.sleep(chance.random() / 100)
+        await connection.execute(later, {"number": number, "tenant": tenant})
+        return number
+
+    async def fill(caller: Caller, seed: int) -> None:
+        for each in range(40):
+            await caller.do("CreateChannelGroup", channel_group={"channel_group": f"{seed} {each}"})
+
+    await service.caller().do("CreateChannelGroup", channel_group={"channel_group": "first"})
+    monkeypatch.setattr("weir_sharing.store.draw", draw_too_early)
+    monkeypatch.setattr(Database, "writing", Database.tenant)
+    async with sharing(database) as second:
+        commits, head, _ = await raced([service, second], fill)
+    assert head.number == 161
+    assert [each.through.number for each in commits] != list(range(1, head.number + 1))
 
 
 async def test_export_then_watch_is_the_state(service: Sharing) -> None:
@@ -118,7 +155,7 @@ async def test_export_then_watch_is_the_state(service: Sharing) -> None:
 
 
 async def test_an_export_comes_in_the_order_that_things_refer_in(service: Sharing) -> None:
-    """Policies, warehouse groups, channel groups, channels, links; an empty network is one message with its revision."""
+    """Policies, warehouse groups, channel groups, channels, links; an empty network is one message with a revision."""
     caller = service.caller()
     empty = [message async for message in caller.stream("ExportNetwork")]
     assert [(message.revision.number, len(message.objects)) for message in empty] == [(0, 0)]
