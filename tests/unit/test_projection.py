@@ -207,7 +207,7 @@ async def test_revisions_of_other_histories_are_refused(foreign: Origin) -> None
 
 
 async def test_a_rebuild_refuses_those_who_wait_for_the_lost_future() -> None:
-    """The ledger is restored from a backup: waiters of the former epoch learn it at once, of the new one are answered."""
+    """The ledger is restored from a backup: who waits for the former epoch learns it at once."""
     projection = golden()
     waiting = asyncio.create_task(projection.reach({"ledger": LEDGER.revision(9)}, 20.0))
     restored = Origin("ledger", LEDGER.cluster, 2)
