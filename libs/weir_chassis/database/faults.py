@@ -59,7 +59,9 @@ def is_lost(error: BaseException) -> bool:
         code = fault.sqlstate or ""
         return code in _LOST or code.startswith("08")
     if isinstance(fault, asyncpg.InterfaceError):
-        return "closed" in str(fault) or "connection" in str(fault).lower()
+        return "connection is closed" in str(fault)
+    if isinstance(fault, asyncpg.InternalClientError):
+        return True  # the server's last words came between two statements: the driver is out of step, and closed soon
     return isinstance(fault, ConnectionError)
 
 

@@ -65,6 +65,7 @@ class Database:
             pool_timeout=settings.pool_wait_seconds,
             pool_reset_on_return=None,
             pool_use_lifo=True,
+            hide_parameters=True,  # they are data of tenants: in no exception, so in no log
         )
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         event.listen(engine.sync_engine, "connect", _limit_silence)

@@ -8,7 +8,7 @@
         postgres.stop()
 
 It keeps what it acknowledged: kill it, or whoever started it, in any way, and the next start goes on from there. It
-listens on loopback only, on a port the kernel gave and the directory keeps, and asks everybody for a password.
+listens on loopback only, on a free port that the directory keeps, and asks everybody for a password.
 """
 
 from weir_chassis.embedded.binaries import PostgresNotFound

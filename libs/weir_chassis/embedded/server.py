@@ -44,6 +44,8 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 _LOG_BYTES_MAX = 8 << 20
+_PORT_MIN, _PORT_MAX = 10_240, 32_768
+_PORT_SECONDS = 3.0
 
 
 class EmbeddedPostgresFailed(Exception):
@@ -218,6 +220,7 @@ class EmbeddedPostgres:
     def _make_cluster(self, binaries: Binaries, who: Runner) -> None:
         """A fresh cluster with the one database, whole or not at all: it is built aside and renamed."""
         building = self.directory / "cluster.new"
+        careless = ["--no-sync"] if self._settings["fsync"] == "off" else []
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(mode=0o700)
         os.chown(building, who.uid, who.gid)
@@ -227,10 +230,11 @@ class EmbeddedPostgres:
             os.chown(password_file.name, who.uid, who.gid)
             self._run(
                 who, binaries.program("initdb"), f"--pgdata={building}", f"--username={SUPERUSER}",
-                f"--pwfile={password_file.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+                f"--pwfile={password_file.name}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", *careless,
             )  # fmt: skip
         self._run(
-            who, binaries.program("postgres"), "--single", "-D", str(building), "postgres",
+            who, binaries.program("postgres"), "--single", "-D", str(building),
+            "-c", f"fsync={self._settings['fsync']}", "postgres",
             given=f'CREATE DATABASE "{DATABASE}"\n',
         )  # fmt: skip
         building.rename(self._cluster)
@@ -257,12 +261,23 @@ class EmbeddedPostgres:
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _choose_port(self, *, anew: bool) -> int:
+        """The port kept, for those who are connected come back to it; another where it stays taken.
+
+        The kernel lends its own range to whoever connects anywhere, so while Postgres is down a port from there could
+        be taken by one of its own clients that tries to come back. A kept port is therefore one below that range.
+        """
         file = self.directory / "port"
-        if not anew and file.exists() and _free(int(file.read_text())):
-            return int(file.read_text())
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+        if not anew and file.exists():
+            kept = int(file.read_text())
+            deadline = time.monotonic() + _PORT_SECONDS
+            while not (free := _free(kept)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if free:
+                return kept
+        candidates = (_PORT_MIN + secrets.randbelow(_PORT_MAX - _PORT_MIN) for _ in range(100))
+        port = next((port for port in candidates if _free(port)), None)
+        if port is None:
+            raise EmbeddedPostgresFailed(f"Of a hundred ports tried from {_PORT_MIN} to {_PORT_MAX} none is free.")
         _write(file, str(port))
         return port
 

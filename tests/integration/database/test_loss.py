@@ -29,6 +29,30 @@ async def test_a_restart_is_not_seen_by_who_retries() -> None:
         await database.close()
 
 
+async def test_an_orderly_restart_is_not_seen_by_who_retries() -> None:
+    """Postgres says goodbye to each idle connection; whoever uses one just then gets another."""
+    with server() as own, PostgresForTests(own).fresh(SCHEMA, versions=VERSIONS) as fresh:
+        database = await Database.open(fresh.url(SCHEMA), schema=SCHEMA, settings=fresh.settings(SCHEMA))
+        await put(database, "a", "one")
+        going = True
+
+        async def read() -> int:
+            number = 0
+            while going:
+                assert await retrying(lambda: count(database, "a"), attempts=12) == 1
+                number += 1
+            return number
+
+        readers = [asyncio.create_task(read()) for _ in range(4)]
+        for _ in range(3):
+            await asyncio.to_thread(own.stop)
+            await asyncio.to_thread(own.start)
+            await retrying(lambda: count(database, "a"), attempts=12)
+        going = False
+        assert min(await asyncio.gather(*readers)) > 0
+        await database.close()
+
+
 async def test_a_kill_within_a_transaction_is_away() -> None:
     """The statement in progress is told so, by either way of speaking to the server; then all is well again."""
     with server() as own, PostgresForTests(own).fresh(SCHEMA, versions=VERSIONS) as fresh:
