@@ -5,8 +5,9 @@
     await stub.GetBalance(request)                      # for the tenant of the call being answered, within its deadline
     LedgerServiceStub(ledger.with_tenant("acme").channel)  # for a worker that answers no call
 
-One peer a target and process: it holds the connections. Only UNAVAILABLE is retried, by gRPC itself, which is right for
-every method because every mutation carries a request id. A stream has no deadline of its own unless it is given one.
+One peer a target and process: it holds the connections. Only a service that is away is asked again, by gRPC itself,
+which is right for every method because every mutation carries a request id. A stream has no deadline of its own unless
+it is given one.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ SERVICE_CONFIG = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                # CANCELLED is what a server that shuts down answers to a call it has not begun.
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],
@@ -152,13 +154,20 @@ class _Terms:
         self.telemetry = telemetry
 
     def seconds(self, asked: float | None, *, endless: bool) -> float | None:
-        """How long the call may take: what was asked or the default, but no longer than our own caller waits."""
+        """How long the call may take: what was asked or the default, but no longer than our own caller waits.
+
+        Raises AioRpcError with DEADLINE_EXCEEDED where nothing is left: gRPC itself would still send the call.
+        """
         if asked is None and not endless:
             asked = self._default_seconds
         left = call.remaining_seconds()
         if left is None:
             return asked
-        left = max(0.0, left - self._margin_seconds)
+        left -= self._margin_seconds
+        if left <= 0:
+            raise grpc.aio.AioRpcError(
+                grpc.StatusCode.DEADLINE_EXCEEDED, grpc.aio.Metadata(), grpc.aio.Metadata(), "Deadline Exceeded"
+            )
         return left if asked is None else min(asked, left)
 
     def metadata(self, given: Iterable[tuple[str, str | bytes]] | None, span: trace.Span | None) -> Pairs:

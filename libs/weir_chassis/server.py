@@ -102,6 +102,7 @@ class Server:
         self._settings = settings
         self._port: int | None = None
         self._draining = False
+        self._ended = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._edge = Edge(
             policy=self.policy,
@@ -156,23 +157,28 @@ class Server:
             return
         self._draining = True
         if self._port is None:  # it never listened: nobody is there to wait for
-            await self._grpc.stop(None)
+            await self._stop(0.0)
             return
         log.info("draining", address=self.address)
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.notice_seconds)
         self._edge.drain()
-        await self._grpc.stop(self._settings.drain_seconds)
-        for task in self._tasks:
-            task.cancel()
+        await self._stop(self._settings.drain_seconds)
 
     async def ended(self) -> None:
-        """Wait until the server has stopped, by whomever."""
-        await self._grpc.wait_for_termination()
+        """Wait until the server has been drained, by whomever."""
+        await self._ended.wait()
 
     def in_flight(self, traffic: Traffic) -> int:
         """How many calls of a class are in progress."""
         return self._edge.in_flight(traffic)
+
+    async def _stop(self, grace_seconds: float) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._grpc.stop(grace_seconds)
+        del self._grpc  # let go of now: at its end it looks for the event loop, which must still be there
+        self._ended.set()
 
     def _services(self) -> list[str]:
         own = [registration.service.full_name for registration in self.registrations]

@@ -2,7 +2,7 @@
 happens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -34,7 +34,7 @@ async def follow(
     bell: Bell,
     heartbeat: Callable[[int], M],
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
-) -> AsyncIterator[M]:
+) -> AsyncGenerator[M, None]:
     """Everything after number `after`, for as long as somebody listens.
 
     `read(after)` returns a bounded batch of what follows `after`, each commit whole; what it raises ends the stream. It
