@@ -129,15 +129,15 @@ def _decide(group: Sequence[Attempt[Any]], opened: Opened) -> Decided:
     for position, attempt in enumerate(group):
         if attempt.request_id and not attempt.validate_only:
             name = (attempt.method, attempt.request_id)
+            if name in opened.remembered:
+                decided.outcomes[position] = _recall(attempt, *opened.remembered[name])
+                continue
             original = first_seen.setdefault(name, position)
             if original != position:
                 if group[original].fingerprint == attempt.fingerprint:
                     decided.repeats[position] = original
                 else:
                     decided.outcomes[position] = RequestIdReused(attempt.request_id)
-                continue
-            if name in opened.remembered:
-                decided.outcomes[position] = _recall(attempt, *opened.remembered[name])
                 continue
         _decide_anew(position, attempt, opened, decided)
     return decided
