@@ -28,7 +28,7 @@ LOG = "demo.log"
 LOUD = ("died", "away")
 
 
-def demo(*, data_directory: Path | None, ports: Mapping[str, int], stay: bool) -> int:
+def demonstrate(*, data_directory: Path | None, ports: Mapping[str, int], stay: bool) -> int:
     """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if every claim held."""
     console = paper()
     try:

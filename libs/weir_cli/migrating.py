@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rich.text import Text
 
-from weir_chassis.database import Database
+from weir_chassis.database import Database, sqlstate
 from weir_chassis.errors import DatabaseAway
 from weir_chassis.migrations import MigrationFailed, SchemaUnfit
 from weir_chassis.migrations import check as check_schema
@@ -92,9 +92,9 @@ async def _checked(url: str, schema: str, settings: DatabaseSettings) -> str:
     except DatabaseAway:
         return f"Schema {schema} cannot be looked at: the database cannot be reached."
     except Exception as error:
-        if str(getattr(error, "sqlstate", ""))[:2] not in ("28", "3D"):  # who may log in, and to which database
+        if (sqlstate(error) or "")[:2] not in ("28", "3D"):  # who may log in, and to which database
             raise
-        return f"Schema {schema} cannot be looked at: {error}. Run `weir migrate`."
+        return f"Schema {schema} cannot be looked at: its role may not log in. Run `weir migrate`."
     try:
         await check_schema(database, schema)
     except SchemaUnfit as fault:

@@ -95,11 +95,11 @@ def demo(
     ] = None,
 ) -> None:
     """Run the suite with a sample merchant and show what it can do; exit status 0 only if all of it held."""
-    from weir_cli import demonstration
+    from weir_cli.demonstration import demonstrate
 
     ports = {"ledger": ledger_port, "sharing": sharing_port, "aggregator": aggregator_port}
     sys.exit(
-        demonstration.demo(
+        demonstrate(
             data_directory=data_directory,
             ports=dict.fromkeys(ports, 0) if free_ports else ports,
             stay=sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay,

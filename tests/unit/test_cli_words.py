@@ -1,0 +1,115 @@
+"""The words of a command line are read as meant, and told apart from what cannot be meant."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import typer
+
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, reservation_pb2
+from weir_cli.documents import document, word
+from weir_cli.options import hoisted, moment, span
+from weir_cli.promising import LineUnreadable, line_quantity, order_line
+from weir_cli.services import SERVICES
+from weir_cli.upping import exports
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (["levels", "--json"], ["--json", "levels"]),
+        (["levels", "--tenant", "acme", "MUG"], ["--tenant", "acme", "levels", "MUG"]),
+        (["levels", "--ledger=a:1"], ["--ledger=a:1", "levels"]),
+        (["reserve", "--", "--json"], ["reserve", "--", "--json"]),
+        (["up", "--ledger-port", "0"], ["up", "--ledger-port", "0"]),
+        (["levels", "--tenant"], ["--tenant", "levels"]),
+        ([], []),
+    ],
+)
+def test_shared_options_may_stand_anywhere(line: list[str], expected: list[str]) -> None:
+    """They are moved before the verb with their values; what follows `--` stays."""
+    assert hoisted(line) == expected
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7200), ("7d", 604_800), (" 1 M ", 60)])
+def test_spans_are_read(text: str, seconds: int) -> None:
+    """A whole number and a unit."""
+    assert span(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "1.5h", "-1m", "1w", "9999999999s"])
+def test_other_spans_are_refused(text: str) -> None:
+    """Anything else is a fault of the line."""
+    with pytest.raises(typer.BadParameter):
+        span(text)
+
+
+def test_moments_are_read_with_their_offset() -> None:
+    """ISO 8601, turned into UTC; what is none is a fault of the line."""
+    assert moment("2026-11-22T10:00:00+01:00").isoformat() == "2026-11-22T09:00:00+00:00"
+    with pytest.raises(typer.BadParameter):
+        moment("yesterday")
+
+
+@pytest.mark.parametrize(
+    ("text", "sku", "location", "quantity"),
+    [("MUG@DE1=2", "MUG", "DE1", 2), ("MUG@DE1", "MUG", "DE1", 1), ("A@B=C@DE1=3", "A@B=C", "DE1", 3)],
+)
+def test_order_lines_are_read_from_the_right(text: str, sku: str, location: str, quantity: int) -> None:
+    """A stock keeping unit may hold the marks that divide a line."""
+    line = order_line(text, owner="acme", lot="L1")
+    assert (line.stock_item.product.owner, line.stock_item.product.sku) == ("acme", sku)
+    assert (line.stock_item.location, line.stock_item.lot, line.quantity) == (location, "L1", quantity)
+
+
+@pytest.mark.parametrize("text", ["MUG", "@DE1", "MUG@", "MUG@DE1=0", "MUG@DE1=x", "MUG@DE1=1000000001", "MUG@DE1=-1"])
+def test_other_order_lines_are_refused(text: str) -> None:
+    """A line without product, location or a quantity in range cannot be meant."""
+    with pytest.raises(LineUnreadable):
+        order_line(text)
+
+
+def test_lines_of_a_reservation_are_read() -> None:
+    """`LINE=QUANTITY`, both from 1."""
+    assert line_quantity("2=3") == reservation_pb2.LineQuantity(line=2, quantity=3)
+    for text in ("2", "0=1", "1=0", "a=1", "=1"):
+        with pytest.raises(LineUnreadable):
+            line_quantity(text)
+
+
+def test_documents_hold_every_field_by_its_name_in_the_contract() -> None:
+    """Numbers are numbers, enums words, what is unset null; a program need not know which fields were empty."""
+    entry = ledger_pb2.Entry(
+        revision=2**40, kind=ledger_pb2.ENTRY_KIND_RECEIVE, stock_item=stock_pb2.StockItem(location="DE1")
+    )
+    entry.recorded_time.FromJsonString("2026-11-22T10:00:00Z")
+    found = document(entry)
+    assert set(found) == {field.name for field in ledger_pb2.Entry.DESCRIPTOR.fields}
+    assert (found["revision"], found["kind"], found["account"]) == (2**40, "RECEIVE", "UNSPECIFIED")
+    assert (found["recorded_time"], found["occurred_time"]) == ("2026-11-22T10:00:00Z", None)
+    assert found["stock_item"]["product"] is None
+    assert json.loads(json.dumps(found)) == found
+    assert document(entry, without=("stock_item",)).keys() == found.keys() - {"stock_item"}
+
+
+def test_spans_in_documents_are_seconds() -> None:
+    """A hold of a minute and a half is 90.0."""
+    draft = reservation_pb2.ReservationDraft()
+    draft.hold_duration.FromSeconds(90)
+    assert document(draft)["hold_duration"] == 90.0
+
+
+def test_a_word_that_a_newer_service_says_is_its_number() -> None:
+    """A value of an enum that this version does not know is shown, not an accident."""
+    item = stock_pb2.StockItem(condition=77)  # type: ignore[arg-type]
+    assert word(item, "condition") == "77"
+
+
+def test_lines_to_paste_name_only_unusual_addresses() -> None:
+    """Where a service listens on its usual port nothing need be said."""
+    usual = {name: service.target for name, service in SERVICES.items()}
+    assert exports({**usual, "postgres": "127.0.0.1:1"}) == ""
+    assert exports({**usual, "ledger": "127.0.0.1:9"}) == "WEIR_LEDGER_TARGET=127.0.0.1:9 "
