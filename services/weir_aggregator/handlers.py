@@ -12,8 +12,8 @@ from weir_chassis.revisions import Revision, Vector
 
 MARGIN_SECONDS = 0.05
 """Part of a caller's deadline that is kept for saying that it was not enough."""
-LOADING_SECONDS = 10.0
-"""How long a call without a deadline waits for a tenant that is being loaded."""
+PATIENCE_SECONDS = 10.0
+"""How long a call without a deadline waits for what it asked for."""
 
 Revisions = tuple[Revision, ...]
 
@@ -59,13 +59,12 @@ async def fresh(tenants: Tenants, asked: Vector) -> Projection:
     """
     projection = tenants.projection(call.tenant())
     if not projection.caught_up:
-        left = _patience_seconds()
-        await caught_up(projection, LOADING_SECONDS if left is None else left)
+        await caught_up(projection, _patience_seconds())
     if asked:
         await projection.reach(asked, _patience_seconds())
     return projection
 
 
-def _patience_seconds() -> float | None:
+def _patience_seconds() -> float:
     left = call.remaining_seconds()
-    return None if left is None else max(0.0, left - MARGIN_SECONDS)
+    return PATIENCE_SECONDS if left is None else max(0.0, left - MARGIN_SECONDS)

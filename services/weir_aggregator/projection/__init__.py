@@ -5,7 +5,7 @@
 `table` (the levels) and `changes` (the log a watcher goes on from).
 """
 
-from weir_aggregator.projection.following import follow
+from weir_aggregator.projection.following import Patience, follow
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
 from weir_aggregator.projection.tenants import Tenants, caught_up
 from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
@@ -13,6 +13,7 @@ from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
 __all__ = [
     "CONTEXTS",
     "Pace",
+    "Patience",
     "Picture",
     "Projection",
     "Tenants",

@@ -56,7 +56,13 @@ class _Loading(Generic[T]):
     end: Callable[[Revision], None]
 
 
-async def follow(projection: Projection, tenant: str, ledger: BalanceFeed, sharing: NetworkFeed) -> None:
+async def follow(
+    projection: Projection,
+    tenant: str,
+    ledger: BalanceFeed,
+    sharing: NetworkFeed,
+    patience: Patience = Patience(),
+) -> None:
     """Load both contexts into the projection and keep them in step; never ends by itself."""
 
     def begin_balances() -> _Loading[Count]:
@@ -68,11 +74,11 @@ async def follow(projection: Projection, tenant: str, ledger: BalanceFeed, shari
         return _Loading(book.put, lambda through: projection.load_network(book, through))
 
     async with asyncio.TaskGroup() as sides:
-        sides.create_task(_keep(_Side(LEDGER, ledger, begin_balances, projection.apply_balances), tenant))
-        sides.create_task(_keep(_Side(SHARING, sharing, begin_network, projection.apply_network), tenant))
+        sides.create_task(_keep(_Side(LEDGER, ledger, begin_balances, projection.apply_balances), tenant, patience))
+        sides.create_task(_keep(_Side(SHARING, sharing, begin_network, projection.apply_network), tenant, patience))
 
 
-async def _keep(side: _Side[T], tenant: str, patience: Patience = Patience()) -> None:
+async def _keep(side: _Side[T], tenant: str, patience: Patience) -> None:
     """Export and watch one side for ever.
 
     A context that is away is tried again; so is one whose commits could not be applied, which only a bug can cause:
