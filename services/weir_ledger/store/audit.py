@@ -50,10 +50,9 @@ WHERE l.tenant = :tenant
 """
 
 _REVISIONS = """
-SELECT (SELECT count(*) FROM commits WHERE tenant = :tenant) AS booked,
+SELECT (SELECT count(*) FROM commits WHERE tenant = :tenant) AS commits,
        greatest((SELECT coalesce(max(revision), 0) FROM commits WHERE tenant = :tenant),
-                (SELECT coalesce(max(revision), 0) FROM entries WHERE tenant = :tenant),
-                (SELECT coalesce(max(revision), 0) FROM tenants WHERE tenant = :tenant)) AS computed
+                (SELECT coalesce(max(revision), 0) FROM entries WHERE tenant = :tenant)) AS newest
 """
 
 _COUNTED = """
@@ -103,10 +102,9 @@ class Auditor:
                     found += 1
                     yield _difference(law, row, sentence)
             async for row in await _rows(connection, _REVISIONS, tenant):
-                if row["booked"] != row["computed"] or row["computed"] != revision:
+                if not row["commits"] == row["newest"] == revision:
                     found += 1
-                    sentence = f"There are {row['booked']} commits, but revision {row['computed']}."
-                    yield Difference(Law.REVISIONS, None, row["booked"], row["computed"], sentence)
+                    yield _gap(revision, row["commits"], row["newest"])
             counted = (await connection.execute(text(_COUNTED), {"tenant": tenant})).mappings().one()
         yield Verification(
             revision, counted["entries"], counted["balances"], counted["reservation_lines"], differences=found
@@ -117,6 +115,14 @@ async def _rows(connection: AsyncConnection, statement: str, tenant: str) -> Asy
     """The rows of a statement, a few at a time however many there are."""
     result = await connection.stream(text(statement), {"tenant": tenant}, execution_options={"yield_per": 500})
     return result.mappings()  # type: ignore[return-value]
+
+
+def _gap(head: int, commits: int, newest: int) -> Difference:
+    """That revisions are missing, or newer than the head."""
+    sentence = (
+        f"The head is revision {head}, the newest entry or commit is of {newest}, and there are {commits} commits."
+    )
+    return Difference(Law.REVISIONS, None, head, newest if newest != head else commits, sentence)
 
 
 def _difference(law: Law, row: Mapping[str, Any], sentence: str) -> Difference:

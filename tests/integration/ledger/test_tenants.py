@@ -1,0 +1,231 @@
+"""Tenants are walled: what another tenant has cannot be told from what nobody has, by any rpc, in any field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+
+from tests.integration.ledger.conftest import Owner
+from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, item, movement, request
+from tests.kit.postgres import FreshDatabase
+from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
+
+SECRET = "secret-4711"
+ABSENT = "absent-4711"
+NOBODY = "01a200ca-98d0-74cf-9b25-c4403338ded3"
+STREAMS = ("VerifyBooks", "ExportBalances", "WatchEntries")
+
+
+def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
+    """For each rpc, requests that each name one thing by `word`, or the reservation."""
+    plain = item("A")
+    named = [
+        item(word), item("A", word), item("A", owner=word), item("A", lot=word), item("A", uom=word),
+        item("A", custodian=word),
+    ]  # fmt: skip
+    place = {"location": word, "kind": 1}
+    return {
+        "CreateLocation": [{"location": {**place, "location": f"{word} 2"}}],
+        "GetLocation": [{"location": word}],
+        "ListLocations": [{"kind": 2}],
+        "UpdateLocation": [{"location": place}, {"location": {**place, "etag": "1"}}],
+        "DeleteLocation": [{"location": word}],
+        "RecordMovements": [
+            *({"movements": [movement(2, each, 1)]} for each in named),
+            {"movements": [movement(1, "A", 1), movement(3, "A", 1, destination=item("A", word))]},
+            {"movements": [movement(1, plain, 1, reference=word)]},
+        ],
+        "GetBalance": [{"stock_item": each} for each in named],
+        "ListBalances": [
+            {"owner": word}, {"skus": [word]}, {"locations": [word]}, {"lot": word}, {"custodian": word},
+        ],
+        "ListEntries": [
+            {"product": {"sku": word}}, {"product": {"sku": "A", "owner": word}}, {"location": word},
+            {"reservation": reservation},
+        ],
+        "VerifyBooks": [{}],
+        "ExportBalances": [{}],
+        "WatchEntries": [{"products": [{"sku": word}]}],
+        "Reserve": [*({"draft": draft((each, 1))} for each in named), {"draft": draft(("A", 1), order=word)},
+                    {"draft": draft(("A", 1), channel=word)}],
+        "ReserveBatch": [{"drafts": [draft((each, 1)) for each in named]}],
+        "Confirm": [{"reservation": reservation}],
+        "Extend": [{"reservation": reservation, "hold_duration": {"seconds": 9}}],
+        "Fulfil": [{"reservation": reservation}],
+        "Release": [{"reservation": reservation}],
+        "GetReservation": [{"reservation": reservation}],
+        "ListReservations": [
+            {"order": word}, {"channel": word}, {"product": {"sku": word}},
+            {"product": {"sku": "A", "owner": word}}, {"location": word},
+        ],
+    }  # fmt: skip
+
+
+RPCS = list(questions("", ""))
+
+
+def test_every_rpc_is_tried() -> None:
+    """The table names every rpc of both services."""
+    services = (
+        ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
+        reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+    )
+    assert sorted(RPCS) == sorted(method.name for service in services for method in service.methods)
+
+
+async def owned(caller: Caller, sku: str) -> str:
+    """Stock and a promise of a tenant, with a word in every field that names something; the reservation."""
+    await caller.place("W1", sku)
+    goods = [
+        item("A"), item(sku), item("A", sku), item("A", owner=sku), item("A", lot=sku), item("A", uom=sku),
+        item("A", custodian=sku),
+    ]  # fmt: skip
+    await caller.record(*(movement(1, each, 100) for each in goods), request_id="theirs")
+    made = await caller.reserve(*((each, 1) for each in goods), order=sku, channel=sku)
+    return made.reservation
+
+
+async def told(caller: Caller, method: str, request_id: str, fields: dict[str, Any]) -> str:
+    """All that a caller learns: answer or refusal with every detail, as text."""
+    message = request(method, **fields)
+    if "request_id" in message.DESCRIPTOR.fields_by_name:
+        message.request_id = request_id
+    call = caller.send(method, message)
+    try:
+        if method == "WatchEntries":
+            return str(await call.read())
+        return str([each async for each in call] if method in STREAMS else await call)
+    except grpc.aio.AioRpcError as error:
+        return f"{error.code()} {error.details()} {error.trailing_metadata()}"
+    finally:
+        if method in STREAMS:
+            call.cancel()
+
+
+def blurred(text: str, reservation: str) -> str:
+    """What was learned, with the words of the question made alike, and without what differs between any two calls."""
+    for word in (SECRET, ABSENT):
+        text = text.replace(word, "WORD")
+    text = text.replace(reservation, "RESERVATION")
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text)
+    return re.sub(r"(seconds|nanos): \d+", "TIME", text)
+
+
+@pytest.mark.parametrize("method", RPCS)
+async def test_theirs_is_like_nobodys(service: Ledger, method: str) -> None:
+    """Named by another tenant's name or by one that nobody has, each field of each rpc teaches a caller the same."""
+    theirs = await owned(service.caller(), SECRET)
+    twins = service.caller(), service.caller()
+    for each in twins:
+        await each.place("W1")
+        await each.receive("A", 5, request_id="mine")
+    asked = questions(SECRET, theirs)[method], questions(ABSENT, NOBODY)[method]
+    for number, (one, other) in enumerate(zip(*asked, strict=True)):
+        learned = [
+            blurred(await told(caller, method, f"id {number}", fields), reservation)
+            for caller, fields, reservation in ((twins[0], one, theirs), (twins[1], other, NOBODY))
+        ]
+        assert learned[0] == learned[1]
+
+
+async def test_request_ids_of_others_are_free(service: Ledger) -> None:
+    """An id that another tenant has used can be used, and answers nothing of theirs."""
+    await owned(service.caller(), SECRET)
+    mine = service.caller()
+    await mine.place("W1")
+    answer = await mine.receive("A", 1, request_id="theirs")
+    assert [each.on_hand for each in answer.balances] == [1]
+
+
+async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
+    """A tenant that has written nothing finds nothing, at revision 0."""
+    await owned(service.caller(), SECRET)
+    nobody = service.caller()
+    for method, field in (
+        ("ListLocations", "locations"),
+        ("ListBalances", "balances"),
+        ("ListEntries", "entries"),
+        ("ListReservations", "reservations"),
+    ):
+        answer = await nobody.do(method)
+        assert (len(getattr(answer, field)), answer.revision.number) == (0, 0)
+    revision, found = await nobody.export()
+    assert (revision.number, found) == (0, {})
+    assert await nobody.verify() == []
+
+
+TABLES = ("locations", "balances", "commits", "entries", "reservations", "reservation_lines", "requests")
+
+
+async def test_the_database_alone_holds_the_wall(service: Ledger, database: FreshDatabase, owner: Owner) -> None:
+    """Without any filter of ours, the application's role sees and changes only the rows of the tenant it names."""
+    first, second = service.caller(), service.caller()
+    for each in (first, second):
+        await owned(each, SECRET)
+    await owner.execute("ANALYZE")
+    connection = await asyncpg.connect(database.url(SCHEMA), server_settings={"search_path": SCHEMA})
+    try:
+        for table in TABLES:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, "no tenant named, nothing seen"
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('weir.tenant', $1, true)", first.tenant)
+            for table in TABLES:
+                seen = [row["tenant"] for row in await connection.fetch(f"SELECT DISTINCT tenant FROM {table}")]
+                assert seen == [first.tenant]
+            changed = await connection.execute("UPDATE balances SET on_hand = 0 WHERE tenant = $1", second.tenant)
+            assert changed == "UPDATE 0"
+        for statement in (
+            "INSERT INTO locations VALUES ($1, 'X', 1, '', 1)",
+            "INSERT INTO commits VALUES ($1, 99, now())",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute("SELECT set_config('weir.tenant', $1, true)", first.tenant)
+                    await connection.execute(statement, second.tenant)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("table", ["entries", "commits"])
+async def test_history_only_grows(acme: Caller, database: FreshDatabase, table: str) -> None:
+    """The application's role can neither change nor remove what was written into the books."""
+    await acme.receive("A", 1)
+    connection = await asyncpg.connect(database.url(SCHEMA), server_settings={"search_path": SCHEMA})
+    try:
+        for statement in (f"UPDATE {table} SET revision = 9", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute("SELECT set_config('weir.tenant', $1, true)", acme.tenant)
+                    await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_every_table_is_behind_the_wall(owner: Owner) -> None:
+    """Every table of the schema that names tenants has row-level security, for its owner too."""
+    rows = await owner.fetch(
+        "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AS walled FROM pg_class c"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant'"
+        " WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace",
+        SCHEMA,
+    )
+    assert {row["relname"] for row in rows} == {*TABLES, "tenants"}
+    assert all(row["walled"] for row in rows)
+
+
+async def test_tenants_lead_every_key(owner: Owner) -> None:
+    """Every primary, unique and foreign key of a tenant's table begins with the tenant, so that it can be dealt out."""
+    rows = await owner.fetch(
+        "SELECT k.conname, a.attname FROM pg_constraint k"
+        " JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]"
+        " JOIN pg_class c ON c.oid = k.conrelid"
+        " WHERE k.contype IN ('p', 'u', 'f') AND k.connamespace = $1::regnamespace AND c.relname = ANY ($2)",
+        SCHEMA,
+        [*TABLES, "tenants"],
+    )
+    assert len(rows) >= len(TABLES)
+    assert {row["conname"]: row["attname"] for row in rows if row["attname"] != "tenant"} == {}
