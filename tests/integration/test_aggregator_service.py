@@ -221,6 +221,14 @@ async def test_up_to_a_thousand_products_are_answered(caller: Caller, products: 
     assert list(answer.levels[-3:]) == [180, 80, 12]
 
 
+async def test_up_to_a_thousand_channels_are_looked_up(caller: Caller) -> None:
+    """The limit itself is well-formed: it is the first channel that is not there that is refused."""
+    await caller.level("BIKE", "shop-eu", *await golden(caller))
+    for number in (999, 1000):
+        refused = await caller.refused("ListLevels", channels=["till", *map(str, range(number - 1))])
+        assert refused.metadata == {"channel": "0"}
+
+
 async def test_revisions_that_cannot_be_reached(caller: Caller) -> None:
     """One of another history is refused at once; one not drawn yet when the caller's time is nearly over."""
     booked, _ = await golden(caller)

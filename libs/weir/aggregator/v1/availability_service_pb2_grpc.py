@@ -29,8 +29,8 @@ class AvailabilityServiceStub:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context. A product that nobody ever stocked has nothing to sell:
-    its level is 0, not an error.
+    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
+    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -73,8 +73,8 @@ class AvailabilityServiceServicer:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context. A product that nobody ever stocked has nothing to sell:
-    its level is 0, not an error.
+    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
+    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -185,8 +185,8 @@ class AvailabilityService:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context. A product that nobody ever stocked has nothing to sell:
-    its level is 0, not an error.
+    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
+    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
