@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kit.postgres import PostgresForTests, server
+from tests.kit.postgres import FreshDatabase, PostgresForTests, server
 
 if TYPE_CHECKING:  # tests that need no suite shall not wait until it is imported
     from tests.kit.merchant import Merchant
@@ -22,13 +22,19 @@ def postgres() -> Iterator[PostgresForTests]:
 
 
 @pytest.fixture(scope="session")
-async def suite(postgres: PostgresForTests) -> AsyncIterator[Suite]:
+def suite_database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
+    """What the shared suite stands on."""
+    with postgres.fresh("weir_ledger", "weir_sharing") as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+async def suite(suite_database: FreshDatabase) -> AsyncIterator[Suite]:
     """The whole suite, in development mode and shared by all tests of this run: each takes a merchant of its own."""
     from tests.kit import suite as kit
 
-    with postgres.fresh(*kit.SCHEMAS) as database:
-        async with kit.suite(database) as running:
-            yield running
+    async with kit.suite(suite_database) as running:
+        yield running
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ class Reason:
     metadata: frozenset[str]
 
 
+@functools.cache
 def reasons() -> dict[str, Reason]:
     """Every reason that the contract names, but the one that is never sent."""
     lines = (PROTOS / "weir/common/v1/error_reason.proto").read_text().splitlines()
@@ -92,6 +94,27 @@ def bullets() -> list[Bullet]:
             if match:
                 place = f"{path.name}:{number}"
                 found += [Bullet(place, match[1], named) for named in re.findall(r"`([A-Z_]+)`", match[2])]
+    return found
+
+
+@functools.cache
+def comments() -> dict[str, str]:
+    """The comment of every field, by the field's full name."""
+    found: dict[str, str] = {}
+    for path in sorted(PROTOS.rglob("*.proto")):
+        scopes, comment = [str(path.relative_to(PROTOS).parent).replace("/", ".")], ""
+        for line in path.read_text().splitlines():
+            text = line.strip()
+            if text.startswith("//"):
+                comment += text.removeprefix("//")
+                continue
+            if match := re.match(r"(?:optional |repeated )?[\w.]+ (\w+) = \d+;", text):
+                found[".".join([*filter(None, scopes), match[1]])] = comment.strip()
+            elif match := re.match(r"(message|enum|service|oneof|rpc) (\w+).*\{$", text):
+                scopes.append("" if match[1] == "oneof" else match[2])
+            elif text == "}":
+                scopes.pop()
+            comment = ""
     return found
 
 

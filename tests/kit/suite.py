@@ -63,8 +63,9 @@ class Suite:
 
 
 def server_settings(**others: Any) -> ServerSettings:
-    """Settings of a server for tests: any free port, and quick to end."""
-    return ServerSettings(**{"listen": HERE, "notice_seconds": 0.0, "drain_seconds": 1.0, **others})
+    """Settings of a server for tests: any free port, room for the watches of many tenants, and quick to end."""
+    usual = {"listen": HERE, "watch_limit": 10_000, "notice_seconds": 0.0, "drain_seconds": 1.0}
+    return ServerSettings(**{**usual, **others})
 
 
 @asynccontextmanager

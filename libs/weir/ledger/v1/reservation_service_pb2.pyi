@@ -399,7 +399,7 @@ class FulfilRequest(_message.Message):
     """Check only: answer what would happen and change nothing."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.LineQuantity]:
-        """Units per line, each line once. Default: everything open."""
+        """Units per line, each line once: up to 500. Default: everything open."""
 
     @_builtins.property
     def occurred_time(self) -> _timestamp_pb2.Timestamp:
@@ -471,7 +471,7 @@ class ReleaseRequest(_message.Message):
     """Check only: answer what would happen and change nothing."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.LineQuantity]:
-        """Units per line, each line once. Default: everything open."""
+        """Units per line, each line once: up to 500. Default: everything open."""
 
     def __init__(
         self,

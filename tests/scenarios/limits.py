@@ -1,0 +1,156 @@
+"""The table of limits: what the comment of each field of each request allows, read from the contracts themselves.
+
+Where a comment states no number the rule of the house holds: an identifier has at most 128 characters, and at least one
+where it is required.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from tests.contract import protos
+from tests.kit.rpcs import Place, places
+from tests.scenarios import samples
+
+TEXT, NUMBER, COUNT, SPAN = "characters", "units", "values", "seconds"
+IDENTIFIER_MAX = 128
+SPELT_BY_THE_LEDGER = "reservation"
+"""Identifiers that only the ledger gives: they have one form, and nothing else is one."""
+
+OVERRIDES: dict[str, tuple[int | None, int | None]] = {
+    "weir.common.v1.Revision.context": (1, 128),
+    "weir.common.v1.Revision.cluster": (1, 128),
+    "weir.common.v1.Revision.epoch": (0, None),
+    "weir.common.v1.Revision.number": (0, None),
+    "weir.ledger.v1.ListEntriesRequest.after_revision": (0, None),
+    "weir.ledger.v1.LineQuantity.line": (1, None),
+    "weir.ledger.v1.Movement.quantity": (1, 10**9),  # of the sample's kind, a RECEIVE
+    "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
+    "weir.common.v1.Freshness.at_least": (0, 16),
+}
+"""Where the comment speaks in words, or of several kinds at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How little and how much a field may hold; None where nothing can be beyond."""
+
+    unit: str
+    least: int | None
+    most: int | None
+    zero_is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One field of one rpc, and its limit."""
+
+    method: str
+    place: Place
+    limit: Limit
+
+    def __str__(self) -> str:
+        """As a test is called."""
+        return f"{self.method.rpartition('/')[2]}-{self.place.name}"
+
+
+def limit(place: Place) -> Limit | None:
+    """What a field may hold; None where anything of its type."""
+    field, index = place.steps[-1]
+    comment = protos.comments()[field.full_name]
+    if field.is_repeated and index is None:
+        return _count(field, comment)
+    if field.message_type is not None:
+        return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return None if field.name == SPELT_BY_THE_LEDGER else _text(field, index, comment)
+    if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
+        least, most = OVERRIDES.get(field.full_name) or _range(comment)
+        return Limit(NUMBER, least, most, zero_is_default=field.name == "page_size")
+    return None
+
+
+@functools.cache
+def cases() -> list[Case]:
+    """Every limited field of every rpc."""
+    return [
+        Case(method, place, found)
+        for method, request in samples.imagined().items()
+        for place in places(request)
+        if (found := limit(place)) is not None
+    ]
+
+
+def value(case: Case, request: Message, size: int) -> Any:
+    """Something of this size for the field of a case, as unlike itself as it must be."""
+    if case.limit.unit == TEXT:
+        return "x" * size
+    if case.limit.unit == SPAN:
+        return Duration(seconds=size)
+    if case.limit.unit == NUMBER:
+        return size
+    first = case.place.get(request)[0]
+    return [_distinct(first, number) for number in range(size)]
+
+
+def within(limit: Limit) -> Iterator[int]:
+    """The sizes at the limits, and one step inside."""
+    if limit.least is not None:
+        yield from (limit.least, limit.least + 1)
+    if limit.most is not None:
+        yield from (limit.most - 1, limit.most)
+    if limit.zero_is_default:
+        yield 0
+
+
+def beyond(limit: Limit) -> Iterator[int]:
+    """The sizes one step outside, that can be written at all."""
+    if limit.most is not None:
+        yield limit.most + 1
+    if limit.least is not None and (limit.unit in (NUMBER, SPAN) or limit.least > 0):
+        yield -1 if limit.zero_is_default else limit.least - 1
+
+
+def _count(field: FieldDescriptor, comment: str) -> Limit | None:
+    if field.enum_type is not None:
+        return None
+    least, most = OVERRIDES.get(field.full_name) or _range(re.sub(r"\d+ (to \d+ )?characters", "", comment))
+    return Limit(COUNT, least, most)
+
+
+def _text(field: FieldDescriptor, index: int | None, comment: str) -> Limit:
+    if field.full_name in OVERRIDES:
+        return Limit(TEXT, *OVERRIDES[field.full_name])
+    if match := re.search(r"(?:(\d+) to|[Uu]p to) (\d+) characters", comment):
+        return Limit(TEXT, int(match[1] or 0), int(match[2]))
+    return Limit(TEXT, int(comment.startswith("Required.") or index is not None), IDENTIFIER_MAX)
+
+
+def _range(comment: str) -> tuple[int, int]:
+    match = re.search(r"(?:([\d^]+) to|[Uu]p to) ([\d^]+)", comment)
+    assert match, f"no limit is stated: {comment}"
+    return _number(match[1] or "0"), _number(match[2])
+
+
+def _number(text: str) -> int:
+    base, _, power = text.partition("^")
+    return int(pow(int(base), int(power or 1)))
+
+
+def _distinct(first: Any, number: int) -> Any:
+    if isinstance(first, str):
+        return f"x{number}"
+    copy = type(first)()
+    copy.CopyFrom(first)
+    for name, different in (("sku", f"x{number}"), ("context", f"x{number}"), ("line", number + 1)):
+        if name in copy.DESCRIPTOR.fields_by_name:
+            setattr(copy, name, different)
+    return copy

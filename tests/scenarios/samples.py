@@ -1,0 +1,298 @@
+"""A merchant who has one of everything, and a good request of every rpc that names it.
+
+Each request sets every field that its message has, so that a test can go wrong in one of them at a time; but for the
+token of a page, which belongs to a query, and the etag of what is yet to be created, which is ignored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, cast
+
+from google.protobuf.message import Message
+
+from tests.contract import protos
+from tests.kit import rpcs
+from tests.kit.merchant import Merchant, request_id
+from weir.common.v1.revision_pb2 import Revision
+from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.sharing.v1 import network_pb2, network_service_pb2
+
+METHODS = {rpcs.full_name(method): method for method in protos.methods()}
+
+CONTEXTS = ("ledger", "sharing")
+REVISION: dict[str, Any] = {"cluster": "somewhere", "epoch": 1, "number": 1}
+GLOBAL = network_pb2.LOCATION_POLICY_GLOBAL
+OWNER, SKU, LOT, UOM, CUSTODIAN = "own owner", "own sku", "own lot", "own uom", "own custodian"
+STOCK_ITEM = {
+    "product": {"owner": OWNER, "sku": SKU},
+    "location": "own location",
+    "lot": LOT,
+    "uom": UOM,
+    "custodian": CUSTODIAN,
+    "condition": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the merchant has: identifiers that begin with `own`, and what only the services could name."""
+
+    merchant: Merchant
+    held: str
+    confirmed: str
+    """Reservations."""
+    etags: Mapping[str, str]
+    """By the name of what they are of."""
+
+    def requests(self) -> dict[str, Message]:
+        """A good request of every rpc, by the rpc's full name; those that change something only check."""
+        asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
+        made = {}
+        for name, fields in asked.items():
+            method = METHODS[name]
+            if "request_id" in method.input_type.fields_by_name:
+                fields = {"request_id": "own request", "validate_only": True, **fields}
+            made[name] = rpcs.request(method, **fields)
+        return made
+
+
+async def world(merchant: Merchant) -> World:
+    """Give the merchant one of everything."""
+    await merchant.location("own location", "own empty location")
+    item = {**STOCK_ITEM}
+    ledger = merchant.stubs.ledger
+    received = await ledger.RecordMovements(
+        ledger_service_pb2.RecordMovementsRequest(
+            request_id="own request",
+            movements=[{"kind": 1, "stock_item": item, "quantity": 100}],  # type: ignore[list-item]
+        )
+    )
+    merchant.saw(received.revision)
+    held, confirmed = [await _reserved(merchant, item) for _ in range(2)]
+    done = await merchant.stubs.reservations.Confirm(
+        reservation_service_pb2.ConfirmRequest(request_id="own request", reservation=confirmed)
+    )
+    merchant.saw(done.revision)
+    location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
+    empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
+    network = await _networked(merchant)
+    etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
+    return World(merchant, held, confirmed, etags)
+
+
+async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
+    draft: Any = {"lines": [{"stock_item": item, "quantity": 10}], "order": "own order", "channel": "own channel"}
+    done = await merchant.stubs.reservations.Reserve(
+        reservation_service_pb2.ReserveRequest(request_id=request_id(), draft=reservation_pb2.ReservationDraft(**draft))
+    )
+    merchant.saw(done.revision)
+    return done.reservation.reservation
+
+
+async def _networked(merchant: Merchant) -> dict[str, str]:
+    network = merchant.stubs.network
+    await merchant.group("own group", "own location")
+    await merchant.group("own spare group")
+    for name in ("own channel group", "own spare channel group"):
+        done = await network.CreateChannelGroup(
+            network_service_pb2.CreateChannelGroupRequest(
+                request_id=request_id(), channel_group=network_pb2.ChannelGroup(channel_group=name)
+            )
+        )
+        merchant.saw(done.revision)
+    await merchant.channel("own channel", group="own channel group")
+    await merchant.link("own group", "own channel group")
+    policy = await network.SetLocationPolicy(
+        network_service_pb2.SetLocationPolicyRequest(
+            request_id="own request",
+            location_setting=network_pb2.LocationSetting(location="own location", policy=GLOBAL),
+        )
+    )  # fmt: skip
+    merchant.saw(policy.revision)
+    group = await network.GetWarehouseGroup(network_service_pb2.GetWarehouseGroupRequest(warehouse_group="own group"))
+    spare = await network.GetWarehouseGroup(
+        network_service_pb2.GetWarehouseGroupRequest(warehouse_group="own spare group")
+    )
+    channel_group = await network.GetChannelGroup(
+        network_service_pb2.GetChannelGroupRequest(channel_group="own spare channel group")
+    )
+    channel = await network.GetChannel(network_service_pb2.GetChannelRequest(channel="own channel"))
+    link = await network.GetGroupLink(
+        network_service_pb2.GetGroupLinkRequest(warehouse_group="own group", channel_group="own channel group")
+    )
+    return {
+        "policy": policy.location_setting.etag,
+        "group": group.warehouse_group.etag,
+        "spare group": spare.warehouse_group.etag,
+        "spare channel group": channel_group.channel_group.etag,
+        "channel": channel.channel.etag,
+        "link": link.group_link.etag,
+    }
+
+
+def imagined() -> dict[str, Message]:
+    """The same requests of a merchant who does not exist: what they are made of can be told before anything runs."""
+    merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
+    named = "0193c0de-0000-7000-8000-000000000000"
+    return World(merchant, named, named, defaultdict(lambda: "1")).requests()
+
+
+def first_revision(revision: Revision) -> Revision:
+    """The first commit of the history that a revision is of."""
+    return Revision(context=revision.context, cluster=revision.cluster, epoch=revision.epoch, number=1)
+
+
+def _ledger(world: World) -> dict[str, dict[str, Any]]:
+    seen = world.merchant.seen["ledger"]
+    freshness = {"at_least": [seen]}
+    movement = {
+        "kind": 1,
+        "stock_item": STOCK_ITEM,
+        "quantity": 5,
+        "occurred_time": {"seconds": 1_700_000_000, "nanos": 1000},
+        "reference": "own reference",
+    }
+    place = {"location": "own location", "kind": 1, "display_name": "Own"}
+    service = "/weir.ledger.v1.LedgerService/"
+    return {
+        f"{service}CreateLocation": {"location": {**place, "location": "own new location"}},
+        f"{service}GetLocation": {"location": "own location", "freshness": freshness},
+        f"{service}ListLocations": {"kind": 1, "page_size": 10, "freshness": freshness},
+        f"{service}UpdateLocation": {"location": {**place, "etag": world.etags["location"]}},
+        f"{service}DeleteLocation": {"location": "own empty location", "etag": world.etags["empty location"]},
+        f"{service}RecordMovements": {"movements": [movement]},
+        f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness},
+        f"{service}ListBalances": {
+            "owner": OWNER,
+            "skus": [SKU],
+            "locations": ["own location"],
+            "lot": LOT,
+            "custodian": CUSTODIAN,
+            "condition": 1,
+            "shortfall_only": True,
+            "page_size": 10,
+            "freshness": freshness,
+        },
+        f"{service}ListEntries": {
+            "product": STOCK_ITEM["product"],
+            "location": "own location",
+            "reservation": world.held,
+            "kinds": [8],
+            "after_revision": 1,
+            "recorded_after_time": {"seconds": 1_700_000_000, "nanos": 1000},
+            "page_size": 10,
+            "freshness": freshness,
+        },
+        f"{service}VerifyBooks": {"freshness": freshness},
+        f"{service}ExportBalances": {"freshness": freshness},
+        f"{service}WatchEntries": {"after": first_revision(seen), "products": [STOCK_ITEM["product"]]},
+    }
+
+
+def _reservations(world: World) -> dict[str, dict[str, Any]]:
+    freshness = {"at_least": [world.merchant.seen["ledger"]]}
+    draft = {
+        "lines": [{"stock_item": STOCK_ITEM, "quantity": 1}],
+        "mode": 1,
+        "hold_duration": {"seconds": 60},
+        "order": "own order",
+        "channel": "own channel",
+    }
+    lines = [{"line": 1, "quantity": 1}]
+    occurred = {"seconds": 1_700_000_000, "nanos": 1000}
+    service = "/weir.ledger.v1.ReservationService/"
+    return {
+        f"{service}Reserve": {"draft": draft},
+        f"{service}ReserveBatch": {"drafts": [draft], "atomic": True},
+        f"{service}Confirm": {"reservation": world.held},
+        f"{service}Extend": {"reservation": world.held, "hold_duration": {"seconds": 60}},
+        f"{service}Fulfil": {
+            "reservation": world.confirmed,
+            "lines": lines,
+            "reference": "own reference",
+            "occurred_time": occurred,
+        },
+        f"{service}Release": {"reservation": world.confirmed, "lines": lines},
+        f"{service}GetReservation": {"reservation": world.held, "freshness": freshness},
+        f"{service}ListReservations": {
+            "states": [1],
+            "order": "own order",
+            "channel": "own channel",
+            "product": STOCK_ITEM["product"],
+            "location": "own location",
+            "page_size": 10,
+            "freshness": freshness,
+        },
+    }
+
+
+def _network(world: World) -> dict[str, dict[str, Any]]:
+    seen = world.merchant.seen["sharing"]
+    freshness = {"at_least": [seen]}
+    page = {"page_size": 10, "freshness": freshness}
+    etags = world.etags
+    group = {"warehouse_group": "own group", "display_name": "Own", "locations": ["own location"]}
+    channel_group = {"channel_group": "own spare channel group", "display_name": "Own"}
+    channel = {"channel": "own channel", "kind": 1, "display_name": "Own", "channel_group": "own channel group"}
+    link = {"warehouse_group": "own group", "channel_group": "own channel group"}
+    new_group = {**group, "warehouse_group": "own new group", "locations": ["own empty location"]}
+    new_link = {"warehouse_group": "own spare group", "channel_group": "own channel group"}
+    service = "/weir.sharing.v1.NetworkService/"
+    return {
+        f"{service}SetLocationPolicy": {
+            "location_setting": {"location": "own location", "policy": 2, "etag": etags["policy"]}
+        },
+        f"{service}GetLocationPolicy": {"location": "own location", "freshness": freshness},
+        f"{service}ListLocationPolicies": {**page},
+        f"{service}CreateWarehouseGroup": {"warehouse_group": new_group},
+        f"{service}GetWarehouseGroup": {"warehouse_group": "own group", "freshness": freshness},
+        f"{service}ListWarehouseGroups": {"location": "own location", **page},
+        f"{service}UpdateWarehouseGroup": {"warehouse_group": {**group, "etag": etags["group"]}},
+        f"{service}DeleteWarehouseGroup": {"warehouse_group": "own spare group", "etag": etags["spare group"]},
+        f"{service}CreateChannelGroup": {"channel_group": {**channel_group, "channel_group": "own new channel group"}},
+        f"{service}GetChannelGroup": {"channel_group": "own channel group", "freshness": freshness},
+        f"{service}ListChannelGroups": {**page},
+        f"{service}UpdateChannelGroup": {"channel_group": {**channel_group, "etag": etags["spare channel group"]}},
+        f"{service}DeleteChannelGroup": {
+            "channel_group": "own spare channel group",
+            "etag": etags["spare channel group"],
+        },
+        f"{service}CreateChannel": {"channel": {**channel, "channel": "own new channel"}},
+        f"{service}GetChannel": {"channel": "own channel", "freshness": freshness},
+        f"{service}ListChannels": {"channel_group": "own channel group", **page},
+        f"{service}UpdateChannel": {"channel": {**channel, "etag": etags["channel"]}},
+        f"{service}DeleteChannel": {"channel": "own channel", "etag": etags["channel"]},
+        f"{service}CreateGroupLink": {"group_link": new_link},
+        f"{service}GetGroupLink": {**link, "freshness": freshness},
+        f"{service}ListGroupLinks": {**link, **page},
+        f"{service}DeleteGroupLink": {**link, "etag": etags["link"]},
+        f"{service}ExportNetwork": {"freshness": freshness},
+        f"{service}WatchNetwork": {"after": first_revision(seen)},
+    }
+
+
+def _availability(world: World) -> dict[str, dict[str, Any]]:
+    seen = world.merchant.seen
+    freshness = {"at_least": [seen["ledger"], seen["sharing"]]}
+    product = STOCK_ITEM["product"]
+    question = {"product": product, "channel": "own channel", "lot": LOT, "uom": UOM, "freshness": freshness}
+    service = "/weir.aggregator.v1.AvailabilityService/"
+    return {
+        f"{service}GetAvailability": question,
+        f"{service}BatchGetAvailability": {
+            "products": [product],
+            "channels": ["own channel"],
+            "freshness": freshness,
+        },
+        f"{service}ListLevels": {"channels": ["own channel"], "owner": OWNER, "freshness": freshness},
+        f"{service}WatchLevels": {
+            "channels": ["own channel"],
+            "owner": OWNER,
+            "after": [first_revision(seen["ledger"]), first_revision(seen["sharing"])],
+        },
+        f"{service}ExplainAvailability": question,
+    }

@@ -1,0 +1,119 @@
+"""`weir demo` as a newcomer meets it: one command, no terminal, and what it prints to paste works."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.contract.tree import ROOT
+from tests.kit.command import Weir, clean_environment
+from tests.kit.postgres import directory
+from tests.kit.waiting import until
+from weir_chassis.embedded import EmbeddedPostgres
+
+START_SECONDS = 240.0
+
+
+async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
+    """180 / 80 / 12 are shown, one number is explained, an order lowers every level it touches, the books agree; exit
+    status 0, and nothing is left of it."""
+    before = leftovers()
+    said = await Weir()("demo", "--free-ports")
+    assert said.status == 0, said
+    rows = [line.split() for line in said.out.splitlines()]
+    assert ["product", "amazon-de", "pos-berlin", "webshop-de", "webshop-fr", "webshop-us"] in rows
+    assert ["APRON-LINEN-NATURAL", "180", "12", "180", "180", "80"] in rows
+    assert "APRON-LINEN-NATURAL in webshop-de: 180" in said.out
+    for channel, left in (("amazon-de", 155), ("webshop-de", 155), ("webshop-fr", 155)):
+        assert [channel, "180", str(left), "-25"] in rows
+    assert ["webshop-us", "80", "80"] in rows
+    assert ["pos-berlin", "12", "12"] in rows
+    assert re.search(r"every level that the order touches had fallen (\d+\.\d ms later|before the answer)", said.out)
+    assert re.search(r"[\d,]+ entries folded, 892 balances and 1 reservation lines compared: 0 differences", said.out)
+    assert said.out.splitlines()[-1] == "All of it held."
+    assert "✗" not in "".join(line for line in said.out.splitlines() if not line.startswith("  "))
+    assert leftovers() == before
+
+
+def leftovers() -> set[int]:
+    """Every process of a demo that runs on this machine."""
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "demo" in words and "weir_cli" in words:
+            found.add(process.pid)
+    return found
+
+
+async def test_a_second_demo_on_the_same_data_holds_too() -> None:
+    """What was loaded is found there, and every claim holds as it did the first time."""
+    with directory() as home:
+        for words in ("892 lines received", "all 892 lines had been received before"):
+            said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
+            assert said.status == 0, said
+            assert words in said.out
+        assert not EmbeddedPostgres(home).alive
+
+
+async def test_the_lines_to_paste_work_while_it_stays_up(tmp_path: Path) -> None:
+    """With --stay it prints lines for `weir`, grpcurl and `buf curl`; those for programs that are here are run as they
+    stand."""
+    printed: list[str] = []
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "weir_cli", "demo", "--free-ports", "--stay"),
+        cwd=ROOT,
+        env=clean_environment(COLUMNS="1000"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    reader = asyncio.create_task(_read(process, printed))
+    try:
+        await until(lambda: "Ctrl-C ends everything." in printed or process.returncode is not None, START_SECONDS)
+        assert process.returncode is None, printed
+        lines = [line.strip() for line in printed if line.startswith("  ")]
+        grpcurl = [line for line in lines if line.startswith("grpcurl ")]
+        buf = [line for line in lines if " curl --protocol grpc " in line]
+        assert len(grpcurl) == len(buf) == 5
+        for line in buf[:-1]:  # the last one watches, and would never end
+            refused = '"quantity": 5000' in line
+            status, out, err = await _shell(line)
+            assert (status != 0) == refused, (line, out, err)
+            assert "code" in err if refused else json.loads(out), (line, out, err)
+        verbs = [line for line in lines if "/weir " in line and "watch" not in line]
+        assert len(verbs) == 3
+        for line in verbs:
+            status, out, err = await _shell(line)
+            assert status == 0, (line, out, err)
+        assert [shlex.split(line)[3] for line in grpcurl] == [
+            shlex.split(line)[shlex.split(line).index("-d") + 1] for line in buf
+        ]
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await reader
+
+
+async def _read(process: asyncio.subprocess.Process, printed: list[str]) -> None:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        printed.append(line.decode().rstrip())
+
+
+async def _shell(line: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_shell(
+        line, cwd=ROOT, env=clean_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode, out.decode(), err.decode()
