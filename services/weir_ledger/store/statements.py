@@ -48,15 +48,15 @@ SELECT 'head', NULL, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 
 
 WRITE = """
 WITH head AS (
-    UPDATE tenants SET revision = revision + 1 WHERE tenant = $1 RETURNING revision
+    UPDATE tenants SET revision = revision + 1 WHERE tenant = $1 RETURNING revision, clock_timestamp() AS moment
 ), committed AS (
-    INSERT INTO commits (tenant, revision, recorded_at) SELECT $1, revision, $2 FROM head
+    INSERT INTO commits (tenant, revision, recorded_at) SELECT $1, revision, moment FROM head
 ), entered AS (
     INSERT INTO entries (tenant, revision, line, kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved,
                          reservation, reservation_line, request_id, reference, occurred_at)
     SELECT $1, head.revision, e.line, e.kind, e.account, e.item, e.on_hand_delta, e.reserved_delta,
            e.on_hand, e.reserved, e.reservation, e.reservation_line, e.request_id, e.reference,
-           coalesce(e.occurred_at, $2)
+           coalesce(e.occurred_at, head.moment)
     FROM head, unnest($3::smallint[], $4::smallint[], $5::uuid[], $6::bigint[], $7::bigint[],
                       $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::text[], $13::text[],
                       $14::timestamptz[]) WITH ORDINALITY
@@ -92,8 +92,9 @@ WITH head AS (
 )
 SELECT revision, pg_notify(current_schema(), $1) FROM head
 """
-"""A group of accepted commands, under the next revision of the tenant. Its row is locked here, after all others,
-until commit.
+"""A group of accepted commands, under the next revision of the tenant; its row is locked after all others, till commit.
+
+The moment of the commit is read under that lock, so that moments never go back from one revision to the next.
 """
 
 CHANGE_RESERVATIONS = """

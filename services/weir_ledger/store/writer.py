@@ -106,8 +106,10 @@ class Writer:
                 away = isinstance(error, DatabaseAway)
                 if not away and not is_raced(error) and sqlstate(error) not in _RACED:
                     raise
+                if tried == ATTEMPTS_MAX and away:
+                    raise
                 if tried == ATTEMPTS_MAX:
-                    raise error if away else Overloaded from error
+                    raise Overloaded from error
                 pause = random.uniform(0.5, 1.0) * (0.05 * 2 ** (tried - 1) if away else 0.002 * tried)  # noqa: S311
             else:
                 return outcomes
