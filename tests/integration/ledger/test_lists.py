@@ -133,7 +133,15 @@ async def test_pages_of_reservations_and_locations(acme: Caller) -> None:
             assert [each async for page in acme.pages(method, size) for each in getattr(page, field)] == whole
 
 
-@pytest.mark.parametrize("method", ["ListBalances", "ListEntries", "ListReservations", "ListLocations"])
+OTHER_QUERIES: dict[str, dict[str, Any]] = {
+    "ListBalances": {"owner": ""},
+    "ListEntries": {"location": "W1"},
+    "ListReservations": {"order": "x"},
+    "ListLocations": {"kind": 1},
+}
+
+
+@pytest.mark.parametrize("method", OTHER_QUERIES)
 async def test_a_token_belongs_to_one_query(service: Ledger, acme: Caller, method: str) -> None:
     """A token of another query, tenant or method, and one that was tampered with, is refused."""
     await acme.receive("A", 2)
@@ -142,10 +150,7 @@ async def test_a_token_belongs_to_one_query(service: Ledger, acme: Caller, metho
     await acme.place("W2")
     token = (await acme.do(method, page_size=1)).next_page_token
     assert token
-    other_query = {
-        "ListBalances": {"owner": ""}, "ListEntries": {"location": "W1"},
-        "ListReservations": {"order": "x"}, "ListLocations": {"kind": 1},
-    }[method]  # fmt: skip
+    other_query = OTHER_QUERIES[method]
     other_method = "ListEntries" if method == "ListBalances" else "ListBalances"
     flipped = ("A" if token[-1] != "A" else "B").join((token[:-1], ""))
     refused = [

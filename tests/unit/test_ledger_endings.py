@@ -1,0 +1,177 @@
+"""How promises are kept, prolonged and ended: every command in every state."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.kit.books import NAME, NOW, counts, decide, goods, opened, promise, written
+from weir_chassis.errors import Refusal
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, Release
+from weir_ledger.domain.entries import Account, EntryKind
+from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.errors import InsufficientOnHand, ReservationLineExceeded
+
+LATER, EARLIER = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
+S = State
+
+COMMANDS: dict[str, Callable[[], Command[Any]]] = {
+    "confirm": lambda: Confirm(NAME),
+    "extend": lambda: Extend(NAME, 60),
+    "fulfil": lambda: Fulfil(NAME, ()),
+    "release": lambda: Release(NAME, ()),
+}
+
+STATES: dict[str, tuple[State, datetime | None]] = {
+    "held": (S.HELD, LATER),
+    "due": (S.HELD, NOW),
+    "overdue": (S.HELD, EARLIER),
+    "confirmed": (S.CONFIRMED, None),
+    "fulfilled": (S.FULFILLED, None),
+    "expired": (S.EXPIRED, EARLIER),
+    "released": (S.RELEASED, None),
+}
+
+OVER, WRONG = "RESERVATION_EXPIRED", "RESERVATION_STATE"
+LIFE: dict[str, dict[str, State | str]] = {
+    "held": {"confirm": S.CONFIRMED, "extend": S.HELD, "fulfil": WRONG, "release": S.RELEASED},
+    "due": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
+    "overdue": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
+    "confirmed": {"confirm": S.CONFIRMED, "extend": WRONG, "fulfil": S.FULFILLED, "release": S.RELEASED},
+    "fulfilled": {"confirm": WRONG, "extend": WRONG, "fulfil": WRONG, "release": WRONG},
+    "expired": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
+    "released": {"confirm": WRONG, "extend": WRONG, "fulfil": WRONG, "release": WRONG},
+}
+"""What each command makes of a reservation in each state: its next state, or the reason why not."""
+
+
+@pytest.mark.parametrize(
+    ("state", "command", "expected"), [(s, c, e) for s, row in LIFE.items() for c, e in row.items()]
+)
+def test_life(state: str, command: str, expected: State | str) -> None:
+    """Every command does to a reservation in every state what the table says, and a refused one changes nothing."""
+    kind, expires_at = STATES[state]
+    books = opened(("A", 9, 5), reservations=[promise(3, state=kind, expires_at=expires_at)])
+    outcome = decide(books, COMMANDS[command]())
+    if isinstance(outcome, Refusal):
+        assert outcome.reason == expected
+        assert (counts(books, "A"), written(books), books.touched_reservations) == ((9, 5), [], {})
+    else:
+        assert outcome.state is expected
+        assert books.reservations[NAME] == outcome
+
+
+def test_confirmed_has_no_end() -> None:
+    """Confirming takes the end off the hold and books nothing; confirming again changes nothing at all."""
+    books = opened(("A", 9, 5), reservations=[promise(3, state=S.HELD, expires_at=LATER)])
+    first = decide(books, Confirm(NAME))
+    assert isinstance(first, Reservation)
+    assert first.expires_at is None
+    assert decide(books, Confirm(NAME)) == first
+    assert written(books) == []
+    books = opened(("A", 9, 5), reservations=[promise(3)])
+    decide(books, Confirm(NAME))
+    assert books.touched_reservations == {}
+
+
+def test_extended_from_now() -> None:
+    """An extension counts from now, so it may also shorten a hold."""
+    for seconds in (0.5, 3600):
+        books = opened(("A", 9, 5), reservations=[promise(3, state=S.HELD, expires_at=LATER)])
+        outcome = decide(books, Extend(NAME, seconds))
+        assert isinstance(outcome, Reservation)
+        assert outcome.expires_at == NOW + timedelta(seconds=seconds)
+
+
+def test_fulfilled_in_parts() -> None:
+    """Units that go out leave on hand and reserved at once; the last one ends the reservation."""
+    books = opened(("A", 9, 5), reservations=[promise(3, 2)])
+    part = decide(books, Fulfil(NAME, ((2, 2), (1, 1)), reference="parcel"))
+    assert isinstance(part, Reservation)
+    assert part.state is S.CONFIRMED
+    assert part.lines == (Line(goods(), 3, 3, 2, 1, 0), Line(goods(), 2, 2, 0, 2, 0))
+    assert counts(books, "A") == (6, 2)
+    out = [(EntryKind.FULFIL, Account.STOCK, "A", -2, -2), (EntryKind.FULFIL, Account.CUSTOMER, "A", 2, 0)]
+    assert written(books)[:2] == out
+    last = decide(books, Fulfil(NAME, ()))
+    assert isinstance(last, Reservation)
+    assert last.state is S.FULFILLED
+    assert counts(books, "A") == (4, 0)
+
+
+ENDS: list[tuple[list[Command[Any]], State]] = [
+    ([Release(NAME, ((1, 3),))], S.RELEASED),
+    ([Release(NAME, ((1, 2),)), Fulfil(NAME, ())], S.FULFILLED),
+    ([Fulfil(NAME, ((1, 2),)), Release(NAME, ())], S.FULFILLED),
+    ([Release(NAME, ((1, 2),))], S.CONFIRMED),
+]
+
+
+@pytest.mark.parametrize(("commands", "state"), ENDS)
+def test_ends(commands: list[Command[Any]], state: State) -> None:
+    """A reservation ends when nothing is open: FULFILLED if anything went out, else RELEASED."""
+    books = opened(("A", 9, 3), reservations=[promise(3)])
+    outcomes = [decide(books, each) for each in commands]
+    last = outcomes[-1]
+    assert isinstance(last, Reservation)
+    assert last.state is state
+    [line] = last.lines
+    assert line.quantity == line.open + line.fulfilled + line.released == 3
+
+
+@pytest.mark.parametrize("command", [Fulfil, Release])
+def test_lines_that_do_not_fit(command: Callable[..., Command[Any]]) -> None:
+    """A line that is not there, or has fewer open units than are named, is told with its numbers."""
+    books = opened(("A", 9, 3), reservations=[promise(3)])
+    refusal = decide(books, command(NAME, ((1, 1), (2, 1))))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.metadata["line"]) == ("RESERVATION_LINE_NOT_FOUND", "2")
+    refusal = decide(books, command(NAME, ((1, 4),)))
+    assert isinstance(refusal, ReservationLineExceeded)
+    assert refusal.metadata == {"reservation": NAME, "line": "1", "requested": "4", "open": "3"}
+
+
+def test_promised_but_gone() -> None:
+    """Promised units that are no longer there cannot go out; every such line is told, and nothing goes."""
+    books = opened(("A", 2, 5), ("B", 0, 1), reservations=[promise(2, 3, 1, skus="AAB")])
+    refusal = decide(books, Fulfil(NAME, ()))
+    assert isinstance(refusal, InsufficientOnHand)
+    assert [each.field for each in refusal.violations] == ["lines[1]", "lines[2]"]
+    assert (counts(books, "A"), written(books)) == ((2, 5), [])
+
+
+@pytest.mark.parametrize(
+    ("state", "expires_at", "ends"),
+    [
+        (S.HELD, LATER, False),
+        (S.HELD, NOW, True),
+        (S.HELD, EARLIER, True),
+        (S.CONFIRMED, None, False),
+        (S.EXPIRED, EARLIER, False),
+        (S.RELEASED, None, False),
+    ],
+)
+def test_expiry(state: State, expires_at: datetime | None, ends: bool) -> None:
+    """Only a hold whose time has come expires; its open units are promised no longer, and nothing else is touched."""
+    books = opened(("A", 9, 3), reservations=[promise(3, state=state, expires_at=expires_at)])
+    receipt = decide(books, Expire((NAME,)))
+    assert isinstance(receipt, tuple)
+    assert [each.state for each in receipt] == ([S.EXPIRED] if ends else [])
+    assert counts(books, "A") == (9, 0 if ends else 3)
+    assert written(books) == ([(EntryKind.EXPIRE, Account.STOCK, "A", 0, -3)] if ends else [])
+    assert list(books.touched_reservations) == ([NAME] if ends else [])
+
+
+def test_ended() -> None:
+    """Fulfilled, expired and released are ends; held and confirmed are not."""
+    assert [each.ended for each in State] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_unknown(command: str) -> None:
+    """A reservation that is not there is not found."""
+    refusal = decide(opened(), COMMANDS[command]())
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.metadata) == ("RESERVATION_NOT_FOUND", {"reservation": NAME})

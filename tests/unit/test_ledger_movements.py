@@ -1,0 +1,116 @@
+"""What each movement does to the counts, and when it is refused."""
+
+import pytest
+
+from tests.kit.books import HELD_BACK, counts, decide, entries, fact, goods, opened, written
+from weir_ledger.domain.entries import Account, EntryKind, Movement
+from weir_ledger.domain.movements import RecordMovements
+from weir_ledger.domain.stock import ON_HAND_MAX, StockItem
+from weir_ledger.errors import BalanceOverflow, InsufficientOnHand, LocationNotFound
+
+K = EntryKind
+
+BOOKED: list[tuple[EntryKind, int, int, int, Account | None]] = [
+    # kind, on hand before, quantity, on hand after, the account on the other side
+    (K.RECEIVE, 0, 5, 5, Account.SUPPLIER),
+    (K.RECEIVE, ON_HAND_MAX - 5, 5, ON_HAND_MAX, Account.SUPPLIER),
+    (K.SHIP, 5, 5, 0, Account.CUSTOMER),
+    (K.RETURN, 0, 2, 2, Account.CUSTOMER),
+    (K.CONSUME, 5, 2, 3, Account.CONSUMED),
+    (K.ADJUST, 5, -5, 0, Account.ADJUSTMENT),
+    (K.ADJUST, 5, 4, 9, Account.ADJUSTMENT),
+    (K.COUNT, 5, 9, 9, Account.ADJUSTMENT),
+    (K.COUNT, 5, 0, 0, Account.ADJUSTMENT),
+    (K.COUNT, 5, 5, 5, None),
+    (K.COUNT, 0, 0, 0, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "before", "quantity", "after", "account"), BOOKED)
+def test_booked(kind: EntryKind, before: int, quantity: int, after: int, account: Account | None) -> None:
+    """A movement changes its stock item, and by as much the other way the account it is against."""
+    books = opened(("A", before, 0))
+    receipt = decide(books, RecordMovements((fact(kind, "A", quantity),)))
+    assert isinstance(receipt, tuple)
+    assert [each.on_hand for each in receipt] == [after]
+    assert counts(books, "A") == (after, 0)
+    delta = after - before
+    other = [] if account is None else [(kind, account, "A", -delta, 0)]
+    assert written(books) == [(kind, Account.STOCK, "A", delta, 0), *other]
+    assert entries(books)[0].on_hand == after
+
+
+SHORT = [(K.SHIP, 6), (K.CONSUME, 6), (K.ADJUST, -6), (K.TRANSFER, 6)]
+
+
+@pytest.mark.parametrize(("kind", "quantity"), SHORT)
+def test_short(kind: EntryKind, quantity: int) -> None:
+    """What takes more units than are there is refused with both numbers, and books nothing."""
+    books = opened(("A", 5, 0))
+    destination = goods("A", "W2") if kind is K.TRANSFER else None
+    refusal = decide(books, RecordMovements((fact(kind, "A", quantity, destination),)))
+    assert isinstance(refusal, InsufficientOnHand)
+    assert refusal.metadata == {"sku": "A", "location": "W1", "requested": "6", "on_hand": "5", "lines": "1"}
+    assert (counts(books, "A"), written(books)) == ((5, 0), [])
+
+
+def test_all_that_is_short_is_named() -> None:
+    """A refusal names each movement that is short, by its place in the request."""
+    movements = (fact(K.SHIP, "A", 6), fact(K.SHIP, "A", 5), fact(K.SHIP, "A", 1), fact(K.RECEIVE, "A", 1))
+    refusal = decide(opened(("A", 5, 0)), RecordMovements(movements))
+    assert isinstance(refusal, InsufficientOnHand)
+    assert [each.field for each in refusal.violations] == ["movements[0]", "movements[2]"]
+
+
+@pytest.mark.parametrize("destination", [goods("A", "W2"), goods("A", custodian="rep"), HELD_BACK])
+def test_transfer(destination: StockItem) -> None:
+    """A transfer takes units from one stock item and gives them to another; no account outside is touched."""
+    books = opened(("A", 5, 0))
+    decide(books, RecordMovements((fact(K.TRANSFER, "A", 2, destination),)))
+    assert counts(books, "A") == (3, 0)
+    assert counts(books, destination) == (2, 0)
+    assert [(each.account, each.on_hand_delta) for each in entries(books)] == [(Account.STOCK, -2), (Account.STOCK, 2)]
+
+
+@pytest.mark.parametrize("kind", [K.SHIP, K.CONSUME])
+def test_facts_win(kind: EntryKind) -> None:
+    """Reserved units do not protect a stock item: the movement is booked, the reserved units stay."""
+    books = opened(("A", 5, 5))
+    receipt = decide(books, RecordMovements((fact(kind, "A", 3),)))
+    assert isinstance(receipt, tuple)
+    assert counts(books, "A") == (2, 5)
+    assert (receipt[0].available, receipt[0].shortfall) == (0, 3)
+
+
+def test_golden_case_eleven() -> None:
+    """30 reserved and 25 counted leave nothing available and 5 short."""
+    books = opened(("A", 30, 30))
+    receipt = decide(books, RecordMovements((fact(K.COUNT, "A", 25),)))
+    assert isinstance(receipt, tuple)
+    [balance] = receipt
+    assert (balance.on_hand, balance.reserved, balance.available, balance.shortfall) == (25, 30, 0, 5)
+
+
+def test_movements_see_those_before_them() -> None:
+    """What a movement brings the next may take; the receipt shows each stock item once, in order of first touch."""
+    movements = (fact(K.RECEIVE, "B", 1), fact(K.RECEIVE, "A", 5), fact(K.SHIP, "A", 5), fact(K.COUNT, "B", 7))
+    receipt = decide(opened(), RecordMovements(movements))
+    assert isinstance(receipt, tuple)
+    assert [(each.item.sku, each.on_hand) for each in receipt] == [("B", 7), ("A", 0)]
+
+
+def test_overflow() -> None:
+    """A count never passes what the books can hold."""
+    refusal = decide(opened(("A", ON_HAND_MAX, 0)), RecordMovements((fact(K.RETURN, "A", 1),)))
+    assert isinstance(refusal, BalanceOverflow)
+    assert refusal.metadata == {"sku": "A", "location": "W1", "on_hand": str(ON_HAND_MAX), "requested": "1"}
+
+
+@pytest.mark.parametrize(
+    "movement", [fact(K.RECEIVE, goods("A", "X"), 1), fact(K.TRANSFER, "A", 1, goods("A", "X"))], ids=["from", "to"]
+)
+def test_places_must_exist(movement: Movement) -> None:
+    """Units neither come from nor go to a location that does not exist; that comes before what is short."""
+    refusal = decide(opened(("A", 0, 0)), RecordMovements((movement,)))
+    assert isinstance(refusal, LocationNotFound)
+    assert refusal.metadata == {"location": "X"}

@@ -1,0 +1,449 @@
+"""What the wire lets in: every limit of every field, from both sides, and all bad fields at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.kit.books import NAME
+from tests.kit.ledger import draft, item, movement, request
+from weir.common.v1 import revision_pb2
+from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
+from weir_chassis.errors import Malformed
+from weir_ledger.wire import queries, requests
+
+UUIDS = iter(f"{NAME[:-4]}{each:04x}" for each in range(60_000))
+READERS: dict[str, Callable[[Any], Any]] = {
+    "CreateLocation": requests.create_location,
+    "UpdateLocation": requests.update_location,
+    "DeleteLocation": requests.delete_location,
+    "RecordMovements": requests.record_movements,
+    "Reserve": lambda message: requests.reserve(message, lambda: next(UUIDS)),
+    "ReserveBatch": lambda message: requests.reserve_batch(message, lambda: next(UUIDS)),
+    "Confirm": requests.confirm,
+    "Extend": requests.extend,
+    "Fulfil": requests.fulfil,
+    "Release": requests.release,
+    "GetLocation": queries.get_location,
+    "ListLocations": queries.list_locations,
+    "GetBalance": queries.get_balance,
+    "ListBalances": queries.list_balances,
+    "ListEntries": queries.list_entries,
+    "GetReservation": queries.get_reservation,
+    "ListReservations": queries.list_reservations,
+    "VerifyBooks": lambda message: queries.freshness(message.freshness),
+    "ExportBalances": lambda message: queries.freshness(message.freshness),
+    "WatchEntries": queries.watch_entries,
+}
+"""Who reads the request of each rpc."""
+
+REVISION = revision_pb2.Revision(context="ledger", cluster="c", epoch=1, number=5)
+GOOD: dict[str, Callable[[], dict[str, Any]]] = {
+    "CreateLocation": lambda: {"location": {"location": "W1", "kind": 1}},
+    "UpdateLocation": lambda: {"location": {"location": "W1", "kind": 1}},
+    "DeleteLocation": lambda: {"location": "W1"},
+    "RecordMovements": lambda: {"movements": [movement(1, "A", 1)]},
+    "Reserve": lambda: {"draft": draft(("A", 1))},
+    "ReserveBatch": lambda: {"drafts": [draft(("A", 1))]},
+    "Confirm": lambda: {"reservation": NAME},
+    "Extend": lambda: {"reservation": NAME, "hold_duration": {"seconds": 60}},
+    "Fulfil": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
+    "Release": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
+    "GetLocation": lambda: {"location": "W1"},
+    "ListLocations": dict,
+    "GetBalance": lambda: {"stock_item": item("A")},
+    "ListBalances": dict,
+    "ListEntries": dict,
+    "GetReservation": lambda: {"reservation": NAME},
+    "ListReservations": dict,
+    "VerifyBooks": dict,
+    "ExportBalances": dict,
+    "WatchEntries": dict,
+}
+"""A request of each rpc that is well formed."""
+
+
+def bad(message: Any) -> list[str]:
+    """The fields of a request that are refused; none where it is well formed."""
+    reader = READERS[type(message).__name__.removesuffix("Request")]
+    try:
+        reader(message)
+    except Malformed as refusal:
+        return [each.field for each in refusal.violations]
+    return []
+
+
+def test_every_rpc_is_read() -> None:
+    """The tables name every rpc of both services, and what they call good is well formed."""
+    services = (
+        ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
+        reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+    )
+    assert sorted(READERS) == sorted(GOOD) == sorted(each.name for service in services for each in service.methods)
+    assert {name: bad(request(name, **fields())) for name, fields in GOOD.items()} == {name: [] for name in GOOD}
+
+
+Set = Callable[[Any, Any], None]
+Place = tuple[str, str, Set]
+"""An rpc, the path of a field, and how to set it."""
+
+
+def at(*path: str | int) -> Set:
+    """Sets the field at a path of a message."""
+
+    def put(message: Any, value: Any) -> None:
+        for step in path[:-1]:
+            message = message[step] if isinstance(step, int) else getattr(message, step)
+        setattr(message, str(path[-1]), value)
+
+    return put
+
+
+def at_end(*path: str | int) -> Set:
+    """Adds to the repeated field at a path of a message."""
+
+    def put(message: Any, value: Any) -> None:
+        for step in path:
+            message = message[step] if isinstance(step, int) else getattr(message, step)
+        message.append(value)
+
+    return put
+
+
+def of_item(method: str, path: str, *steps: str | int) -> list[Place]:
+    """The names in a stock item; the first two must be there."""
+    return [
+        (method, f"{path}.product.sku", at(*steps, "product", "sku")),
+        (method, f"{path}.location", at(*steps, "location")),
+        (method, f"{path}.product.owner", at(*steps, "product", "owner")),
+        (method, f"{path}.lot", at(*steps, "lot")),
+        (method, f"{path}.uom", at(*steps, "uom")),
+        (method, f"{path}.custodian", at(*steps, "custodian")),
+    ]
+
+
+WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "RecordMovements", "Reserve", "ReserveBatch", "Confirm",
+          "Extend", "Fulfil", "Release")  # fmt: skip
+ITEMS = [
+    *of_item("RecordMovements", "movements[0].stock_item", "movements", 0, "stock_item"),
+    *of_item("Reserve", "draft.lines[0].stock_item", "draft", "lines", 0, "stock_item"),
+    *of_item("ReserveBatch", "drafts[0].lines[0].stock_item", "drafts", 0, "lines", 0, "stock_item"),
+    *of_item("GetBalance", "stock_item", "stock_item"),
+]
+REQUIRED: list[Place] = [
+    *((method, "request_id", at("request_id")) for method in WRITES),
+    ("CreateLocation", "location.location", at("location", "location")),
+    ("UpdateLocation", "location.location", at("location", "location")),
+    ("DeleteLocation", "location", at("location")),
+    ("GetLocation", "location", at("location")),
+    *(each for each in ITEMS if each[1].endswith((".sku", "m.location"))),
+]
+OPTIONAL: list[Place] = [
+    *(each for each in ITEMS if not each[1].endswith((".sku", "m.location"))),
+    ("UpdateLocation", "location.etag", at("location", "etag")),
+    ("DeleteLocation", "etag", at("etag")),
+    ("Reserve", "draft.order", at("draft", "order")),
+    ("Reserve", "draft.channel", at("draft", "channel")),
+    ("ListBalances", "owner", at("owner")),
+    ("ListBalances", "lot", at("lot")),
+    ("ListBalances", "custodian", at("custodian")),
+    ("ListEntries", "location", at("location")),
+    ("ListReservations", "order", at("order")),
+    ("ListReservations", "channel", at("channel")),
+    ("ListReservations", "location", at("location")),
+]
+REPEATED: list[Place] = [
+    ("ListBalances", "skus[0]", at_end("skus")),
+    ("ListBalances", "locations[0]", at_end("locations")),
+]
+TEXTS: list[Place] = [
+    ("CreateLocation", "location.display_name", at("location", "display_name")),
+    ("RecordMovements", "movements[0].reference", at("movements", 0, "reference")),
+    ("Fulfil", "reference", at("reference")),
+]
+
+named = pytest.mark.parametrize(("method", "path", "put"), [*REQUIRED, *OPTIONAL, *REPEATED])
+BAD_NAMES = ["x" * 129, "é" * 129, " x", "x ", "\u00a0x", "x\u2003", "a\x00b", "a\tb", "a\x7fb", "a\u0085b", "a\u2028b"]
+GOOD_NAMES = ["x", "x" * 127, "x" * 128, "\U0001f6b2" * 128, "a b", "ünïcode/:%'\"\\"]
+
+
+def filled(method: str, put: Set, value: Any) -> Any:
+    """A request that is well formed but for, perhaps, one field."""
+    message = request(method, **GOOD[method]())
+    put(message, value)
+    return message
+
+
+@named
+def test_names(method: str, path: str, put: Set) -> None:
+    """A name has 1 to 128 characters, no control character, and no blank at either end."""
+    assert [bad(filled(method, put, value)) for value in GOOD_NAMES] == [[]] * len(GOOD_NAMES)
+    assert [bad(filled(method, put, value)) for value in BAD_NAMES] == [[path]] * len(BAD_NAMES)
+
+
+@pytest.mark.parametrize(("method", "path", "put"), REQUIRED)
+def test_required_names(method: str, path: str, put: Set) -> None:
+    """A required name cannot be left out."""
+    assert bad(filled(method, put, "")) == [path]
+
+
+@pytest.mark.parametrize(("method", "path", "put"), OPTIONAL)
+def test_optional_names(method: str, path: str, put: Set) -> None:
+    """An optional name can be empty."""
+    assert bad(filled(method, put, "")) == []
+
+
+@pytest.mark.parametrize(("method", "path", "put"), TEXTS)
+def test_texts(method: str, path: str, put: Set) -> None:
+    """A text for people has up to 256 characters, none of them a control character."""
+    assert [bad(filled(method, put, "x" * length)) for length in (0, 1, 255, 256, 257)] == [[], [], [], [], [path]]
+    assert bad(filled(method, put, "a\x00b")) == [path]
+
+
+MOST = 10**9
+NUMBERS: list[tuple[str, str, Set, int, int]] = [
+    ("RecordMovements", "movements[0].quantity", at("movements", 0, "quantity"), 1, MOST),
+    ("Reserve", "draft.lines[0].quantity", at("draft", "lines", 0, "quantity"), 1, MOST),
+    ("ReserveBatch", "drafts[0].lines[0].quantity", at("drafts", 0, "lines", 0, "quantity"), 1, MOST),
+    ("Fulfil", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
+    ("Release", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
+    ("Fulfil", "lines[0].line", at("lines", 0, "line"), 1, 500),
+    ("Release", "lines[0].line", at("lines", 0, "line"), 1, 500),
+    ("ListLocations", "page_size", at("page_size"), 0, 1000),
+    ("ListBalances", "page_size", at("page_size"), 0, 1000),
+    ("ListEntries", "page_size", at("page_size"), 0, 1000),
+    ("ListReservations", "page_size", at("page_size"), 0, 1000),
+    ("ListEntries", "after_revision", at("after_revision"), 0, 2**63 - 1),
+    ("Extend", "hold_duration", at("hold_duration", "seconds"), 1, 30 * 86400),
+    ("Reserve", "draft.hold_duration", at("draft", "hold_duration", "seconds"), 1, 30 * 86400),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "put", "least", "most"), NUMBERS)
+def test_numbers(method: str, path: str, put: Set, least: int, most: int) -> None:
+    """A number is taken from its least to its most, and refused one beyond either end."""
+    assert [bad(filled(method, put, each)) for each in (least, least + 1, most - 1, most)] == [[]] * 4
+    beyond = [each for each in (least - 1, -MOST, most + 1) if each < 2**63 and (each < 2**31 or most > 2**31)]
+    assert [bad(filled(method, put, each)) for each in beyond] == [[path]] * len(beyond)
+
+
+KINDS: list[tuple[int, dict[int, bool]]] = [
+    (4, {-1: False, 0: True, MOST: True, MOST + 1: False}),
+    (5, {-MOST - 1: False, -MOST: True, -1: True, 0: False, 1: True, MOST: True, MOST + 1: False}),
+    (1, {0: False}),
+    (2, {0: False, -1: False}),
+]
+
+
+@pytest.mark.parametrize(("kind", "quantities"), KINDS)
+def test_quantities_of_movements(kind: int, quantities: dict[int, bool]) -> None:
+    """A COUNT may find nothing, an ADJUST may be negative but not 0, all else moves at least one unit."""
+    for quantity, good in quantities.items():
+        fields = set(bad(request("RecordMovements", movements=[movement(kind, "A", quantity)])))
+        assert fields == (set() if good else {"movements[0].quantity"})
+
+
+ENUMS: list[tuple[str, str, Set, int, int]] = [
+    # the first and the last value that mean something
+    ("CreateLocation", "location.kind", at("location", "kind"), 1, 4),
+    ("RecordMovements", "movements[0].kind", at("movements", 0, "kind"), 1, 7),
+    ("RecordMovements", "movements[0].stock_item.condition", at("movements", 0, "stock_item", "condition"), 0, 3),
+    ("Reserve", "draft.mode", at("draft", "mode"), 0, 2),
+    ("ListLocations", "kind", at("kind"), 0, 4),
+    ("ListBalances", "condition", at("condition"), 0, 3),
+    ("ListEntries", "kinds[0]", at_end("kinds"), 1, 11),
+    ("ListReservations", "states[0]", at_end("states"), 1, 5),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "put", "least", "most"), ENUMS)
+def test_enums(method: str, path: str, put: Set, least: int, most: int) -> None:
+    """Every known value is taken, and every unknown one refused, 0 where it has no meaning."""
+    for value in range(least, most + 1):
+        if (method, path[-5:], value) != ("RecordMovements", ".kind", 3):  # a TRANSFER needs a destination
+            assert bad(filled(method, put, value)) == []
+    for value in (least - 1, most + 1, 2**31 - 1, -(2**31)):
+        assert bad(filled(method, put, value)) == [path]
+
+
+def lines(number: int) -> Any:
+    """A draft of so many lines."""
+    return draft(*[("A", 1)] * number)
+
+
+NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
+    ("RecordMovements", "movements", lambda n: {"movements": [movement(1, "A", 1)] * n}, 1, 1000),
+    ("Reserve", "draft.lines", lambda n: {"draft": lines(n)}, 1, 500),
+    ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(1)] * n}, 1, 1000),
+    ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(500)] * 3 + [lines(n - 1500)]}, 1501, 2000),
+    ("Fulfil", "lines", lambda n: {"lines": [{"line": each % 500 + 1, "quantity": 1} for each in range(n)]}, 0, 500),
+    ("ListBalances", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
+    ("ListBalances", "locations", lambda n: {"locations": map(str, range(n))}, 0, 100),
+    ("WatchEntries", "products", lambda n: {"products": [{"sku": str(each)} for each in range(n)]}, 0, 100),
+    ("GetBalance", "freshness.at_least",
+     lambda n: {"freshness": {"at_least": [{"context": f"c{each}", "cluster": "c"} for each in range(n)]}}, 0, 16),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "make", "least", "most"), NUMBERS_OF)
+def test_how_many(method: str, path: str, make: Callable[[int], dict[str, Any]], least: int, most: int) -> None:
+    """A repeated field has so many values and no more; where it must not be empty it cannot be."""
+    for number in (least, most - 1, most):
+        assert bad(request(method, **{**GOOD[method](), **make(number)})) == []
+    beyond = [most + 1] if least == 0 or least > 1 else [0, most + 1]
+    for number in beyond:
+        found = bad(request(method, **{**GOOD[method](), **make(number)}))
+        assert path in found or found == [f"{path}[{most}]"]
+
+
+DOUBLE: list[tuple[str, str, dict[str, Any]]] = [
+    ("Fulfil", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
+    ("Release", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
+    ("ListBalances", "skus[1]", {"skus": ["A", "A"]}),
+    ("ListBalances", "locations[2]", {"locations": ["A", "B", "A"]}),
+    ("ListEntries", "kinds[1]", {"kinds": [1, 1]}),
+    ("ListReservations", "states[1]", {"states": [2, 2]}),
+    ("GetBalance", "freshness.at_least[1]", {"freshness": {"at_least": [REVISION, REVISION]}}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "fields"), DOUBLE)
+def test_doubles(method: str, path: str, fields: dict[str, Any]) -> None:
+    """What must be named once is refused where it is named again."""
+    assert bad(request(method, **{**GOOD[method](), **fields})) == [path]
+
+
+@pytest.mark.parametrize("method", ["Confirm", "Extend", "Fulfil", "Release", "GetReservation", "ListEntries"])
+def test_reservation_names(method: str) -> None:
+    """A reservation is named as the ledger named it; anything else is malformed, and where it must be named, nothing
+    is too."""
+    for value in ("x", NAME.upper(), NAME[:-1], f"{NAME}0", NAME.replace("-", ""), f"{{{NAME}}}", "x" * 129, "a\x00"):
+        assert bad(filled(method, at("reservation"), value)) == ["reservation"]
+    assert bad(filled(method, at("reservation"), "")) == ([] if method == "ListEntries" else ["reservation"])
+
+
+W2 = item("A", "W2")
+TRANSFERS: list[tuple[str, Any, bool]] = [
+    ("another location", W2, True),
+    ("another custodian", item("A", custodian="rep"), True),
+    ("another condition", item("A", condition=2), True),
+    ("the same stock item", item("A"), False),
+    ("the same, spelt out", item("A", uom="EACH", condition=1), False),
+    ("another sku", item("B", "W2"), False),
+    ("another owner", item("A", "W2", owner="shop"), False),
+    ("another lot", item("A", "W2", lot="L"), False),
+    ("another unit of measure", item("A", "W2", uom="CARTON"), False),
+]
+
+
+@pytest.mark.parametrize(("what", "destination", "good"), TRANSFERS, ids=[each[0] for each in TRANSFERS])
+def test_transfers(what: str, destination: Any, good: bool) -> None:
+    """A transfer goes to another place, person or condition of the same goods."""
+    found = bad(request("RecordMovements", movements=[movement(3, "A", 1, destination=destination)]))
+    assert found == ([] if good else ["movements[0].destination"])
+
+
+def test_destinations() -> None:
+    """A transfer needs a destination, and nothing else may have one."""
+    found = bad(request("RecordMovements", movements=[movement(3, "A", 1)]))
+    assert {"movements[0].destination.product.sku", "movements[0].destination.location"} <= set(found)
+    for kind in (1, 2, 4, 5, 6, 7):
+        found = bad(request("RecordMovements", movements=[movement(kind, "A", 1, destination=W2)]))
+        assert found == ["movements[0].destination"]
+
+
+def test_times() -> None:
+    """What happened did so by tomorrow at the latest, and not before the calendar."""
+    now = datetime.now(UTC)
+    for moment, good in (
+        (now + timedelta(hours=23), True),
+        (now + timedelta(hours=25), False),
+        (datetime(1, 1, 1, tzinfo=UTC), True),
+    ):
+        for message, path in (
+            (request("RecordMovements", movements=[movement(1, "A", 1, occurred_time=moment)]), "movements[0]."),
+            (request("Fulfil", reservation=NAME, occurred_time=moment), ""),
+        ):
+            assert bad(message) == ([] if good else [f"{path}occurred_time"])
+    for seconds, nanos in ((-(10**12), 0), (10**12, 0), (0, -1), (0, 10**9)):
+        fields = {"recorded_after_time": {"seconds": seconds, "nanos": nanos}}
+        assert bad(request("ListEntries", **fields)) == ["recorded_after_time"]
+
+
+def test_spans() -> None:
+    """A hold is at least a second and at most 30 days, to the nanosecond; an extension must say how long."""
+    day = 86400
+    for seconds, nanos, good in (
+        (0, 999_999_999, False),
+        (1, 0, True),
+        (1, 1, True),
+        (30 * day, 1, False),
+        (-1, 0, False),
+        (5, -1, False),
+        (5, 10**9, False),
+    ):
+        span = {"seconds": seconds, "nanos": nanos}
+        assert bad(request("Extend", reservation=NAME, hold_duration=span)) == ([] if good else ["hold_duration"])
+    assert bad(request("Extend", reservation=NAME)) == ["hold_duration"]
+
+
+BAD_REVISIONS = [
+    ("context", ""), ("context", "x" * 129), ("cluster", ""), ("cluster", "a\x00"), ("epoch", -1), ("number", -1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_REVISIONS)
+def test_revisions(field: str, value: Any) -> None:
+    """A revision that no service can have drawn is malformed, in every read and in a watch."""
+    broken = revision_pb2.Revision()
+    broken.CopyFrom(REVISION)
+    setattr(broken, field, value)
+    for method, fields in GOOD.items():
+        made = request(method, **fields())
+        if "freshness" in made.DESCRIPTOR.fields_by_name:
+            made.freshness.at_least.append(broken)
+            assert bad(made) == [f"freshness.at_least[0].{field}"]
+    assert bad(request("WatchEntries", after=broken)) == [f"after.{field}"]
+
+
+ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
+    ("CreateLocation", {"request_id": "", "location": {"display_name": "x" * 257}},
+     {"request_id", "location.location", "location.kind", "location.display_name"}),
+    ("DeleteLocation", {"request_id": " ", "etag": "\n"}, {"request_id", "location", "etag"}),
+    ("RecordMovements", {"request_id": "x" * 129, "movements": [{"quantity": 0}, movement(1, "", -1, reference="\n")]},
+     {"request_id", "movements[0].kind", "movements[0].stock_item.product.sku", "movements[0].stock_item.location",
+      "movements[0].quantity", "movements[1].stock_item.product.sku", "movements[1].quantity",
+      "movements[1].reference"}),
+    ("Reserve", {"request_id": "", "draft": draft(("", 0), mode=9, order=" ", channel="\n", hold_seconds=0)},
+     {"request_id", "draft.lines[0].stock_item.product.sku", "draft.lines[0].quantity", "draft.mode", "draft.order",
+      "draft.channel", "draft.hold_duration"}),
+    ("ReserveBatch", {"request_id": "", "drafts": [draft(), draft(("A", -1))]},
+     {"request_id", "drafts[0].lines", "drafts[1].lines[0].quantity"}),
+    ("Fulfil", {"request_id": "", "lines": [{}], "reference": "x" * 257, "reservation": "?"},
+     {"request_id", "lines[0].line", "lines[0].quantity", "reference", "reservation"}),
+    ("Extend", {"request_id": ""}, {"request_id", "reservation", "hold_duration"}),
+    ("ListBalances", {"page_size": -1, "owner": " ", "skus": [""], "condition": 9, "freshness": {"at_least": [{}]}},
+     {"page_size", "owner", "skus[0]", "condition", "freshness.at_least[0].context", "freshness.at_least[0].cluster"}),
+    ("ListEntries", {"page_size": 10**9, "kinds": [0], "after_revision": -1, "reservation": "?", "product": {}},
+     {"page_size", "kinds[0]", "after_revision", "reservation", "product.sku"}),
+    ("ListReservations", {"page_size": -1, "states": [9], "product": {"owner": " "}},
+     {"page_size", "states[0]", "product.owner", "product.sku"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "fields", "expected"), ALL_BAD, ids=[each[0] for each in ALL_BAD])
+def test_all_bad_fields_at_once(method: str, fields: dict[str, Any], expected: set[str]) -> None:
+    """A malformed request is told everything that is wrong with it, and nothing that is not."""
+    assert set(bad(request(method, **fields))) == expected
+
+
+def test_defaults() -> None:
+    """What is left out means: each, sellable, all or nothing, held for 15 minutes, every open line."""
+    made = requests.reserve(request("Reserve", draft=draft(("A", 1))), lambda: NAME)
+    [line] = made.draft.lines
+    assert (line.item.uom, line.item.condition.name, made.draft.mode.name) == ("EACH", "SELLABLE", "ALL_OR_NOTHING")
+    assert (made.draft.hold_seconds, made.reservation) == (900, NAME)
+    assert requests.fulfil(request("Fulfil", reservation=NAME)).lines == ()
