@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -34,6 +36,11 @@ class Claims:
         """Something to look at."""
         for each in shown:
             self.console.print(Padding(each, (0, 0, 0, 2), expand=False))
+
+    def give(self, lines: Iterable[Text]) -> None:
+        """Lines to copy: the terminal may wrap them, but nothing is put into them."""
+        for each in lines:
+            self.console.print(each, soft_wrap=True)
 
     def holds(self, sentence: str, held: bool) -> None:
         """Something that must be so."""

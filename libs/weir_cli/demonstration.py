@@ -86,7 +86,7 @@ async def _toured(claims: Claims, addresses: Mapping[str, str], *, stay: bool) -
     await tour(claims, addresses, SAMPLE)
     claims.conclude()
     if stay:
-        claims.show(recipes(addresses))
+        claims.give(recipes(addresses))
         await asyncio.Event().wait()
 
 

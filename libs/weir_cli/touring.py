@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2 as contract
@@ -193,18 +193,18 @@ def calls() -> list[Recipe]:
     ]  # fmt: skip
 
 
-def recipes(addresses: Mapping[str, str]) -> RenderableType:
+def recipes(addresses: Mapping[str, str]) -> list[Text]:
     """Lines to paste into another terminal, with the addresses that hold now."""
-    parts: list[RenderableType] = [Text("\nThe suite stays up. In another terminal, from here:", style="bold")]
+    parts = [Text("\nThe suite stays up. In another terminal, from here:", style="bold")]
     weir = f"{exports(addresses)}{_program('weir')}"
     for verb in ("status", f"explain {SKU} {SELLER}", f"reserve {SKU}@{SOURCE}=3 --order A-1002", "watch levels"):
-        parts.append(Text(f"  {weir} {verb}", style="cyan", overflow="fold", no_wrap=False))
+        parts.append(Text(f"  {weir} {verb}", style="cyan"))
     parts.append(Text("\nWith grpcurl, or any client that knows reflection:", style="bold"))
     parts += [_said(each.what, grpcurl(each, addresses)) for each in calls()]
     parts.append(Text("\nWith buf curl, which is here already:", style="bold"))
     parts += [_said(each.what, shlex.join(buf_curl(each, addresses))) for each in calls()]
     parts.append(Text("\nCtrl-C ends everything.", style="bold"))
-    return Group(*parts)
+    return parts
 
 
 def grpcurl(call: Recipe, addresses: Mapping[str, str]) -> str:
