@@ -1,0 +1,167 @@
+"""A client that we did not write can find its way: `buf curl` lists what there is, does a day's work, and reads why it
+is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+)
+
+from tests.contract import protos
+from tests.kit.merchant import Merchant, golden
+from tests.kit.suite import Suite
+
+BUF = Path(sys.executable).parent / "buf"
+DETAILS = {"BadRequest": BadRequest, "ErrorInfo": ErrorInfo, "PreconditionFailure": PreconditionFailure}
+
+
+class Curl:
+    """`buf curl`, speaking to one service of the suite for one tenant."""
+
+    def __init__(self, address: str, tenant: str, home: Path) -> None:
+        """Ask `address`; `home` takes what buf wants to keep."""
+        self._address = address
+        self._tenant = tenant
+        self._environment = {**os.environ, "BUF_CACHE_DIR": str(home)}
+
+    async def run(self, *arguments: str, path: str = "") -> tuple[int, str, str]:
+        """Exit status, standard output and standard error."""
+        process = await asyncio.create_subprocess_exec(
+            *(BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--reflect-protocol", "grpc-v1alpha"),
+            *("--header", f"weir-tenant: {self._tenant}", *arguments, f"http://{self._address}{path}"),
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode(), errors.decode()
+
+    async def listed(self, what: str) -> set[str]:
+        """Every service, or every method, of the address."""
+        status, output, errors = await self.run(f"--list-{what}")
+        assert status == 0, errors
+        return set(output.split())
+
+    async def call(self, method: str, **fields: Any) -> Any:
+        """The answer of a method that is asked in JSON."""
+        status, output, errors = await self.run("--data", json.dumps(fields), path=f"/{method}")
+        assert status == 0, errors
+        return json.loads(output)
+
+    async def refused(self, method: str, **fields: Any) -> tuple[str, str, dict[str, Message]]:
+        """Code, sentence and details, by the name of their message, of the error that a method ends with."""
+        status, _, errors = await self.run("--data", json.dumps(fields), path=f"/{method}")
+        assert status != 0
+        told = json.loads(errors[errors.index("{") :])
+        return (
+            told["code"],
+            told["message"],
+            {each["type"].rpartition(".")[2]: detail(each) for each in told["details"]},
+        )
+
+
+def detail(packed: dict[str, Any]) -> Message:
+    """One detail of an error, decoded from what travelled."""
+    raw = packed["value"]
+    message: Message = DETAILS[packed["type"].rpartition(".")[2]].FromString(
+        base64.b64decode(raw + "=" * (-len(raw) % 4))
+    )
+    assert message.ByteSize() > 0
+    return message
+
+
+@pytest.fixture
+def ledger(suite: Suite, merchant: Merchant, tmp_path: Path) -> Curl:
+    """The ledger, for the merchant."""
+    return Curl(suite.ledger, merchant.tenant, tmp_path)
+
+
+async def test_it_finds_every_service_and_method(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
+    """By reflection alone it lists the services and methods of the contracts, and with them health and reflection."""
+    for address, name in (
+        (suite.ledger, "weir.ledger.v1"),
+        (suite.sharing, "weir.sharing.v1"),
+        (suite.aggregator, "weir.aggregator.v1"),
+    ):
+        curl = Curl(address, merchant.tenant, tmp_path)
+        services = {each.full_name for each in protos.services() if each.full_name.startswith(name)}
+        methods = {
+            protos.full_name(each)[1:] for each in protos.methods() if protos.full_name(each)[1:].startswith(name)
+        }
+        found_services, found_methods = await asyncio.gather(curl.listed("services"), curl.listed("methods"))
+        assert services | {"grpc.health.v1.Health"} <= found_services
+        assert {each for each in found_services if each.startswith("weir.")} == services
+        assert {each for each in found_methods if each.startswith("weir.")} == methods
+
+
+async def test_it_does_a_days_work(suite: Suite, merchant: Merchant, ledger: Curl, tmp_path: Path) -> None:
+    """It receives units, reserves some of them, and asks what a channel may sell at the revision of the reservation."""
+    await golden(merchant, quantities={"DE1": 10})
+    item = {"product": {"sku": "BIKE"}, "location": "FR"}
+    received = await ledger.call(
+        "weir.ledger.v1.LedgerService/RecordMovements",
+        requestId="received with curl",
+        movements=[{"kind": "ENTRY_KIND_RECEIVE", "stockItem": item, "quantity": 25}],
+    )
+    assert received["balances"][0]["onHand"] == "25"
+    reserved = await ledger.call(
+        "weir.ledger.v1.ReservationService/Reserve",
+        requestId="reserved with curl",
+        draft={"lines": [{"stockItem": item, "quantity": "5"}], "holdDuration": "60s"},
+    )
+    assert reserved["reservation"]["state"] == "RESERVATION_STATE_HELD"
+    aggregator = Curl(suite.aggregator, merchant.tenant, tmp_path)
+    answer = await aggregator.call(
+        "weir.aggregator.v1.AvailabilityService/GetAvailability",
+        product={"sku": "BIKE"},
+        channel="web-eu",
+        freshness={"atLeast": [reserved["revision"], merchant_revision(merchant)]},
+    )
+    assert answer["level"] == "30"
+    assert {each["context"] for each in answer["revisions"]} == {"ledger", "sharing"}
+
+
+def merchant_revision(merchant: Merchant) -> dict[str, Any]:
+    """The newest revision of the network, as JSON."""
+    seen = merchant.seen["sharing"]
+    return {"context": seen.context, "cluster": seen.cluster, "epoch": seen.epoch, "number": str(seen.number)}
+
+
+async def test_it_reads_why_it_is_refused(merchant: Merchant, ledger: Curl) -> None:
+    """A refusal reaches it whole: the code, a sentence, the reason with its numbers, and every line or field at fault,
+    each in the standard message for it."""
+    await golden(merchant, quantities={"DE1": 3})
+    item = {"product": {"sku": "BIKE"}, "location": "DE1"}
+    code, message, details = await ledger.refused(
+        "weir.ledger.v1.ReservationService/Reserve",
+        requestId="refused with curl",
+        draft={"lines": [{"stockItem": item, "quantity": 5}]},
+    )
+    assert code == "failed_precondition"
+    assert "3" in message
+    assert "5" in message
+    info: Any = details["ErrorInfo"]
+    assert (info.reason, info.domain) == ("INSUFFICIENT_STOCK", "weir")
+    assert (info.metadata["requested"], info.metadata["available"]) == ("5", "3")
+    short: Any = details["PreconditionFailure"]
+    assert [each.subject for each in short.violations] == ["draft.lines[0]"]
+    code, _, details = await ledger.refused(
+        "weir.ledger.v1.ReservationService/Reserve", draft={"lines": [{"stockItem": item, "quantity": 0}]}
+    )
+    assert code == "invalid_argument"
+    bad: Any = details["BadRequest"]
+    assert {each.field for each in bad.field_violations} == {"request_id", "draft.lines[0].quantity"}
