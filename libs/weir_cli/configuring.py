@@ -10,7 +10,6 @@ from typing import Any
 from rich.text import Text
 
 from weir_chassis.settings import DatabaseSettings, Row, SettingsFaults, describe
-from weir_cli import tables
 from weir_cli.paper import paper
 from weir_cli.services import Service
 
@@ -36,13 +35,15 @@ def print_faults(faults: SettingsFaults) -> None:
     console = paper(stderr=True)
     for fault in faults.faults:
         console.print(Text.assemble((fault.name, "bold"), "  ", fault.description))
-    console.print(Text("The settings cannot be used; nothing was started.", style="bold red"))
+    console.print(Text("The environment cannot be used; nothing was done.", style="bold red"))
 
 
 def _print(rows: list[tuple[Row, dict[str, str]]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"settings": [_document(row, defaults) for row, defaults in rows]}) + "\n")
         return
+    from weir_cli import tables
+
     made = tables.table("variable", "default", "meaning", "read by")
     for row, defaults in rows:
         default = row.default if len(set(defaults.values())) == 1 else ", ".join(defaults.values())

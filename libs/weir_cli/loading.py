@@ -191,8 +191,7 @@ def _faulty(wrong: FolderFaults) -> Answer:
     ]
     if len(wrong.faults) > FAULTS_SHOWN:
         shown.append(Text(f"... and {len(wrong.faults) - FAULTS_SHOWN} more (--json prints all).", style="dim"))
-    count = len(wrong.faults)
-    shown.append(Text(f"{count} {'fault' if count == 1 else 'faults'}; nothing was loaded.", style="bold red"))
+    shown.append(Text(f"{tables.counted(len(wrong.faults), 'fault')}; nothing was loaded.", style="bold red"))
     return Answer(
         {"faults": [{"file": e.file, "line": e.line, "description": e.description} for e in wrong.faults]},
         shown,
@@ -216,7 +215,8 @@ def _planned(
     for step in steps:
         made.add_row(step.action, step.subject, step.name)
     units = sum(each.quantity for each in merchant.stock or ())
-    told = f"{lines:,} lines of stock would be received ({units:,} units), unless this content was received before."
+    told = f"{tables.counted(lines, 'line')} of stock would be received ({tables.counted(units, 'unit')}), unless this"
+    told += " content was received before."
     return Answer(
         {"dry_run": True, "network": _counted(steps), "lines": lines, "units": units, "notes": notes(merchant)},
         [made, Text(told), *_noted(merchant), Text("Nothing was changed.", style="bold")],
@@ -232,10 +232,10 @@ def _done(merchant: Merchant, steps: Sequence[Step], done: Done) -> Answer:
     if merchant.stock is not None:
         units = sum(each.quantity for each in merchant.stock)
         if done.received or not done.repeated:
-            told = f"Stock: {done.received:,} lines received ({units:,} units in the folder)"
+            told = f"Stock: {tables.counted(done.received, 'line')} received ({units:,} units in the folder)"
             told += f", {done.repeated:,} had been received before." if done.repeated else "."
         else:
-            told = f"Stock: all {done.repeated:,} lines had been received before; nothing was added."
+            told = f"Stock: {tables.counted(done.repeated, 'line')} received before; nothing was added."
         shown.append(Text.assemble(("✓ ", "green"), told))
     revisions = list(done.revisions.values())
     return Answer(

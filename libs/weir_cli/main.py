@@ -26,8 +26,9 @@ EPILOG = (
 app = typer.Typer(
     name="weir",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 for part in (suite, merchant, stock, reservations, levels, books):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -60,7 +61,9 @@ async def levels(
         async for part in call:
             read_table(found, part.table)
             reached, named = part.revisions, list(part.table.channels) or named
-    shown = level_table(found, named, limit=limit)
+    shown: RenderableType = level_table(found, named, limit=limit)
+    if not found:
+        shown = Text("Nothing was ever stocked here. `weir load FOLDER` or `weir receive` bring something in.")
     note = f"{limit} of {len(found)} products; --limit shows more" if limit and len(found) > limit else ""
     return Answer(
         {"channels": named, "levels": level_rows(found), "revisions": [document(each) for each in reached]},

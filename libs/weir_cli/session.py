@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NoReturn, Self
 
@@ -24,7 +24,8 @@ from weir_chassis import status
 from weir_chassis.client import ClientFileUnusable, Peer
 from weir_chassis.errors import Refusal
 from weir_chassis.ids import new_id
-from weir_chassis.settings import ClientSettings
+from weir_chassis.settings import ClientSettings, SettingsFaults, load
+from weir_cli.configuring import print_faults
 from weir_cli.documents import Document
 from weir_cli.options import OK, REFUSED, UNAVAILABLE, USAGE, Options
 from weir_cli.paper import paper
@@ -68,14 +69,17 @@ class Session:
         await self._closing.aclose()
 
     def channel(self, service: str) -> grpc.aio.Channel:
-        """The one channel to a service."""
+        """The one channel to a service, as the options and the variables of every client say.
+
+        Raises SettingsFaults and ClientFileUnusable.
+        """
         if service not in self._channels:
             options = self.options
-            settings = ClientSettings(
-                token_file=options.token_file,
-                tls_ca_file=options.tls_ca_file,
-                deadline_seconds=options.deadline_seconds,
-            )
+            settings = replace(load(ClientSettings, os.environ), deadline_seconds=options.deadline_seconds)
+            if options.token_file is not None:
+                settings = replace(settings, token_file=options.token_file)
+            if options.tls_ca_file is not None:
+                settings = replace(settings, tls_ca_file=options.tls_ca_file)
             peer = Peer(options.targets[service], settings, tenant=options.tenant)
             self._closing.push_async_callback(peer.close)
             self._channels[service] = peer.channel
@@ -159,6 +163,9 @@ async def _printed(options: Options, work: Callable[[Session], AsyncIterator[Ans
             return failed.exit_status
         except ClientFileUnusable as fault:
             paper(stderr=True).print(Text(f"Cannot be read: {fault}"))
+            return USAGE
+        except SettingsFaults as faults:
+            print_faults(faults)
             return USAGE
     return exit_status
 

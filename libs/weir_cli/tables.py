@@ -41,6 +41,11 @@ def number(value: int, *, faint: bool = True) -> Text:
     return Text(f"{value:,}".replace(",", "\u202f"), style="dim" if faint and value == 0 else "")
 
 
+def counted(value: int, thing: str) -> str:
+    """A number of things in words: `1 line`, `892 lines`."""
+    return f"{value:,} {thing}" if value == 1 else f"{value:,} {thing}s"
+
+
 def change(value: int) -> Text:
     """A difference with its sign; none is blank."""
     if value == 0:

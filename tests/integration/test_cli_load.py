@@ -52,7 +52,7 @@ async def test_loading_twice_changes_nothing(weir: Weir, tmp_path: Path) -> None
     ]
     said = await weir("load", folder)
     assert "everything stands already" in said.out
-    assert "all 1 lines had been received before; nothing was added" in said.out
+    assert "Stock: 1 line received before; nothing was added." in said.out
 
 
 async def test_a_load_that_was_killed_goes_on(weir: Weir, suite: Suite, tmp_path: Path) -> None:

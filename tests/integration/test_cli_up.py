@@ -18,7 +18,7 @@ import psutil
 
 from tests.contract.tree import ROOT
 from tests.kit.command import Weir, clean_environment
-from tests.kit.postgres import directory
+from tests.kit.postgres import directory, server
 from tests.kit.waiting import until
 from weir_chassis.embedded import EmbeddedPostgres
 
@@ -51,14 +51,14 @@ class Up:
 
 
 @contextlib.asynccontextmanager
-async def up(home: Path, *options: str) -> AsyncIterator[Up]:
+async def up(home: Path, *options: str, **environment: str) -> AsyncIterator[Up]:
     """`weir up` with an embedded Postgres in `home`, once everything serves; killed at the end if it still runs."""
     file = home.parent / "addresses.json"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "weir_cli", "up", "--free-ports", "--data-directory", str(home)),
         *("--addresses", str(file), *options),
         cwd=ROOT,
-        env=clean_environment(),
+        env=clean_environment(**environment),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -129,6 +129,27 @@ async def test_nothing_is_left_behind_where_it_is_killed() -> None:
             await until(lambda: not EmbeddedPostgres(home).alive, 60)
         events = [json.loads(line) for line in running.lines if '"event": "up"' in line]
         assert set(events[0]["addresses"]) == {"postgres", "ledger", "sharing", "aggregator"}
+
+
+async def test_a_postgres_of_ones_own_is_migrated_and_served() -> None:
+    """By URL: the check says what is missing, `weir migrate` makes schemas and roles, `weir up` serves on them."""
+    with server() as postgres, directory() as home:
+        ours = f"postgresql://{{service}}:a-password@127.0.0.1:{postgres.port}/weir"
+        urls = {"WEIR_DATABASE_URL": ours, "WEIR_DATABASE_OWNER_URL": postgres.url()}
+        checked = await Weir(environment=urls)("migrate", "--check", "--json")
+        assert checked.status == 1
+        assert [each["schema"] for each in checked.document["schemas"]] == ["weir_ledger", "weir_sharing"]
+        alone = await Weir(environment={"WEIR_DATABASE_URL": ours})("migrate")
+        assert (alone.status, "WEIR_DATABASE_OWNER_URL" in alone.err) == (2, True)
+        for words in (("migrate",), ("migrate",), ("migrate", "--check")):
+            said = await Weir(environment=urls)(*words)
+            assert (said.status, said.out.splitlines()) == (0, ["✓ weir_ledger stands.", "✓ weir_sharing stands."])
+        async with up(home, **urls) as running:
+            assert set(running.state["addresses"]) == {"ledger", "sharing", "aggregator"}
+            assert (await running.weir("status")).status == 0
+            assert running.said("migrate", "weir_ledger stands")
+            assert not running.said("a-password")
+        assert postgres.alive
 
 
 async def test_a_port_that_is_taken_is_named() -> None:

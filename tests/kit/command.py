@@ -47,6 +47,8 @@ class Weir:
     targets: Mapping[str, str] = field(default_factory=dict)
     """Addresses by name of the service."""
     tenant: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What else the command is told."""
 
     async def __call__(self, *words: str) -> Said:
         """Run the line to its end."""
@@ -58,7 +60,8 @@ class Weir:
     async def begin(self, *words: str) -> asyncio.subprocess.Process:
         """Begin the line; whoever asks sees to its end."""
         named = {f"WEIR_{name.upper()}_TARGET": address for name, address in self.targets.items()}
-        environment = clean_environment(**named, **({"WEIR_TENANT": self.tenant} if self.tenant else {}))
+        tenant = {"WEIR_TENANT": self.tenant} if self.tenant else {}
+        environment = clean_environment(**named, **tenant, **self.environment)
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "weir_cli", *words),
             cwd=ROOT,

@@ -263,6 +263,6 @@ def test_what_is_not_connected_is_noted(tmp_path: Path) -> None:
         "BER: in no warehouse group: what lies there reaches no channel.",
         "spare: linked to no channel group: nobody sells from there.",
         "pos: fed by no warehouse group: levels are 0 there.",
-        "1 lines of stock.csv bring 0 units: nothing is received for them.",
+        "stock.csv has lines that bring 0 units (1): nothing is received for them.",
     ]
     assert notes(Merchant()) == []

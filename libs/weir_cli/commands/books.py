@@ -33,7 +33,7 @@ class Kind(StrEnum):
 @app.command(rich_help_panel=PANEL)
 def entries(
     context: typer.Context,
-    sku: Annotated[str, typer.Argument(metavar="[SKU]", help="Only of this product.", show_default=False)] = "",
+    sku: Annotated[str, typer.Argument(metavar="SKU", help="Only of this product.", show_default=False)] = "",
     owner: Owner = "",
     location: Annotated[str, typer.Option(help="Only at this location.", show_default=False)] = "",
     reservation: Annotated[str, typer.Option(help="Only of this reservation.", show_default=False)] = "",

@@ -21,7 +21,7 @@ Count = Annotated[int | None, typer.Option(min=1, help="End after so many messag
 @app.command(rich_help_panel=PANEL)
 def levels(
     context: typer.Context,
-    skus: Annotated[list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")] = None,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
     channel: Channels = None,
     owner: Owners = None,
     limit: Annotated[
@@ -68,7 +68,7 @@ app.add_typer(watching, name="watch", rich_help_panel=PANEL)
 @watching.command("levels")
 def watch_levels(
     context: typer.Context,
-    skus: Annotated[list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")] = None,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
     channel: Channels = None,
     owner: Owners = None,
     count: Count = None,
@@ -86,7 +86,7 @@ def watch_levels(
 @watching.command("entries")
 def watch_entries(
     context: typer.Context,
-    skus: Annotated[list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")] = None,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
     owner: Owner = "",
     history: Annotated[bool, typer.Option("--history", help="Begin with the oldest entries that are kept.")] = False,
     count: Count = None,

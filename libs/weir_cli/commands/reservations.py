@@ -41,7 +41,7 @@ class State(StrEnum):
 Reservation = Annotated[str, typer.Argument(metavar="RESERVATION", help="Its identifier, as reserve printed it.")]
 Parts = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[LINE=QUANTITY]...", help="Units of single lines. Default: all that is open."),
+    typer.Argument(metavar="LINE=QUANTITY", help="Units of single lines. Default: all that is open."),
 ]
 
 
@@ -49,7 +49,7 @@ Parts = Annotated[
 def reserve(
     context: typer.Context,
     lines: Annotated[
-        list[str], typer.Argument(metavar="SKU@LOCATION=QUANTITY...", help="What is ordered, and from where.")
+        list[str], typer.Argument(metavar="SKU@LOCATION=QUANTITY", help="What is ordered, and from where.")
     ],
     order: Annotated[str, typer.Option(help="Your own name of the order.", show_default=False)] = "",
     channel: Annotated[str, typer.Option(help="Channel that sells.", show_default=False)] = "",
@@ -173,7 +173,7 @@ def release(
 @app.command(rich_help_panel=PANEL)
 def reservations(
     context: typer.Context,
-    reservation: Annotated[str | None, typer.Argument(metavar="[RESERVATION]", help="Show this one whole.")] = None,
+    reservation: Annotated[str | None, typer.Argument(metavar="RESERVATION", help="Show this one whole.")] = None,
     state: Annotated[
         list[State] | None, typer.Option(case_sensitive=False, help="Only in this state; may be given several times.")
     ] = None,

@@ -49,7 +49,7 @@ Occurred = Annotated[
 @app.command(rich_help_panel=PANEL)
 def stock(
     context: typer.Context,
-    skus: Annotated[list[str] | None, typer.Argument(metavar="[SKU]...", help="Only these.")] = None,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
     location: Locations = None,
     owner: Owners = None,
     lot: Annotated[str | None, typer.Option(help="Only this batch; '' is goods without one.")] = None,

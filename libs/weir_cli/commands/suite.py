@@ -133,7 +133,7 @@ def serve(
 def migrate(
     context: typer.Context,
     service: Annotated[
-        ServiceName | None, typer.Argument(metavar="[SERVICE]", help="Only the schema of this one.")
+        ServiceName | None, typer.Argument(metavar="SERVICE", help="Only the schema of this one.")
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only say where each schema stands; 1 where one is behind.")
@@ -163,7 +163,7 @@ def migrate(
 @app.command(rich_help_panel=PANEL)
 def settings(
     context: typer.Context,
-    service: Annotated[ServiceName | None, typer.Argument(metavar="[SERVICE]", help="Only of this one.")] = None,
+    service: Annotated[ServiceName | None, typer.Argument(metavar="SERVICE", help="Only of this one.")] = None,
     describe: Annotated[bool, typer.Option("--describe", help="Say what each is for; so it is without, too.")] = True,
 ) -> None:
     """Print every variable the services read: name, default, meaning. Secrets are never printed."""

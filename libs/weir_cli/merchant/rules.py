@@ -63,7 +63,7 @@ def notes(merchant: Merchant) -> list[str]:
         said += _note(hungry, "fed by no warehouse group: levels are 0 there")
     empty = sum(delivery.quantity == 0 for delivery in merchant.stock or ())
     if empty:
-        said.append(f"{empty} lines of {STOCK} bring 0 units: nothing is received for them.")
+        said.append(f"{STOCK} has lines that bring 0 units ({empty}): nothing is received for them.")
     return said
 
 
