@@ -8,9 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from tests.contract.tree import ROOT
+from tests.kit.postgres import FreshDatabase
+from tests.kit.suite import Suite, connected
 
 START_SECONDS = 40.0
 END_SECONDS = 20.0
@@ -89,6 +92,47 @@ class Program:
     async def _read_log(self, stream: asyncio.StreamReader) -> None:
         async for line in stream:
             self.log += line.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The suite, each service a process of its own."""
+
+    suite: Suite
+    ledger: Program
+    sharing: Program
+    aggregator: Program
+
+    @property
+    def each(self) -> tuple[Program, Program, Program]:
+        """All three, in the order they are started."""
+        return self.ledger, self.sharing, self.aggregator
+
+    @property
+    def log(self) -> str:
+        """All that any of them ever wrote."""
+        return "".join(program.log for program in self.each)
+
+
+@asynccontextmanager
+async def programs(
+    database: FreshDatabase, *, aggregator: Mapping[str, str] | None = None, **environment: str
+) -> AsyncIterator[Programs]:
+    """The suite on `database` as processes for the block, all told these variables; the aggregator some more."""
+    async with AsyncExitStack() as stack:
+        keepers = [
+            await stack.enter_async_context(program(service, WEIR_DATABASE_URL=database.url(schema), **environment))
+            for service, schema in (("ledger", "weir_ledger"), ("sharing", "weir_sharing"))
+        ]
+        ledger, sharing = keepers
+        targets = {"WEIR_LEDGER_TARGET": ledger.address, "WEIR_SHARING_TARGET": sharing.address}
+        usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": ""}
+        last = await stack.enter_async_context(
+            program("aggregator", **{**usual, **targets, **environment, **(aggregator or {})})
+        )
+        channels = await stack.enter_async_context(connected(ledger.address, sharing.address, last.address))
+        suite = Suite(ledger.address, sharing.address, last.address, channels)
+        yield Programs(suite, ledger, sharing, last)
 
 
 @asynccontextmanager
