@@ -188,23 +188,21 @@ class _Terms:
             pairs.extend(carrier.items())
         return pairs
 
-    def observe(self, answer: Any, method: str, span: trace.Span | None) -> None:
-        """Record how the call ends, once it does."""
-        task = asyncio.get_running_loop().create_task(self._observed(answer, method, span))
+    def observe(self, answer: Any, method: str, span: trace.Span) -> None:
+        """Record how the call that is sent now ends, once it does."""
+        task = asyncio.get_running_loop().create_task(self._observed(answer, method, span, time.perf_counter()))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _observed(self, answer: Any, method: str, span: trace.Span | None) -> None:
-        started = time.perf_counter()
+    async def _observed(self, answer: Any, method: str, span: trace.Span, started: float) -> None:
         code: grpc.StatusCode = await answer.code()
         timer = self.telemetry.timer("client", method)
         if timer is not None:
             timer.record(started, code)
-        if span is not None:
-            span.set_attribute("rpc.grpc.status_code", code.value[0])
-            if code is not grpc.StatusCode.OK:
-                span.set_status(SpanStatus.ERROR)
-            span.end()
+        span.set_attribute("rpc.grpc.status_code", code.value[0])
+        if code is not grpc.StatusCode.OK:
+            span.set_status(SpanStatus.ERROR)
+        span.end()
 
 
 class _Channel(grpc.aio.Channel):

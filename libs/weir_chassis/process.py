@@ -54,7 +54,7 @@ def run(
     """
     logs.configure(settings.telemetry, service)
     told = telemetry.start(settings.telemetry, service)
-    told.instrument_database()
+    told.trace_statements()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_served(running, settings, told, ready_file))

@@ -2,7 +2,7 @@
 
 Labels name methods, codes and reasons; never a tenant, an identifier or an exception's text. A call is traced if its
 caller's trace is, or, where it has none, with the configured probability. Watches are not traced as a whole: they last
-for days.
+for days; each of their batches is a trace of its own.
 """
 
 import asyncio
@@ -28,6 +28,12 @@ from weir_chassis.settings import TelemetrySettings
 DISTRIBUTION = "weir-inventory"
 BUCKETS_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LAG_PAUSE_SECONDS = 0.1
+EXPORT_SECONDS = 3
+"""How long it may take to send: what a process that ends waits for its traces, and again for its metrics."""
+
+Reading = tuple[Callable[[], float], dict[str, str]]
+Caller = trace.SpanContext
+"""Names the span that work is done for."""
 
 
 class Telemetry:
@@ -46,10 +52,17 @@ class Telemetry:
         self._tracer = (tracers or trace.NoOpTracerProvider()).get_tracer(DISTRIBUTION)
         self._meter = (meters or metrics.NoOpMeterProvider()).get_meter(DISTRIBUTION)
         self._refusals = self._meter.create_counter("weir.refusals", description="Calls refused, by reason.")
+        self._timers: dict[tuple[str, str], Timer] = {}
+        self._gauges: dict[str, list[Reading]] = {}
 
     def timer(self, side: str, method: str) -> "Timer | None":
         """Where the durations of one method go, on the `server` or the `client` side; None where nobody listens."""
-        return Timer(self._meter, side, method) if self.metering else None
+        if not self.metering:
+            return None
+        timer = self._timers.get((side, method))
+        if timer is None:
+            timer = self._timers[side, method] = Timer(self._meter, side, method)
+        return timer
 
     def refused(self, method: str, reason: str) -> None:
         """Count one refusal."""
@@ -59,15 +72,14 @@ class Telemetry:
     def gauge(
         self, name: str, description: str, read: Callable[[], float], attributes: Mapping[str, str] | None = None
     ) -> None:
-        """Observe `read()` each time metrics are sent."""
+        """Observe `read()` each time metrics are sent; again with the same name and other labels."""
         if not self.metering:
             return
-        labels = dict(attributes or {})
-
-        def observe(_: CallbackOptions) -> Iterable[Observation]:
-            yield Observation(read(), labels)
-
-        self._meter.create_observable_gauge(name, [observe], description=description)
+        readings = self._gauges.get(name)
+        if readings is None:  # one instrument a name: of two the second one would hide the first
+            readings = self._gauges[name] = []
+            self._meter.create_observable_gauge(name, [_observing(readings)], description=description)
+        readings.append((read, dict(attributes or {})))
 
     @contextmanager
     def served(self, method: str, carrier: Mapping[str, str]) -> Iterator[trace.Span]:
@@ -91,21 +103,48 @@ class Telemetry:
         with self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as span:
             yield span
 
-    def instrument_database(self) -> None:
-        """Trace every database statement from now on, without its parameters; only where traces go somewhere."""
-        if self.tracers is not None:
-            from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+    def caller(self) -> Caller | None:
+        """What the work done now belongs to, for `shared` to name it later; None where it is not traced."""
+        if not self.tracing:
+            return None
+        span = trace.get_current_span()
+        return span.get_span_context() if span.is_recording() else None
 
-            instrumentor = AsyncPGInstrumentor(capture_parameters=False)  # type: ignore[no-untyped-call]
-            instrumentor.instrument(tracer_provider=self.tracers)
+    @contextmanager
+    def shared(self, name: str, callers: Iterable[Caller | None]) -> Iterator[None]:
+        """The span of work done once for several callers: it stands in the trace of the first that is traced and names
+        the others. No span where none is traced."""
+        traced = [caller for caller in callers if caller is not None]
+        if not traced:
+            yield
+            return
+        first, *others = traced
+        with self._tracer.start_as_current_span(
+            name,
+            trace.set_span_in_context(trace.NonRecordingSpan(first)),
+            links=[trace.Link(other) for other in others],
+            record_exception=False,
+            set_status_on_exception=False,
+        ):
+            yield
+
+    def trace_statements(self) -> None:
+        """Trace the database statements of every traced call from now on; only where traces go somewhere."""
+        if self.tracers is not None:
+            from weir_chassis import statements
+
+            statements.traced(self.tracers)
 
     def stop(self) -> None:
         """Send what is left; waits for it a few seconds at most."""
         if self.tracers is not None:
-            self.tracers.force_flush(3000)
             self.tracers.shutdown()
         if self.meters is not None:
-            self.meters.shutdown(timeout_millis=3000)
+            self.meters.shutdown(timeout_millis=EXPORT_SECONDS * 1000)
+
+
+def _observing(readings: list[Reading]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _: [Observation(read(), labels) for read, labels in readings]
 
 
 class Timer:
@@ -149,9 +188,9 @@ def start(settings: TelemetrySettings, service: str) -> Telemetry:
 
     endpoint = settings.otlp_endpoint
     insecure = not endpoint.startswith("https://")
-    spans = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=insecure))
+    spans = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=insecure, timeout=EXPORT_SECONDS))
     reader = PeriodicExportingMetricReader(
-        OTLPMetricExporter(endpoint=endpoint, insecure=insecure),
+        OTLPMetricExporter(endpoint=endpoint, insecure=insecure, timeout=EXPORT_SECONDS),
         export_interval_millis=settings.metrics_seconds * 1000,
     )
     telemetry = built(service, settings.trace_ratio, spans, reader)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from weir_chassis import telemetry
 from weir_chassis.watch.wakeups import Bell
 
 HEARTBEAT_SECONDS = 5.0
@@ -42,11 +43,13 @@ async def follow(
     `heartbeat(through)` makes the message that is sent at once when there is nothing to begin with, and whenever
     nothing was sent for `heartbeat_seconds`.
     """
+    telling = telemetry.active()
     loop = asyncio.get_running_loop()
     due = loop.time()  # the first heartbeat tells that the watch stands
     while True:
         bell.mute()  # before the read: a commit that the read misses rings after this
-        batch = await read(after)
+        with telling.span("watch batch"):
+            batch = await read(after)
         assert batch.through >= after
         after = batch.through
         for message in batch.messages:

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from weir_chassis.database import Database, is_raced, sqlstate
 from weir_chassis.errors import DatabaseAway, Overloaded, Refusal
+from weir_chassis.telemetry import Caller, active
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store.group import Outcome, carry_out
 
 R = TypeVar("R")
-Waiting = tuple[Attempt[Any], "asyncio.Future[Any]"]
+Waiting = tuple[Attempt[Any], "asyncio.Future[Any]", Caller | None]
 
 GROUP_MAX = 256
 """Most requests of one group."""
@@ -40,6 +41,7 @@ class Writer:
         """Write to `database`; beyond `queue_max` waiting requests of one tenant further ones are refused."""
         self._database = database
         self._queue_max = queue_max
+        self._telemetry = active()
         self._queues: dict[str, deque[Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,7 +57,7 @@ class Writer:
             task.add_done_callback(self._tasks.discard)
         if len(queue) >= self._queue_max:
             raise Overloaded
-        queue.append((attempt, future))
+        queue.append((attempt, future, self._telemetry.caller()))
         return await future
 
     async def close(self) -> None:
@@ -68,8 +70,9 @@ class Writer:
         try:
             while queue:
                 group = _next_group(queue)
-                answers = await self._answers(tenant, [attempt for attempt, _ in group])
-                for (_, future), answer in zip(group, answers, strict=True):
+                with self._telemetry.shared("write group", [caller for _, _, caller in group]):
+                    answers = await self._answers(tenant, [attempt for attempt, _, _ in group])
+                for (_, future, _), answer in zip(group, answers, strict=True):
                     if future.done():  # the caller has gone; a repetition finds the outcome
                         continue
                     if isinstance(answer, BaseException):
@@ -78,7 +81,7 @@ class Writer:
                         future.set_result(answer)
         finally:
             del self._queues[tenant]
-            for _, future in queue:
+            for _, future, _ in queue:
                 future.cancel()
 
     async def _answers(self, tenant: str, group: Sequence[Attempt[Any]]) -> Sequence[Outcome | Exception]:
