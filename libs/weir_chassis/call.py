@@ -4,14 +4,18 @@ The edge sets it before a handler runs; code below the servicer reads it without
 that a handler starts, and absent in workers that no caller waits for.
 """
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from weir_chassis.auth import Principal
+if TYPE_CHECKING:  # a client has calls too, and need not wait for what verifies tokens
+    from weir_chassis.auth import Principal
 
 
 @dataclass(slots=True)

@@ -6,8 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -29,32 +28,35 @@ LOUD = ("died", "away")
 
 
 def demonstrate(*, data_directory: Path | None, ports: Mapping[str, int], stay: bool) -> int:
-    """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if every claim held."""
+    """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if every claim held.
+
+    A directory of its own is removed at the end, but kept for its log where something went wrong.
+    """
     console = paper()
+    directory = data_directory or _own_directory()
+    log = directory / LOG
     try:
-        with ExitStack() as stack:
-            directory = data_directory or stack.enter_context(_temporary())
-            directory.mkdir(parents=True, exist_ok=True)
-            log = stack.enter_context((directory / LOG).open("a"))
-            plan = planned(directory, ports=ports)
-            try:
-                return _run(console, plan, log, stay=stay)
-            finally:
-                console.show_cursor()
+        plan = planned(directory, ports=ports)
+        directory.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as file:
+            status = _run(console, plan, file, stay=stay)
     except SettingsFaults as faults:
         configuring.print_faults(faults)
         return USAGE
+    finally:
+        console.show_cursor()
+    if status and log.stat().st_size:
+        console.print(Text(f"What the services said is in {log}.", style="yellow"))
+    elif data_directory is None:
+        shutil.rmtree(directory.parent, ignore_errors=True)
+    return status
 
 
-@contextmanager
-def _temporary() -> Iterator[Path]:
-    """A new directory that Postgres may enter, whomever it runs as; removed at the end."""
+def _own_directory() -> Path:
+    """A new directory that Postgres may enter, whomever it runs as; not made yet, but its parent is."""
     parent = Path(tempfile.mkdtemp(prefix="weir-demo-"))
     parent.chmod(0o711)
-    try:
-        yield parent / "data"
-    finally:
-        shutil.rmtree(parent, ignore_errors=True)
+    return parent / "data"
 
 
 def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
@@ -70,10 +72,12 @@ def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
             told.waiting.stop()
             claims.holds(f"Serving after {time.perf_counter() - began:.1f} s: {_named(addresses)}.", True)
             told.quiet = False
-            await _beside(supervisor.failure(), _toured(claims, addresses, stay=stay))
-            told.quiet = True
-            if stay:
-                console.print(Text("\nEnding.", style="dim"))
+            try:
+                await _beside(supervisor.failure(), _toured(claims, addresses, stay=stay))
+            finally:
+                told.quiet = True
+                if stay:
+                    console.print(Text("\nEnding ...", style="dim"))
 
     console.print(Text.assemble(("weir", "bold"), "  one ledger of truth, and what every channel may sell"))
     status = run(stand, supervisor, paper(stderr=True, soft_wrap=True))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import grpc
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -36,13 +37,16 @@ WAIT_SECONDS = 10.0
 
 
 async def tour(claims: Claims, addresses: Mapping[str, str], folder: Path) -> None:
-    """Load, look, ask why, order, audit."""
+    """Load, look, ask why, order, audit; a call that fails is a claim that does not hold, and ends the tour."""
     async with Session(Options(targets=dict(addresses))) as session:
-        await _load(claims, session, folder)
-        await _look(claims, session)
-        await _ask_why(claims, session)
-        await _order(claims, session)
-        await _audit(claims, session)
+        try:
+            await _load(claims, session, folder)
+            await _look(claims, session)
+            await _ask_why(claims, session)
+            await _order(claims, session)
+            await _audit(claims, session)
+        except grpc.aio.AioRpcError as error:
+            claims.holds(f"A call failed: {error.code().name}, {error.details()}", False)
 
 
 async def _load(claims: Claims, session: Session, folder: Path) -> None:

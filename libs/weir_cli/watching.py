@@ -93,7 +93,10 @@ def _changes(held: Levels, news: Levels) -> list[Change]:
 
 def _begun(held: Levels, message: contract.WatchLevelsResponse) -> Answer:
     width = max((len(row) for row in held.values()), default=0)
-    said = Text(f"Watching {len(held)} products in {width} channels; changes follow. Ctrl-C ends.", style="dim")
+    said = Text(
+        f"Watching {tables.counted(len(held), 'product')} in {tables.counted(width, 'channel')}. Ctrl-C ends.",
+        style="dim",
+    )
     return Answer({"complete": True, "levels": level_rows(held), "through": _through(message)}, [said])
 
 

@@ -21,6 +21,7 @@ from tests.kit.command import Weir, clean_environment
 from tests.kit.postgres import directory, server
 from tests.kit.waiting import until
 from weir_chassis.embedded import EmbeddedPostgres
+from weir_cli.services import SERVICES
 
 START_SECONDS = 180.0
 
@@ -55,8 +56,8 @@ async def up(home: Path, *options: str, **environment: str) -> AsyncIterator[Up]
     """`weir up` with an embedded Postgres in `home`, once everything serves; killed at the end if it still runs."""
     file = home.parent / "addresses.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "weir_cli", "up", "--free-ports", "--data-directory", str(home)),
-        *("--addresses", str(file), *options),
+        *(sys.executable, "-m", "weir_cli", "up", "--data-directory", str(home)),
+        *("--addresses", str(file), *(options or ("--free-ports",))),
         cwd=ROOT,
         env=clean_environment(**environment),
         stdin=asyncio.subprocess.DEVNULL,
@@ -77,6 +78,13 @@ async def up(home: Path, *options: str, **environment: str) -> AsyncIterator[Up]
         await until(lambda: not EmbeddedPostgres(home).alive)
 
 
+def unused_ports() -> dict[str, int]:
+    """A port for each service that nobody has now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in SERVICES]
+        return {name: probe.getsockname()[1] for name, probe in zip(SERVICES, probes, strict=True)}
+
+
 async def _read(running: Up) -> None:
     assert running.process.stdout is not None
     async for line in running.process.stdout:
@@ -89,9 +97,16 @@ def family(pid: int) -> set[int]:
 
 
 async def test_everything_comes_up_is_kept_up_and_ends_in_order() -> None:
-    """One command serves; a killed service and a killed Postgres come back and are said to; Ctrl-C ends all."""
+    """One command serves where it is told to; a killed service and a killed Postgres come back and are said to; Ctrl-C
+    ends all."""
     with directory() as home:
-        async with up(home) as running:
+        ports = unused_ports()
+        async with up(
+            home, *(word for name, port in ports.items() for word in (f"--{name}-port", str(port)))
+        ) as running:
+            assert {name: f"127.0.0.1:{port}" for name, port in ports.items()}.items() <= running.state[
+                "addresses"
+            ].items()
             weir = running.weir
             status = await weir("status", "--json")
             assert status.status == 0, status
@@ -120,7 +135,7 @@ async def test_everything_comes_up_is_kept_up_and_ends_in_order() -> None:
 async def test_nothing_is_left_behind_where_it_is_killed() -> None:
     """After kill -9 of `weir up` every service ends, and the last one to leave stops Postgres."""
     with directory() as home:
-        async with up(home, "--json") as running:
+        async with up(home, "--free-ports", "--json") as running:
             everyone = family(running.process.pid)
             assert everyone
             running.process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,18 @@ async def test_levels_are_shown_explained_and_watched(weir: Weir, tmp_path: Path
     out, err = await asyncio.wait_for(watch.communicate(), 60)
     assert watch.returncode == 0, err
     assert b'{"pos": 0, "shop-de": 3, "shop-fr": 3}' in out
+
+
+async def test_watch_alone_follows_levels(weir: Weir, tmp_path: Path) -> None:
+    """Without a word behind it, it is levels that are followed; whoever reads it may leave at any time."""
+    await loaded(weir, tmp_path)
+    process = await weir.begin("watch")
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
+    assert line.decode().startswith("Watching 1 product in 3 channels")
+    process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, err) == (0, b"")
 
 
 async def test_entries_are_watched(weir: Weir, tmp_path: Path) -> None:

@@ -61,8 +61,15 @@ def explain(
     )
 
 
-watching = typer.Typer(help="Follow levels or entries as they change.", no_args_is_help=True)
+watching = typer.Typer()
 app.add_typer(watching, name="watch", rich_help_panel=PANEL)
+
+
+@watching.callback(invoke_without_command=True)
+def watch(context: typer.Context) -> None:
+    """Follow levels as they change, or entries with `weir watch entries`."""
+    if context.invoked_subcommand is None:
+        watch_levels(context)
 
 
 @watching.command("levels")
