@@ -19,7 +19,7 @@ from weir_chassis import call
 from weir_chassis.errors import PageTokenInvalid
 from weir_chassis.fields import PAGE_SIZE_DEFAULT, Fields
 
-TOKEN_LENGTH_MAX = 4096
+TOKEN_LENGTH_MAX = 8192
 MAC_SIZE = 16
 
 # Fields that may differ from page to page of one query.

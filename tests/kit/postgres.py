@@ -105,9 +105,10 @@ def directory() -> Iterator[Path]:
 
 
 @contextmanager
-def server() -> Iterator[EmbeddedPostgres]:
-    """A Postgres of its own, for tests that kill or stop it."""
-    with directory() as home, EmbeddedPostgres(home, settings={"fsync": "off", "shared_buffers": "64MB"}) as running:
+def server(**settings: str) -> Iterator[EmbeddedPostgres]:
+    """A Postgres of its own, for tests that kill or stop it; `settings` go to it on top of those of tests."""
+    told = {"fsync": "off", "shared_buffers": "64MB", **settings}
+    with directory() as home, EmbeddedPostgres(home, settings=told) as running:
         yield running
 
 

@@ -29,7 +29,7 @@ drafts = st.builds(
     lambda lines, mode, hold: order(*lines, mode=mode, hold_seconds=hold),
     st.lists(st.tuples(items, few), min_size=1, max_size=4),
     st.sampled_from(Mode),
-    st.sampled_from([-1.0, 60.0]),
+    st.sampled_from([60.0, 60.0, 60.0, -1.0]),
 )
 open_lines = st.lists(st.tuples(st.integers(1, 4), few), max_size=2, unique_by=lambda each: each[0]).map(tuple)
 

@@ -8,9 +8,11 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MAJOR_MIN = 15
 """Oldest major version of Postgres that the suite runs on."""
@@ -134,3 +136,35 @@ def _inspect(directory: Path) -> Binaries | None:
     told = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"\d+", told)
     return Binaries(directory, int(version.group())) if version else None
+
+
+def environment() -> dict[str, str]:
+    """Nothing of our environment but a path, and plain messages."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def running_as(who: Runner) -> dict[str, Any]:
+    """How a program is run as `who`."""
+    if who.dropped:
+        return {"cwd": "/", "env": environment(), "user": who.uid, "group": who.gid, "extra_groups": []}
+    return {"cwd": "/", "env": environment()}
+
+
+_BECOME = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def becoming(who: Runner) -> list[str]:
+    """What to put before a command so that it runs as `who`, with the same process id.
+
+    A process that is told to start another one as somebody else forks, and where gRPC runs in it the fork may crash
+    before it becomes the program: so the program starts as we are, and drops our rights itself.
+    """
+    if not who.dropped:
+        return []
+    return [sys.executable, "-I", "-S", "-c", _BECOME, str(who.uid), str(who.gid)]

@@ -19,10 +19,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from weir_chassis.embedded.binaries import Binaries, Runner, find, runner, within_reach
+from weir_chassis.embedded.binaries import (
+    Binaries,
+    Runner,
+    becoming,
+    environment,
+    find,
+    runner,
+    running_as,
+    within_reach,
+)
 
 SUPERUSER = "postgres"
 """Name of the role that may do everything; only migrations and the bootstrap of roles use it."""
@@ -240,7 +248,7 @@ class EmbeddedPostgres:
         building.rename(self._cluster)
 
     def _run(self, who: Runner, *command: str, given: str = "") -> None:
-        done = subprocess.run(command, input=given.encode(), capture_output=True, check=False, **_as(who))
+        done = subprocess.run(command, input=given.encode(), capture_output=True, check=False, **running_as(who))
         if done.returncode != 0:
             raise EmbeddedPostgresFailed(f"{Path(command[0]).name} failed:\n{done.stderr.decode(errors='replace')}")
 
@@ -292,8 +300,9 @@ class EmbeddedPostgres:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)  # free but for those who look whether it is
             self._child = subprocess.Popen(
-                [binaries.program("postgres"), "-D", str(self._cluster), *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True, **_as(who),
+                [*becoming(who), binaries.program("postgres"), "-D", str(self._cluster), *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[lock], start_new_session=True,
+                cwd="/", env=environment(),
             )  # fmt: skip
         finally:
             os.close(lock)
@@ -340,14 +349,6 @@ class EmbeddedPostgres:
             return "\n".join((self.directory / "postgres.log").read_text(errors="replace").splitlines()[-15:])
         except OSError:
             return ""
-
-
-def _as(who: Runner) -> dict[str, Any]:
-    """How a program is run as `who`: nothing of our environment but a path and plain messages."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-    if who.dropped:
-        return {"cwd": "/", "env": environment, "user": who.uid, "group": who.gid, "extra_groups": []}
-    return {"cwd": "/", "env": environment}
 
 
 def _free(port: int) -> bool:

@@ -1,0 +1,1 @@
+"""Faults, kills, and checkers of what was seen meanwhile."""
