@@ -1,15 +1,23 @@
-"""The statements of the write path, each one round trip for a whole group."""
+"""The statements of the write path, each one round trip for a whole group.
+
+Each finds its rows by a key, however little the planner knows of tables that are new or have just grown: what looks
+like a detour (LATERAL with a limit, an update by the place of a row, which stays where it is while we hold its lock)
+leaves it no choice of reading a whole table instead. So one plan for all parameters is the right one.
+"""
 
 LOCK_RESERVATIONS = """
-SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
-       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+WITH locked AS (
+    SELECT reservation, state, expires_at, created_at, order_name, channel, revision
+    FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
+)
+SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
-FROM reservations r
-JOIN reservation_lines l ON l.tenant = $1 AND l.reservation = r.reservation
-JOIN balances b ON b.tenant = $1 AND b.item = l.item
-WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
-ORDER BY r.reservation, l.line
-FOR UPDATE OF r, l
+FROM locked r
+CROSS JOIN LATERAL (
+    SELECT * FROM reservation_lines
+    WHERE tenant = $1 AND reservation = r.reservation ORDER BY line FOR UPDATE
+) l
+CROSS JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = l.item LIMIT 1) b
 """
 """Whoever waits for a lock is shown the row as it is after the wait only where that row is locked itself: so the lines
 are, too. What is read of the balances never changes.
@@ -39,7 +47,9 @@ FROM locations WHERE tenant = $1 AND location = ANY ($3::text[])
 UNION ALL
 SELECT 'request', NULL, r.revision, NULL, NULL, r.request_id, r.method, r.fingerprint, r.outcome, NULL
 FROM unnest($4::text[], $5::text[]) AS asked (method, request_id)
-JOIN requests r ON r.tenant = $1 AND r.method = asked.method AND r.request_id = asked.request_id
+CROSS JOIN LATERAL (
+    SELECT * FROM requests WHERE tenant = $1 AND method = asked.method AND request_id = asked.request_id LIMIT 1
+) r
 UNION ALL
 SELECT 'head', NULL, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0), NULL, NULL, NULL, NULL, NULL, NULL,
        clock_timestamp()
@@ -72,7 +82,8 @@ WITH head AS (
 ), changed AS (
     UPDATE balances SET on_hand = b.on_hand, reserved = b.reserved, revision = head.revision
     FROM head, unnest($25::uuid[], $26::bigint[], $27::bigint[]) AS b (item, on_hand, reserved)
-    WHERE balances.tenant = $1 AND balances.item = b.item
+    CROSS JOIN LATERAL (SELECT ctid FROM balances WHERE tenant = $1 AND item = b.item LIMIT 1) found
+    WHERE balances.ctid = found.ctid
 ), remembered AS (
     INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)
     SELECT $1, q.method, q.request_id, q.fingerprint, q.outcome, head.revision, $2
@@ -101,13 +112,16 @@ CHANGE_RESERVATIONS = """
 WITH changed AS (
     UPDATE reservations SET state = r.state, expires_at = r.expires_at, revision = $2
     FROM unnest($3::uuid[], $4::smallint[], $5::timestamptz[]) AS r (reservation, state, expires_at)
-    WHERE reservations.tenant = $1 AND reservations.reservation = r.reservation
+    CROSS JOIN LATERAL (SELECT ctid FROM reservations WHERE tenant = $1 AND reservation = r.reservation LIMIT 1) found
+    WHERE reservations.ctid = found.ctid
 )
 UPDATE reservation_lines SET open = l.open, fulfilled = l.fulfilled, released = l.released
 FROM unnest($6::uuid[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[])
      AS l (reservation, line, open, fulfilled, released)
-WHERE reservation_lines.tenant = $1
-  AND reservation_lines.reservation = l.reservation AND reservation_lines.line = l.line
+CROSS JOIN LATERAL (
+    SELECT ctid FROM reservation_lines WHERE tenant = $1 AND reservation = l.reservation AND line = l.line LIMIT 1
+) found
+WHERE reservation_lines.ctid = found.ctid
 """
 
 ADD_LOCATIONS = """
@@ -142,8 +156,8 @@ SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.chann
        l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM reservations r
-JOIN reservation_lines l ON l.tenant = $1 AND l.reservation = r.reservation
-JOIN balances b ON b.tenant = $1 AND b.item = l.item
+CROSS JOIN LATERAL (SELECT * FROM reservation_lines WHERE tenant = $1 AND reservation = r.reservation OFFSET 0) l
+CROSS JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = l.item LIMIT 1) b
 WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
 ORDER BY r.reservation, l.line
 """
@@ -158,8 +172,8 @@ SELECT c.revision, c.recorded_at, e.line, e.kind, e.account, e.on_hand_delta, e.
        e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM (SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3) c
-LEFT JOIN entries e ON e.tenant = $1 AND e.revision = c.revision
-LEFT JOIN balances b ON b.tenant = $1 AND b.item = e.item
+LEFT JOIN LATERAL (SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision OFFSET 0) e ON true
+LEFT JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = e.item LIMIT 1) b ON true
 ORDER BY c.revision, e.line
 """
 """Whole commits: the limit counts commits, not entries."""
