@@ -56,13 +56,18 @@ async def verify(session: Session) -> Answer:
 
 def verdict(found: ledger_pb2.Verification, *, well: bool) -> Text:
     """The outcome of an audit in a sentence."""
-    looked = (
-        f"{found.entries:,} entries folded, {found.balances:,} balances and {found.reservation_lines:,} reservation"
-        " lines compared"
-    )
     if well:
-        return Text.assemble(("✓ The books agree with themselves: ", "green"), looked, ", no difference.")
-    return Text.assemble(("✗ The books differ: ", "bold red"), looked, f", {found.differences} differences.")
+        return Text.assemble(("✓ The books agree with themselves: ", "green"), looked_at(found), ", no difference.")
+    told = f", {tables.counted(found.differences, 'difference')}."
+    return Text.assemble(("✗ The books differ: ", "bold red"), looked_at(found), told)
+
+
+def looked_at(found: ledger_pb2.Verification) -> str:
+    """What an audit went through."""
+    return (
+        f"{found.entries:,} entries folded, {tables.counted(found.balances, 'balance')} and"
+        f" {tables.counted(found.reservation_lines, 'reservation line')} compared"
+    )
 
 
 def _differences(found: list[ledger_pb2.Difference]) -> RenderableType:

@@ -20,7 +20,7 @@ from weir.aggregator.v1 import availability_service_pb2 as contract
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir_chassis.ids import new_id
-from weir_cli import loading, moving, promising, selling, tables, watching
+from weir_cli import books, loading, moving, promising, selling, tables, watching
 from weir_cli.claims import Claims
 from weir_cli.options import Options
 from weir_cli.session import Session
@@ -33,7 +33,7 @@ SHARED = ("amazon-de", "webshop-de", "webshop-fr")
 """The channels that Europe feeds."""
 SELLER, SOURCE, ORDERED = "webshop-de", "DE1", 25
 PRODUCTS_SHOWN = 8
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 5.0
 
 
 async def tour(claims: Claims, addresses: Mapping[str, str], folder: Path) -> None:
@@ -162,10 +162,7 @@ async def _audit(claims: Claims, session: Session) -> None:
     async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest(), timeout=WAIT_SECONDS):
         if message.HasField("verification"):
             found = message.verification
-    told = (
-        f"{found.entries:,} entries folded, {found.balances:,} balances and {found.reservation_lines:,} reservation"
-        f" lines compared: {found.differences} differences."
-    )
+    told = f"{books.looked_at(found)}: {tables.counted(found.differences, 'difference')}."
     claims.holds(told, found.entries > 0 and found.differences == 0)
 
 

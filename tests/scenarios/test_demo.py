@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.contract.tree import ROOT
+from tests.integration.test_cli_up import up
 from tests.kit.command import Weir, clean_environment
 from tests.kit.postgres import directory
 from tests.kit.waiting import until
@@ -37,7 +38,7 @@ async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -
     assert ["webshop-us", "80", "80"] in rows
     assert ["pos-berlin", "12", "12"] in rows
     assert re.search(r"every level that the order touches had fallen (\d+\.\d ms later|before the answer)", said.out)
-    assert re.search(r"[\d,]+ entries folded, 892 balances and 1 reservation lines compared: 0 differences", said.out)
+    assert re.search(r"[\d,]+ entries folded, 892 balances and 1 reservation line compared: 0 differences", said.out)
     assert said.out.splitlines()[-1] == "All of it held."
     assert "✗" not in "".join(line for line in said.out.splitlines() if not line.startswith("  "))
     assert leftovers() == before
@@ -53,13 +54,24 @@ def leftovers() -> set[int]:
     return found
 
 
-async def test_a_second_demo_on_the_same_data_holds_too() -> None:
-    """What was loaded is found there, and every claim holds as it did the first time."""
+async def test_a_second_demo_on_the_same_data_holds_too_and_a_third_on_other_data_does_not() -> None:
+    """What was loaded is found there, and every claim holds as it did the first time; the control: one unit more, and
+    the demo says which claims do not hold, and where the log is, with exit status 1."""
     with directory() as home:
         for words in ("892 lines received", "892 lines received before; nothing was added"):
             said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
             assert said.status == 0, said
             assert words in said.out
+        async with up(home) as running:
+            assert (await running.weir("receive", "APRON-LINEN-NATURAL", "US", "1")).status == 0
+        said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
+        assert said.status == 1
+        failed = [line for line in said.out.splitlines() if line.startswith("✗")]
+        assert "webshop-us 81" in failed[0]
+        assert said.out.splitlines()[-2:] == [
+            f"{len(failed)} claims did not hold.",
+            f"What the services said is in {home / 'demo.log'}.",
+        ]
         assert not EmbeddedPostgres(home).alive
 
 
