@@ -23,7 +23,7 @@ import structlog
 from opentelemetry import propagate, trace
 from opentelemetry.trace import StatusCode as SpanStatus
 
-from weir_chassis import call
+from weir_chassis import call, tls
 from weir_chassis.errors import Misconfigured
 from weir_chassis.settings import ClientSettings
 from weir_chassis.telemetry import Telemetry, active
@@ -46,7 +46,10 @@ SERVICE_CONFIG = {
     # Retries stop once most calls fail, so that a service that comes back is not buried under them.
     "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.5},
 }
-TOKEN_LOOK_SECONDS = 1.0
+FILE_LOOK_SECONDS = 1.0
+"""How often token and TLS files are looked at, at most."""
+FORMER_GRACE_SECONDS = 3600.0
+"""How long calls may still take on connections whose certificate was renewed; servers end older ones by their age."""
 
 Pairs = list[tuple[str, str | bytes]]
 
@@ -54,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 
 class ClientFileUnusable(Misconfigured):
-    """A token or TLS file of the client settings cannot be read; the text names it."""
+    """A token or TLS file of the client settings cannot be read or is not what it should be; the text names it."""
 
 
 class Peer:
@@ -76,7 +79,7 @@ class Peer:
         self.target = target
         self._settings = settings or ClientSettings()
         self._telemetry = telemetry or active()
-        self._wire = _connected(target, self._settings)
+        self._wire = _Wire(target, self._settings)
         self._token = None if self._settings.token_file is None else _TokenFile(self._settings.token_file)
         self.channel: grpc.aio.Channel = self._channel(tenant)
 
@@ -122,7 +125,7 @@ class _TokenFile:
     def authorization(self) -> str:
         """The value of the `authorization` metadata."""
         now = time.monotonic()
-        if now - self._looked > TOKEN_LOOK_SECONDS:
+        if now - self._looked > FILE_LOOK_SECONDS:
             self._looked = now
             try:
                 self._read()
@@ -205,36 +208,80 @@ class _Terms:
         span.end()
 
 
+class _Wire:
+    """The connections to a target. Made anew when their TLS files change: a certificate does not outlive its renewal
+    because its process does."""
+
+    def __init__(self, target: str, settings: ClientSettings) -> None:
+        self._target = target
+        self._settings = settings
+        files = (settings.tls_ca_file, settings.tls_certificate_file, settings.tls_key_file)
+        self._files = [file for file in files if file is not None]
+        self._seen = self._stamps()
+        self._looked = time.monotonic()
+        self._current = _connected(target, settings)
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def current(self) -> grpc.aio.Channel:
+        """Where the next call goes."""
+        if self._files and time.monotonic() - self._looked > FILE_LOOK_SECONDS:
+            self._looked = time.monotonic()
+            if (stamps := self._stamps()) != self._seen:
+                self._seen = stamps
+                self._renew()
+        return self._current
+
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """End all calls, after that long, and close the connections."""
+        for task in self._ending:
+            task.cancel()
+        await self._current.close(grace_seconds)
+
+    def _renew(self) -> None:
+        try:
+            renewed = _connected(self._target, self._settings)
+        except ClientFileUnusable as fault:
+            log.warning("certificate is unusable; keeping the former one", fault=str(fault))
+            return
+        former, self._current = self._current, renewed
+        task = asyncio.get_running_loop().create_task(former.close(FORMER_GRACE_SECONDS))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _stamps(self) -> list[tls.Stamp]:
+        return [tls.stamp(file) for file in self._files]
+
+
 class _Channel(grpc.aio.Channel):
     """A channel whose every call is sent on these terms; cheaper and plainer than gRPC's client interceptors."""
 
-    def __init__(self, wire: grpc.aio.Channel, terms: _Terms) -> None:
+    def __init__(self, wire: _Wire, terms: _Terms) -> None:
         self._wire = wire
         self._terms = terms
 
     def unary_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return self._sent(method, self._wire.unary_unary(method, *arguments, **options), endless=False)
+        return self._sent("unary_unary", method, arguments, options, endless=False)
 
     def unary_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return self._sent(method, self._wire.unary_stream(method, *arguments, **options), endless=True)
+        return self._sent("unary_stream", method, arguments, options, endless=True)
 
     def stream_unary(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return self._sent(method, self._wire.stream_unary(method, *arguments, **options), endless=True)
+        return self._sent("stream_unary", method, arguments, options, endless=True)
 
     def stream_stream(self, method: str, *arguments: Any, **options: Any) -> Any:
-        return self._sent(method, self._wire.stream_stream(method, *arguments, **options), endless=True)
+        return self._sent("stream_stream", method, arguments, options, endless=True)
 
     async def close(self, grace: float | None = None) -> None:
         await self._wire.close(grace)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
-        return self._wire.get_state(try_to_connect)
+        return self._wire.current().get_state(try_to_connect)
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
-        await self._wire.wait_for_state_change(last_observed_state)
+        await self._wire.current().wait_for_state_change(last_observed_state)
 
     async def channel_ready(self) -> None:
-        await self._wire.channel_ready()
+        await self._wire.current().channel_ready()
 
     async def __aenter__(self) -> Self:
         return self
@@ -242,16 +289,21 @@ class _Channel(grpc.aio.Channel):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _sent(self, method: str, send: Callable[..., Any], *, endless: bool) -> Callable[..., Any]:
-        terms = self._terms
+    def _sent(self, kind: str, method: str, arguments: Any, options: Any, *, endless: bool) -> Callable[..., Any]:
+        terms, wire = self._terms, self._wire
         watched = not endless and (terms.telemetry.tracing or terms.telemetry.metering)
+        made_on = wire.current()
+        send = getattr(made_on, kind)(method, *arguments, **options)
 
-        def sent(request: Any = None, *, timeout: float | None = None, metadata: Any = None, **options: Any) -> Any:
+        def sent(request: Any = None, *, timeout: float | None = None, metadata: Any = None, **others: Any) -> Any:
+            nonlocal made_on, send
+            if (current := wire.current()) is not made_on:
+                made_on, send = current, getattr(current, kind)(method, *arguments, **options)
             seconds = terms.seconds(timeout, endless=endless)
             if not watched:
-                return send(request, timeout=seconds, metadata=terms.metadata(metadata, None), **options)
+                return send(request, timeout=seconds, metadata=terms.metadata(metadata, None), **others)
             span = terms.telemetry.called(method)
-            answer = send(request, timeout=seconds, metadata=terms.metadata(metadata, span), **options)
+            answer = send(request, timeout=seconds, metadata=terms.metadata(metadata, span), **others)
             terms.observe(answer, method, span)
             return answer
 
@@ -275,16 +327,14 @@ def _connected(target: str, settings: ClientSettings) -> grpc.aio.Channel:
     ]
     if settings.tls_ca_file is None:
         return grpc.aio.insecure_channel(target, options)
-    credentials = grpc.ssl_channel_credentials(
-        _bytes(settings.tls_ca_file),
-        None if settings.tls_key_file is None else _bytes(settings.tls_key_file),
-        None if settings.tls_certificate_file is None else _bytes(settings.tls_certificate_file),
-    )
-    return grpc.aio.secure_channel(target, credentials, options)
+    return grpc.aio.secure_channel(target, _credentials(settings.tls_ca_file, settings), options)
 
 
-def _bytes(path: Path) -> bytes:
+def _credentials(ca_file: Path, settings: ClientSettings) -> grpc.ChannelCredentials:
+    key, chain = None, None
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ClientFileUnusable(f"{path}: {error.strerror}") from error
+        if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
+            key, chain = tls.identity(settings.tls_certificate_file, settings.tls_key_file)
+        return grpc.ssl_channel_credentials(tls.authorities(ca_file), key, chain)
+    except tls.CertificateUnusable as fault:
+        raise ClientFileUnusable(str(fault)) from fault

@@ -7,12 +7,10 @@ that load balancers see it, ends watches so that they resume elsewhere, and lets
 import asyncio
 import contextlib
 import errno
-import os
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import grpc
@@ -21,12 +19,14 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from weir_chassis import tls
 from weir_chassis.auth import Authenticator
 from weir_chassis.edge import Deadlines, Edge
 from weir_chassis.errors import Misconfigured
 from weir_chassis.policy import Policy, Traffic
 from weir_chassis.settings import Address, ServerSettings
 from weir_chassis.telemetry import Telemetry, active
+from weir_chassis.tls import CertificateUnusable
 
 AGE_JITTER = 0.1
 KEEPALIVE_TIMEOUT_SECONDS = 20
@@ -38,10 +38,6 @@ Status = health_pb2.HealthCheckResponse
 
 class AddressUnusable(Misconfigured):
     """The server cannot listen where it was told to; the text names the address and says what to do."""
-
-
-class CertificateUnusable(Misconfigured):
-    """A TLS file cannot be read; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,45 +260,29 @@ class _Certificates:
     """The TLS files; gRPC asks at every handshake whether they changed."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self._chain = settings.tls_certificate_file
-        self._key = settings.tls_key_file
+        assert settings.tls_certificate_file is not None
+        assert settings.tls_key_file is not None
+        self._certificate, self._key = settings.tls_certificate_file, settings.tls_key_file
         self._client_ca = settings.tls_client_ca_file
-        self._seen = self._signature()
+        self._seen = self._stamps()
 
     def read(self) -> grpc.ServerCertificateConfiguration:
         """The files as they are; raises CertificateUnusable."""
-        assert self._chain is not None
-        assert self._key is not None
-        client_ca = None if self._client_ca is None else _bytes(self._client_ca)
-        return grpc.ssl_server_certificate_configuration([(_bytes(self._key), _bytes(self._chain))], client_ca)
+        client_ca = None if self._client_ca is None else tls.authorities(self._client_ca)
+        return grpc.ssl_server_certificate_configuration([tls.identity(self._certificate, self._key)], client_ca)
 
     def renewed(self) -> grpc.ServerCertificateConfiguration | None:
-        """The files if they changed and can be read; None keeps the former ones."""
-        signature = self._signature()
-        if signature == self._seen:
+        """The files if they changed and are usable; None keeps the former ones."""
+        stamps = self._stamps()
+        if stamps == self._seen:
             return None
+        self._seen = stamps
         try:
-            configuration = self.read()
+            return self.read()
         except CertificateUnusable as fault:
-            log.warning("certificate cannot be read; keeping the former one", fault=str(fault))
+            log.warning("certificate is unusable; keeping the former one", fault=str(fault))
             return None
-        self._seen = signature
-        return configuration
 
-    def _signature(self) -> tuple[tuple[int, int] | None, ...]:
-        return tuple(_stamp(path) for path in (self._chain, self._key, self._client_ca))
-
-
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    try:
-        status = None if path is None else os.stat(path)
-    except OSError:
-        return None
-    return None if status is None else (status.st_mtime_ns, status.st_ino)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CertificateUnusable(f"{path}: {error.strerror}") from error
+    def _stamps(self) -> list[tls.Stamp]:
+        files = (self._certificate, self._key, self._client_ca)
+        return [tls.stamp(file) for file in files if file is not None]

@@ -115,7 +115,7 @@ async def test_tenant_is_named() -> None:
 async def test_token_file_is_presented_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token of the file is sent with each call, a new one once the file changed, the former one while it is
     broken."""
-    monkeypatch.setattr("weir_chassis.client.TOKEN_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("weir_chassis.client.FILE_LOOK_SECONDS", 0.0)
     old, new = Signer(kid="old"), Signer(kid="new")
     keys = write_key_set(tmp_path / "keys.json", old, new)
     settings = AuthSettings(jwks="unused", issuer=ISSUER, audience=AUDIENCE)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,19 +10,18 @@ from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from tests.kit.authority import Authority
 from tests.kit.probe import NAME, POLICY, Probe, ProbeStub, descriptor, probe_server, probed, until
 from weir_chassis import status
 from weir_chassis.auth import Role
 from weir_chassis.policy import Access, Traffic, faults, methods
-from weir_chassis.server import AddressUnusable, CertificateUnusable
+from weir_chassis.server import AddressUnusable
 from weir_chassis.settings import Address, ServerSettings
+from weir_chassis.tls import CertificateUnusable
 
 Health = health_pb2.HealthCheckResponse
 
@@ -178,53 +175,6 @@ async def test_watches_are_limited() -> None:
                     continue
         for watch in (again, watches[1]):
             watch.cancel()
-
-
-class Authority:
-    """A certificate authority of the test's own."""
-
-    def __init__(self, folder: Path) -> None:
-        """Write `ca.pem` into the folder."""
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
-        certificate = self._signed(self._name, self._key.public_key(), authority=True)
-        self.file = folder / "ca.pem"
-        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
-    def issue(self, name: str, common: str = "localhost") -> tuple[Path, Path]:
-        """Certificate and key of `name`, good for localhost, as files that replace former ones."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common)])
-        certificate = self._signed(subject, key.public_key(), authority=False)
-        paths = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        texts = (
-            certificate.public_bytes(serialization.Encoding.PEM),
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ),
-        )
-        for path, text in zip(paths, texts, strict=True):
-            draft = path.with_suffix(".draft")
-            draft.write_bytes(text)
-            draft.replace(path)
-        return paths
-
-    def _signed(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(authority, None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
 
 
 async def secured(address: str, authority: Authority, client: tuple[Path, Path] | None = None) -> str:

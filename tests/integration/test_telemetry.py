@@ -249,7 +249,7 @@ def observed() -> tuple[Telemetry, InMemorySpanExporter]:
 
 
 async def test_a_failed_statement_tells_no_parameter(shelves: FreshDatabase) -> None:
-    """The text of a database's error quotes what it was given and stays here; statements outside any traced work are no spans."""
+    """The text of a database's error quotes what it was given and stays here; outside traced work nothing is told."""
     telemetry, spans = observed()
     assert telemetry.tracers is not None
     statements.traced(telemetry.tracers)

@@ -188,8 +188,9 @@ async def test_slow_reader_holds_one_batch() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_validated_over_many_breaks(seed: int) -> None:
+async def test_validated_over_many_breaks(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over streams that are cut at random places every commit arrives once and in order."""
+    monkeypatch.setattr("weir_chassis.watch.resuming.PAUSE_SECONDS_LEAST", 0.01)
     chance = random.Random(seed)
     history = History()
     total = 300

@@ -192,7 +192,10 @@ class ClientSettings:
         "WEIR_TOKEN_FILE", "Bearer token to present; read again when it changes. Unset means none.", path, None
     )
     tls_ca_file: Path | None = setting(
-        "WEIR_CLIENT_TLS_CA_FILE", "PEM of who signs servers; unset means no TLS.", path, None
+        "WEIR_CLIENT_TLS_CA_FILE",
+        "PEM of who signs servers; unset means no TLS. Read again when it changes, as are the two below.",
+        path,
+        None,
     )
     tls_certificate_file: Path | None = setting(
         "WEIR_CLIENT_TLS_CERTIFICATE_FILE", "PEM chain to present where TLS is mutual.", path, None

@@ -84,6 +84,12 @@ async def watch(
             log.warning("watch stalled; opening it anew")
         except grpc.aio.AioRpcError as error:
             floor_seconds = _endured(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            assert task is not None
+            if task.cancelling():
+                raise
+            log.info("watch lost its connection to a newer one; resuming")
         finally:
             stream.cancel()
         await asyncio.sleep(max(floor_seconds, random.uniform(0, pause_seconds)))  # noqa: S311
