@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.ledger.conftest import Owner
 from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, eventually, item, ledger, outcomes, request
-from tests.kit.postgres import FreshDatabase
+from tests.kit.postgres import FreshDatabase, PostgresForTests
 from weir_chassis.database import Database
 from weir_chassis.errors import Overloaded, Refusal
 from weir_ledger.domain.endings import Confirm, Expire
@@ -29,15 +29,14 @@ A = StockItem("", "A", "W1")
 
 
 @pytest.fixture
-async def books(database: FreshDatabase, owner: Owner) -> AsyncIterator[PostgresBooks]:
-    """Books without a server, so that a test says what comes in one group; empty."""
-    await owner.execute("TRUNCATE locations, balances, commits, entries, reservations, reservation_lines, requests")
-    await owner.execute("DELETE FROM tenants")
-    opened = await Database.open(database.url(SCHEMA), schema=SCHEMA, settings=database.settings(SCHEMA))
-    made = PostgresBooks(opened, queue_max=100)
-    yield made
-    await made.close()
-    await opened.close()
+async def books(postgres: PostgresForTests) -> AsyncIterator[PostgresBooks]:
+    """Books without a server, so that a test says what comes in one group and nobody else writes."""
+    with postgres.fresh(SCHEMA) as database:
+        opened = await Database.open(database.url(SCHEMA), schema=SCHEMA, settings=database.settings(SCHEMA))
+        made = PostgresBooks(opened, queue_max=100)
+        yield made
+        await made.close()
+        await opened.close()
 
 
 def attempt(command: Any, request_id: str = "", *, content: bytes = b"", tenant: str = TENANT) -> Attempt[Any]:

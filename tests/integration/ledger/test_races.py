@@ -73,6 +73,20 @@ async def test_first_write_of_a_tenant_by_two(acme: Caller, twin: Caller) -> Non
     assert sorted(each.revision.number for each in answers) == [1, 2]
 
 
+async def test_one_location_made_by_many(acme: Caller, twin: Caller) -> None:
+    """Of many that make the same location at once one does, and of many that replace one version of it one does."""
+    made = await outcomes(
+        (acme, twin)[each % 2].do("CreateLocation", location={"location": "N1", "kind": 1}) for each in range(10)
+    )
+    assert sorted(made) == ["LOCATION_EXISTS"] * 9 + ["ok"]
+    etag = (await acme.do("GetLocation", location="N1")).location.etag
+    changed = await outcomes(
+        (acme, twin)[each % 2].do("UpdateLocation", location={"location": "N1", "kind": 2, "etag": etag})
+        for each in range(10)
+    )
+    assert sorted(changed) == ["ETAG_STALE"] * 9 + ["ok"]
+
+
 @pytest.mark.parametrize("number", range(ROUNDS))
 async def test_parts_released_at_two_ledgers(acme: Caller, twin: Caller, number: int) -> None:
     """Part of a line given up at one ledger and the rest at another at once: each unit comes back once."""

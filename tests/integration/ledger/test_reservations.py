@@ -19,8 +19,10 @@ from tests.kit.ledger import (
     draft,
     eventually,
     item,
+    ledger,
     movement,
 )
+from tests.kit.postgres import FreshDatabase
 from weir_chassis.errors import Kind
 
 NOBODY = "01a200ca-98d0-74cf-9b25-c4403338ded3"
@@ -110,6 +112,25 @@ async def test_an_overdue_hold_is_over_before_it_is_ended(acme: Caller, owner: O
         )
     told = await acme.refused("Confirm", reservation=promise.reservation)
     assert told.reason == "RESERVATION_EXPIRED"
+
+
+async def test_holds_outlive_the_process(database: FreshDatabase) -> None:
+    """A hold that a ledger gave runs out though that ledger is gone; one that a later ledger confirms does not."""
+    async with ledger(database) as first:
+        caller = first.caller("outlived")
+        await caller.place("W1")
+        await caller.receive("A", 10)
+        short, long = await caller.reserve(("A", 3), hold_seconds=1), await caller.reserve(("A", 4), hold_seconds=60)
+    async with ledger(database) as second:
+        caller = second.caller("outlived")
+        await caller.do("Confirm", reservation=long.reservation)
+
+        async def ended() -> bool:
+            return (await caller.reservation(short.reservation)).state == EXPIRED
+
+        await eventually(ended)
+        assert await caller.balance("A") == (10, 4, 6, 0)
+        assert await caller.verify() == []
 
 
 REFUSED: list[tuple[str, str, dict[str, Any], Kind, str, set[str]]] = [

@@ -7,11 +7,14 @@ import random
 from contextlib import aclosing
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import Caller, Ledger, draft, eventually, item, movement, name, refusal
+from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, eventually, item, movement, name, refusal
+from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2
+from weir.ledger.v1.ledger_service_pb2 import WatchEntriesResponse
 from weir_chassis.errors import Kind
 from weir_chassis.policy import Traffic
 
@@ -76,6 +79,30 @@ async def test_the_checker_finds_faults(acme: Caller, twin: Caller) -> None:
         [whole[0], parted, *whole[2:]],
     ):
         assert faults(broken)
+
+
+async def test_a_cursor_by_sequence_is_found_out(owner: Owner, database: FreshDatabase) -> None:
+    """Negative control: numbers drawn in one order and committed in another make a reader skip one, and it shows."""
+    await owner.execute("CREATE TABLE drawn (number bigserial, revision bigint)")
+    other = await asyncpg.connect(database.owner_url, server_settings={"search_path": SCHEMA})
+    seen: list[int] = []
+
+    async def read() -> None:
+        found = await owner.fetch("SELECT number FROM drawn WHERE number > $1 ORDER BY number", max(seen, default=0))
+        seen.extend(row["number"] for row in found)
+
+    try:
+        late = other.transaction()
+        await late.start()
+        await other.execute("INSERT INTO drawn DEFAULT VALUES")
+        await owner.execute("INSERT INTO drawn DEFAULT VALUES")
+        await read()
+        await late.commit()
+        await read()
+    finally:
+        await other.close()
+    shown = [WatchEntriesResponse(through=revision_pb2.Revision(number=number)) for number in seen]
+    assert faults(shown) == ["revision 2 where 1 was due"]
 
 
 async def test_resumed_from_any_revision(acme: Caller, twin: Caller) -> None:
