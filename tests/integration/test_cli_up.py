@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psutil
 
 from tests.contract.tree import ROOT
@@ -165,6 +166,19 @@ async def test_a_postgres_of_ones_own_is_migrated_and_served() -> None:
             assert running.said("migrate", "weir_ledger stands")
             assert not running.said("a-password")
         assert postgres.alive
+
+
+async def test_a_restore_is_told_by_a_new_epoch() -> None:
+    """`weir migrate --bump-epoch` raises the epoch of every schema by one, and cannot be mixed with a mere look."""
+    with server() as postgres:
+        ours = f"postgresql://{{service}}:a-password@127.0.0.1:{postgres.port}/weir"
+        weir = Weir(environment={"WEIR_DATABASE_URL": ours, "WEIR_DATABASE_OWNER_URL": postgres.url()})
+        for words, status in ((("--bump-epoch",), 0), (("--bump-epoch",), 0), (("--check", "--bump-epoch"), 2)):
+            assert (await weir("migrate", *words)).status == status
+        connection = await asyncpg.connect(postgres.url())
+        for schema in ("weir_ledger", "weir_sharing"):
+            assert await connection.fetchval(f"SELECT epoch FROM {schema}.cluster") == 3
+        await connection.close()
 
 
 async def test_a_port_that_is_taken_is_named() -> None:

@@ -138,6 +138,13 @@ def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Only say where each schema stands; 1 where one is behind.")
     ] = False,
+    bump_epoch: Annotated[
+        bool,
+        typer.Option(
+            "--bump-epoch",
+            help="After a restore, before the services run: refuse revisions that were drawn since the backup.",
+        ),
+    ] = False,
     describe: Annotated[bool, typer.Option("--describe", help="Print the variables it reads, and end.")] = False,
 ) -> None:
     """Bring every schema to what this version expects, making schemas and roles where they are missing.
@@ -151,9 +158,11 @@ def migrate(
     if describe:
         configuring.print_database_variables(as_json=options_of(context).json)
         return
+    if check and bump_epoch:
+        raise typer.BadParameter("--check only looks: it cannot go with --bump-epoch.")
     asked = [SERVICES[service]] if service is not None else list(SERVICES.values())
     try:
-        well = migrating.migrate(asked, only_check=check, as_json=options_of(context).json)
+        well = migrating.migrate(asked, only_check=check, bump=bump_epoch, as_json=options_of(context).json)
     except SettingsFaults as faults:
         configuring.print_faults(faults)
         sys.exit(USAGE)
