@@ -12,6 +12,8 @@ from weir_chassis.revisions import Revision, Vector
 
 MARGIN_SECONDS = 0.05
 """Part of a caller's deadline that is kept for saying that it was not enough."""
+ROUNDING = 0.01
+"""Share of a deadline by which gRPC may lengthen it on its way here: it travels in few digits, rounded up."""
 PATIENCE_SECONDS = 10.0
 """How long a call without a deadline waits for what it asked for."""
 
@@ -67,4 +69,4 @@ async def fresh(tenants: Tenants, asked: Vector) -> Projection:
 
 def _patience_seconds() -> float:
     left = call.remaining_seconds()
-    return PATIENCE_SECONDS if left is None else max(0.0, left - MARGIN_SECONDS)
+    return PATIENCE_SECONDS if left is None else max(0.0, left * (1 - ROUNDING) - MARGIN_SECONDS)

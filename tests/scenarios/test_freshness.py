@@ -154,24 +154,27 @@ async def test_a_revision_not_reached_in_time_is_refused(slow: Slow) -> None:
     assert (await ask(merchant, received)).level == 181
 
 
-async def test_a_revision_never_drawn_is_not_awaited_for_ever(slow: Slow) -> None:
-    """A number that no commit has yet is refused, at the latest when the deadline comes; never answered."""
+@pytest.mark.parametrize("seconds", [0.5, 10.0])
+async def test_a_revision_never_drawn_is_not_awaited_for_ever(slow: Slow, seconds: float) -> None:
+    """A number that no commit has yet, or an epoch that has not begun, is refused with the reason before the caller
+    gives up, however patient it is; never answered."""
     merchant = await slow.merchant()
-    ahead = Revision()
-    ahead.CopyFrom(merchant.seen["ledger"])
-    ahead.number += 1000
-    error = await refused(ask(merchant, ahead, seconds=0.5))
-    assert status.reason(error) in ("REVISION_NOT_REACHED", "REVISION_AHEAD")
+    number, epoch = (Revision(), Revision())
+    for each in (number, epoch):
+        each.CopyFrom(merchant.seen["ledger"])
+    number.number += 1000
+    epoch.epoch += 1
+    errors = await asyncio.gather(*(refused(ask(merchant, each, seconds=seconds)) for each in (number, epoch)))
+    assert [status.reason(error) for error in errors] == ["REVISION_NOT_REACHED"] * 2
 
 
 @pytest.mark.parametrize("field", ["cluster", "epoch", "context"])
 async def test_a_foreign_revision_is_refused(slow: Slow, field: str) -> None:
-    """A revision of another database, another epoch or no context of ours is refused at once, by every service that
-    is asked with it."""
+    """A revision of another database, of an epoch that is over, or of no context of ours is refused at once."""
     merchant = await slow.merchant()
     foreign = Revision()
     foreign.CopyFrom(merchant.seen["ledger"])
-    setattr(foreign, field, foreign.epoch + 1 if field == "epoch" else "0193c0de-0000-7000-8000-000000000000")
+    setattr(foreign, field, foreign.epoch - 1 if field == "epoch" else "0193c0de-0000-7000-8000-000000000000")
     error = await refused(ask(merchant, foreign))
     assert (error.code(), status.reason(error)) == (grpc.StatusCode.INVALID_ARGUMENT, "REVISION_FOREIGN")
 
