@@ -46,6 +46,8 @@ SERVICE_CONFIG = {
     # Retries stop once most calls fail, so that a service that comes back is not buried under them.
     "retryThrottling": {"maxTokens": 1000, "tokenRatio": 0.5},
 }
+KEEPALIVE_TIMEOUT_SECONDS = 10.0
+"""How long a connection that is tried may stay silent before it is given up."""
 FILE_LOOK_SECONDS = 1.0
 """How often token and TLS files are looked at, at most."""
 FORMER_GRACE_SECONDS = 3600.0
@@ -318,7 +320,9 @@ def _connected(target: str, settings: ClientSettings) -> grpc.aio.Channel:
         ("grpc.max_receive_message_length", settings.message_bytes_max),
         ("grpc.max_send_message_length", settings.message_bytes_max),
         ("grpc.keepalive_time_ms", int(settings.keepalive_seconds * 1000)),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", int(KEEPALIVE_TIMEOUT_SECONDS * 1000)),
+        # A ping of any other kind that is not answered counts too; it would stand in the way of those that keep alive.
+        ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_TIMEOUT_SECONDS * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),

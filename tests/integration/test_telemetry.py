@@ -260,7 +260,7 @@ async def test_a_failed_statement_tells_no_parameter(shelves: FreshDatabase) -> 
     told = [json.loads(span.to_json()) for span in spans.get_finished_spans()]
     assert [each["name"] for each in told] == ["BEGIN", "SELECT", "ROLLBACK", "work"]
     assert [each["status"]["status_code"] for each in told] == ["UNSET", "ERROR", "UNSET", "UNSET"]
-    assert told[0]["attributes"]["db.statement"].endswith("SET LOCAL weir.tenant = ?")
+    assert "SET LOCAL weir.tenant = ?" in told[0]["attributes"]["db.statement"]
     assert "canary" not in json.dumps(told)
 
 

@@ -10,16 +10,18 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kit.ledger import RECEIVE, item, movement, request
 from tests.kit.probe import Probe, probe_server
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir_chassis import process
 from weir_chassis.client import Peer
+from weir_chassis.ids import new_id
 from weir_chassis.server import Server
 from weir_chassis.settings import ClientSettings, ServerSettings, TelemetrySettings, group, load
 
@@ -37,7 +39,7 @@ class Settings:
 
 
 class Relay:
-    """The behaviours of the probe."""
+    """Answers unary calls."""
 
     def __init__(self, peer: Peer) -> None:
         """Ask the ledger that `peer` reaches."""
@@ -46,31 +48,36 @@ class Relay:
     async def single(self, value: str) -> str:
         """Do as told."""
         verb, _, sku = value.partition(" ")
+        item = stock_pb2.StockItem(product=stock_pb2.Product(sku=sku), location="W1")
         match verb:
             case "balance":
-                answer = await self._ledger.GetBalance(request("GetBalance", stock_item=item(sku)))
+                answer = await self._ledger.GetBalance(ledger_service_pb2.GetBalanceRequest(stock_item=item))
                 return str(answer.balance.on_hand)
             case "receive":
-                movements = [movement(RECEIVE, sku, 1)]
-                written = await self._ledger.RecordMovements(request("RecordMovements", movements=movements))
+                movement = ledger_pb2.Movement(kind=ledger_pb2.ENTRY_KIND_RECEIVE, stock_item=item, quantity=1)
+                written = await self._ledger.RecordMovements(
+                    ledger_service_pb2.RecordMovementsRequest(request_id=new_id(), movements=[movement])
+                )
                 return str(written.revision.number)
             case "break":
                 raise RuntimeError(value)
         return value
 
-    async def many(self, value: str) -> AsyncIterator[str]:
-        """Count on after a mark, for ever."""
-        for number in itertools.count(int(value or 0) + 1):
-            yield str(number)
-            await asyncio.sleep(COUNT_SECONDS)
+
+async def counting(value: str) -> AsyncGenerator[str, None]:
+    """A watch that counts on after a mark, for ever."""
+    for number in itertools.count(int(value or 0) + 1):
+        yield str(number)
+        await asyncio.sleep(COUNT_SECONDS)
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Server]:
     """The relay's app."""
-    async with Peer(sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1:1", settings.client) as peer:
-        relay = Relay(peer)
-        async with probe_server(Probe(single=relay.single, many=relay.many), settings.server).serving() as server:
+    target = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1:1"
+    async with Peer(target, settings.client) as peer:
+        probe = Probe(single=Relay(peer).single, many=counting)
+        async with probe_server(probe, settings.server).serving() as server:
             yield server
 
 
