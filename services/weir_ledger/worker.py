@@ -9,7 +9,7 @@ from weir_ledger.domain.endings import Expire
 from weir_ledger.ports import Attempt, Books
 
 PAUSE_SECONDS = 0.5
-DUE_MAX = 50
+DUE_MAX = 10
 """Holds ended by one command; its commit is one message to every watcher."""
 
 log = structlog.get_logger(__name__)

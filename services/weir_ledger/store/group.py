@@ -29,6 +29,14 @@ Name = tuple[str, str]
 """Method and request id."""
 
 
+PROMISED_LINES_MAX = 2000
+"""Most lines of the reservations that a group touches; their requests do not tell how many they are."""
+
+
+class GroupTooLarge(Exception):
+    """Together the requests might write more than watchers can take as one commit; each by itself may."""
+
+
 @dataclass(slots=True)
 class Opened:
     """The books as the group found them, and what is remembered of its request ids: fingerprint, revision, outcome."""
@@ -53,7 +61,8 @@ class Decided:
 async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> list[Outcome]:
     """The outcome of each attempt, within the transaction that `driver` has open for `tenant`.
 
-    Nothing is durable before the caller commits. Raises what the database raises; then none of the outcomes holds.
+    Nothing is durable before the caller commits. Raises GroupTooLarge, or what the database raises; then none of the
+    outcomes holds.
     """
     opened = await _open(driver, tenant, group)
     decided = _decide(group, opened)
@@ -77,6 +86,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> O
     locations: list[BookedLocation] = []
     if promised:
         found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
+        if len(group) > 1 and len(found) > PROMISED_LINES_MAX:
+            raise GroupTooLarge
         reservations = list(rows.reservations(found))
         keys |= {line.item: key(line.item) for each in reservations for line in each.lines}
     if changing:

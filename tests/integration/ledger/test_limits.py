@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.kit.ledger import RELEASED, Caller, Ledger, draft, item, movement, request
+from tests.kit.ledger import FULFIL, RELEASED, Caller, Ledger, draft, item, movement, outcomes, request
 from weir_chassis.errors import Kind
 
 
@@ -66,6 +66,21 @@ async def test_the_most_lines(acme: Caller) -> None:
         assert (ended.state, len(ended.lines)) == (RELEASED, 500)
     assert await acme.balance("7") == (10, 2, 8, 0)
     assert await acme.verify() == []
+
+
+async def test_commits_stay_small_enough_to_watch(acme: Caller) -> None:
+    """However many large reservations end at once, each commit fits into a message that any client takes."""
+    names = [f"{each:03}{'x' * 120}" for each in range(500)]
+    await acme.record(*(movement(1, each, 100) for each in names))
+    drafts = [draft(*((each, 1) for each in names))] * 4
+    made = [await acme.do("ReserveBatch", drafts=drafts) for _ in range(4)]
+    promised = [each.reservation.reservation for answer in made for each in answer.outcomes]
+    await outcomes(acme.do("Confirm", reservation=each) for each in promised)
+    ended = await outcomes(acme.do("Fulfil", reservation=each) for each in promised)
+    assert ended == ["ok"] * 16
+    commits = await acme.watched((await acme.head()).number)
+    assert sum(entry.kind == FULFIL for each in commits for entry in each.entries) == 16 * 1000
+    assert max(each.ByteSize() for each in commits) < 4 << 20
 
 
 async def test_more_short_lines_than_a_status_holds(acme: Caller) -> None:
