@@ -165,6 +165,12 @@ async def test_no_tenant_is_in_a_label(watched: Watched, where: str) -> None:
     assert [word for word in (TENANT, STRANGER, *GOODS) if word in heard(watched)[where]] == []
 
 
+async def test_strangers_are_not_told_whose_it_is(watched: Watched) -> None:
+    """A stranger is never told the name of a tenant, not even of the one that it claims to act for."""
+    assert watched.statuses
+    assert [told for told in watched.statuses if TENANT in told] == []
+
+
 async def test_nobodys_goods_are_in_the_log(watched: Watched) -> None:
     """Log lines tell what happened to the service, and nothing of what is on anybody's shelves; the text of an
     accident is the one exception, and it is under its number."""
