@@ -85,7 +85,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         statuses = await everything(house, owned, secrets)
         error = await accident(database, house, owned)
         incident = (error.details() or "").rpartition(" ")[2]
-        await until(lambda: b"LedgerService" in receiver.spans and b"LedgerService" in receiver.metrics)
+        await until(lambda: b"LedgerService" in receiver.spans and b"LOCATION_NOT_FOUND" in receiver.metrics)
         yield Watched(running, database, receiver, secrets, statuses, incident, error)
 
 
