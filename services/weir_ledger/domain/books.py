@@ -19,9 +19,9 @@ class Books:
 
     __slots__ = (
         "balances",
+        "changed_locations",
         "entries",
         "locations",
-        "locations_changed",
         "now",
         "places",
         "reservations",
@@ -40,46 +40,26 @@ class Books:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
-        exist; `locations` are those its commands may change.
+        exist; `locations` are those a command changes, which is in no group with others.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
         self.reservations = {each.reservation: each for each in reservations}
-        self.places = set(places)
+        self.places = frozenset(places)
         self.locations = {each.location.location: each for each in locations}
-        self.locations_changed: dict[str, None] = {}
+        self.changed_locations: dict[str, Location | None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
         self.entries: list[tuple[str, Entry]] = []
 
     def bind(self, page: "Page", request_id: str) -> None:
         """Take over all that an accepted command wrote; its entries are said to come from `request_id`."""
-        for item in page.balances:
-            if item not in self.balances:
-                self._occupy(item.location)
         self.balances.update(page.balances)
         self.reservations.update(page.reservations)
+        self.changed_locations.update(page.locations)
         self.touched_items.update(dict.fromkeys(page.balances))
         self.touched_reservations.update(dict.fromkeys(page.reservations))
-        for location, booked in page.locations.items():
-            self._place(location, booked)
         self.entries.extend((request_id, entry) for entry in page.entries)
-
-    def _occupy(self, location: str) -> None:
-        """Count a stock item that is booked for the first time, for a later command that would remove its location."""
-        found = self.locations.get(location)
-        if found is not None:
-            self.locations[location] = BookedLocation(found.location, found.stock_items + 1)
-
-    def _place(self, location: str, booked: BookedLocation | None) -> None:
-        """Take over a location as a command left it; None where it removed it."""
-        self.locations_changed[location] = None
-        if booked is None:
-            self.locations.pop(location, None)
-            self.places.discard(location)
-        else:
-            self.locations[location] = booked
-            self.places.add(location)
 
 
 class Page:
@@ -93,7 +73,7 @@ class Page:
         self.now = books.now
         self.balances: dict[StockItem, Balance] = {}
         self.reservations: dict[str, Reservation] = {}
-        self.locations: dict[str, BookedLocation | None] = {}
+        self.locations: dict[str, Location | None] = {}
         self.entries: list[Entry] = []
 
     def balance(self, item: StockItem) -> Balance:
@@ -120,9 +100,9 @@ class Page:
         """A location that the command named as one it changes, as it stands; None where there is none."""
         return self.books.locations.get(location)
 
-    def place(self, location: Location, stock_items: int = 0) -> Location:
-        """Write a new or changed location, where `stock_items` have been booked; return it."""
-        self.locations[location.location] = BookedLocation(location, stock_items)
+    def place(self, location: Location) -> Location:
+        """Write a new or changed location, and return it."""
+        self.locations[location.location] = location
         return location
 
     def remove(self, location: str) -> None:

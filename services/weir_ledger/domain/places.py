@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from weir_chassis.errors import EtagStale
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
@@ -38,8 +36,8 @@ class UpdateLocation(Command[Location]):
         return (self.location.location,)
 
     def decide(self, page: Page) -> Location:
-        found = _current(page, self.location.location, self.etag)
-        return page.place(replace(self.location, revision=0), found.stock_items)
+        _current(page, self.location.location, self.etag)
+        return page.place(self.location)
 
 
 @dataclass(frozen=True, slots=True)

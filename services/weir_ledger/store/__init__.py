@@ -1,19 +1,20 @@
-"""The ports on Postgres: a write path that commits in groups, a reader, an auditor, on one schema.
+"""The ports on Postgres: a write path that commits in groups, and readers, on one schema.
 
 `writer` queues and retries, `group` carries one group out, `writing` writes what it changed, `statements` holds the
-SQL of that path, `outcomes` what is kept under a request id, `keys` names stock items; `reader` and `audit` answer
-questions.
+SQL of that path, `outcomes` what is kept under a request id, `keys` names stock items. `reader` answers questions,
+`whole` exports and audits all there is, by the laws in `audit`.
 """
 
 from weir_chassis.database import Database
-from weir_ledger.store.audit import Auditor
 from weir_ledger.store.reader import Reader
+from weir_ledger.store.whole import WholeReader
 from weir_ledger.store.writer import Writer
 
 
-class PostgresBooks(Writer, Reader, Auditor):
+class PostgresBooks(Writer, Reader, WholeReader):
     """The books of all tenants in one schema of Postgres."""
 
     def __init__(self, database: Database, *, queue_max: int) -> None:
         """Keep the books in `database`; at most `queue_max` writes of one tenant wait."""
         Writer.__init__(self, database, queue_max=queue_max)
+        WholeReader.__init__(self, database)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weir_chassis.database import Database, head
+from weir_chassis.database import head
 from weir_ledger.domain.audit import Difference, Law, Verification
 from weir_ledger.domain.stock import StockItem
 from weir_ledger.store import rows
@@ -27,6 +27,18 @@ WITH folded AS (
 SELECT {item}, coalesce(b.{count}, 0) AS booked, coalesce(f.units, 0)::bigint AS computed
 FROM (SELECT * FROM balances WHERE tenant = :tenant) b FULL JOIN folded f ON f.item = b.item
 WHERE coalesce(b.{count}, 0) <> coalesce(f.units, 0) OR b.item IS NULL
+"""
+
+_RUNNING = """
+WITH run AS (
+    SELECT item, revision, line, on_hand, reserved,
+           sum(on_hand_delta) OVER so_far AS on_hand_so_far, sum(reserved_delta) OVER so_far AS reserved_so_far
+    FROM entries WHERE tenant = :tenant AND account = 1
+    WINDOW so_far AS (PARTITION BY item ORDER BY revision, line)
+)
+SELECT {item}, r.{count} AS booked, r.{count}_so_far::bigint AS computed
+FROM run r LEFT JOIN balances b ON b.tenant = :tenant AND b.item = r.item
+WHERE r.{count} <> r.{count}_so_far
 """
 
 _OPEN_LINES = """
@@ -69,6 +81,16 @@ _LAWS = (
         "{booked} are booked as on hand, the entries make {computed}",
     ),
     (
+        Law.ON_HAND,
+        _RUNNING.format(count="on_hand", item=_ITEM),
+        "an entry says {booked} on hand after it, the entries up to it make {computed}",
+    ),
+    (
+        Law.RESERVED,
+        _RUNNING.format(count="reserved", item=_ITEM),
+        "an entry says {booked} reserved after it, the entries up to it make {computed}",
+    ),
+    (
         Law.RESERVED,
         _FOLD.format(delta="reserved_delta", count="reserved", item=_ITEM),
         "{booked} are booked as reserved, the entries make {computed}",
@@ -86,29 +108,22 @@ _LAWS = (
 )
 
 
-class Auditor:
-    """Verifies the books; `ports.Books.verify` states what it promises."""
-
-    def __init__(self, database: Database) -> None:
-        """Audit the books in `database`."""
-        self._database = database
-
-    async def verify(self, tenant: str) -> AsyncIterator[Difference | Verification]:
-        found = 0
-        async with self._database.reading(tenant) as connection:
-            revision = await head(connection, tenant)
-            for law, statement, sentence in _LAWS:
-                async for row in await _rows(connection, statement, tenant):
-                    found += 1
-                    yield _difference(law, row, sentence)
-            async for row in await _rows(connection, _REVISIONS, tenant):
-                if not row["commits"] == row["newest"] == revision:
-                    found += 1
-                    yield _gap(revision, row["commits"], row["newest"])
-            counted = (await connection.execute(text(_COUNTED), {"tenant": tenant})).mappings().one()
-        yield Verification(
-            revision, counted["entries"], counted["balances"], counted["reservation_lines"], differences=found
-        )
+async def audit(connection: AsyncConnection, tenant: str) -> AsyncIterator[Difference | Verification]:
+    """Every law broken in the snapshot that `connection` reads, then what was looked at."""
+    found = 0
+    revision = await head(connection, tenant)
+    for law, statement, sentence in _LAWS:
+        async for row in await _rows(connection, statement, tenant):
+            found += 1
+            yield _difference(law, row, sentence)
+    async for row in await _rows(connection, _REVISIONS, tenant):
+        if not row["commits"] == row["newest"] == revision:
+            found += 1
+            yield _gap(revision, row["commits"], row["newest"])
+    counted = (await connection.execute(text(_COUNTED), {"tenant": tenant})).mappings().one()
+    yield Verification(
+        revision, counted["entries"], counted["balances"], counted["reservation_lines"], differences=found
+    )
 
 
 async def _rows(connection: AsyncConnection, statement: str, tenant: str) -> AsyncIterator[Mapping[str, Any]]:

@@ -128,9 +128,7 @@ def _opened(
             case _:
                 head, now = first, moment
     books = Books(now, balances, reservations, places, locations)
-    return Opened(
-        books, head, Found(keys, set(books.balances), set(books.reservations), set(books.locations)), remembered
-    )
+    return Opened(books, head, Found(keys, set(books.balances), set(books.reservations)), remembered)
 
 
 def _decide(group: Sequence[Attempt[Any]], opened: Opened) -> Decided:

@@ -1,6 +1,6 @@
 """Answer questions about the books, each from one snapshot of the database."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -112,18 +112,6 @@ class Reader:
                 return list(rows.commits(await driver.fetch(statements.COMMITS, tenant, after, limit)))
 
         return await retrying(work)
-
-    async def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
-        async with self._database.reading(tenant) as connection:
-            revision = await head(connection, tenant)
-            wanted = select(balances).where(balances.c.tenant == tenant)
-            found = await connection.stream(wanted.execution_options(yield_per=chunk))
-            sent = False
-            async for part in found.mappings().partitions():
-                yield revision, [rows.balance(row) for row in part]
-                sent = True
-            if not sent:
-                yield revision, []
 
     async def _read(self, tenant: str, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work` reads from one snapshot, tried again where the connection is lost."""

@@ -124,18 +124,13 @@ CROSS JOIN LATERAL (
 WHERE reservation_lines.ctid = found.ctid
 """
 
-ADD_LOCATIONS = """
-INSERT INTO locations (tenant, location, kind, display_name, revision)
-SELECT $1, l.*, $2 FROM unnest($3::text[], $4::smallint[], $5::text[]) AS l (location, kind, display_name)
+ADD_LOCATION = "INSERT INTO locations (tenant, location, kind, display_name, revision) VALUES ($1, $2, $3, $4, $5)"
+
+CHANGE_LOCATION = """
+UPDATE locations SET kind = $3, display_name = $4, revision = $5 WHERE tenant = $1 AND location = $2
 """
 
-CHANGE_LOCATIONS = """
-UPDATE locations SET kind = l.kind, display_name = l.display_name, revision = $2
-FROM unnest($3::text[], $4::smallint[], $5::text[]) AS l (location, kind, display_name)
-WHERE locations.tenant = $1 AND locations.location = l.location
-"""
-
-REMOVE_LOCATIONS = "DELETE FROM locations WHERE tenant = $1 AND location = ANY ($2::text[])"
+REMOVE_LOCATION = "DELETE FROM locations WHERE tenant = $1 AND location = $2"
 
 REMEMBER = """
 INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)

@@ -19,7 +19,6 @@ class Found:
     keys: dict[StockItem, str]
     items: set[StockItem]
     reservations: set[str]
-    locations: set[str]
 
 
 async def write(
@@ -47,7 +46,7 @@ async def write(
         return await write(driver, tenant, books, found, to_remember)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations)
-    await _change_locations(driver, tenant, revision, books, found)
+    await _change_locations(driver, tenant, revision, books)
     return revision
 
 
@@ -137,19 +136,11 @@ async def _change_reservations(driver: Driver, tenant: str, revision: int, chang
     )
 
 
-async def _change_locations(driver: Driver, tenant: str, revision: int, books: Books, found: Found) -> None:
+async def _change_locations(driver: Driver, tenant: str, revision: int, books: Books) -> None:
     """Write locations as they are now, and remove those that are gone."""
-    if not books.locations_changed:
-        return
-    there = [books.locations[each].location for each in books.locations_changed if each in books.locations]
-    for statement, known in ((statements.ADD_LOCATIONS, False), (statements.CHANGE_LOCATIONS, True)):
-        rows = [
-            (each.location, each.kind, each.display_name)
-            for each in there
-            if (each.location in found.locations) is known
-        ]
-        if rows:
-            await driver.execute(statement, tenant, revision, *_columns(rows, 3))
-    gone = [each for each in books.locations_changed if each not in books.locations]
-    if gone:
-        await driver.execute(statements.REMOVE_LOCATIONS, tenant, gone)
+    for name, location in books.changed_locations.items():
+        if location is None:
+            await driver.execute(statements.REMOVE_LOCATION, tenant, name)
+            continue
+        statement = statements.CHANGE_LOCATION if name in books.locations else statements.ADD_LOCATION
+        await driver.execute(statement, tenant, name, location.kind, location.display_name, revision)

@@ -145,6 +145,9 @@ CORRUPTIONS: list[tuple[str, list[str], set[int]]] = [
      ["UPDATE entries SET on_hand_delta = on_hand_delta + 1 WHERE tenant = $1 AND account = 1 AND kind = 1"
       " AND on_hand = 10"],
      {Difference.LAW_ON_HAND, Difference.LAW_TRIAL_BALANCE}),
+    ("an entry tells other counts",
+     ["UPDATE entries SET on_hand = on_hand + 1 WHERE tenant = $1 AND account = 1 AND kind = 1 AND on_hand = 10"],
+     {Difference.LAW_ON_HAND}),
     ("the other side of a movement went",
      ["DELETE FROM entries WHERE tenant = $1 AND account = 2 AND on_hand_delta = -10"],
      {Difference.LAW_TRIAL_BALANCE}),

@@ -22,6 +22,7 @@ from weir_ledger.domain.reservations import Draft, DraftLine
 from weir_ledger.domain.stock import Location, LocationKind, StockItem
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import PostgresBooks
+from weir_ledger.store.whole import AT_ONCE_MAX
 from weir_ledger.worker import expire_due, expiring
 
 TENANT = "grouped"
@@ -74,18 +75,18 @@ def told(answer: Done[Any] | BaseException) -> Any:
 
 async def test_one_commit_for_all(books: PostgresBooks) -> None:
     """Accepted requests of a group share a revision, each sees what the earlier ones left, a refused one is no part."""
+    await grouped(books, attempt(create("W1")))
     found = await grouped(
         books,
-        attempt(create("W1")),
         attempt(receive(5)),
         attempt(reserve(3, "0001")),
         attempt(reserve(3, "0002")),
         attempt(reserve(2, "0003")),
     )
-    assert found == [1, 1, 1, "INSUFFICIENT_STOCK", 1]
+    assert found == [2, 2, "INSUFFICIENT_STOCK", 2]
     balance, revision = await books.balance(TENANT, A)
     assert balance is not None
-    assert (balance.on_hand, balance.reserved, revision) == (5, 5, 1)
+    assert (balance.on_hand, balance.reserved, revision) == (5, 5, 2)
 
 
 async def test_the_same_id_twice_in_one_group(books: PostgresBooks) -> None:
@@ -105,17 +106,8 @@ async def test_the_same_id_twice_in_one_group(books: PostgresBooks) -> None:
     assert balance.on_hand == 5
 
 
-async def test_used_and_deleted_in_one_group(books: PostgresBooks) -> None:
-    """A location booked for the first time in a group cannot go in the same group, and hinders nobody."""
-    await grouped(books, attempt(create("N1")))
-    found = await grouped(
-        books, attempt(receive(5, "N1")), attempt(DeleteLocation("N1", "")), attempt(create("N2"))
-    )  # fmt: skip
-    assert found == [2, "LOCATION_IN_USE", 2]
-
-
-async def test_deleted_and_used_in_one_group(books: PostgresBooks) -> None:
-    """A location that goes in a group is gone for those behind, until one of them makes it anew."""
+async def test_locations_change_between_groups(books: PostgresBooks) -> None:
+    """What changes a location is a commit of its own: those before it see it as it was, those behind as it is."""
     await grouped(books, attempt(create("N1")))
     found = await grouped(
         books,
@@ -123,8 +115,23 @@ async def test_deleted_and_used_in_one_group(books: PostgresBooks) -> None:
         attempt(receive(5, "N1")),
         attempt(create("N1")),
         attempt(receive(7, "N1")),
+        attempt(reserve(1, "0001")),
+        attempt(DeleteLocation("N1", "")),
     )
-    assert found == [2, "LOCATION_NOT_FOUND", 2, 2]
+    assert found == [2, "LOCATION_NOT_FOUND", 3, 4, "INSUFFICIENT_STOCK", "LOCATION_IN_USE"]
+
+
+async def test_whole_reads_are_few_at_once(books: PostgresBooks) -> None:
+    """Beyond the limit an export or audit is refused at once, and a place is free again when one ends."""
+    await grouped(books, attempt(create("W1")), attempt(receive(5)))
+    reads = [books.export(TENANT, 10) for _ in range(AT_ONCE_MAX)]
+    for read in reads:
+        assert (await anext(read))[0] == 2
+    with pytest.raises(Overloaded):
+        await anext(books.verify(TENANT))
+    for read in reads:
+        await read.aclose()  # type: ignore[attr-defined]
+    assert [each async for each in books.verify(TENANT)][-1].differences == 0  # type: ignore[union-attr]
 
 
 async def test_an_accident_hits_one_request(books: PostgresBooks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,7 @@ Entries and reservation lines name stock items by key and have no foreign key to
 look-up a row on the hottest path, the write path inserts both in one transaction, and VerifyBooks compares them.
 The key is a digest of all that names a stock item, so it alone holds that none is counted twice: an index over the
 names could not take the longest of them, which fill more than a third of a page; the one by product is for reading.
-Balances do have a foreign key to their location, checked at commit, so that a location with stock cannot go and one
-that comes in the same commit may be used.
+Balances do have a foreign key to their location, so that a location with stock cannot go.
 """
 
 from weir_chassis.migrations import foundation, script, wall
@@ -37,7 +36,7 @@ CREATE TABLE balances (
     reserved bigint NOT NULL CHECK (reserved >= 0),
     revision bigint NOT NULL,
     PRIMARY KEY (tenant, item),
-    FOREIGN KEY (tenant, location) REFERENCES locations DEFERRABLE INITIALLY DEFERRED
+    FOREIGN KEY (tenant, location) REFERENCES locations
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 COMMENT ON TABLE balances IS
     'The counts of each stock item: the fold of its entries. No index covers a count, so updates stay in their page.';
