@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 MAJOR_MIN = 15
 """Oldest major version of Postgres that the suite runs on."""
@@ -141,13 +140,6 @@ def _inspect(directory: Path) -> Binaries | None:
 def environment() -> dict[str, str]:
     """Nothing of our environment but a path, and plain messages."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-
-
-def running_as(who: Runner) -> dict[str, Any]:
-    """How a program is run as `who`."""
-    if who.dropped:
-        return {"cwd": "/", "env": environment(), "user": who.uid, "group": who.gid, "extra_groups": []}
-    return {"cwd": "/", "env": environment()}
 
 
 _BECOME = """

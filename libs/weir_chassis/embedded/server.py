@@ -28,7 +28,6 @@ from weir_chassis.embedded.binaries import (
     environment,
     find,
     runner,
-    running_as,
     within_reach,
 )
 
@@ -248,7 +247,14 @@ class EmbeddedPostgres:
         building.rename(self._cluster)
 
     def _run(self, who: Runner, *command: str, given: str = "") -> None:
-        done = subprocess.run(command, input=given.encode(), capture_output=True, check=False, **running_as(who))
+        done = subprocess.run(
+            [*becoming(who), *command],
+            input=given.encode(),
+            capture_output=True,
+            check=False,
+            cwd="/",
+            env=environment(),
+        )
         if done.returncode != 0:
             raise EmbeddedPostgresFailed(f"{Path(command[0]).name} failed:\n{done.stderr.decode(errors='replace')}")
 
