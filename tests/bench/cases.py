@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.bench.load import Call
 from tests.bench.serve import ECHO
-from tests.bench.suite import Suite
+from tests.bench.suite import ALONE, Suite
 from tests.kit.probe import NAME
 from weir.aggregator.v1 import availability_service_pb2 as levels
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
@@ -50,6 +50,8 @@ class Stubs:
     empty: Callable[[StringValue], object]
     ledger: LedgerServiceStub
     reservations: ReservationServiceStub
+    ledger_alone: LedgerServiceStub
+    reservations_alone: ReservationServiceStub
     network: NetworkServiceStub
     availability: AvailabilityServiceStub
 
@@ -60,12 +62,15 @@ def stubs(suite: Suite) -> Stubs:
     def channel(name: str) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(suite.address(name), [("grpc.max_receive_message_length", 1 << 24)])
 
-    ledger, serialise, parse = channel("ledger"), StringValue.SerializeToString, StringValue.FromString
+    ledger, alone = channel("ledger"), channel(ALONE)
+    serialise, parse = StringValue.SerializeToString, StringValue.FromString
     return Stubs(
         channel("echo").unary_unary(ECHO, serialise, parse),
         channel("empty").unary_unary(f"/{NAME}/Get", serialise, parse),
         LedgerServiceStub(ledger),
         ReservationServiceStub(ledger),
+        LedgerServiceStub(alone),
+        ReservationServiceStub(alone),
         NetworkServiceStub(channel("sharing")),
         AvailabilityServiceStub(channel("aggregator")),
     )
@@ -81,17 +86,23 @@ def item(number: int) -> stock_pb2.StockItem:
     return stock_pb2.StockItem(product=stock_pb2.Product(sku=sku(number)), location=LOCATION)
 
 
-async def prepare(clients: Stubs) -> None:
-    """Stock every product, and let ten channels, each a group of its own, sell it."""
+async def stock(ledger: LedgerServiceStub) -> None:
+    """Take in a billion units of every product."""
     place = ledger_pb2.Location(location=LOCATION, kind=ledger_pb2.LOCATION_KIND_WAREHOUSE)
-    await clients.ledger.CreateLocation(ledger_service_pb2.CreateLocationRequest(request_id="place", location=place))
+    await ledger.CreateLocation(ledger_service_pb2.CreateLocationRequest(request_id="place", location=place))
     for batch, first in enumerate(range(0, SKUS, 1000)):
         movements = [
             ledger_pb2.Movement(kind=ledger_pb2.ENTRY_KIND_RECEIVE, stock_item=item(number), quantity=10**9)
             for number in range(first, first + 1000)
         ]
         request = ledger_service_pb2.RecordMovementsRequest(request_id=f"stock-{batch}", movements=movements)
-        await clients.ledger.RecordMovements(request)
+        await ledger.RecordMovements(request)
+
+
+async def prepare(clients: Stubs) -> None:
+    """Stock every product, and let ten channels, each a group of its own, sell it."""
+    await stock(clients.ledger_alone)
+    await stock(clients.ledger)
     group = network_pb2.WarehouseGroup(warehouse_group="all", locations=[LOCATION])
     await clients.network.CreateWarehouseGroup(
         network_service_pb2.CreateWarehouseGroupRequest(request_id="all", warehouse_group=group)
@@ -119,7 +130,7 @@ def draft(*numbers: int) -> reservation_pb2.ReservationDraft:
     )
 
 
-def reserve(clients: Stubs, *, hot: bool) -> Call:
+def reserve(promises: ReservationServiceStub, *, hot: bool) -> Call:
     """Reserve one unit, spread over all products or of one."""
     chance = random.Random(1)
 
@@ -127,7 +138,7 @@ def reserve(clients: Stubs, *, hot: bool) -> Call:
         number = 0 if hot else chance.randrange(SKUS)
         request_id = f"{RUN}-{next(_numbers)}"
         request = reservation_service_pb2.ReserveRequest(request_id=request_id, draft=draft(number))
-        return await clients.reservations.Reserve(request)
+        return await promises.Reserve(request)
 
     return call
 
@@ -139,7 +150,7 @@ def reserve_batch(clients: Stubs) -> Call:
     async def call(_: int) -> object:
         drafts = [draft(chance.randrange(SKUS)) for _ in range(BATCH_LINES)]
         request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
-        return await clients.reservations.ReserveBatch(request)
+        return await clients.reservations_alone.ReserveBatch(request)
 
     return call
 
@@ -151,7 +162,7 @@ def reserve_lines(clients: Stubs) -> Call:
     async def call(_: int) -> object:
         drafts = [draft(*(chance.randrange(SKUS) for _ in range(BATCH_LINES)))]
         request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
-        return await clients.reservations.ReserveBatch(request)
+        return await clients.reservations_alone.ReserveBatch(request)
 
     return call
 
@@ -189,11 +200,13 @@ def cases(clients: Stubs) -> list[Case]:
 
     found = [Case("bare grpc.aio echo", "echo", echo, 64)]
     found += [Case("empty call", "empty", empty, each) for each in (1, 16, 64, 256)]
-    found += [Case("Reserve, spread", "ledger", reserve(clients, hot=False), each) for each in (1, 16, 64, 256)]
-    found += [Case("Reserve, one item", "ledger", reserve(clients, hot=True), each) for each in (1, 16, 64, 256)]
+    alone, watched = clients.reservations_alone, clients.reservations
+    found += [Case("Reserve, spread", ALONE, reserve(alone, hot=False), each) for each in (1, 16, 64, 256)]
+    found += [Case("Reserve, one item", ALONE, reserve(alone, hot=True), each) for each in (1, 16, 64, 256)]
     found += [
-        Case("ReserveBatch, 500 orders of 1 line", "ledger", reserve_batch(clients), 4, BATCH_LINES),
-        Case("ReserveBatch, 1 order of 500 lines", "ledger", reserve_lines(clients), 4, BATCH_LINES),
+        Case("Reserve, spread, watched by the aggregator", "ledger", reserve(watched, hot=False), 64),
+        Case("ReserveBatch, 500 orders of 1 line", ALONE, reserve_batch(clients), 4, BATCH_LINES),
+        Case("ReserveBatch, 1 order of 500 lines", ALONE, reserve_lines(clients), 4, BATCH_LINES),
         Case("GetAvailability", "aggregator", availability(clients), 64),
         Case("BatchGetAvailability 1,000 x 10", "aggregator", availabilities(clients), 4),
     ]

@@ -10,11 +10,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from tests.kit.postgres import directory, wait
 from weir_chassis.embedded import EmbeddedPostgres
 from weir_chassis.migrations import migrate
 
 START_SECONDS = 60.0
+ALONE = "alone"
+"""The ledger that nobody watches; the one named `ledger` is watched by the aggregator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,15 @@ def suite() -> Iterator[Suite]:
     with ExitStack() as stack:
         home = stack.enter_context(directory())
         postgres = stack.enter_context(EmbeddedPostgres(home))
-        for service in ("weir_ledger", "weir_sharing"):
-            wait(migrate(postgres.url(), service, password=postgres.password(service)))
+        wait(_create(postgres, ALONE))
+        urls = {
+            "ledger": _migrated(postgres, "weir_ledger", "weir"),
+            "sharing": _migrated(postgres, "weir_sharing", "weir"),
+            ALONE: _migrated(postgres, "weir_ledger", ALONE),
+        }
         servers: dict[str, Running] = {}
-        for name in ("echo", "empty", "ledger", "sharing"):
-            environ = {}
-            if name in ("ledger", "sharing"):
-                environ = {"WEIR_DATABASE_URL": postgres.url(f"weir_{name}"), "WEIR_LISTEN": "127.0.0.1:0"}
+        for name in ("echo", "empty", *urls):
+            environ = {"WEIR_DATABASE_URL": urls[name], "WEIR_LISTEN": "127.0.0.1:0"} if name in urls else {}
             servers[name] = stack.enter_context(_serving(name, home.parent, environ))
         targets = {
             "WEIR_LISTEN": "127.0.0.1:0",
@@ -61,12 +67,25 @@ def suite() -> Iterator[Suite]:
         yield Suite(servers, postgres.pid)
 
 
+async def _create(postgres: EmbeddedPostgres, database: str) -> None:
+    """Make a database."""
+    connection = await asyncpg.connect(postgres.url())
+    await connection.execute(f"CREATE DATABASE {database}")
+    await connection.close()
+
+
+def _migrated(postgres: EmbeddedPostgres, schema: str, database: str) -> str:
+    """The URL of a schema that was just made in a database."""
+    wait(migrate(postgres.url(database=database), schema, password=postgres.password(schema)))
+    return postgres.url(schema, database=database)
+
+
 @contextmanager
 def _serving(name: str, home: Path, environ: Mapping[str, str]) -> Iterator[Running]:
     """One server process for the block."""
     ready_file = home / f"{name}.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.serve", name, str(ready_file)],
+        [sys.executable, "-m", "tests.bench.serve", "ledger" if name == ALONE else name, str(ready_file)],
         env={**os.environ, "WEIR_LOG_LEVEL": "warning", **environ},
     )
     try:
