@@ -67,8 +67,9 @@ def row(case: Case, base: Case, rounds: Sequence[dict[Case, Measured]]) -> str:
     work = f" ({per_second * case.work:,.0f} lines)" if case.work > 1 else ""
     quantiles = [statistics.median(each[case].sample.quantile(part) for each in rounds) * 1e3 for part in (0.5, 0.99)]
     cpu = " / ".join(f"{median(name) * 1e6:,.0f}" for name in ("server_cpu", "postgres_cpu", "client_cpu"))
-    against = "" if case is base else f"{ratio:.2f}"
-    cpu_against = "" if case is base else f"{cpu_ratio:.2f}"
+    comparable = case is not base and case.work == 1
+    against = f"{ratio:.2f}" if comparable else ""
+    cpu_against = f"{cpu_ratio:.2f}" if comparable else ""
     return (
         f"| {case.name} | {case.in_flight} | {per_second:,.0f}{work} | {against} | {cpu_against} | {cpu} |"
         f" {quantiles[0]:.1f} / {quantiles[1]:.1f} |"
