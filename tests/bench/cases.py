@@ -143,26 +143,15 @@ def reserve(promises: ReservationServiceStub, *, hot: bool) -> Call:
     return call
 
 
-def reserve_batch(clients: Stubs) -> Call:
-    """Reserve one unit of 500 products, each for an order of its own."""
+def reserve_batch(promises: ReservationServiceStub, *, orders: int) -> Call:
+    """Reserve one unit of 500 products, for one order or for several of equal length."""
     chance = random.Random(2)
+    lines = BATCH_LINES // orders
 
     async def call(_: int) -> object:
-        drafts = [draft(chance.randrange(SKUS)) for _ in range(BATCH_LINES)]
+        drafts = [draft(*(chance.randrange(SKUS) for _ in range(lines))) for _ in range(orders)]
         request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
-        return await clients.reservations_alone.ReserveBatch(request)
-
-    return call
-
-
-def reserve_lines(clients: Stubs) -> Call:
-    """Reserve one unit of 500 products for one order."""
-    chance = random.Random(3)
-
-    async def call(_: int) -> object:
-        drafts = [draft(*(chance.randrange(SKUS) for _ in range(BATCH_LINES)))]
-        request = reservation_service_pb2.ReserveBatchRequest(request_id=f"{RUN}-{next(_numbers)}", drafts=drafts)
-        return await clients.reservations_alone.ReserveBatch(request)
+        return await promises.ReserveBatch(request)
 
     return call
 
@@ -205,8 +194,8 @@ def cases(clients: Stubs) -> list[Case]:
     found += [Case("Reserve, one item", ALONE, reserve(alone, hot=True), each) for each in (1, 16, 64, 256)]
     found += [
         Case("Reserve, spread, watched by the aggregator", "ledger", reserve(watched, hot=False), 64),
-        Case("ReserveBatch, 500 orders of 1 line", ALONE, reserve_batch(clients), 4, BATCH_LINES),
-        Case("ReserveBatch, 1 order of 500 lines", ALONE, reserve_lines(clients), 4, BATCH_LINES),
+        Case("ReserveBatch, 500 orders of 1 line", ALONE, reserve_batch(alone, orders=BATCH_LINES), 4, BATCH_LINES),
+        Case("ReserveBatch, 1 order of 500 lines", ALONE, reserve_batch(alone, orders=1), 4, BATCH_LINES),
         Case("GetAvailability", "aggregator", availability(clients), 64),
         Case("BatchGetAvailability 1,000 x 10", "aggregator", availabilities(clients), 4),
     ]

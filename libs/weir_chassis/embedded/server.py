@@ -21,15 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from weir_chassis.embedded.binaries import (
-    Binaries,
-    Runner,
-    becoming,
-    environment,
-    find,
-    runner,
-    within_reach,
-)
+from weir_chassis.embedded.binaries import Binaries, Runner, becoming, environment, find, runner, within_reach
 
 SUPERUSER = "postgres"
 """Name of the role that may do everything; only migrations and the bootstrap of roles use it."""
