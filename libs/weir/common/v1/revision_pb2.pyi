@@ -62,8 +62,8 @@ class Freshness(_message.Message):
     """How fresh an answer must be.
 
     Empty: as fresh as the answering process is. A service of one context reads its own database and is always at the
-    newest revision; it checks that `at_least` is its own and has been drawn. The aggregator waits until it has reached
-    every revision named, or until the deadline of the call.
+    newest revision; it checks that `at_least` is its own, naming no other context's, and has been drawn. The aggregator waits
+    until it has reached every revision named, one of a newer epoch of the same database too, or until the deadline of the call.
 
     Errors:
 
