@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,9 +157,14 @@ def test_a_left_number_that_names_another_program_is_no_hindrance(home: Path, mo
     postgres.start()
     postgres.kill()
     pid_file = home / "cluster" / "postmaster.pid"
-    who = binaries.runner()
-    options = {"user": who.uid, "group": who.gid} if who.dropped else {}
-    with subprocess.Popen(["sleep", "60"], **options) as other:  # type: ignore[call-overload]
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    with subprocess.Popen([*binaries.becoming(binaries.runner()), sleep, "60"]) as other:
+        named = Path(f"/proc/{other.pid}/comm")
+        waited_until = time.monotonic() + 10
+        while named.read_text().strip() != "sleep":  # then it runs as its user
+            assert time.monotonic() < waited_until
+            time.sleep(0.01)
         lines = pid_file.read_text().splitlines()
         pid_file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
         with monkeypatch.context() as patch, pytest.raises(EmbeddedPostgresFailed, match="already exists"):
