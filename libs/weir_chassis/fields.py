@@ -67,11 +67,6 @@ class Fields:
         if self._notes:
             raise Malformed(self._notes)
 
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong so far."""
-        return not self._notes
-
     def refuse(self, name: str, description: str, reason: str = "") -> None:
         """Take a note about the field `name`; the first hundred notes are kept."""
         if len(self._notes) < VIOLATIONS_MAX:

@@ -20,7 +20,6 @@ from weir_chassis.policy import Traffic
 from weir_chassis.settings import ServerSettings
 
 NOT_A_MESSAGE = b"\xff\xff\xff"
-UNARY = ("Get", "Put", "Administer")
 ALL = ("Get", "List", "Import", "Chat")
 CANARY = "canary-7781"
 
