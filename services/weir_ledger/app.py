@@ -22,6 +22,7 @@ from weir_chassis.settings import (
     setting,
 )
 from weir_chassis.watch import Wakeups
+from weir_ledger.domain.limits import COUNT_MAX, Holding, Limits
 from weir_ledger.servicer import POLICIES, registrations
 from weir_ledger.store import PostgresBooks
 from weir_ledger.worker import expiring
@@ -41,6 +42,49 @@ class Settings:
     queue_max: int = setting(
         "WEIR_LEDGER_QUEUE_MAX", "Writes of one tenant that may wait for their turn.", integer(1, 100_000), 2000
     )
+    tenant_reservations_max: int = setting(
+        "WEIR_LEDGER_TENANT_RESERVATIONS_MAX",
+        "Reservations of one tenant that may be open at a time.",
+        integer(1, COUNT_MAX),
+        10_000_000,
+    )
+    tenant_held_units_max: int = setting(
+        "WEIR_LEDGER_TENANT_HELD_UNITS_MAX",
+        "Units that one tenant may hold without having confirmed them.",
+        integer(1, COUNT_MAX),
+        10**12,
+    )
+    channel_reservations_max: int = setting(
+        "WEIR_LEDGER_CHANNEL_RESERVATIONS_MAX",
+        "Reservations of one channel that may be open at a time.",
+        integer(1, COUNT_MAX),
+        1_000_000,
+    )
+    channel_held_units_max: int = setting(
+        "WEIR_LEDGER_CHANNEL_HELD_UNITS_MAX",
+        "Units that one channel may hold without having confirmed them.",
+        integer(1, COUNT_MAX),
+        10**11,
+    )
+    hold_seconds_max: int = setting(
+        "WEIR_LEDGER_HOLD_SECONDS_MAX",
+        "How long units may be held without being confirmed, counted from when they were promised.",
+        integer(1, 365 * 86400),
+        30 * 86400,
+    )
+    lines_max: int = setting(
+        "WEIR_LEDGER_LINES_MAX", "Lines or movements that one request may have.", integer(1, 2000), 2000
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What this installation allows."""
+        return Limits(
+            Holding(self.tenant_reservations_max, self.tenant_held_units_max),
+            Holding(self.channel_reservations_max, self.channel_held_units_max),
+            self.hold_seconds_max,
+            self.lines_max,
+        )
 
 
 @asynccontextmanager
@@ -49,7 +93,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     async with provided(settings.database, SCHEMA) as database:
         cluster = await database.identity()
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
-        books = PostgresBooks(database, queue_max=settings.queue_max)
+        books = PostgresBooks(database, queue_max=settings.queue_max, limits=settings.limits)
         async with Wakeups(database).listening() as wakeups:
             server = Server(
                 settings.server,

@@ -109,7 +109,7 @@ class InsufficientStock(Refusal):
         )
 
 
-def _and_others(shortages: Sequence[Shortage]) -> str:
+def _and_others(shortages: Sequence[object]) -> str:
     """How many more lines are short, as the end of a sentence."""
     others = len(shortages) - 1
     return f" (and {others} more {'line is' if others == 1 else 'lines are'} short)" if others else ""
@@ -138,6 +138,136 @@ class BalanceOverflow(Refusal):
             on_hand=on_hand,
             requested=requested,
         )
+
+
+class BalanceChanged(Refusal):
+    """The balance is not at the revision that the request expects."""
+
+    kind = Kind.RACED
+    reason = "BALANCE_CHANGED"
+
+    def __init__(self, sku: str, location: str, *, expected: int, current: int | None) -> None:
+        """Refuse because the balance was changed by revision `current`, None where that is still being drawn."""
+        super().__init__(
+            f"The balance of {sku!r} at {location!r} was changed by revision {current}, not by {expected}.",
+            sku=sku,
+            location=location,
+            expected=expected,
+            current=current,
+        )
+        self.unsettled = current is None
+
+    def settled(self, revision: int) -> "BalanceChanged":
+        """The refusal, once it is known that `revision` changed the balance."""
+        numbers = self.metadata
+        return BalanceChanged(numbers["sku"], numbers["location"], expected=int(numbers["expected"]), current=revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """One line that would take a claim past its ceiling."""
+
+    field: str
+    claim: str
+    ceiling: int
+    claimed: int
+    requested: int
+
+
+class ClaimExhausted(Refusal):
+    """Some lines would take a claim past its ceiling."""
+
+    kind = Kind.UNMET
+    reason = "CLAIM_EXHAUSTED"
+
+    def __init__(self, lines: Sequence[Exceeded]) -> None:
+        """Refuse for all the `lines` at once; there is at least one."""
+        first = lines[0]
+        super().__init__(
+            f"Of {first.ceiling} units that may be claimed under {first.claim!r}, {first.claimed} are;"
+            f" {first.requested} more were asked for{_and_others(lines)}.",
+            violations=[
+                Violation(
+                    each.field,
+                    f"{each.claim!r}: {each.requested} asked for, {each.claimed} of {each.ceiling} claimed.",
+                )
+                for each in lines
+            ],
+            claim=first.claim,
+            ceiling=first.ceiling,
+            claimed=first.claimed,
+            requested=first.requested,
+            lines=len(lines),
+        )
+
+
+class OpenReservationsExhausted(Refusal):
+    """As many reservations are open as may be."""
+
+    kind = Kind.EXHAUSTED
+    reason = "OPEN_RESERVATIONS_EXHAUSTED"
+
+    def __init__(self, scope: str, channel: str, *, limit: int, held: int, requested: int) -> None:
+        """Refuse `requested` more on top of those `held` by the `scope`: tenant or channel."""
+        super().__init__(
+            f"{held} reservations are open for {_holder(scope, channel)}; {requested} more would pass the limit of"
+            f" {limit}.",
+            scope=scope,
+            channel=channel,
+            limit=limit,
+            open=held,
+            requested=requested,
+        )
+
+
+class HeldUnitsExhausted(Refusal):
+    """As many units are held without being confirmed as may be."""
+
+    kind = Kind.EXHAUSTED
+    reason = "HELD_UNITS_EXHAUSTED"
+
+    def __init__(self, scope: str, channel: str, *, limit: int, held: int, requested: int) -> None:
+        """Refuse `requested` more on top of those `held` by the `scope`: tenant or channel."""
+        super().__init__(
+            f"{held} units are held for {_holder(scope, channel)}; {requested} more would pass the limit of {limit}.",
+            scope=scope,
+            channel=channel,
+            limit=limit,
+            held=held,
+            requested=requested,
+        )
+
+
+def _holder(scope: str, channel: str) -> str:
+    """Whom a limit binds, in a sentence."""
+    return f"channel {channel!r}" if scope == "channel" else "the tenant"
+
+
+class HoldTimeExhausted(Refusal):
+    """Units would be held for longer than they may be."""
+
+    kind = Kind.EXHAUSTED
+    reason = "HOLD_TIME_EXHAUSTED"
+
+    def __init__(self, *, limit_seconds: float, requested_seconds: float) -> None:
+        """Refuse to hold units for `requested_seconds` from when they were promised."""
+        super().__init__(
+            f"Units may be held for {limit_seconds:.0f} seconds from when they were promised, not for"
+            f" {requested_seconds:.0f}.",
+            limit_seconds=f"{limit_seconds:.0f}",
+            requested_seconds=f"{requested_seconds:.0f}",
+        )
+
+
+class LinesExhausted(Refusal):
+    """More lines in one request than it may have."""
+
+    kind = Kind.EXHAUSTED
+    reason = "LINES_EXHAUSTED"
+
+    def __init__(self, *, limit: int, requested: int) -> None:
+        """Refuse a request of so many lines."""
+        super().__init__(f"A request may have {limit} lines here, not {requested}.", limit=limit, requested=requested)
 
 
 class ReservationNotFound(Refusal):

@@ -18,6 +18,18 @@ row-level security, and change no table.
 
 from weir_chassis.migrations.bootstrap import MigrationFailed
 from weir_chassis.migrations.running import SchemaUnfit, bump_epoch, check, migrate
-from weir_chassis.migrations.steps import foundation, script, wall
+from weir_chassis.migrations.steps import OWN, foundation, permit, rewrite, script, wall
 
-__all__ = ["MigrationFailed", "SchemaUnfit", "bump_epoch", "check", "foundation", "migrate", "script", "wall"]
+__all__ = [
+    "OWN",
+    "MigrationFailed",
+    "SchemaUnfit",
+    "bump_epoch",
+    "check",
+    "foundation",
+    "migrate",
+    "permit",
+    "rewrite",
+    "script",
+    "wall",
+]

@@ -42,7 +42,8 @@ GRANT SELECT ON cluster, alembic_version TO {role};
 GRANT SELECT, INSERT, UPDATE ON tenants TO {role};
 """
 
-_OWN = "tenant = nullif(current_setting('weir.tenant', true), '')"
+OWN = "tenant = nullif(current_setting('weir.tenant', true), '')"
+"""The wall, as a condition on a row: it is of the tenant of the transaction."""
 
 _WALL = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
@@ -54,17 +55,37 @@ GRANT {rights} ON {table} TO {role};
 
 def foundation() -> None:
     """What every schema has: `cluster`, `tenants` and `requests`; the first step of the first migration."""
-    script(_FOUNDATION.format(own=_OWN, role=_role()))
+    script(_FOUNDATION.format(own=OWN, role=_role()))
     wall("requests")
 
 
-def wall(table: str, *, append_only: bool = False) -> None:
+def wall(table: str, *, append_only: bool = False, read_only: bool = False) -> None:
     """Row-level security by the column `tenant`, for the owner too, and the rights of the application's role.
 
-    From a table that is `append_only` rows can be read and added to it, never changed or removed.
+    From a table that is `append_only` rows can be read and added to it, never changed or removed; to one that is
+    `read_only` only the owner writes.
     """
-    rights = "SELECT, INSERT" if append_only else "SELECT, INSERT, UPDATE, DELETE"
-    script(_WALL.format(table=table, own=_OWN, rights=rights, role=_role()))
+    rights = "SELECT, INSERT, UPDATE, DELETE"
+    if append_only:
+        rights = "SELECT, INSERT"
+    if read_only:
+        rights = "SELECT"
+    script(_WALL.format(table=table, own=OWN, rights=rights, role=_role()))
+
+
+def rewrite(statements: str, *tables: str) -> None:
+    """Run statements that read or change the rows of all tenants in `tables`.
+
+    The owner is behind the wall, too, and steps out of it for these tables while the statements run.
+    """
+    out = "".join(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;" for table in tables)
+    back = "".join(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY;" for table in tables)
+    script(f"{out}{statements};{back}")
+
+
+def permit(function: str) -> None:
+    """Let the application's role, and nobody else, call a function that runs with the rights of the owner."""
+    script(f"REVOKE ALL ON FUNCTION {function} FROM public; GRANT EXECUTE ON FUNCTION {function} TO {_role()}")
 
 
 def script(statements: str) -> None:

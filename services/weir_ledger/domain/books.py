@@ -5,11 +5,12 @@ under lock. Each command writes on a `Page` of its own, which is bound into the 
 accepted, so that a refused command leaves nothing behind.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from weir_ledger.domain.entries import Account, Entry, EntryKind
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.limits import NOTHING, Holding, Limits, holding
+from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, StockItem
 from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
 
@@ -20,11 +21,15 @@ class Books:
     __slots__ = (
         "balances",
         "changed_locations",
+        "claims",
         "entries",
+        "holdings",
+        "limits",
         "locations",
         "now",
         "places",
         "reservations",
+        "touched_claims",
         "touched_items",
         "touched_reservations",
     )
@@ -36,20 +41,28 @@ class Books:
         reservations: Iterable[Reservation] = (),
         places: Iterable[str] = (),
         locations: Iterable[BookedLocation] = (),
+        claims: Iterable[Claim] = (),
+        holdings: Mapping[str, Holding] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
-        exist; `locations` are those a command changes, which is in no group with others.
+        exist; `locations` are those a command changes, which is in no group with others. `holdings` are what each
+        channel holds, and under "" the whole tenant.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
         self.reservations = {each.reservation: each for each in reservations}
         self.places = frozenset(places)
         self.locations = {each.location.location: each for each in locations}
+        self.claims = {each.claim: each for each in claims}
+        self.holdings = dict(holdings or {})
+        self.limits = limits or Limits()
         self.changed_locations: dict[str, Location | None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
+        self.touched_claims: dict[str, None] = {}
         self.entries: list[tuple[str, Entry]] = []
 
     def bind(self, page: "Page", request_id: str) -> None:
@@ -57,6 +70,9 @@ class Books:
         self.balances.update(page.balances)
         self.reservations.update(page.reservations)
         self.changed_locations.update(page.locations)
+        self.claims.update(page.claims)
+        self.holdings.update(page.holdings)
+        self.touched_claims.update(dict.fromkeys(page.claims))
         self.touched_items.update(dict.fromkeys(page.balances))
         self.touched_reservations.update(dict.fromkeys(page.reservations))
         self.entries.extend((request_id, entry) for entry in page.entries)
@@ -65,12 +81,15 @@ class Books:
 class Page:
     """What one command has written so far, on top of the books."""
 
-    __slots__ = ("balances", "books", "entries", "locations", "now", "reservations")
+    __slots__ = ("balances", "books", "claims", "entries", "holdings", "limits", "locations", "now", "reservations")
 
     def __init__(self, books: Books) -> None:
         """Begin an empty page."""
         self.books = books
         self.now = books.now
+        self.limits = books.limits
+        self.claims: dict[str, Claim] = {}
+        self.holdings: dict[str, Holding] = {}
         self.balances: dict[StockItem, Balance] = {}
         self.reservations: dict[str, Reservation] = {}
         self.locations: dict[str, Location | None] = {}
@@ -79,6 +98,35 @@ class Page:
     def balance(self, item: StockItem) -> Balance:
         """The counts of `item` as they stand on this page; zeros where it was never booked."""
         return self.balances.get(item) or self.books.balances.get(item) or Balance(item)
+
+    def revision_before(self, item: StockItem) -> int | None:
+        """The revision that changed the counts of `item` last, 0 if it was never booked.
+
+        None where a command of the same group did: its revision is not drawn yet.
+        """
+        if item in self.books.touched_items:
+            return None
+        found = self.books.balances.get(item)
+        return found.revision if found else 0
+
+    def claim(self, claim: str) -> Claim:
+        """What is claimed under a key as it stands on this page."""
+        return self.claims.get(claim) or self.books.claims.get(claim) or Claim(claim)
+
+    def count_claims(self, claims: Iterable[LineClaim], *, open: int, fulfilled: int = 0) -> None:
+        """Change what is claimed under the keys of a line by `open` and `fulfilled` units."""
+        for each in claims:
+            before = self.claim(each.claim)
+            self.claims[each.claim] = Claim(each.claim, before.open + open, before.fulfilled + fulfilled)
+
+    def holding(self, channel: str) -> Holding:
+        """What a channel holds as it stands on this page; with "", what the whole tenant holds."""
+        return self.holdings.get(channel) or self.books.holdings.get(channel) or NOTHING
+
+    def require_room(self, channel: str, more: Holding) -> None:
+        """Raise OpenReservationsExhausted or HeldUnitsExhausted unless `more` may be held, by `channel` if there is
+        one."""
+        self.limits.require_room(channel, of_tenant=self.holding(""), of_channel=self.holding(channel), more=more)
 
     def reservation(self, reservation: str) -> Reservation:
         """The reservation as it stands on this page; raises ReservationNotFound."""
@@ -115,7 +163,13 @@ class Page:
             self.balances[item] = Balance(item)
 
     def keep(self, reservation: Reservation) -> Reservation:
-        """Write a new or changed reservation, and return it."""
+        """Write a new or changed reservation, and return it; what it counts for is held by its channel and tenant."""
+        name = reservation.reservation
+        before = holding(self.reservations.get(name) or self.books.reservations.get(name))
+        change = holding(reservation).minus(before)
+        if change != NOTHING:
+            for holder in {"", reservation.channel}:
+                self.holdings[holder] = self.holding(holder).plus(change)
         self.reservations[reservation.reservation] = reservation
         return reservation
 
@@ -138,7 +192,11 @@ class Page:
         The caller has made sure that no count falls below 0; raises BalanceOverflow where one would grow too large.
         """
         before = self.balance(item)
-        after = Balance(item, before.on_hand + on_hand, before.reserved + reserved)
+        counted_at = before.counted_at
+        if kind is EntryKind.COUNT:
+            moment = occurred_at or self.now
+            counted_at = moment if counted_at is None else max(counted_at, moment)
+        after = Balance(item, before.on_hand + on_hand, before.reserved + reserved, counted_at=counted_at)
         assert after.on_hand >= 0
         assert after.reserved >= 0
         if after.on_hand > ON_HAND_MAX:

@@ -27,6 +27,14 @@ class Command(Generic[Receipt]):
         """Reservations the decision reads, with all stock items of their lines."""
         return ()
 
+    def claims(self) -> Iterable[str]:
+        """Keys of claims the decision reads; those of lines of `reservations` need not be named."""
+        return ()
+
+    def channels(self) -> Iterable[str]:
+        """Channels whose holdings the decision reads; those of `reservations` need not be named."""
+        return ()
+
     def locations(self) -> Iterable[str]:
         """Locations the decision changes; those of `items` are known to exist or not without being named here."""
         return ()

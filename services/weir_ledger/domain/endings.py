@@ -50,7 +50,9 @@ class Extend(Command[Reservation]):
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
         _require_running(page, found, (State.HELD,), "extended")
-        return page.keep(replace(found, expires_at=page.now + timedelta(seconds=self.hold_seconds), revision=0))
+        expires_at = page.now + timedelta(seconds=self.hold_seconds)
+        page.limits.require_hold((expires_at - found.created_at).total_seconds())
+        return page.keep(replace(found, expires_at=expires_at, revision=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Fulfil(Command[Reservation]):
                 reference=self.reference,
                 occurred_at=self.occurred_at,
             )
+            page.count_claims(line.claims, open=-units, fulfilled=units)
         if shortages:
             raise InsufficientOnHand(shortages)
         return page.keep(_settled(found, lines))
@@ -113,6 +116,29 @@ class Release(Command[Reservation]):
         found = page.reservation(self.reservation)
         _require_running(page, found, (State.HELD, State.CONFIRMED), "released")
         return _give_up(page, found, _open_units(found, self.lines), EntryKind.RELEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkHandedOver(Command[Reservation]):
+    """Note when `lines` were handed over to the warehouse; no lines mean all with open units. Changes no count."""
+
+    reservation: str
+    lines: tuple[int, ...]
+    handed_over_at: datetime | None = None
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        _require_running(page, found, (State.HELD, State.CONFIRMED), "handed over")
+        numbers = self.lines or [number for number, line in enumerate(found.lines, 1) if line.open]
+        lines = list(found.lines)
+        for number in numbers:
+            if number > len(lines):
+                raise ReservationLineNotFound(found.reservation, number)
+            lines[number - 1] = replace(lines[number - 1], handed_over_at=self.handed_over_at or page.now)
+        return page.keep(replace(found, lines=tuple(lines), revision=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +198,7 @@ def _give_up(page: Page, found: Reservation, units_of: Sequence[tuple[int, int]]
         line = lines[number - 1]
         lines[number - 1] = replace(line, open=line.open - units, released=line.released + units)
         page.book(kind, line.item, reserved=-units, reservation=found.reservation, line=number)
+        page.count_claims(line.claims, open=-units)
     if kind is EntryKind.EXPIRE:
         return page.keep(replace(found, lines=tuple(lines), state=State.EXPIRED, revision=0))
     return page.keep(_settled(found, lines))

@@ -47,6 +47,8 @@ class Movement(Struct, frozen=True):
     destination: StockItem | None = None
     occurred_at: datetime | None = None
     reference: str = ""
+    expected_revision: int | None = None
+    """Revision that the balance must have, 0 if it must never have been booked; None for any."""
 
 
 class Entry(Struct, frozen=True):

@@ -11,7 +11,7 @@ from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import Account, EntryKind, Movement
 from weir_ledger.domain.stock import Balance, StockItem
-from weir_ledger.errors import InsufficientOnHand, Shortage
+from weir_ledger.errors import BalanceChanged, InsufficientOnHand, Shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,11 @@ class RecordMovements(Command[tuple[Balance, ...]]):
         return 2 * len(self.movements)
 
     def decide(self, page: Page) -> tuple[Balance, ...]:
+        page.limits.require_lines(len(self.movements))
         for item in self.items():
             page.require_location(item.location)
+        for movement in self.movements:
+            _require_revision(page, movement)
         shortages: list[Shortage] = []
         for index, movement in enumerate(self.movements):
             short = _record(page, movement)
@@ -55,6 +58,16 @@ _AGAINST = {
     EntryKind.RETURN: Account.CUSTOMER,
 }
 """The account on the other side of each movement; a TRANSFER has a stock item there."""
+
+
+def _require_revision(page: Page, movement: Movement) -> None:
+    """Raise BalanceChanged unless the balance is as the movement expects it, before anything of the request."""
+    expected = movement.expected_revision
+    if expected is None:
+        return
+    item, current = movement.item, page.revision_before(movement.item)
+    if expected != current:
+        raise BalanceChanged(item.sku, item.location, expected=expected, current=current)
 
 
 def _record(page: Page, movement: Movement) -> Balance | None:

@@ -1,15 +1,28 @@
-"""Promise units to orders: a line is accepted only if its units are available at the instant of commit."""
+"""Promise units to orders: a line is accepted only if its units are available at the instant of commit, and if they
+take none of its claims past their ceilings."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from weir_chassis.errors import Refusal
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
-from weir_ledger.domain.reservations import Draft, Line, Mode, Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.limits import Holding
+from weir_ledger.domain.reservations import (
+    Draft,
+    DraftLine,
+    Line,
+    LineClaim,
+    Mode,
+    Reservation,
+    ReserveOutcome,
+    ShortLine,
+    State,
+)
 from weir_ledger.domain.stock import StockItem
-from weir_ledger.errors import InsufficientStock, Shortage
+from weir_ledger.errors import ClaimExhausted, Exceeded, InsufficientStock, Shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +35,20 @@ class Reserve(Command[Reservation]):
     def items(self) -> Iterable[StockItem]:
         return (line.item for line in self.draft.lines)
 
+    def claims(self) -> Iterable[str]:
+        return _claims(self.draft)
+
+    def channels(self) -> Iterable[str]:
+        return (self.draft.channel,)
+
     def size(self) -> int:
         return len(self.draft.lines)
 
     def decide(self, page: Page) -> Reservation:
+        page.limits.require_lines(len(self.draft.lines))
         granted, short = _grant(page, self.draft)
         if not granted:
-            raise InsufficientStock(
-                [
-                    Shortage(f"draft.lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested,
-                             each.available)
-                    for each in short
-                ]
-            )  # fmt: skip
+            raise _refusal([("draft", each) for each in short])
         return _promise(page, self.reservation, self.draft, granted)
 
 
@@ -48,35 +62,64 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
     def items(self) -> Iterable[StockItem]:
         return (line.item for _, draft in self.reservations_to_make for line in draft.lines)
 
+    def claims(self) -> Iterable[str]:
+        return (claim for _, draft in self.reservations_to_make for claim in _claims(draft))
+
+    def channels(self) -> Iterable[str]:
+        return (draft.channel for _, draft in self.reservations_to_make)
+
     def size(self) -> int:
         return sum(len(draft.lines) for _, draft in self.reservations_to_make)
 
     def decide(self, page: Page) -> tuple[ReserveOutcome, ...]:
+        page.limits.require_lines(self.size())
         outcomes: list[ReserveOutcome] = []
-        shortages: list[Shortage] = []
+        all_short: list[tuple[str, ShortLine]] = []
         for index, (reservation, draft) in enumerate(self.reservations_to_make):
             granted, short = _grant(page, draft)
             if granted:
                 outcomes.append(ReserveOutcome(_promise(page, reservation, draft, granted)))
                 continue
             outcomes.append(ReserveOutcome(None, short))
-            shortages.extend(
-                Shortage(f"drafts[{index}].lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested,
-                         each.available)
-                for each in short
-            )  # fmt: skip
-        if self.atomic and shortages:
-            raise InsufficientStock(shortages)
+            all_short.extend((f"drafts[{index}]", each) for each in short)
+        if self.atomic and all_short:
+            raise _refusal(all_short)
         return tuple(outcomes)
+
+
+def _claims(draft: Draft) -> Iterable[str]:
+    """The keys that a draft claims under."""
+    return (each.claim for line in draft.lines for each in line.claims)
+
+
+def _refusal(short: Sequence[tuple[str, ShortLine]]) -> Refusal:
+    """Why lines, each with the field its draft stands in, are not promised: missing units first, then claims."""
+    shortages = [
+        Shortage(f"{field}.lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested, each.available)
+        for field, each in short
+        if each.claim is None
+    ]
+    if shortages:
+        return InsufficientStock(shortages)
+    return ClaimExhausted(
+        [
+            Exceeded(f"{field}.lines[{each.line - 1}]", each.claim.claim, each.claim.ceiling, each.claimed,
+                     each.requested)
+            for field, each in short
+            if each.claim is not None
+        ]
+    )  # fmt: skip
 
 
 def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
     """Units that each line may have, and the lines that are short; no units where the draft must be refused.
 
-    Lines of the same stock item draw on the same units, in their order. A line may get nothing in partial mode, but
-    not at a location that does not exist: the books could not keep it.
+    Lines of the same stock item draw on the same units, and lines of the same claim on the same ceiling, in their
+    order. A line may get nothing in partial mode, but not at a location that does not exist: the books could not keep
+    it.
     """
     left: dict[StockItem, int] = {}
+    claimed: dict[str, int] = {}
     granted: list[int] = []
     short: list[ShortLine] = []
     for number, line in enumerate(draft.lines, 1):
@@ -84,10 +127,17 @@ def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, 
         if available is None:
             available = page.balance(line.item).available
         units = min(line.quantity, available)
-        left[line.item] = available - units
-        granted.append(units)
+        tightest = _tightest(page, line, claimed)
+        if tightest is not None:
+            units = min(units, max(0, tightest.ceiling - claimed[tightest.claim]))
         if units < line.quantity:
-            short.append(ShortLine(number, line.item, line.quantity, available))
+            by_claim = tightest if available >= line.quantity else None
+            already = claimed[by_claim.claim] if by_claim else 0
+            short.append(ShortLine(number, line.item, line.quantity, available, by_claim, already))
+        left[line.item] = available - units
+        for each in line.claims:
+            claimed[each.claim] += units
+        granted.append(units)
     refused = bool(short) and (
         draft.mode is Mode.ALL_OR_NOTHING
         or not any(granted)
@@ -96,11 +146,22 @@ def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, 
     return () if refused else tuple(granted), tuple(short)
 
 
+def _tightest(page: Page, line: DraftLine, claimed: dict[str, int]) -> LineClaim | None:
+    """The claim of a line that leaves the fewest units; `claimed` learns what each has with the lines before."""
+    for each in line.claims:
+        if each.claim not in claimed:
+            claimed[each.claim] = page.claim(each.claim).claimed
+    return min(line.claims, key=lambda each: (each.ceiling - claimed[each.claim], each.claim), default=None)
+
+
 def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int]) -> Reservation:
-    """Book a hold of the `granted` units, which are available."""
+    """Book a hold of the `granted` units, which are available; raises where limits do not allow it."""
+    page.limits.require_hold(draft.hold_seconds)
+    page.require_room(draft.channel, Holding(1, sum(granted)))
     for number, (line, units) in enumerate(zip(draft.lines, granted, strict=True), 1):
         if units:
             page.book(EntryKind.RESERVE, line.item, reserved=units, reservation=reservation, line=number)
+            page.count_claims(line.claims, open=units)
         else:
             page.mention(line.item)
     return page.keep(
@@ -108,7 +169,8 @@ def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int])
             reservation,
             State.HELD,
             tuple(
-                Line(line.item, line.quantity, units, units) for line, units in zip(draft.lines, granted, strict=True)
+                Line(line.item, line.quantity, units, units, claims=line.claims)
+                for line, units in zip(draft.lines, granted, strict=True)
             ),
             expires_at=page.now + timedelta(seconds=draft.hold_seconds),
             created_at=page.now,

@@ -30,11 +30,33 @@ class Mode(enum.IntEnum):
     PARTIAL = 2
 
 
+class LineClaim(Struct, frozen=True):
+    """A key that the units of a line are counted under, and the most that may be claimed under it with them."""
+
+    claim: str
+    ceiling: int
+
+
+class Claim(Struct, frozen=True):
+    """The units claimed under a key; `revision` is that of their last change, 0 while it is being written."""
+
+    claim: str
+    open: int = 0
+    fulfilled: int = 0
+    revision: int = 0
+
+    @property
+    def claimed(self) -> int:
+        """Units that count against a ceiling."""
+        return self.open + self.fulfilled
+
+
 class DraftLine(Struct, frozen=True):
     """Units that an order asks for."""
 
     item: StockItem
     quantity: int
+    claims: tuple[LineClaim, ...] = ()
 
 
 class Draft(Struct, frozen=True):
@@ -56,6 +78,8 @@ class Line(Struct, frozen=True):
     open: int
     fulfilled: int = 0
     released: int = 0
+    claims: tuple[LineClaim, ...] = ()
+    handed_over_at: datetime | None = None
 
 
 class Reservation(Struct, frozen=True):
@@ -75,12 +99,14 @@ class Reservation(Struct, frozen=True):
 
 
 class ShortLine(Struct, frozen=True):
-    """A line, counted from 1, that asks for more units than are available."""
+    """A line, counted from 1, that asks for more units than are available, or than `claim` leaves."""
 
     line: int
     item: StockItem
     requested: int
     available: int
+    claim: LineClaim | None = None
+    claimed: int = 0
 
 
 class ReserveOutcome(Struct, frozen=True):

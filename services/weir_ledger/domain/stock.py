@@ -1,6 +1,7 @@
 """What is counted, where it lies, and how many there are."""
 
 import enum
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -57,12 +58,16 @@ class StockItem(Struct, frozen=True, cache_hash=True):
 
 
 class Balance(Struct, frozen=True):
-    """The counts of one stock item; `revision` is that of their last change, 0 while it is being written."""
+    """The counts of one stock item; `revision` is that of their last change, 0 while it is being written.
+
+    `counted_at` is when the units on hand were last counted or reported, None if never.
+    """
 
     item: StockItem
     on_hand: int = 0
     reserved: int = 0
     revision: int = 0
+    counted_at: datetime | None = None
 
     @property
     def available(self) -> int:

@@ -6,6 +6,7 @@ SQL of that path, `outcomes` what is kept under a request id, `keys` names stock
 """
 
 from weir_chassis.database import Database
+from weir_ledger.domain.limits import Limits
 from weir_ledger.store.reader import Reader
 from weir_ledger.store.whole import WholeReader
 from weir_ledger.store.writer import Writer
@@ -14,7 +15,7 @@ from weir_ledger.store.writer import Writer
 class PostgresBooks(Writer, Reader, WholeReader):
     """The books of all tenants in one schema of Postgres."""
 
-    def __init__(self, database: Database, *, queue_max: int) -> None:
-        """Keep the books in `database`; at most `queue_max` writes of one tenant wait."""
-        Writer.__init__(self, database, queue_max=queue_max)
+    def __init__(self, database: Database, *, queue_max: int, limits: Limits) -> None:
+        """Keep the books in `database` within `limits`; at most `queue_max` writes of one tenant wait."""
+        Writer.__init__(self, database, queue_max=queue_max, limits=limits)
         WholeReader.__init__(self, database)

@@ -14,13 +14,15 @@ from asyncpg import Record
 from weir_chassis.database import Driver
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_ledger.domain.books import Books, Page
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.limits import Holding, Limits
+from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, BookedLocation, StockItem
+from weir_ledger.errors import BalanceChanged
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
 from weir_ledger.store.outcomes import kept, recalled
-from weir_ledger.store.writing import Found, write
+from weir_ledger.store.writing import Found, found_in, write
 
 Outcome = Done[Any] | Refusal
 """What a caller gets: a receipt with its revision, or a refusal."""
@@ -56,19 +58,22 @@ class Decided:
     repeats: dict[int, int] = field(default_factory=dict)
     """Positions that repeat an earlier position of the group."""
     to_remember: list[tuple[str, str, bytes, str]] = field(default_factory=list)
+    unsettled: dict[int, BalanceChanged] = field(default_factory=dict)
+    """Refusals for what an earlier command of the group changed, which wait for its revision."""
 
 
-async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> list[Outcome]:
+async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> list[Outcome]:
     """The outcome of each attempt, within the transaction that `driver` has open for `tenant`.
 
-    Nothing is durable before the caller commits. Raises GroupTooLarge, or what the database raises; then none of the
-    outcomes holds.
+    Nothing is durable before the caller commits. Raises GroupTooLarge, LimitsRaced, or what the database raises; then
+    none of the outcomes holds.
     """
-    opened = await _open(driver, tenant, group)
+    opened = await _open(driver, tenant, group, limits)
     decided = _decide(group, opened)
     if decided.receipts:
         revision = await write(driver, tenant, opened.books, opened.found, decided.to_remember)
         decided.outcomes.update({position: Done(each, revision) for position, each in decided.receipts.items()})
+        decided.outcomes.update({position: each.settled(revision) for position, each in decided.unsettled.items()})
     elif decided.to_remember:
         columns = zip(*decided.to_remember, strict=True)
         await driver.execute(statements.REMEMBER, tenant, opened.head, opened.books.now, *map(list, columns))
@@ -77,10 +82,13 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) 
     return [decided.outcomes[position] for position in range(len(group))]
 
 
-async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> Opened:
-    """Lock and read what the group touches: reservations, locations, balances, each in the order of its keys."""
+async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
+    """Lock and read what the group touches: reservations, locations, balances, claims, each in the order of its
+    keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
     promised = {each for attempt in group for each in attempt.command.reservations()}
+    claims = {each for attempt in group for each in attempt.command.claims()}
+    channels = {each for attempt in group for each in attempt.command.channels()}
     changing = {each for attempt in group for each in attempt.command.locations()}
     reservations: list[Reservation] = []
     locations: list[BookedLocation] = []
@@ -90,6 +98,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> O
             raise GroupTooLarge
         reservations = list(rows.reservations(found))
         keys |= {line.item: key(line.item) for each in reservations for line in each.lines}
+        claims |= {claim.claim for each in reservations for line in each.lines for claim in line.claims}
+        channels |= {each.channel for each in reservations}
     if changing:
         found = await driver.fetch(statements.LOCK_LOCATIONS, tenant, sorted(changing))
         locations = [rows.booked_location(row) for row in found]
@@ -101,8 +111,10 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> O
         list({item.location for item in keys}),
         [method for method, _ in names],
         [request_id for _, request_id in names],
+        list(claims),
+        list(channels),
     )
-    return _opened(found, keys, reservations, locations)
+    return _opened(found, keys, reservations, locations, limits)
 
 
 def _opened(
@@ -110,25 +122,33 @@ def _opened(
     keys: dict[StockItem, str],
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
+    limits: Limits,
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
     items = {key: item for item, key in keys.items()}
     balances: list[Balance] = []
+    claims: list[Claim] = []
+    holdings: dict[str, Holding] = {}
     places: list[str] = []
     remembered: dict[Name, tuple[bytes, int, str]] = {}
     head, now = 0, datetime.min
     for what, item, first, second, third, name, method, fingerprint, outcome, moment in found:
         match what:
             case "balance":
-                balances.append(Balance(items[item.hex], first, second, third))
+                balances.append(Balance(items[item.hex], first, second, third, moment))
+            case "claim":
+                claims.append(Claim(name, first, second, third))
+            case "holding":
+                holdings[name] = Holding(first, second)
             case "place":
                 places.append(name)
             case "request":
                 remembered[method, name] = (fingerprint, first, outcome)
             case _:
                 head, now = first, moment
-    books = Books(now, balances, reservations, places, locations)
-    return Opened(books, head, Found(keys, set(books.balances), set(books.reservations)), remembered)
+                holdings[""] = Holding(second, third)
+    books = Books(now, balances, reservations, places, locations, claims, holdings, limits)
+    return Opened(books, head, found_in(books, keys), remembered)
 
 
 def _decide(group: Sequence[Attempt[Any]], opened: Opened) -> Decided:
@@ -167,6 +187,8 @@ def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: 
         receipt = attempt.command.decide(page)
     except Refusal as refusal:
         decided.outcomes[position] = refusal
+        if isinstance(refusal, BalanceChanged) and refusal.unsettled:
+            decided.unsettled[position] = refusal
         if not refusal.kind.definite:
             return
         answer: object = refusal

@@ -14,7 +14,7 @@ from weir_ledger.domain.reservations import Reservation
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.tables import balances, commits, entries, locations, reservation_lines, reservations
+from weir_ledger.store.tables import balances, entries, locations, reservation_lines, reservations
 
 T = TypeVar("T")
 
@@ -48,7 +48,11 @@ class Reader:
             async with self._database.driving(tenant) as driver:
                 row = await driver.fetchrow(statements.BALANCE, tenant, key(item))
             assert row is not None  # the newest revision is always there
-            found = None if row["on_hand"] is None else Balance(item, row["on_hand"], row["reserved"], row["revision"])
+            found = (
+                None
+                if row["on_hand"] is None
+                else Balance(item, row["on_hand"], row["reserved"], row["revision"], row["counted_at"])
+            )
             return found, row["newest"]
 
         return await retrying(work)
@@ -160,11 +164,10 @@ def _of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
 
 
 def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
-    """The rows of the entries that `query` means, with their stock items and commits."""
+    """The rows of the entries that `query` means, with their stock items."""
     wanted = (
-        select(entries, *_ITEM, commits.c.recorded_at)
+        select(entries, *_ITEM)
         .join(balances, (balances.c.tenant == entries.c.tenant) & (balances.c.item == entries.c.item))
-        .join(commits, (commits.c.tenant == entries.c.tenant) & (commits.c.revision == entries.c.revision))
         .where(entries.c.tenant == tenant)
     )
     if query.product is not None:
@@ -178,7 +181,7 @@ def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
     if query.kinds:
         wanted = wanted.where(entries.c.kind.in_(query.kinds))
     if query.recorded_after is not None:
-        wanted = wanted.where(commits.c.recorded_at >= query.recorded_after)
+        wanted = wanted.where(entries.c.recorded_at >= query.recorded_after)
     return wanted
 
 

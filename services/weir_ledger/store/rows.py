@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
-from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.domain.reservations import Line, LineClaim, Reservation, State
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
 
 
@@ -31,7 +31,7 @@ def stock_item(row: Row) -> StockItem:
 
 def balance(row: Row) -> Balance:
     """The balance of a row of `balances`."""
-    return Balance(stock_item(row), row["on_hand"], row["reserved"], row["revision"])
+    return Balance(stock_item(row), row["on_hand"], row["reserved"], row["revision"], row["counted_at"])
 
 
 def location(row: Row) -> Location:
@@ -57,7 +57,7 @@ def booked_entry(row: Row) -> BookedEntry:
         str(row["reservation"] or ""),
         row["reservation_line"],
         row["reference"],
-        row["occurred_at"],
+        row["occurred_at"] or row["recorded_at"],
     )
     return BookedEntry(row["revision"], row["line"], entry, row["request_id"], row["recorded_at"])
 
@@ -79,7 +79,16 @@ def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:
             str(reservation),
             State(first["state"]),
             tuple(
-                Line(stock_item(row), row["requested"], row["quantity"], row["open"], row["fulfilled"], row["released"])
+                Line(
+                    stock_item(row),
+                    row["requested"],
+                    row["quantity"],
+                    row["open"],
+                    row["fulfilled"],
+                    row["released"],
+                    tuple(map(LineClaim, row["claims"], row["ceilings"])),
+                    row["handed_over_at"],
+                )
                 for row in lines
             ),
             expires_at=first["expires_at"],

@@ -5,13 +5,15 @@ like a detour (LATERAL with a limit, an update by the place of a row, which stay
 leaves it no choice of reading a whole table instead. So one plan for all parameters is the right one.
 """
 
+from weir_ledger.store import chain
+
 LOCK_RESERVATIONS = """
 WITH locked AS (
     SELECT reservation, state, expires_at, created_at, order_name, channel, revision
     FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
 )
-SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
-       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings,
+       l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM locked r
 CROSS JOIN LATERAL (
     SELECT * FROM reservation_lines
@@ -34,13 +36,23 @@ FROM locked
 
 OPEN_BOOKS = """
 WITH locked AS (
-    SELECT item, on_hand, reserved, revision
+    SELECT item, on_hand, reserved, revision, counted_at
     FROM balances WHERE tenant = $1 AND item = ANY ($2::uuid[]) ORDER BY item FOR UPDATE
+), claimed AS (
+    SELECT claim, open, fulfilled, revision
+    FROM claims WHERE tenant = $1 AND claim = ANY ($6::text[]) ORDER BY claim FOR UPDATE
 )
 SELECT 'balance' AS what, item, on_hand AS first, reserved AS second, revision AS third,
        NULL::text AS name, NULL::text AS method, NULL::bytea AS fingerprint, NULL::text AS outcome,
-       NULL::timestamptz AS moment
+       counted_at AS moment
 FROM locked
+UNION ALL
+SELECT 'claim', NULL, open, fulfilled, revision, claim, NULL, NULL, NULL, NULL
+FROM claimed
+UNION ALL
+SELECT 'holding', NULL, h.open_reservations, h.held_units, NULL, h.channel, NULL, NULL, NULL, NULL
+FROM unnest($7::text[]) AS asked (channel)
+CROSS JOIN LATERAL (SELECT * FROM holdings WHERE tenant = $1 AND channel = asked.channel LIMIT 1) h
 UNION ALL
 SELECT 'place', NULL, NULL, NULL, NULL, location, NULL, NULL, NULL, NULL
 FROM locations WHERE tenant = $1 AND location = ANY ($3::text[])
@@ -51,61 +63,119 @@ CROSS JOIN LATERAL (
     SELECT * FROM requests WHERE tenant = $1 AND method = asked.method AND request_id = asked.request_id LIMIT 1
 ) r
 UNION ALL
-SELECT 'head', NULL, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0), NULL, NULL, NULL, NULL, NULL, NULL,
-       clock_timestamp()
+SELECT 'head', NULL, coalesce(t.revision, 0), coalesce(t.open_reservations, 0), coalesce(t.held_units, 0), NULL, NULL,
+       NULL, NULL, clock_timestamp()
+FROM (SELECT) AS one LEFT JOIN tenants t ON t.tenant = $1
 """
-"""All that a group needs to see, with its balances locked in the order of their keys. The clock is the database's."""
+"""All that a group needs to see, with its balances, and after them its claims, locked in the order of their keys. The
+clock is the database's. What tenant and channels hold is not locked: WRITE tells where it had changed.
+"""
 
-WRITE = """
-WITH head AS (
-    UPDATE tenants SET revision = revision + 1 WHERE tenant = $1 RETURNING revision, clock_timestamp() AS moment
-), committed AS (
-    INSERT INTO commits (tenant, revision, recorded_at) SELECT $1, revision, moment FROM head
-), entered AS (
-    INSERT INTO entries (tenant, revision, line, kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved,
-                         reservation, reservation_line, request_id, reference, occurred_at)
-    SELECT $1, head.revision, e.line, e.kind, e.account, e.item, e.on_hand_delta, e.reserved_delta,
-           e.on_hand, e.reserved, e.reservation, e.reservation_line, e.request_id, e.reference,
-           coalesce(e.occurred_at, head.moment)
-    FROM head, unnest($3::smallint[], $4::smallint[], $5::uuid[], $6::bigint[], $7::bigint[],
-                      $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::text[], $13::text[],
-                      $14::timestamptz[]) WITH ORDINALITY
+WRITE = f"""
+WITH line AS (
+    SELECT * FROM unnest($3::smallint[], $4::smallint[], $5::uuid[], $6::bigint[], $7::bigint[],
+                         $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::text[], $13::text[],
+                         $14::timestamptz[]) WITH ORDINALITY
          AS e (kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved, reservation, reservation_line,
                request_id, reference, occurred_at, line)
+), claimed AS (
+    SELECT * FROM unnest($50::text[] || $53::text[], $51::bigint[] || $54::bigint[], $52::bigint[] || $55::bigint[])
+         AS c (claim, open, fulfilled)
+), content AS (
+    SELECT clock_timestamp() AS moment, (SELECT {chain.ENTERED} FROM line e) AS entered,
+           (SELECT {chain.CLAIMED} FROM claimed c) AS claimed
+), head AS (
+    UPDATE tenants
+    SET revision = tenants.revision + 1,
+        open_reservations = open_reservations + $59, held_units = held_units + $60,
+        recorded_at = greatest(content.moment, recorded_at),
+        digest = {
+    chain.link(
+        "tenants.digest",
+        "tenants.revision + 1",
+        "greatest(content.moment, recorded_at)",
+        "content.entered",
+        "content.claimed",
+    )
+}
+    FROM content WHERE tenant = $1
+    RETURNING revision, recorded_at AS moment, digest,
+              ($59 > 0 AND open_reservations > $61) OR ($60 > 0 AND held_units > $62) AS exceeded
+), committed AS (
+    INSERT INTO commits (tenant, revision, recorded_at, digest) SELECT $1, revision, moment, digest FROM head
+), entered AS (
+    INSERT INTO entries (tenant, revision, line, kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved,
+                         reservation, reservation_line, request_id, reference, occurred_at, recorded_at)
+    SELECT $1, head.revision, e.line, e.kind, e.account, e.item, e.on_hand_delta, e.reserved_delta,
+           e.on_hand, e.reserved, e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
+           head.moment
+    FROM head, line e
 ), fresh AS (
     INSERT INTO balances (tenant, item, owner, sku, location, lot, uom, custodian, condition, on_hand, reserved,
-                          revision)
+                          counted_at, revision)
     SELECT $1, b.*, head.revision
     FROM head, unnest($15::uuid[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
-                      $22::smallint[], $23::bigint[], $24::bigint[])
-         AS b (item, owner, sku, location, lot, uom, custodian, condition, on_hand, reserved)
+                      $22::smallint[], $23::bigint[], $24::bigint[], $25::timestamptz[])
+         AS b (item, owner, sku, location, lot, uom, custodian, condition, on_hand, reserved, counted_at)
 ), changed AS (
-    UPDATE balances SET on_hand = b.on_hand, reserved = b.reserved, revision = head.revision
-    FROM head, unnest($25::uuid[], $26::bigint[], $27::bigint[]) AS b (item, on_hand, reserved)
+    UPDATE balances
+    SET on_hand = b.on_hand, reserved = b.reserved, counted_at = b.counted_at, revision = head.revision
+    FROM head, unnest($26::uuid[], $27::bigint[], $28::bigint[], $29::timestamptz[])
+         AS b (item, on_hand, reserved, counted_at)
     CROSS JOIN LATERAL (SELECT ctid FROM balances WHERE tenant = $1 AND item = b.item LIMIT 1) found
     WHERE balances.ctid = found.ctid
 ), remembered AS (
     INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)
     SELECT $1, q.method, q.request_id, q.fingerprint, q.outcome, head.revision, $2
-    FROM head, unnest($28::text[], $29::text[], $30::bytea[], $31::text[])
+    FROM head, unnest($30::text[], $31::text[], $32::bytea[], $33::text[])
          AS q (method, request_id, fingerprint, outcome)
 ), promised AS (
     INSERT INTO reservations (tenant, reservation, state, expires_at, created_at, order_name, channel, revision)
     SELECT $1, r.reservation, r.state, r.expires_at, $2, r.order_name, r.channel, head.revision
-    FROM head, unnest($32::uuid[], $33::smallint[], $34::timestamptz[], $35::text[], $36::text[])
+    FROM head, unnest($34::uuid[], $35::smallint[], $36::timestamptz[], $37::text[], $38::text[])
          AS r (reservation, state, expires_at, order_name, channel)
 ), lined AS (
-    INSERT INTO reservation_lines (tenant, reservation, line, item, requested, quantity, open, fulfilled, released)
-    SELECT $1, l.*
-    FROM head, unnest($37::uuid[], $38::int[], $39::uuid[], $40::bigint[], $41::bigint[], $42::bigint[], $43::bigint[],
-                      $44::bigint[])
-         AS l (reservation, line, item, requested, quantity, open, fulfilled, released)
+    INSERT INTO reservation_lines (tenant, reservation, line, item, requested, quantity, open, fulfilled, released,
+                                   handed_over_at, claims, ceilings)
+    SELECT $1, l.reservation, l.line, l.item, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+           l.handed_over_at, string_to_array(l.claims, chr(31)), string_to_array(l.ceilings, chr(31))::bigint[]
+    FROM head, unnest($39::uuid[], $40::int[], $41::uuid[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[],
+                      $46::bigint[], $47::timestamptz[], $48::text[], $49::text[])
+         AS l (reservation, line, item, requested, quantity, open, fulfilled, released, handed_over_at, claims,
+               ceilings)
+), claims_fresh AS (
+    INSERT INTO claims (tenant, claim, open, fulfilled, revision)
+    SELECT $1, c.claim, c.open, c.fulfilled, head.revision
+    FROM head, unnest($50::text[], $51::bigint[], $52::bigint[]) AS c (claim, open, fulfilled)
+), claims_changed AS (
+    UPDATE claims SET open = c.open, fulfilled = c.fulfilled, revision = head.revision
+    FROM head, unnest($53::text[], $54::bigint[], $55::bigint[]) AS c (claim, open, fulfilled)
+    CROSS JOIN LATERAL (SELECT ctid FROM claims WHERE tenant = $1 AND claim = c.claim LIMIT 1) found
+    WHERE claims.ctid = found.ctid
+), claims_kept AS (
+    INSERT INTO claim_changes (tenant, revision, claim, open, fulfilled)
+    SELECT $1, head.revision, c.claim, c.open, c.fulfilled FROM head, claimed c
+), held AS (
+    INSERT INTO holdings (tenant, channel, open_reservations, held_units)
+    SELECT $1, h.channel, h.open_reservations, h.held_units
+    FROM head, unnest($56::text[], $57::bigint[], $58::bigint[]) AS h (channel, open_reservations, held_units)
+    ON CONFLICT (tenant, channel) DO UPDATE
+        SET open_reservations = holdings.open_reservations + excluded.open_reservations,
+            held_units = holdings.held_units + excluded.held_units
+    RETURNING channel, open_reservations, held_units
 )
-SELECT revision, pg_notify(current_schema(), $1) FROM head
-"""
+SELECT revision, moment, pg_notify(current_schema(), $1), exceeded OR EXISTS (
+    SELECT FROM held JOIN unnest($56::text[], $57::bigint[], $58::bigint[]) AS more (channel, reservations, units)
+        ON more.channel = held.channel
+    WHERE (more.reservations > 0 AND held.open_reservations > $63) OR (more.units > 0 AND held.held_units > $64)
+) AS exceeded
+FROM head
+"""  # noqa: S608
 """A group of accepted commands, under the next revision of the tenant; its row is locked after all others, till commit.
 
-The moment of the commit is read under that lock, so that moments never go back from one revision to the next.
+The moment of the commit never goes back from one revision to the next: it is at least that of the one before, which
+stands on the row that is locked. There stands the digest of the one before, too. What tenant and channels hold is
+counted up; `exceeded` tells that this passed a limit, which then another process had approached meanwhile.
 """
 
 CHANGE_RESERVATIONS = """
@@ -115,13 +185,19 @@ WITH changed AS (
     CROSS JOIN LATERAL (SELECT ctid FROM reservations WHERE tenant = $1 AND reservation = r.reservation LIMIT 1) found
     WHERE reservations.ctid = found.ctid
 )
-UPDATE reservation_lines SET open = l.open, fulfilled = l.fulfilled, released = l.released
-FROM unnest($6::uuid[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[])
-     AS l (reservation, line, open, fulfilled, released)
+UPDATE reservation_lines
+SET open = l.open, fulfilled = l.fulfilled, released = l.released, handed_over_at = l.handed_over_at
+FROM unnest($6::uuid[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[], $11::timestamptz[])
+     AS l (reservation, line, open, fulfilled, released, handed_over_at)
 CROSS JOIN LATERAL (
     SELECT ctid FROM reservation_lines WHERE tenant = $1 AND reservation = l.reservation AND line = l.line LIMIT 1
 ) found
 WHERE reservation_lines.ctid = found.ctid
+"""
+
+CHANGE_SHORTFALLS = """
+WITH closed AS (DELETE FROM shortfalls WHERE tenant = $1 AND item = ANY ($4::uuid[]))
+INSERT INTO shortfalls (tenant, item, revision, opened_at) SELECT $1, item, $2, $3 FROM unnest($5::uuid[]) AS o (item)
 """
 
 ADD_LOCATION = "INSERT INTO locations (tenant, location, kind, display_name, revision) VALUES ($1, $2, $3, $4, $5)"
@@ -142,13 +218,14 @@ SELECT $1, q.*, $2, $3 FROM unnest($4::text[], $5::text[], $6::bytea[], $7::text
 KNOW_TENANT = "INSERT INTO tenants (tenant, revision) VALUES ($1, 0) ON CONFLICT DO NOTHING"
 
 BALANCE = """
-SELECT b.on_hand, b.reserved, b.revision, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
+SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
+       coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
 FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
 """
 
 RESERVATION = """
 SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
-       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released,
+       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings, l.handed_over_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM reservations r
 CROSS JOIN LATERAL (SELECT * FROM reservation_lines WHERE tenant = $1 AND reservation = r.reservation OFFSET 0) l
@@ -167,7 +244,9 @@ SELECT c.revision, c.recorded_at, e.line, e.kind, e.account, e.on_hand_delta, e.
        e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM (SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3) c
-LEFT JOIN LATERAL (SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision OFFSET 0) e ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision AND recorded_at = c.recorded_at OFFSET 0
+) e ON true
 LEFT JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = e.item LIMIT 1) b ON true
 ORDER BY c.revision, e.line
 """

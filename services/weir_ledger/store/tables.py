@@ -31,6 +31,7 @@ balances = Table(
     Column("on_hand", BigInteger),
     Column("reserved", BigInteger),
     Column("revision", BigInteger),
+    Column("counted_at", DateTime(timezone=True)),
 )
 
 commits = Table(
@@ -59,6 +60,7 @@ entries = Table(
     Column("request_id", Text),
     Column("reference", Text),
     Column("occurred_at", DateTime(timezone=True)),
+    Column("recorded_at", DateTime(timezone=True)),
 )
 
 reservations = Table(

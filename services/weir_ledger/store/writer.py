@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 from weir_chassis.database import Database, is_raced, sqlstate
 from weir_chassis.errors import DatabaseAway, Overloaded, Refusal
 from weir_chassis.telemetry import Caller, active
+from weir_ledger.domain.limits import Limits
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store.group import Outcome, carry_out
+from weir_ledger.store.writing import LimitsRaced
 
 R = TypeVar("R")
 Waiting = tuple[Attempt[Any], "asyncio.Future[Any]", Caller | None]
@@ -37,9 +39,11 @@ _RACED = frozenset({"23505", "23503", "55P03"})
 class Writer:
     """Carries out attempts in groups, one task a tenant."""
 
-    def __init__(self, database: Database, *, queue_max: int) -> None:
-        """Write to `database`; beyond `queue_max` waiting requests of one tenant further ones are refused."""
+    def __init__(self, database: Database, *, queue_max: int, limits: Limits) -> None:
+        """Write to `database` within `limits`; beyond `queue_max` waiting requests of one tenant further ones are
+        refused."""
         self._database = database
+        self._limits = limits
         self._queue_max = queue_max
         self._telemetry = active()
         self._queues: dict[str, deque[Waiting]] = {}
@@ -104,10 +108,15 @@ class Writer:
         for tried in range(1, ATTEMPTS_MAX + 1):
             try:
                 async with self._database.driving(tenant) as driver:
-                    outcomes = await carry_out(driver, tenant, group)
+                    outcomes = await carry_out(driver, tenant, group, self._limits)
             except Exception as error:
                 away = isinstance(error, DatabaseAway)
-                if not away and not is_raced(error) and sqlstate(error) not in _RACED:
+                if (
+                    not away
+                    and not is_raced(error)
+                    and not isinstance(error, LimitsRaced)
+                    and sqlstate(error) not in _RACED
+                ):
                     raise
                 if tried == ATTEMPTS_MAX and away:
                     raise

@@ -2,48 +2,77 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from weir_chassis.database import Driver
 from weir_ledger.domain.books import Books
+from weir_ledger.domain.limits import NOTHING, Holding
 from weir_ledger.domain.reservations import Reservation
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import statements
 
+SEPARATOR = "\x1f"
+"""Joins texts that travel as one; no identifier holds a control character."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The keys of the stock items a group touches, and which objects were there before it."""
+    """The keys of the stock items a group touches, and what was there before it."""
 
     keys: dict[StockItem, str]
-    items: set[StockItem]
-    reservations: set[str]
+    balances: dict[StockItem, Balance]
+    reservations: frozenset[str]
+    claims: frozenset[str]
+    holdings: dict[str, Holding]
+
+
+class LimitsRaced(Exception):
+    """Another process promised so much meanwhile that together they pass a limit: to be decided anew."""
+
+
+def found_in(books: Books, keys: dict[StockItem, str]) -> Found:
+    """What stands in the books as they were opened."""
+    return Found(
+        keys, dict(books.balances), frozenset(books.reservations), frozenset(books.claims), dict(books.holdings)
+    )
 
 
 async def write(
     driver: Driver, tenant: str, books: Books, found: Found, to_remember: Sequence[tuple[str, str, bytes, str]]
 ) -> int:
-    """Write the changed books and the outcomes `to_remember`; return the revision they have when committed."""
+    """Write the changed books and the outcomes `to_remember`; return the revision they have when committed.
+
+    Raises LimitsRaced.
+    """
     touched = [books.balances[item] for item in books.touched_items]
-    fresh = [balance for balance in touched if balance.item not in found.items]
-    changed = [balance for balance in touched if balance.item in found.items]
+    fresh = [balance for balance in touched if balance.item not in found.balances]
+    changed = [balance for balance in touched if balance.item in found.balances]
+    claims = [books.claims[each] for each in books.touched_claims]
     reservations = [books.reservations[each] for each in books.touched_reservations]
     made = [each for each in reservations if each.reservation not in found.reservations]
-    revision: int | None = await driver.fetchval(
+    written = await driver.fetchrow(
         statements.WRITE,
         tenant,
         books.now,
         *_columns(_entries(books, found.keys), 12),
-        *_columns((_fresh(balance, found.keys) for balance in fresh), 10),
-        *_columns(((found.keys[each.item], each.on_hand, each.reserved) for each in changed), 3),
+        *_columns((_fresh(balance, found.keys) for balance in fresh), 11),
+        *_columns(((found.keys[each.item], each.on_hand, each.reserved, each.counted_at) for each in changed), 4),
         *_columns(to_remember, 4),
         *_columns(map(_made, made), 5),
-        *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 8),
+        *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 11),
+        *_columns(((each.claim, each.open, each.fulfilled) for each in claims if each.claim not in found.claims), 3),
+        *_columns(((each.claim, each.open, each.fulfilled) for each in claims if each.claim in found.claims), 3),
+        *_held(books, found),
     )
-    if revision is None:  # the tenant's first write: its revision row is made, and all is done again
+    if written is None:  # the tenant's first write: its revision row is made, and all is done again
         await driver.execute(statements.KNOW_TENANT, tenant)
         return await write(driver, tenant, books, found, to_remember)
+    if written["exceeded"]:
+        raise LimitsRaced
+    revision: int = written["revision"]
+    await _change_shortfalls(driver, tenant, revision, written["moment"], touched, found)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations)
     await _change_locations(driver, tenant, revision, books)
@@ -89,7 +118,22 @@ def _fresh(balance: Balance, keys: dict[StockItem, str]) -> tuple[Any, ...]:
         item.condition,
         balance.on_hand,
         balance.reserved,
+        balance.counted_at,
     )
+
+
+def _held(books: Books, found: Found) -> Iterable[Any]:
+    """What channels hold more or less than before, in three columns; what the tenant does; and the limits of both."""
+    changes = {
+        holder: held.minus(found.holdings.get(holder, NOTHING))
+        for holder, held in books.holdings.items()
+        if held != found.holdings.get(holder, NOTHING)
+    }
+    of_tenant = changes.pop("", NOTHING)
+    yield from _columns(((channel, each.open_reservations, each.held_units) for channel, each in changes.items()), 3)
+    yield from (of_tenant.open_reservations, of_tenant.held_units)
+    for limit in (books.limits.tenant, books.limits.channel):
+        yield from (limit.open_reservations, limit.held_units)
 
 
 def _made(reservation: Reservation) -> tuple[Any, ...]:
@@ -115,7 +159,25 @@ def _made_lines(reservation: Reservation, keys: dict[StockItem, str]) -> Iterabl
             line.open,
             line.fulfilled,
             line.released,
+            line.handed_over_at,
+            SEPARATOR.join(each.claim for each in line.claims),
+            SEPARATOR.join(str(each.ceiling) for each in line.claims),
         )
+
+
+async def _change_shortfalls(
+    driver: Driver, tenant: str, revision: int, moment: datetime, touched: Sequence[Balance], found: Found
+) -> None:
+    """Keep which stock items are short, where that has changed."""
+    opened: list[str] = []
+    closed: list[str] = []
+    for balance in touched:
+        before = found.balances.get(balance.item)
+        was_short = before is not None and before.shortfall > 0
+        if was_short != (balance.shortfall > 0):
+            (closed if was_short else opened).append(found.keys[balance.item])
+    if opened or closed:
+        await driver.execute(statements.CHANGE_SHORTFALLS, tenant, revision, moment, closed, opened)
 
 
 async def _change_reservations(driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation]) -> None:
@@ -123,7 +185,7 @@ async def _change_reservations(driver: Driver, tenant: str, revision: int, chang
     if not changed:
         return
     lines = [
-        (each.reservation, number, line.open, line.fulfilled, line.released)
+        (each.reservation, number, line.open, line.fulfilled, line.released, line.handed_over_at)
         for each in changed
         for number, line in enumerate(each.lines, 1)
     ]
@@ -132,7 +194,7 @@ async def _change_reservations(driver: Driver, tenant: str, revision: int, chang
         tenant,
         revision,
         *_columns([(each.reservation, each.state, each.expires_at) for each in changed], 3),
-        *_columns(lines, 5),
+        *_columns(lines, 6),
     )
 
 

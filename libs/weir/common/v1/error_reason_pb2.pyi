@@ -94,6 +94,36 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`FAILED_PRECONDITION`. A count would pass 9 * 10^18. Metadata: `sku`, `location`, `on_hand`, `requested`."""
     ERROR_REASON_BALANCE_NOT_FOUND: _ErrorReason.ValueType  # 111
     """`NOT_FOUND`. No units were ever booked for the stock item. Metadata: `sku`, `location`."""
+    ERROR_REASON_CLAIM_EXHAUSTED: _ErrorReason.ValueType  # 112
+    """`FAILED_PRECONDITION`. A reservation would take a claim past its ceiling. `PreconditionFailure` lists each line. Metadata of the
+    first: `claim`, `ceiling`, `claimed`, `requested`; `lines`, how many are refused.
+    """
+    ERROR_REASON_BALANCE_CHANGED: _ErrorReason.ValueType  # 113
+    """`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""
+    ERROR_REASON_OPEN_RESERVATIONS_EXHAUSTED: _ErrorReason.ValueType  # 114
+    """`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`: `tenant` or `channel`; `channel`, `limit`, `open`,
+    `requested`.
+    """
+    ERROR_REASON_HELD_UNITS_EXHAUSTED: _ErrorReason.ValueType  # 115
+    """`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`: `tenant` or `channel`; `channel`,
+    `limit`, `held`, `requested`.
+    """
+    ERROR_REASON_HOLD_TIME_EXHAUSTED: _ErrorReason.ValueType  # 116
+    """`RESOURCE_EXHAUSTED`. Units would be held for longer than this installation allows. Metadata: `limit_seconds`,
+    `requested_seconds`, both counted from when the reservation was made.
+    """
+    ERROR_REASON_LINES_EXHAUSTED: _ErrorReason.ValueType  # 117
+    """`RESOURCE_EXHAUSTED`. More lines in one request than this installation allows. Metadata: `limit`, `requested`."""
+    ERROR_REASON_SNAPSHOT_NOT_FOUND: _ErrorReason.ValueType  # 118
+    """`NOT_FOUND`. No snapshot was imported under this request identifier. Metadata: `request_id`."""
+    ERROR_REASON_SNAPSHOT_GAP: _ErrorReason.ValueType  # 119
+    """`FAILED_PRECONDITION`. The stream leaves lines out: go on with line `expected`. Metadata: `request_id`, `expected`, `line`."""
+    ERROR_REASON_SNAPSHOT_REFUSED: _ErrorReason.ValueType  # 120
+    """`FAILED_PRECONDITION`. All or nothing was asked for and some lines are bad: nothing was applied. `PreconditionFailure` lists the
+    first hundred. Metadata: `request_id`, `refused`, how many lines; `line`, the first.
+    """
+    ERROR_REASON_SIGNING_KEY_MISSING: _ErrorReason.ValueType  # 121
+    """`FAILED_PRECONDITION`. The ledger was given no key to sign with. No metadata."""
     ERROR_REASON_WAREHOUSE_GROUP_NOT_FOUND: _ErrorReason.ValueType  # 200
     """`NOT_FOUND`. No such warehouse group. Metadata: `warehouse_group`."""
     ERROR_REASON_WAREHOUSE_GROUP_EXISTS: _ErrorReason.ValueType  # 201
@@ -212,6 +242,36 @@ ERROR_REASON_BALANCE_OVERFLOW: ErrorReason.ValueType  # 110
 """`FAILED_PRECONDITION`. A count would pass 9 * 10^18. Metadata: `sku`, `location`, `on_hand`, `requested`."""
 ERROR_REASON_BALANCE_NOT_FOUND: ErrorReason.ValueType  # 111
 """`NOT_FOUND`. No units were ever booked for the stock item. Metadata: `sku`, `location`."""
+ERROR_REASON_CLAIM_EXHAUSTED: ErrorReason.ValueType  # 112
+"""`FAILED_PRECONDITION`. A reservation would take a claim past its ceiling. `PreconditionFailure` lists each line. Metadata of the
+first: `claim`, `ceiling`, `claimed`, `requested`; `lines`, how many are refused.
+"""
+ERROR_REASON_BALANCE_CHANGED: ErrorReason.ValueType  # 113
+"""`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""
+ERROR_REASON_OPEN_RESERVATIONS_EXHAUSTED: ErrorReason.ValueType  # 114
+"""`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`: `tenant` or `channel`; `channel`, `limit`, `open`,
+`requested`.
+"""
+ERROR_REASON_HELD_UNITS_EXHAUSTED: ErrorReason.ValueType  # 115
+"""`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`: `tenant` or `channel`; `channel`,
+`limit`, `held`, `requested`.
+"""
+ERROR_REASON_HOLD_TIME_EXHAUSTED: ErrorReason.ValueType  # 116
+"""`RESOURCE_EXHAUSTED`. Units would be held for longer than this installation allows. Metadata: `limit_seconds`,
+`requested_seconds`, both counted from when the reservation was made.
+"""
+ERROR_REASON_LINES_EXHAUSTED: ErrorReason.ValueType  # 117
+"""`RESOURCE_EXHAUSTED`. More lines in one request than this installation allows. Metadata: `limit`, `requested`."""
+ERROR_REASON_SNAPSHOT_NOT_FOUND: ErrorReason.ValueType  # 118
+"""`NOT_FOUND`. No snapshot was imported under this request identifier. Metadata: `request_id`."""
+ERROR_REASON_SNAPSHOT_GAP: ErrorReason.ValueType  # 119
+"""`FAILED_PRECONDITION`. The stream leaves lines out: go on with line `expected`. Metadata: `request_id`, `expected`, `line`."""
+ERROR_REASON_SNAPSHOT_REFUSED: ErrorReason.ValueType  # 120
+"""`FAILED_PRECONDITION`. All or nothing was asked for and some lines are bad: nothing was applied. `PreconditionFailure` lists the
+first hundred. Metadata: `request_id`, `refused`, how many lines; `line`, the first.
+"""
+ERROR_REASON_SIGNING_KEY_MISSING: ErrorReason.ValueType  # 121
+"""`FAILED_PRECONDITION`. The ledger was given no key to sign with. No metadata."""
 ERROR_REASON_WAREHOUSE_GROUP_NOT_FOUND: ErrorReason.ValueType  # 200
 """`NOT_FOUND`. No such warehouse group. Metadata: `warehouse_group`."""
 ERROR_REASON_WAREHOUSE_GROUP_EXISTS: ErrorReason.ValueType  # 201

@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from weir.common.v1 import revision_pb2 as _revision_pb2
 from weir.common.v1 import stock_pb2 as _stock_pb2
@@ -194,6 +196,7 @@ class Balance(_message.Message):
     AVAILABLE_FIELD_NUMBER: _builtins.int
     SHORTFALL_FIELD_NUMBER: _builtins.int
     CHANGED_REVISION_FIELD_NUMBER: _builtins.int
+    COUNTED_TIME_FIELD_NUMBER: _builtins.int
     on_hand: _builtins.int
     """Units physically there."""
     reserved: _builtins.int
@@ -208,6 +211,10 @@ class Balance(_message.Message):
     def stock_item(self) -> _stock_pb2.StockItem:
         """What is counted."""
 
+    @_builtins.property
+    def counted_time(self) -> _timestamp_pb2.Timestamp:
+        """When the units physically there were last counted or reported, as the newest COUNT or applied snapshot says; unset if never."""
+
     def __init__(
         self,
         *,
@@ -217,14 +224,223 @@ class Balance(_message.Message):
         available: _builtins.int = ...,
         shortfall: _builtins.int = ...,
         changed_revision: _builtins.int = ...,
+        counted_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counted_time", b"counted_time", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "changed_revision", b"changed_revision", "on_hand", b"on_hand", "reserved", b"reserved", "shortfall", b"shortfall", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "changed_revision", b"changed_revision", "counted_time", b"counted_time", "on_hand", b"on_hand", "reserved", b"reserved", "shortfall", b"shortfall", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Balance: _TypeAlias = Balance  # noqa: Y015
+
+@_typing.final
+class AsOf(_message.Message):
+    """Which state of the books to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    OCCURRED_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """As they stood after this revision."""
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """As they stood in the ledger at this moment; not in the future."""
+
+    @_builtins.property
+    def occurred_time(self) -> _timestamp_pb2.Timestamp:
+        """As goods lay at this moment by all the ledger knows now, what it learned later included; not in the future."""
+
+    def __init__(
+        self,
+        *,
+        revision: _revision_pb2.Revision | None = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        occurred_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_time", b"occurred_time", "point", b"point", "recorded_time", b"recorded_time", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["occurred_time", b"occurred_time", "point", b"point", "recorded_time", b"recorded_time", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_point: _TypeAlias = _typing.Literal["revision", "recorded_time", "occurred_time"]  # noqa: Y015
+    _WhichOneofArgType_point: _TypeAlias = _typing.Literal["point", b"point"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_point) -> _WhichOneofReturnType_point | None: ...
+
+Global___AsOf: _TypeAlias = AsOf  # noqa: Y015
+
+@_typing.final
+class Shortfall(_message.Message):
+    """Promised units that are not there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STOCK_ITEM_FIELD_NUMBER: _builtins.int
+    ON_HAND_FIELD_NUMBER: _builtins.int
+    RESERVED_FIELD_NUMBER: _builtins.int
+    SHORTFALL_FIELD_NUMBER: _builtins.int
+    OPEN_TIME_FIELD_NUMBER: _builtins.int
+    HITS_FIELD_NUMBER: _builtins.int
+    MORE_HITS_FIELD_NUMBER: _builtins.int
+    on_hand: _builtins.int
+    """Units physically there."""
+    reserved: _builtins.int
+    """Units promised."""
+    shortfall: _builtins.int
+    """Promised units that are not there: `reserved - on_hand`."""
+    more_hits: _builtins.bool
+    """More promises are hit than are listed."""
+    @_builtins.property
+    def stock_item(self) -> _stock_pb2.StockItem:
+        """What is short."""
+
+    @_builtins.property
+    def open_time(self) -> _timestamp_pb2.Timestamp:
+        """When it opened."""
+
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShortfallHit]:
+        """Promises it hits, newest first, until their units add up to the shortfall: up to 100."""
+
+    def __init__(
+        self,
+        *,
+        stock_item: _stock_pb2.StockItem | None = ...,
+        on_hand: _builtins.int = ...,
+        reserved: _builtins.int = ...,
+        shortfall: _builtins.int = ...,
+        open_time: _timestamp_pb2.Timestamp | None = ...,
+        hits: _abc.Iterable[Global___ShortfallHit] | None = ...,
+        more_hits: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_time", b"open_time", "stock_item", b"stock_item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "more_hits", b"more_hits", "on_hand", b"on_hand", "open_time", b"open_time", "reserved", b"reserved", "shortfall", b"shortfall", "stock_item", b"stock_item"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shortfall: _TypeAlias = Shortfall  # noqa: Y015
+
+@_typing.final
+class ShortfallHit(_message.Message):
+    """A reservation line whose units are not there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    reservation: _builtins.str
+    """Identifier of the reservation."""
+    line: _builtins.int
+    """Line of it, from 1."""
+    order: _builtins.str
+    """Caller's own name of the order."""
+    channel: _builtins.str
+    """Identifier of the channel that sold."""
+    open: _builtins.int
+    """Units the line still promises."""
+    missing: _builtins.int
+    """Of these, units that are not there."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the reservation was made."""
+
+    def __init__(
+        self,
+        *,
+        reservation: _builtins.str = ...,
+        line: _builtins.int = ...,
+        order: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        open: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "create_time", b"create_time", "line", b"line", "missing", b"missing", "open", b"open", "order", b"order", "reservation", b"reservation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShortfallHit: _TypeAlias = ShortfallHit  # noqa: Y015
+
+@_typing.final
+class ShortfallChange(_message.Message):
+    """How a commit changed the shortfall of one stock item: it opens where `before` is 0 and closes where `after` is 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STOCK_ITEM_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    before: _builtins.int
+    """Shortfall before the commit."""
+    after: _builtins.int
+    """Shortfall after it."""
+    @_builtins.property
+    def stock_item(self) -> _stock_pb2.StockItem:
+        """What is, or was, short."""
+
+    def __init__(
+        self,
+        *,
+        stock_item: _stock_pb2.StockItem | None = ...,
+        before: _builtins.int = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "stock_item", b"stock_item"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShortfallChange: _TypeAlias = ShortfallChange  # noqa: Y015
+
+@_typing.final
+class ChainHead(_message.Message):
+    """The newest commit of the books as its position in the chain of digests, for keeping outside of the database.
+
+    The digest of a commit is the SHA-256 of that of the commit before it and of all it recorded, so it stands for the whole
+    history up to it. docs/ledger.md says of which bytes.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    digest: _builtins.bytes
+    """Its digest: 32 bytes; zeros before the first commit."""
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit."""
+
+    @_builtins.property
+    def recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was recorded; unset before the first commit."""
+
+    def __init__(
+        self,
+        *,
+        revision: _revision_pb2.Revision | None = ...,
+        digest: _builtins.bytes = ...,
+        recorded_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "recorded_time", b"recorded_time", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChainHead: _TypeAlias = ChainHead  # noqa: Y015
 
 @_typing.final
 class Entry(_message.Message):
@@ -325,12 +541,17 @@ class Movement(_message.Message):
     DESTINATION_FIELD_NUMBER: _builtins.int
     OCCURRED_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     kind: Global___EntryKind.ValueType
     """Required. One of RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN."""
     quantity: _builtins.int
     """Required. Units: of a COUNT those found, 0 to 10^9; of an ADJUST the difference, -10^9 to 10^9 but not 0; otherwise 1 to 10^9."""
     reference: _builtins.str
     """Caller's own reference. Up to 256 characters."""
+    expected_revision: _builtins.int
+    """`changed_revision` that the balance must have, 0 if it must never have been booked; for a COUNT or ADJUST, refused elsewhere.
+    Default: any.
+    """
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Required. Stock item that changes; of a TRANSFER the one that units leave."""
@@ -352,12 +573,15 @@ class Movement(_message.Message):
         destination: _stock_pb2.StockItem | None = ...,
         occurred_time: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
+        expected_revision: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "occurred_time", b"occurred_time", "stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "destination", b"destination", "expected_revision", b"expected_revision", "occurred_time", b"occurred_time", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "kind", b"kind", "occurred_time", b"occurred_time", "quantity", b"quantity", "reference", b"reference", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "destination", b"destination", "expected_revision", b"expected_revision", "kind", b"kind", "occurred_time", b"occurred_time", "quantity", b"quantity", "reference", b"reference", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
 
 Global___Movement: _TypeAlias = Movement  # noqa: Y015
 
@@ -387,6 +611,14 @@ class Difference(_message.Message):
         """Revisions have no gap and none is newer than the head."""
         LAW_RESERVATION_LINE: Difference._Law.ValueType  # 6
         """Of each reservation line, `quantity = open + fulfilled + released`."""
+        LAW_CHAIN: Difference._Law.ValueType  # 7
+        """Each commit's digest is that of what it recorded, chained to the commit before it; nothing stands outside of the chain."""
+        LAW_CLAIMS: Difference._Law.ValueType  # 8
+        """The units claimed under a key are the sum of the open and the fulfilled units of the reservation lines that carry it."""
+        LAW_SHORTFALLS: Difference._Law.ValueType  # 9
+        """The shortfalls kept as open are those of the balances."""
+        LAW_HOLDINGS: Difference._Law.ValueType  # 10
+        """The counts of open reservations and held units are those of the reservations."""
 
     class Law(_Law, metaclass=_LawEnumTypeWrapper):
         """Sort of law that is broken."""
@@ -405,6 +637,14 @@ class Difference(_message.Message):
     """Revisions have no gap and none is newer than the head."""
     LAW_RESERVATION_LINE: Difference.Law.ValueType  # 6
     """Of each reservation line, `quantity = open + fulfilled + released`."""
+    LAW_CHAIN: Difference.Law.ValueType  # 7
+    """Each commit's digest is that of what it recorded, chained to the commit before it; nothing stands outside of the chain."""
+    LAW_CLAIMS: Difference.Law.ValueType  # 8
+    """The units claimed under a key are the sum of the open and the fulfilled units of the reservation lines that carry it."""
+    LAW_SHORTFALLS: Difference.Law.ValueType  # 9
+    """The shortfalls kept as open are those of the balances."""
+    LAW_HOLDINGS: Difference.Law.ValueType  # 10
+    """The counts of open reservations and held units are those of the reservations."""
 
     LAW_FIELD_NUMBER: _builtins.int
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
@@ -421,7 +661,7 @@ class Difference(_message.Message):
     """The difference in a sentence."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
-        """Where it is broken; for a trial balance only product and unit of measure are set."""
+        """Where it is broken; for a trial balance only product and unit of measure are set, unset where no stock item is concerned."""
 
     def __init__(
         self,

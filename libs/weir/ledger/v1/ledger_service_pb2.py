@@ -26,63 +26,85 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from weir.common.v1 import revision_pb2 as weir_dot_common_dot_v1_dot_revision__pb2
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.ledger.v1 import ledger_pb2 as weir_dot_ledger_dot_v1_dot_ledger__pb2
+from weir.ledger.v1 import reservation_pb2 as weir_dot_ledger_dot_v1_dot_reservation__pb2
+from weir.ledger.v1 import snapshot_pb2 as weir_dot_ledger_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#weir/ledger/v1/ledger_service.proto\x12\x0eweir.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1bweir/ledger/v1/ledger.proto\"n\n\x15\x43reateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08location\x18\x02 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x16\x43reateLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"T\n\x12GetLocationRequest\x12\x10\n\x08location\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x13GetLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x97\x01\n\x14ListLocationsRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.weir.ledger.v1.LocationKind\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x89\x01\n\x15ListLocationsResponse\x12+\n\tlocations\x18\x01 \x03(\x0b\x32\x18.weir.ledger.v1.Location\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"n\n\x15UpdateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08location\x18\x02 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x16UpdateLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"b\n\x15\x44\x65leteLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"D\n\x16\x44\x65leteLocationResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"p\n\x16RecordMovementsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\tmovements\x18\x02 \x03(\x0b\x32\x18.weir.ledger.v1.Movement\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x17RecordMovementsResponse\x12)\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x17.weir.ledger.v1.Balance\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"p\n\x11GetBalanceRequest\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"j\n\x12GetBalanceResponse\x12(\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x17.weir.ledger.v1.Balance\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xaf\x02\n\x13ListBalancesRequest\x12\x12\n\x05owner\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x10\n\x03lot\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tcustodian\x18\x05 \x01(\tH\x02\x88\x01\x01\x12,\n\tcondition\x18\x06 \x01(\x0e\x32\x19.weir.common.v1.Condition\x12\x16\n\x0eshortfall_only\x18\x07 \x01(\x08\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\x12\n\npage_token\x18\t \x01(\t\x12,\n\tfreshness\x18\n \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_ownerB\x06\n\x04_lotB\x0c\n\n_custodian\"\x86\x01\n\x14ListBalancesResponse\x12)\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x17.weir.ledger.v1.Balance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xb5\x02\n\x12ListEntriesRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\x12(\n\x05kinds\x18\x04 \x03(\x0e\x32\x19.weir.ledger.v1.EntryKind\x12\x16\n\x0e\x61\x66ter_revision\x18\x05 \x01(\x03\x12\x37\n\x13recorded_after_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\x12,\n\tfreshness\x18\t \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x82\x01\n\x13ListEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.weir.ledger.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"B\n\x12VerifyBooksRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x88\x01\n\x13VerifyBooksResponse\x12\x30\n\ndifference\x18\x01 \x01(\x0b\x32\x1a.weir.ledger.v1.DifferenceH\x00\x12\x34\n\x0cverification\x18\x02 \x01(\x0b\x32\x1c.weir.ledger.v1.VerificationH\x00\x42\t\n\x07\x66inding\"E\n\x15\x45xportBalancesRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\xf7\x01\n\x16\x45xportBalancesResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x0e\n\x06owners\x18\x02 \x03(\t\x12\x0c\n\x04skus\x18\x03 \x03(\t\x12\x11\n\tlocations\x18\x04 \x03(\t\x12\x0c\n\x04lots\x18\x05 \x03(\t\x12\x0c\n\x04uoms\x18\x06 \x03(\t\x12\x12\n\ncustodians\x18\x07 \x03(\t\x12-\n\nconditions\x18\x08 \x03(\x0e\x32\x19.weir.common.v1.Condition\x12\x0f\n\x07on_hand\x18\t \x03(\x03\x12\x10\n\x08reserved\x18\n \x03(\x03\"i\n\x13WatchEntriesRequest\x12\'\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12)\n\x08products\x18\x02 \x03(\x0b\x32\x17.weir.common.v1.Product\"\x9c\x01\n\x14WatchEntriesResponse\x12)\n\x07through\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12&\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x15.weir.ledger.v1.Entry\x12\x31\n\rrecorded_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xee\x08\n\rLedgerService\x12_\n\x0e\x43reateLocation\x12%.weir.ledger.v1.CreateLocationRequest\x1a&.weir.ledger.v1.CreateLocationResponse\x12V\n\x0bGetLocation\x12\".weir.ledger.v1.GetLocationRequest\x1a#.weir.ledger.v1.GetLocationResponse\x12\\\n\rListLocations\x12$.weir.ledger.v1.ListLocationsRequest\x1a%.weir.ledger.v1.ListLocationsResponse\x12_\n\x0eUpdateLocation\x12%.weir.ledger.v1.UpdateLocationRequest\x1a&.weir.ledger.v1.UpdateLocationResponse\x12_\n\x0e\x44\x65leteLocation\x12%.weir.ledger.v1.DeleteLocationRequest\x1a&.weir.ledger.v1.DeleteLocationResponse\x12\x62\n\x0fRecordMovements\x12&.weir.ledger.v1.RecordMovementsRequest\x1a\'.weir.ledger.v1.RecordMovementsResponse\x12S\n\nGetBalance\x12!.weir.ledger.v1.GetBalanceRequest\x1a\".weir.ledger.v1.GetBalanceResponse\x12Y\n\x0cListBalances\x12#.weir.ledger.v1.ListBalancesRequest\x1a$.weir.ledger.v1.ListBalancesResponse\x12V\n\x0bListEntries\x12\".weir.ledger.v1.ListEntriesRequest\x1a#.weir.ledger.v1.ListEntriesResponse\x12X\n\x0bVerifyBooks\x12\".weir.ledger.v1.VerifyBooksRequest\x1a#.weir.ledger.v1.VerifyBooksResponse0\x01\x12\x61\n\x0e\x45xportBalances\x12%.weir.ledger.v1.ExportBalancesRequest\x1a&.weir.ledger.v1.ExportBalancesResponse0\x01\x12[\n\x0cWatchEntries\x12#.weir.ledger.v1.WatchEntriesRequest\x1a$.weir.ledger.v1.WatchEntriesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#weir/ledger/v1/ledger_service.proto\x12\x0eweir.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1bweir/ledger/v1/ledger.proto\x1a weir/ledger/v1/reservation.proto\x1a\x1dweir/ledger/v1/snapshot.proto\"n\n\x15\x43reateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08location\x18\x02 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x16\x43reateLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"T\n\x12GetLocationRequest\x12\x10\n\x08location\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x13GetLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x97\x01\n\x14ListLocationsRequest\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.weir.ledger.v1.LocationKind\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x89\x01\n\x15ListLocationsResponse\x12+\n\tlocations\x18\x01 \x03(\x0b\x32\x18.weir.ledger.v1.Location\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"n\n\x15UpdateLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08location\x18\x02 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x16UpdateLocationResponse\x12*\n\x08location\x18\x01 \x01(\x0b\x32\x18.weir.ledger.v1.Location\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"b\n\x15\x44\x65leteLocationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"D\n\x16\x44\x65leteLocationResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"p\n\x16RecordMovementsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\tmovements\x18\x02 \x03(\x0b\x32\x18.weir.ledger.v1.Movement\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x17RecordMovementsResponse\x12)\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x17.weir.ledger.v1.Balance\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x95\x01\n\x11GetBalanceRequest\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\x12#\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x14.weir.ledger.v1.AsOf\"j\n\x12GetBalanceResponse\x12(\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x17.weir.ledger.v1.Balance\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xd4\x02\n\x13ListBalancesRequest\x12\x12\n\x05owner\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x10\n\x03lot\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x16\n\tcustodian\x18\x05 \x01(\tH\x02\x88\x01\x01\x12,\n\tcondition\x18\x06 \x01(\x0e\x32\x19.weir.common.v1.Condition\x12\x16\n\x0eshortfall_only\x18\x07 \x01(\x08\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\x12\n\npage_token\x18\t \x01(\t\x12,\n\tfreshness\x18\n \x01(\x0b\x32\x19.weir.common.v1.Freshness\x12#\n\x05\x61s_of\x18\x0b \x01(\x0b\x32\x14.weir.ledger.v1.AsOfB\x08\n\x06_ownerB\x06\n\x04_lotB\x0c\n\n_custodian\"\x86\x01\n\x14ListBalancesResponse\x12)\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x17.weir.ledger.v1.Balance\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xab\x01\n\x15ListShortfallsRequest\x12\x12\n\x05owner\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12,\n\tfreshness\x18\x06 \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_owner\"\x8c\x01\n\x16ListShortfallsResponse\x12-\n\nshortfalls\x18\x01 \x03(\x0b\x32\x19.weir.ledger.v1.Shortfall\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xb5\x02\n\x12ListEntriesRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x13\n\x0breservation\x18\x03 \x01(\t\x12(\n\x05kinds\x18\x04 \x03(\x0e\x32\x19.weir.ledger.v1.EntryKind\x12\x16\n\x0e\x61\x66ter_revision\x18\x05 \x01(\x03\x12\x37\n\x13recorded_after_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x07 \x01(\x05\x12\x12\n\npage_token\x18\x08 \x01(\t\x12,\n\tfreshness\x18\t \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x82\x01\n\x13ListEntriesResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.weir.ledger.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"X\n\x12VerifyBooksRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\x12\x14\n\x0csigned_heads\x18\x02 \x03(\t\"D\n\x14GetSignedHeadRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"i\n\x15GetSignedHeadResponse\x12\'\n\x04head\x18\x01 \x01(\x0b\x32\x19.weir.ledger.v1.ChainHead\x12\x13\n\x0bsigned_head\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\t\"\x88\x01\n\x13VerifyBooksResponse\x12\x30\n\ndifference\x18\x01 \x01(\x0b\x32\x1a.weir.ledger.v1.DifferenceH\x00\x12\x34\n\x0cverification\x18\x02 \x01(\x0b\x32\x1c.weir.ledger.v1.VerificationH\x00\x42\t\n\x07\x66inding\"E\n\x15\x45xportBalancesRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\xf7\x01\n\x16\x45xportBalancesResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x0e\n\x06owners\x18\x02 \x03(\t\x12\x0c\n\x04skus\x18\x03 \x03(\t\x12\x11\n\tlocations\x18\x04 \x03(\t\x12\x0c\n\x04lots\x18\x05 \x03(\t\x12\x0c\n\x04uoms\x18\x06 \x03(\t\x12\x12\n\ncustodians\x18\x07 \x03(\t\x12-\n\nconditions\x18\x08 \x03(\x0e\x32\x19.weir.common.v1.Condition\x12\x0f\n\x07on_hand\x18\t \x03(\x03\x12\x10\n\x08reserved\x18\n \x03(\x03\"i\n\x13WatchEntriesRequest\x12\'\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12)\n\x08products\x18\x02 \x03(\x0b\x32\x17.weir.common.v1.Product\"\xf8\x01\n\x14WatchEntriesResponse\x12)\n\x07through\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12&\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x15.weir.ledger.v1.Entry\x12\x31\n\rrecorded_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nshortfalls\x18\x04 \x03(\x0b\x32\x1f.weir.ledger.v1.ShortfallChange\x12%\n\x06\x63laims\x18\x05 \x03(\x0b\x32\x15.weir.ledger.v1.Claim\"\xaf\x01\n\x15ImportSnapshotRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x04\x66\x65\x65\x64\x18\x02 \x01(\x0b\x32\x1c.weir.ledger.v1.SnapshotFeed\x12\x12\n\nfirst_line\x18\x03 \x01(\x03\x12+\n\x05lines\x18\x04 \x03(\x0b\x32\x1c.weir.ledger.v1.SnapshotLine\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"\xb9\x01\n\x16ImportSnapshotResponse\x12\x37\n\x0fsnapshot_import\x18\x01 \x01(\x0b\x32\x1e.weir.ledger.v1.SnapshotImport\x12:\n\rrefused_lines\x18\x02 \x03(\x0b\x32#.weir.ledger.v1.SnapshotLineOutcome\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\\\n\x18GetSnapshotImportRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x80\x01\n\x19GetSnapshotImportResponse\x12\x37\n\x0fsnapshot_import\x18\x01 \x01(\x0b\x32\x1e.weir.ledger.v1.SnapshotImport\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xb5\x01\n\x18ListSnapshotLinesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.weir.ledger.v1.SnapshotLineState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x94\x01\n\x19ListSnapshotLinesResponse\x12\x32\n\x05lines\x18\x01 \x03(\x0b\x32#.weir.ledger.v1.SnapshotLineOutcome\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision2\xe4\x0c\n\rLedgerService\x12_\n\x0e\x43reateLocation\x12%.weir.ledger.v1.CreateLocationRequest\x1a&.weir.ledger.v1.CreateLocationResponse\x12V\n\x0bGetLocation\x12\".weir.ledger.v1.GetLocationRequest\x1a#.weir.ledger.v1.GetLocationResponse\x12\\\n\rListLocations\x12$.weir.ledger.v1.ListLocationsRequest\x1a%.weir.ledger.v1.ListLocationsResponse\x12_\n\x0eUpdateLocation\x12%.weir.ledger.v1.UpdateLocationRequest\x1a&.weir.ledger.v1.UpdateLocationResponse\x12_\n\x0e\x44\x65leteLocation\x12%.weir.ledger.v1.DeleteLocationRequest\x1a&.weir.ledger.v1.DeleteLocationResponse\x12\x62\n\x0fRecordMovements\x12&.weir.ledger.v1.RecordMovementsRequest\x1a\'.weir.ledger.v1.RecordMovementsResponse\x12\x61\n\x0eImportSnapshot\x12%.weir.ledger.v1.ImportSnapshotRequest\x1a&.weir.ledger.v1.ImportSnapshotResponse(\x01\x12h\n\x11GetSnapshotImport\x12(.weir.ledger.v1.GetSnapshotImportRequest\x1a).weir.ledger.v1.GetSnapshotImportResponse\x12h\n\x11ListSnapshotLines\x12(.weir.ledger.v1.ListSnapshotLinesRequest\x1a).weir.ledger.v1.ListSnapshotLinesResponse\x12S\n\nGetBalance\x12!.weir.ledger.v1.GetBalanceRequest\x1a\".weir.ledger.v1.GetBalanceResponse\x12Y\n\x0cListBalances\x12#.weir.ledger.v1.ListBalancesRequest\x1a$.weir.ledger.v1.ListBalancesResponse\x12_\n\x0eListShortfalls\x12%.weir.ledger.v1.ListShortfallsRequest\x1a&.weir.ledger.v1.ListShortfallsResponse\x12V\n\x0bListEntries\x12\".weir.ledger.v1.ListEntriesRequest\x1a#.weir.ledger.v1.ListEntriesResponse\x12X\n\x0bVerifyBooks\x12\".weir.ledger.v1.VerifyBooksRequest\x1a#.weir.ledger.v1.VerifyBooksResponse0\x01\x12\\\n\rGetSignedHead\x12$.weir.ledger.v1.GetSignedHeadRequest\x1a%.weir.ledger.v1.GetSignedHeadResponse\x12\x61\n\x0e\x45xportBalances\x12%.weir.ledger.v1.ExportBalancesRequest\x1a&.weir.ledger.v1.ExportBalancesResponse0\x01\x12[\n\x0cWatchEntries\x12#.weir.ledger.v1.WatchEntriesRequest\x1a$.weir.ledger.v1.WatchEntriesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.ledger.v1.ledger_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATELOCATIONREQUEST']._serialized_start=176
-  _globals['_CREATELOCATIONREQUEST']._serialized_end=286
-  _globals['_CREATELOCATIONRESPONSE']._serialized_start=288
-  _globals['_CREATELOCATIONRESPONSE']._serialized_end=400
-  _globals['_GETLOCATIONREQUEST']._serialized_start=402
-  _globals['_GETLOCATIONREQUEST']._serialized_end=486
-  _globals['_GETLOCATIONRESPONSE']._serialized_start=488
-  _globals['_GETLOCATIONRESPONSE']._serialized_end=597
-  _globals['_LISTLOCATIONSREQUEST']._serialized_start=600
-  _globals['_LISTLOCATIONSREQUEST']._serialized_end=751
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=754
-  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=891
-  _globals['_UPDATELOCATIONREQUEST']._serialized_start=893
-  _globals['_UPDATELOCATIONREQUEST']._serialized_end=1003
-  _globals['_UPDATELOCATIONRESPONSE']._serialized_start=1005
-  _globals['_UPDATELOCATIONRESPONSE']._serialized_end=1117
-  _globals['_DELETELOCATIONREQUEST']._serialized_start=1119
-  _globals['_DELETELOCATIONREQUEST']._serialized_end=1217
-  _globals['_DELETELOCATIONRESPONSE']._serialized_start=1219
-  _globals['_DELETELOCATIONRESPONSE']._serialized_end=1287
-  _globals['_RECORDMOVEMENTSREQUEST']._serialized_start=1289
-  _globals['_RECORDMOVEMENTSREQUEST']._serialized_end=1401
-  _globals['_RECORDMOVEMENTSRESPONSE']._serialized_start=1403
-  _globals['_RECORDMOVEMENTSRESPONSE']._serialized_end=1515
-  _globals['_GETBALANCEREQUEST']._serialized_start=1517
-  _globals['_GETBALANCEREQUEST']._serialized_end=1629
-  _globals['_GETBALANCERESPONSE']._serialized_start=1631
-  _globals['_GETBALANCERESPONSE']._serialized_end=1737
-  _globals['_LISTBALANCESREQUEST']._serialized_start=1740
-  _globals['_LISTBALANCESREQUEST']._serialized_end=2043
-  _globals['_LISTBALANCESRESPONSE']._serialized_start=2046
-  _globals['_LISTBALANCESRESPONSE']._serialized_end=2180
-  _globals['_LISTENTRIESREQUEST']._serialized_start=2183
-  _globals['_LISTENTRIESREQUEST']._serialized_end=2492
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=2495
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=2625
-  _globals['_VERIFYBOOKSREQUEST']._serialized_start=2627
-  _globals['_VERIFYBOOKSREQUEST']._serialized_end=2693
-  _globals['_VERIFYBOOKSRESPONSE']._serialized_start=2696
-  _globals['_VERIFYBOOKSRESPONSE']._serialized_end=2832
-  _globals['_EXPORTBALANCESREQUEST']._serialized_start=2834
-  _globals['_EXPORTBALANCESREQUEST']._serialized_end=2903
-  _globals['_EXPORTBALANCESRESPONSE']._serialized_start=2906
-  _globals['_EXPORTBALANCESRESPONSE']._serialized_end=3153
-  _globals['_WATCHENTRIESREQUEST']._serialized_start=3155
-  _globals['_WATCHENTRIESREQUEST']._serialized_end=3260
-  _globals['_WATCHENTRIESRESPONSE']._serialized_start=3263
-  _globals['_WATCHENTRIESRESPONSE']._serialized_end=3419
-  _globals['_LEDGERSERVICE']._serialized_start=3422
-  _globals['_LEDGERSERVICE']._serialized_end=4556
+  _globals['_CREATELOCATIONREQUEST']._serialized_start=241
+  _globals['_CREATELOCATIONREQUEST']._serialized_end=351
+  _globals['_CREATELOCATIONRESPONSE']._serialized_start=353
+  _globals['_CREATELOCATIONRESPONSE']._serialized_end=465
+  _globals['_GETLOCATIONREQUEST']._serialized_start=467
+  _globals['_GETLOCATIONREQUEST']._serialized_end=551
+  _globals['_GETLOCATIONRESPONSE']._serialized_start=553
+  _globals['_GETLOCATIONRESPONSE']._serialized_end=662
+  _globals['_LISTLOCATIONSREQUEST']._serialized_start=665
+  _globals['_LISTLOCATIONSREQUEST']._serialized_end=816
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_start=819
+  _globals['_LISTLOCATIONSRESPONSE']._serialized_end=956
+  _globals['_UPDATELOCATIONREQUEST']._serialized_start=958
+  _globals['_UPDATELOCATIONREQUEST']._serialized_end=1068
+  _globals['_UPDATELOCATIONRESPONSE']._serialized_start=1070
+  _globals['_UPDATELOCATIONRESPONSE']._serialized_end=1182
+  _globals['_DELETELOCATIONREQUEST']._serialized_start=1184
+  _globals['_DELETELOCATIONREQUEST']._serialized_end=1282
+  _globals['_DELETELOCATIONRESPONSE']._serialized_start=1284
+  _globals['_DELETELOCATIONRESPONSE']._serialized_end=1352
+  _globals['_RECORDMOVEMENTSREQUEST']._serialized_start=1354
+  _globals['_RECORDMOVEMENTSREQUEST']._serialized_end=1466
+  _globals['_RECORDMOVEMENTSRESPONSE']._serialized_start=1468
+  _globals['_RECORDMOVEMENTSRESPONSE']._serialized_end=1580
+  _globals['_GETBALANCEREQUEST']._serialized_start=1583
+  _globals['_GETBALANCEREQUEST']._serialized_end=1732
+  _globals['_GETBALANCERESPONSE']._serialized_start=1734
+  _globals['_GETBALANCERESPONSE']._serialized_end=1840
+  _globals['_LISTBALANCESREQUEST']._serialized_start=1843
+  _globals['_LISTBALANCESREQUEST']._serialized_end=2183
+  _globals['_LISTBALANCESRESPONSE']._serialized_start=2186
+  _globals['_LISTBALANCESRESPONSE']._serialized_end=2320
+  _globals['_LISTSHORTFALLSREQUEST']._serialized_start=2323
+  _globals['_LISTSHORTFALLSREQUEST']._serialized_end=2494
+  _globals['_LISTSHORTFALLSRESPONSE']._serialized_start=2497
+  _globals['_LISTSHORTFALLSRESPONSE']._serialized_end=2637
+  _globals['_LISTENTRIESREQUEST']._serialized_start=2640
+  _globals['_LISTENTRIESREQUEST']._serialized_end=2949
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=2952
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=3082
+  _globals['_VERIFYBOOKSREQUEST']._serialized_start=3084
+  _globals['_VERIFYBOOKSREQUEST']._serialized_end=3172
+  _globals['_GETSIGNEDHEADREQUEST']._serialized_start=3174
+  _globals['_GETSIGNEDHEADREQUEST']._serialized_end=3242
+  _globals['_GETSIGNEDHEADRESPONSE']._serialized_start=3244
+  _globals['_GETSIGNEDHEADRESPONSE']._serialized_end=3349
+  _globals['_VERIFYBOOKSRESPONSE']._serialized_start=3352
+  _globals['_VERIFYBOOKSRESPONSE']._serialized_end=3488
+  _globals['_EXPORTBALANCESREQUEST']._serialized_start=3490
+  _globals['_EXPORTBALANCESREQUEST']._serialized_end=3559
+  _globals['_EXPORTBALANCESRESPONSE']._serialized_start=3562
+  _globals['_EXPORTBALANCESRESPONSE']._serialized_end=3809
+  _globals['_WATCHENTRIESREQUEST']._serialized_start=3811
+  _globals['_WATCHENTRIESREQUEST']._serialized_end=3916
+  _globals['_WATCHENTRIESRESPONSE']._serialized_start=3919
+  _globals['_WATCHENTRIESRESPONSE']._serialized_end=4167
+  _globals['_IMPORTSNAPSHOTREQUEST']._serialized_start=4170
+  _globals['_IMPORTSNAPSHOTREQUEST']._serialized_end=4345
+  _globals['_IMPORTSNAPSHOTRESPONSE']._serialized_start=4348
+  _globals['_IMPORTSNAPSHOTRESPONSE']._serialized_end=4533
+  _globals['_GETSNAPSHOTIMPORTREQUEST']._serialized_start=4535
+  _globals['_GETSNAPSHOTIMPORTREQUEST']._serialized_end=4627
+  _globals['_GETSNAPSHOTIMPORTRESPONSE']._serialized_start=4630
+  _globals['_GETSNAPSHOTIMPORTRESPONSE']._serialized_end=4758
+  _globals['_LISTSNAPSHOTLINESREQUEST']._serialized_start=4761
+  _globals['_LISTSNAPSHOTLINESREQUEST']._serialized_end=4942
+  _globals['_LISTSNAPSHOTLINESRESPONSE']._serialized_start=4945
+  _globals['_LISTSNAPSHOTLINESRESPONSE']._serialized_end=5093
+  _globals['_LEDGERSERVICE']._serialized_start=5096
+  _globals['_LEDGERSERVICE']._serialized_end=6732
 # @@protoc_insertion_point(module_scope)

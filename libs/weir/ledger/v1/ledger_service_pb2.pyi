@@ -11,6 +11,8 @@ from google.protobuf.internal import containers as _containers
 from weir.common.v1 import revision_pb2 as _revision_pb2
 from weir.common.v1 import stock_pb2 as _stock_pb2
 from weir.ledger.v1 import ledger_pb2 as _ledger_pb2
+from weir.ledger.v1 import reservation_pb2 as _reservation_pb2
+from weir.ledger.v1 import snapshot_pb2 as _snapshot_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -402,6 +404,7 @@ class GetBalanceRequest(_message.Message):
 
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Required. What to count."""
@@ -410,15 +413,20 @@ class GetBalanceRequest(_message.Message):
     def freshness(self) -> _revision_pb2.Freshness:
         """How fresh the answer must be."""
 
+    @_builtins.property
+    def as_of(self) -> _ledger_pb2.AsOf:
+        """Which state to read. Default: the newest."""
+
     def __init__(
         self,
         *,
         stock_item: _stock_pb2.StockItem | None = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        as_of: _ledger_pb2.AsOf | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "freshness", b"freshness", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "freshness", b"freshness", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -470,6 +478,7 @@ class ListBalancesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """Only goods of this owner. Default: all owners."""
     lot: _builtins.str
@@ -496,6 +505,10 @@ class ListBalancesRequest(_message.Message):
     def freshness(self) -> _revision_pb2.Freshness:
         """How fresh the answer must be."""
 
+    @_builtins.property
+    def as_of(self) -> _ledger_pb2.AsOf:
+        """Which state to read. Default: the newest."""
+
     def __init__(
         self,
         *,
@@ -509,10 +522,11 @@ class ListBalancesRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        as_of: _ledger_pb2.AsOf | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "custodian", b"custodian", "freshness", b"freshness", "lot", b"lot", "owner", b"owner"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "custodian", b"custodian", "freshness", b"freshness", "lot", b"lot", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__custodian: _TypeAlias = _typing.Literal["custodian"]  # noqa: Y015
     _WhichOneofArgType__custodian: _TypeAlias = _typing.Literal["_custodian", b"_custodian"]  # noqa: Y015
@@ -562,6 +576,90 @@ class ListBalancesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBalancesResponse: _TypeAlias = ListBalancesResponse  # noqa: Y015
+
+@_typing.final
+class ListShortfallsRequest(_message.Message):
+    """Request of ListShortfalls. Filters that are set must all match."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    LOCATIONS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Only goods of this owner. Default: all owners."""
+    page_size: _builtins.int
+    """Shortfalls per page: 1 to 100. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these stock keeping units: up to 100. Default: all."""
+
+    @_builtins.property
+    def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these locations: up to 100. Default: all."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        locations: _abc.Iterable[_builtins.str] | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "freshness", b"freshness", "owner", b"owner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "freshness", b"freshness", "locations", b"locations", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "skus", b"skus"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__owner: _TypeAlias = _typing.Literal["owner"]  # noqa: Y015
+    _WhichOneofArgType__owner: _TypeAlias = _typing.Literal["_owner", b"_owner"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__owner) -> _WhichOneofReturnType__owner | None: ...
+
+Global___ListShortfallsRequest: _TypeAlias = ListShortfallsRequest  # noqa: Y015
+
+@_typing.final
+class ListShortfallsResponse(_message.Message):
+    """Response of ListShortfalls."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHORTFALLS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    @_builtins.property
+    def shortfalls(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Shortfall]:
+        """Shortfalls in order of their stock items."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the page rests on."""
+
+    def __init__(
+        self,
+        *,
+        shortfalls: _abc.Iterable[_ledger_pb2.Shortfall] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revision", b"revision", "shortfalls", b"shortfalls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListShortfallsResponse: _TypeAlias = ListShortfallsResponse  # noqa: Y015
 
 @_typing.final
 class ListEntriesRequest(_message.Message):
@@ -666,9 +764,39 @@ class VerifyBooksRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    SIGNED_HEADS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def freshness(self) -> _revision_pb2.Freshness:
         """How fresh the audited books must be."""
+
+    @_builtins.property
+    def signed_heads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Heads that GetSignedHead gave earlier and that must stand in the chain: up to 10."""
+
+    def __init__(
+        self,
+        *,
+        freshness: _revision_pb2.Freshness | None = ...,
+        signed_heads: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "signed_heads", b"signed_heads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyBooksRequest: _TypeAlias = VerifyBooksRequest  # noqa: Y015
+
+@_typing.final
+class GetSignedHeadRequest(_message.Message):
+    """Request of GetSignedHead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the head must be."""
 
     def __init__(
         self,
@@ -681,7 +809,39 @@ class VerifyBooksRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___VerifyBooksRequest: _TypeAlias = VerifyBooksRequest  # noqa: Y015
+Global___GetSignedHeadRequest: _TypeAlias = GetSignedHeadRequest  # noqa: Y015
+
+@_typing.final
+class GetSignedHeadResponse(_message.Message):
+    """Response of GetSignedHead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    SIGNED_HEAD_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    signed_head: _builtins.str
+    """The head as a JSON Web Signature in compact form, signed with Ed25519 (RFC 8037)."""
+    public_key: _builtins.str
+    """The public key to verify it with, as a JSON Web Key."""
+    @_builtins.property
+    def head(self) -> _ledger_pb2.ChainHead:
+        """The head."""
+
+    def __init__(
+        self,
+        *,
+        head: _ledger_pb2.ChainHead | None = ...,
+        signed_head: _builtins.str = ...,
+        public_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "public_key", b"public_key", "signed_head", b"signed_head"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSignedHeadResponse: _TypeAlias = GetSignedHeadResponse  # noqa: Y015
 
 @_typing.final
 class VerifyBooksResponse(_message.Message):
@@ -858,6 +1018,8 @@ class WatchEntriesResponse(_message.Message):
     THROUGH_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
     RECORDED_TIME_FIELD_NUMBER: _builtins.int
+    SHORTFALLS_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def through(self) -> _revision_pb2.Revision:
         """Everything up to here was sent."""
@@ -870,17 +1032,237 @@ class WatchEntriesResponse(_message.Message):
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
         """When the commit was recorded; unset in heartbeats."""
 
+    @_builtins.property
+    def shortfalls(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ShortfallChange]:
+        """Shortfalls that the entries opened, changed or closed."""
+
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
+        """Claims that the commit changed, as they are after it; left out where `products` are named."""
+
     def __init__(
         self,
         *,
         through: _revision_pb2.Revision | None = ...,
         entries: _abc.Iterable[_ledger_pb2.Entry] | None = ...,
         recorded_time: _timestamp_pb2.Timestamp | None = ...,
+        shortfalls: _abc.Iterable[_ledger_pb2.ShortfallChange] | None = ...,
+        claims: _abc.Iterable[_reservation_pb2.Claim] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "through", b"through"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "recorded_time", b"recorded_time", "through", b"through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "entries", b"entries", "recorded_time", b"recorded_time", "shortfalls", b"shortfalls", "through", b"through"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchEntriesResponse: _TypeAlias = WatchEntriesResponse  # noqa: Y015
+
+@_typing.final
+class ImportSnapshotRequest(_message.Message):
+    """Request of ImportSnapshot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FEED_FIELD_NUMBER: _builtins.int
+    FIRST_LINE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required in the first message. Caller's name for this attempt. 1 to 128 characters."""
+    first_line: _builtins.int
+    """Number of the first of `lines`, from 1. Default: the one after those sent before in this stream."""
+    validate_only: _builtins.bool
+    """In the first message. Check only: answer what would happen and change nothing; for up to 1000 lines in all."""
+    @_builtins.property
+    def feed(self) -> _snapshot_pb2.SnapshotFeed:
+        """Required in the first message, refused in others. What the figures mean."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.SnapshotLine]:
+        """Lines: up to 1000."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        feed: _snapshot_pb2.SnapshotFeed | None = ...,
+        first_line: _builtins.int = ...,
+        lines: _abc.Iterable[_snapshot_pb2.SnapshotLine] | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["feed", b"feed", "first_line", b"first_line", "lines", b"lines", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSnapshotRequest: _TypeAlias = ImportSnapshotRequest  # noqa: Y015
+
+@_typing.final
+class ImportSnapshotResponse(_message.Message):
+    """Response of ImportSnapshot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_IMPORT_FIELD_NUMBER: _builtins.int
+    REFUSED_LINES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snapshot_import(self) -> _snapshot_pb2.SnapshotImport:
+        """How the import ended."""
+
+    @_builtins.property
+    def refused_lines(self) -> _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.SnapshotLineOutcome]:
+        """First lines that were refused: up to 100."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the last commit."""
+
+    def __init__(
+        self,
+        *,
+        snapshot_import: _snapshot_pb2.SnapshotImport | None = ...,
+        refused_lines: _abc.Iterable[_snapshot_pb2.SnapshotLineOutcome] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "snapshot_import", b"snapshot_import"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_lines", b"refused_lines", "revision", b"revision", "snapshot_import", b"snapshot_import"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSnapshotResponse: _TypeAlias = ImportSnapshotResponse  # noqa: Y015
+
+@_typing.final
+class GetSnapshotImportRequest(_message.Message):
+    """Request of GetSnapshotImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Identifier of the attempt."""
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSnapshotImportRequest: _TypeAlias = GetSnapshotImportRequest  # noqa: Y015
+
+@_typing.final
+class GetSnapshotImportResponse(_message.Message):
+    """Response of GetSnapshotImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_IMPORT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snapshot_import(self) -> _snapshot_pb2.SnapshotImport:
+        """How far it has come."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the answer rests on."""
+
+    def __init__(
+        self,
+        *,
+        snapshot_import: _snapshot_pb2.SnapshotImport | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "snapshot_import", b"snapshot_import"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "snapshot_import", b"snapshot_import"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSnapshotImportResponse: _TypeAlias = GetSnapshotImportResponse  # noqa: Y015
+
+@_typing.final
+class ListSnapshotLinesRequest(_message.Message):
+    """Request of ListSnapshotLines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Identifier of the attempt."""
+    state: _snapshot_pb2.SnapshotLineState.ValueType
+    """Only lines with this outcome: STALE or REFUSED. Default: both."""
+    page_size: _builtins.int
+    """Lines per page: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        state: _snapshot_pb2.SnapshotLineState.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSnapshotLinesRequest: _TypeAlias = ListSnapshotLinesRequest  # noqa: Y015
+
+@_typing.final
+class ListSnapshotLinesResponse(_message.Message):
+    """Response of ListSnapshotLines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_snapshot_pb2.SnapshotLineOutcome]:
+        """Lines by number."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the page rests on."""
+
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_snapshot_pb2.SnapshotLineOutcome] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSnapshotLinesResponse: _TypeAlias = ListSnapshotLinesResponse  # noqa: Y015

@@ -73,6 +73,21 @@ class LedgerServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.RecordMovementsRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.RecordMovementsResponse.FromString,
                 _registered_method=True)
+        self.ImportSnapshot = channel.stream_unary(
+                '/weir.ledger.v1.LedgerService/ImportSnapshot',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotResponse.FromString,
+                _registered_method=True)
+        self.GetSnapshotImport = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/GetSnapshotImport',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportResponse.FromString,
+                _registered_method=True)
+        self.ListSnapshotLines = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/ListSnapshotLines',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesResponse.FromString,
+                _registered_method=True)
         self.GetBalance = channel.unary_unary(
                 '/weir.ledger.v1.LedgerService/GetBalance',
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetBalanceRequest.SerializeToString,
@@ -83,6 +98,11 @@ class LedgerServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListBalancesRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListBalancesResponse.FromString,
                 _registered_method=True)
+        self.ListShortfalls = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/ListShortfalls',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsResponse.FromString,
+                _registered_method=True)
         self.ListEntries = channel.unary_unary(
                 '/weir.ledger.v1.LedgerService/ListEntries',
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListEntriesRequest.SerializeToString,
@@ -92,6 +112,11 @@ class LedgerServiceStub:
                 '/weir.ledger.v1.LedgerService/VerifyBooks',
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksResponse.FromString,
+                _registered_method=True)
+        self.GetSignedHead = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/GetSignedHead',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadResponse.FromString,
                 _registered_method=True)
         self.ExportBalances = channel.unary_stream(
                 '/weir.ledger.v1.LedgerService/ExportBalances',
@@ -192,24 +217,86 @@ class LedgerServiceServicer:
         * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
         * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
+        * `ABORTED`, `BALANCE_CHANGED`: a balance does not have the `expected_revision`.
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more movements than this installation allows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSnapshot(self, request_iterator, context):
+        """Imports the absolute figures of a warehouse, however many and however late.
+
+        The first message names the attempt and says what the feed means, every message carries numbered lines. A line is applied
+        unless its stock item was counted or reported at the same moment or later: it sets the units physically there to the figure as
+        of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
+        record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
+        each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
+        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`.
+
+        Errors:
+
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed.
+        * `FAILED_PRECONDITION`, `SNAPSHOT_GAP`: lines were left out.
+        * `FAILED_PRECONDITION`, `SNAPSHOT_REFUSED`: all or nothing, and some lines are bad.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSnapshotImport(self, request, context):
+        """Returns how far the import of a snapshot has come.
+
+        Errors:
+
+        * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshotLines(self, request, context):
+        """Lists the lines of a snapshot that were not applied, with the reason of each.
+
+        Errors:
+
+        * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBalance(self, request, context):
-        """Returns the counts of one stock item.
+        """Returns the counts of one stock item, now or as they were.
 
         Errors:
 
-        * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it.
+        * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it, or nothing at that point.
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBalances(self, request, context):
-        """Lists counts by product, location, lot, unit of measure, custodian and condition.
+        """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShortfalls(self, request, context):
+        """Lists stock items of which more is promised than is there, with the promises hit.
+
+        A shortfall opens and closes in the commit that makes it so; WatchEntries tells of both.
 
         Errors:
 
@@ -220,7 +307,7 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """Lists the lines of the books, oldest first.
+        """Lists the lines of the books that are kept, oldest first.
 
         Errors:
 
@@ -233,7 +320,20 @@ class LedgerServiceServicer:
     def VerifyBooks(self, request, context):
         """Audits the books at one revision while writes go on.
 
-        Streams every difference as it is found, then one summary. Books in order stream the summary alone.
+        Streams every difference as it is found, then one summary. Books in order stream the summary alone. Every row that was changed,
+        removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew shows
+        against a signed head that was kept elsewhere.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSignedHead(self, request, context):
+        """Returns the newest commit's place in the chain of digests, signed, for keeping outside of the database.
+
+        Errors:
+
+        * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: the ledger was given no key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -297,6 +397,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.RecordMovementsRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.RecordMovementsResponse.SerializeToString,
             ),
+            'ImportSnapshot': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportSnapshot,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotResponse.SerializeToString,
+            ),
+            'GetSnapshotImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSnapshotImport,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportResponse.SerializeToString,
+            ),
+            'ListSnapshotLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshotLines,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesResponse.SerializeToString,
+            ),
             'GetBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBalance,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetBalanceRequest.FromString,
@@ -307,6 +422,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListBalancesRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListBalancesResponse.SerializeToString,
             ),
+            'ListShortfalls': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShortfalls,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsResponse.SerializeToString,
+            ),
             'ListEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEntries,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListEntriesRequest.FromString,
@@ -316,6 +436,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.VerifyBooks,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksResponse.SerializeToString,
+            ),
+            'GetSignedHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSignedHead,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadResponse.SerializeToString,
             ),
             'ExportBalances': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportBalances,
@@ -510,6 +635,87 @@ class LedgerService:
             _registered_method=True)
 
     @staticmethod
+    def ImportSnapshot(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/weir.ledger.v1.LedgerService/ImportSnapshot',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ImportSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSnapshotImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/GetSnapshotImport',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSnapshotImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshotLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/ListSnapshotLines',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListSnapshotLinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetBalance(request,
             target,
             options=(),
@@ -564,6 +770,33 @@ class LedgerService:
             _registered_method=True)
 
     @staticmethod
+    def ListShortfalls(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/ListShortfalls',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListShortfallsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListEntries(request,
             target,
             options=(),
@@ -607,6 +840,33 @@ class LedgerService:
             '/weir.ledger.v1.LedgerService/VerifyBooks',
             weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_ledger__service__pb2.VerifyBooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSignedHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/GetSignedHead',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetSignedHeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -80,23 +80,69 @@ class LedgerServiceStub:
     * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
     * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
+    * `ABORTED`, `BALANCE_CHANGED`: a balance does not have the `expected_revision`.
+    * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more movements than this installation allows.
     """
-    GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]
-    """Returns the counts of one stock item.
+    ImportSnapshot: _aio.StreamUnaryMultiCallable[_ledger_service_pb2.ImportSnapshotRequest, _ledger_service_pb2.ImportSnapshotResponse]
+    """Imports the absolute figures of a warehouse, however many and however late.
+
+    The first message names the attempt and says what the feed means, every message carries numbered lines. A line is applied
+    unless its stock item was counted or reported at the same moment or later: it sets the units physically there to the figure as
+    of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
+    record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
+    each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
+    GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`.
 
     Errors:
 
-    * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it.
+    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed.
+    * `FAILED_PRECONDITION`, `SNAPSHOT_GAP`: lines were left out.
+    * `FAILED_PRECONDITION`, `SNAPSHOT_REFUSED`: all or nothing, and some lines are bad.
+    """
+    GetSnapshotImport: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetSnapshotImportRequest, _ledger_service_pb2.GetSnapshotImportResponse]
+    """Returns how far the import of a snapshot has come.
+
+    Errors:
+
+    * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+    """
+    ListSnapshotLines: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListSnapshotLinesRequest, _ledger_service_pb2.ListSnapshotLinesResponse]
+    """Lists the lines of a snapshot that were not applied, with the reason of each.
+
+    Errors:
+
+    * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
+    """
+    GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]
+    """Returns the counts of one stock item, now or as they were.
+
+    Errors:
+
+    * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it, or nothing at that point.
+    * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
     """
     ListBalances: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalancesRequest, _ledger_service_pb2.ListBalancesResponse]
-    """Lists counts by product, location, lot, unit of measure, custodian and condition.
+    """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
+
+    Errors:
+
+    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
+    * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
+    """
+    ListShortfalls: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListShortfallsRequest, _ledger_service_pb2.ListShortfallsResponse]
+    """Lists stock items of which more is promised than is there, with the promises hit.
+
+    A shortfall opens and closes in the commit that makes it so; WatchEntries tells of both.
 
     Errors:
 
     * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListEntriesRequest, _ledger_service_pb2.ListEntriesResponse]
-    """Lists the lines of the books, oldest first.
+    """Lists the lines of the books that are kept, oldest first.
 
     Errors:
 
@@ -105,7 +151,16 @@ class LedgerServiceStub:
     VerifyBooks: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.VerifyBooksRequest, _ledger_service_pb2.VerifyBooksResponse]
     """Audits the books at one revision while writes go on.
 
-    Streams every difference as it is found, then one summary. Books in order stream the summary alone.
+    Streams every difference as it is found, then one summary. Books in order stream the summary alone. Every row that was changed,
+    removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew shows
+    against a signed head that was kept elsewhere.
+    """
+    GetSignedHead: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetSignedHeadRequest, _ledger_service_pb2.GetSignedHeadResponse]
+    """Returns the newest commit's place in the chain of digests, signed, for keeping outside of the database.
+
+    Errors:
+
+    * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: the ledger was given no key.
     """
     ExportBalances: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]
     """Streams all balances at one revision, to begin a watch from.
@@ -227,6 +282,57 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
         * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
+        * `ABORTED`, `BALANCE_CHANGED`: a balance does not have the `expected_revision`.
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more movements than this installation allows.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportSnapshot(
+        self,
+        request_iterator: _abc.AsyncIterator[_ledger_service_pb2.ImportSnapshotRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_ledger_service_pb2.ImportSnapshotRequest], _abc.Awaitable[_ledger_service_pb2.ImportSnapshotResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ImportSnapshotResponse]:
+        """Imports the absolute figures of a warehouse, however many and however late.
+
+        The first message names the attempt and says what the feed means, every message carries numbered lines. A line is applied
+        unless its stock item was counted or reported at the same moment or later: it sets the units physically there to the figure as
+        of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
+        record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
+        each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
+        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`.
+
+        Errors:
+
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed.
+        * `FAILED_PRECONDITION`, `SNAPSHOT_GAP`: lines were left out.
+        * `FAILED_PRECONDITION`, `SNAPSHOT_REFUSED`: all or nothing, and some lines are bad.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSnapshotImport(
+        self,
+        request: _ledger_service_pb2.GetSnapshotImportRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetSnapshotImportRequest, _abc.Awaitable[_ledger_service_pb2.GetSnapshotImportResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetSnapshotImportResponse]:
+        """Returns how far the import of a snapshot has come.
+
+        Errors:
+
+        * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSnapshotLines(
+        self,
+        request: _ledger_service_pb2.ListSnapshotLinesRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.ListSnapshotLinesRequest, _abc.Awaitable[_ledger_service_pb2.ListSnapshotLinesResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListSnapshotLinesResponse]:
+        """Lists the lines of a snapshot that were not applied, with the reason of each.
+
+        Errors:
+
+        * `NOT_FOUND`, `SNAPSHOT_NOT_FOUND`: nothing was imported under this identifier.
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
         """
 
     @_abc_1.abstractmethod
@@ -235,11 +341,13 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.GetBalanceRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.GetBalanceRequest, _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]:
-        """Returns the counts of one stock item.
+        """Returns the counts of one stock item, now or as they were.
 
         Errors:
 
-        * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it.
+        * `NOT_FOUND`, `BALANCE_NOT_FOUND`: nothing was ever booked for it, or nothing at that point.
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
         """
 
     @_abc_1.abstractmethod
@@ -248,7 +356,24 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.ListBalancesRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.ListBalancesRequest, _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]:
-        """Lists counts by product, location, lot, unit of measure, custodian and condition.
+        """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: `as_of` is not a revision of these books.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone.
+        """
+
+    @_abc_1.abstractmethod
+    def ListShortfalls(
+        self,
+        request: _ledger_service_pb2.ListShortfallsRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.ListShortfallsRequest, _abc.Awaitable[_ledger_service_pb2.ListShortfallsResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListShortfallsResponse]:
+        """Lists stock items of which more is promised than is there, with the promises hit.
+
+        A shortfall opens and closes in the commit that makes it so; WatchEntries tells of both.
 
         Errors:
 
@@ -261,7 +386,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.ListEntriesRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.ListEntriesRequest, _abc.Awaitable[_ledger_service_pb2.ListEntriesResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.ListEntriesResponse]:
-        """Lists the lines of the books, oldest first.
+        """Lists the lines of the books that are kept, oldest first.
 
         Errors:
 
@@ -276,7 +401,22 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_ledger_service_pb2.VerifyBooksResponse]:
         """Audits the books at one revision while writes go on.
 
-        Streams every difference as it is found, then one summary. Books in order stream the summary alone.
+        Streams every difference as it is found, then one summary. Books in order stream the summary alone. Every row that was changed,
+        removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew shows
+        against a signed head that was kept elsewhere.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSignedHead(
+        self,
+        request: _ledger_service_pb2.GetSignedHeadRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetSignedHeadRequest, _abc.Awaitable[_ledger_service_pb2.GetSignedHeadResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetSignedHeadResponse]:
+        """Returns the newest commit's place in the chain of digests, signed, for keeping outside of the database.
+
+        Errors:
+
+        * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: the ledger was given no key.
         """
 
     @_abc_1.abstractmethod

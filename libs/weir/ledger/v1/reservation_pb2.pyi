@@ -132,25 +132,95 @@ class ReservationDraftLine(_message.Message):
 
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     quantity: _builtins.int
     """Required. Units: 1 to 10^9."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Required. Stock item to take units from."""
 
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineClaim]:
+        """Claims that the units count against, each key once: up to 8. Default: none."""
+
     def __init__(
         self,
         *,
         stock_item: _stock_pb2.StockItem | None = ...,
         quantity: _builtins.int = ...,
+        claims: _abc.Iterable[Global___LineClaim] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "quantity", b"quantity", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReservationDraftLine: _TypeAlias = ReservationDraftLine  # noqa: Y015
+
+@_typing.final
+class LineClaim(_message.Message):
+    """A key that the units of a line are counted under, with a ceiling they must not pass.
+
+    What is counted are the open and the fulfilled units of all reservation lines that carry the key; units that are released, or
+    whose hold runs out, count no longer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CEILING_FIELD_NUMBER: _builtins.int
+    claim: _builtins.str
+    """Required. Key. 1 to 128 characters."""
+    ceiling: _builtins.int
+    """Most units that may be claimed under the key once this line is: 0 to 10^15."""
+    def __init__(
+        self,
+        *,
+        claim: _builtins.str = ...,
+        ceiling: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceiling", b"ceiling", "claim", b"claim"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineClaim: _TypeAlias = LineClaim  # noqa: Y015
+
+@_typing.final
+class Claim(_message.Message):
+    """The units claimed under a key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    FULFILLED_FIELD_NUMBER: _builtins.int
+    CHANGED_REVISION_FIELD_NUMBER: _builtins.int
+    claim: _builtins.str
+    """Key."""
+    open: _builtins.int
+    """Units that are promised."""
+    fulfilled: _builtins.int
+    """Units that went out."""
+    changed_revision: _builtins.int
+    """Number of the revision that changed them last; 0 where nothing was ever claimed."""
+    def __init__(
+        self,
+        *,
+        claim: _builtins.str = ...,
+        open: _builtins.int = ...,
+        fulfilled: _builtins.int = ...,
+        changed_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_revision", b"changed_revision", "claim", b"claim", "fulfilled", b"fulfilled", "open", b"open"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Claim: _TypeAlias = Claim  # noqa: Y015
 
 @_typing.final
 class Reservation(_message.Message):
@@ -221,6 +291,8 @@ class ReservationLine(_message.Message):
     OPEN_FIELD_NUMBER: _builtins.int
     FULFILLED_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_TIME_FIELD_NUMBER: _builtins.int
     line: _builtins.int
     """Place in the reservation, from 1."""
     requested: _builtins.int
@@ -237,6 +309,16 @@ class ReservationLine(_message.Message):
     def stock_item(self) -> _stock_pb2.StockItem:
         """Stock item the units are promised of."""
 
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineClaim]:
+        """Claims that the units count against."""
+
+    @_builtins.property
+    def handed_over_time(self) -> _timestamp_pb2.Timestamp:
+        """When the line was handed over to the warehouse, which from then on leaves its units out of what it reports as available;
+        unset if it was not.
+        """
+
     def __init__(
         self,
         *,
@@ -247,10 +329,12 @@ class ReservationLine(_message.Message):
         open: _builtins.int = ...,
         fulfilled: _builtins.int = ...,
         released: _builtins.int = ...,
+        claims: _abc.Iterable[Global___LineClaim] | None = ...,
+        handed_over_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handed_over_time", b"handed_over_time", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilled", b"fulfilled", "line", b"line", "open", b"open", "quantity", b"quantity", "released", b"released", "requested", b"requested", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "fulfilled", b"fulfilled", "handed_over_time", b"handed_over_time", "line", b"line", "open", b"open", "quantity", b"quantity", "released", b"released", "requested", b"requested", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -217,7 +217,7 @@ Global___ReserveRefusal: _TypeAlias = ReserveRefusal  # noqa: Y015
 
 @_typing.final
 class ShortLine(_message.Message):
-    """A line that asks for more than is available."""
+    """A line that asks for more than is available, or than a claim leaves."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -225,15 +225,23 @@ class ShortLine(_message.Message):
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
     REQUESTED_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CLAIMED_FIELD_NUMBER: _builtins.int
     line: _builtins.int
     """Line of the draft, from 1."""
     requested: _builtins.int
     """Units asked for."""
     available: _builtins.int
     """Units that were available."""
+    claimed: _builtins.int
+    """Units claimed under it already."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Stock item asked for."""
+
+    @_builtins.property
+    def claim(self) -> _reservation_pb2.LineClaim:
+        """Claim that does not leave enough; unset where units are missing."""
 
     def __init__(
         self,
@@ -242,10 +250,12 @@ class ShortLine(_message.Message):
         stock_item: _stock_pb2.StockItem | None = ...,
         requested: _builtins.int = ...,
         available: _builtins.int = ...,
+        claim: _reservation_pb2.LineClaim | None = ...,
+        claimed: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "line", b"line", "requested", b"requested", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "claim", b"claim", "claimed", b"claimed", "line", b"line", "requested", b"requested", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,6 +528,138 @@ class ReleaseResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseResponse: _TypeAlias = ReleaseResponse  # noqa: Y015
+
+@_typing.final
+class MarkHandedOverRequest(_message.Message):
+    """Request of MarkHandedOver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_TIME_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    reservation: _builtins.str
+    """Required. Identifier."""
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Lines handed over, each once: up to 500. Default: every line with open units."""
+
+    @_builtins.property
+    def handed_over_time(self) -> _timestamp_pb2.Timestamp:
+        """When they were handed over; not more than a day ahead. Default: when it is recorded."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        reservation: _builtins.str = ...,
+        lines: _abc.Iterable[_builtins.int] | None = ...,
+        handed_over_time: _timestamp_pb2.Timestamp | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handed_over_time", b"handed_over_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handed_over_time", b"handed_over_time", "lines", b"lines", "request_id", b"request_id", "reservation", b"reservation", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkHandedOverRequest: _TypeAlias = MarkHandedOverRequest  # noqa: Y015
+
+@_typing.final
+class MarkHandedOverResponse(_message.Message):
+    """Response of MarkHandedOver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reservation(self) -> _reservation_pb2.Reservation:
+        """Reservation after the change."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit."""
+
+    def __init__(
+        self,
+        *,
+        reservation: _reservation_pb2.Reservation | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkHandedOverResponse: _TypeAlias = MarkHandedOverResponse  # noqa: Y015
+
+@_typing.final
+class GetClaimsRequest(_message.Message):
+    """Request of GetClaims."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Keys, each once: 1 to 100."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        claims: _abc.Iterable[_builtins.str] | None = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "freshness", b"freshness"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClaimsRequest: _TypeAlias = GetClaimsRequest  # noqa: Y015
+
+@_typing.final
+class GetClaimsResponse(_message.Message):
+    """Response of GetClaims."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIMS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
+        """What is claimed, in the order asked."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the answer rests on."""
+
+    def __init__(
+        self,
+        *,
+        claims: _abc.Iterable[_reservation_pb2.Claim] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClaimsResponse: _TypeAlias = GetClaimsResponse  # noqa: Y015
 
 @_typing.final
 class GetReservationRequest(_message.Message):

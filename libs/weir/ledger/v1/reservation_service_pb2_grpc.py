@@ -69,6 +69,16 @@ class ReservationServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseResponse.FromString,
                 _registered_method=True)
+        self.MarkHandedOver = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/MarkHandedOver',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverResponse.FromString,
+                _registered_method=True)
+        self.GetClaims = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/GetClaims',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.FromString,
+                _registered_method=True)
         self.GetReservation = channel.unary_unary(
                 '/weir.ledger.v1.ReservationService/GetReservation',
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReservationRequest.SerializeToString,
@@ -97,6 +107,9 @@ class ReservationServiceServicer:
         Errors:
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
+        * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
+        * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +123,8 @@ class ReservationServiceServicer:
 
         Errors:
 
-        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: only if `atomic`.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
+        * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,6 +155,7 @@ class ReservationServiceServicer:
         * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
         * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
         * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not held.
+        * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED`: it would be held for longer than this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +187,28 @@ class ReservationServiceServicer:
         * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
         * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
         * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkHandedOver(self, request, context):
+        """Notes that lines were handed over to the warehouse that picks them.
+
+        From then on the warehouse leaves their units out of what it reports as available; ImportSnapshot adds them again. Changes no
+        count. Marking a line again moves the moment. Atomic; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetClaims(self, request, context):
+        """Returns what is claimed under some keys; zeros under one that was never used.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -231,6 +268,16 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     servicer.Release,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseResponse.SerializeToString,
+            ),
+            'MarkHandedOver': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkHandedOver,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverResponse.SerializeToString,
+            ),
+            'GetClaims': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClaims,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.SerializeToString,
             ),
             'GetReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReservation,
@@ -410,6 +457,60 @@ class ReservationService:
             '/weir.ledger.v1.ReservationService/Release',
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkHandedOver(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/MarkHandedOver',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.MarkHandedOverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClaims(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/GetClaims',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.FromString,
             options,
             channel_credentials,
             insecure,

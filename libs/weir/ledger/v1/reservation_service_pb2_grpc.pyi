@@ -29,6 +29,9 @@ class ReservationServiceStub:
     Errors:
 
     * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
+    * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
+    * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+    * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
     """
     ReserveBatch: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]
     """Promises units to many orders at once.
@@ -38,7 +41,8 @@ class ReservationServiceStub:
 
     Errors:
 
-    * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: only if `atomic`.
+    * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
+    * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
     """
     Confirm: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ConfirmRequest, _reservation_service_pb2.ConfirmResponse]
     """Turns a hold into a promise without end.
@@ -61,6 +65,7 @@ class ReservationServiceStub:
     * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
     * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
     * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not held.
+    * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED`: it would be held for longer than this installation allows.
     """
     Fulfil: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.FulfilRequest, _reservation_service_pb2.FulfilResponse]
     """Sends promised units out to the customer, whole or in part.
@@ -85,6 +90,19 @@ class ReservationServiceStub:
     * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
     * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
     """
+    MarkHandedOver: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.MarkHandedOverRequest, _reservation_service_pb2.MarkHandedOverResponse]
+    """Notes that lines were handed over to the warehouse that picks them.
+
+    From then on the warehouse leaves their units out of what it reports as available; ImportSnapshot adds them again. Changes no
+    count. Marking a line again moves the moment. Atomic; idempotent by `request_id`.
+
+    Errors:
+
+    * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+    * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+    """
+    GetClaims: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetClaimsRequest, _reservation_service_pb2.GetClaimsResponse]
+    """Returns what is claimed under some keys; zeros under one that was never used."""
     GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Returns one reservation.
 
@@ -121,6 +139,9 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
+        * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
+        * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
         """
 
     @_abc_1.abstractmethod
@@ -136,7 +157,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
-        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: only if `atomic`.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
+        * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
         """
 
     @_abc_1.abstractmethod
@@ -171,6 +193,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
         * `FAILED_PRECONDITION`, `RESERVATION_EXPIRED`: the hold has run out.
         * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not held.
+        * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED`: it would be held for longer than this installation allows.
         """
 
     @_abc_1.abstractmethod
@@ -207,6 +230,31 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
         * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
         """
+
+    @_abc_1.abstractmethod
+    def MarkHandedOver(
+        self,
+        request: _reservation_service_pb2.MarkHandedOverRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.MarkHandedOverRequest, _abc.Awaitable[_reservation_service_pb2.MarkHandedOverResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.MarkHandedOverResponse]:
+        """Notes that lines were handed over to the warehouse that picks them.
+
+        From then on the warehouse leaves their units out of what it reports as available; ImportSnapshot adds them again. Changes no
+        count. Marking a line again moves the moment. Atomic; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+        """
+
+    @_abc_1.abstractmethod
+    def GetClaims(
+        self,
+        request: _reservation_service_pb2.GetClaimsRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.GetClaimsRequest, _abc.Awaitable[_reservation_service_pb2.GetClaimsResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.GetClaimsResponse]:
+        """Returns what is claimed under some keys; zeros under one that was never used."""
 
     @_abc_1.abstractmethod
     def GetReservation(
