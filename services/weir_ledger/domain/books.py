@@ -168,7 +168,7 @@ class Page:
         before = holding(self.reservations.get(name) or self.books.reservations.get(name))
         change = holding(reservation).minus(before)
         if change != NOTHING:
-            for holder in {"", reservation.channel}:
+            for holder in dict.fromkeys(("", reservation.channel)):
                 self.holdings[holder] = self.holding(holder).plus(change)
         self.reservations[reservation.reservation] = reservation
         return reservation
