@@ -15,7 +15,6 @@ from weir_cli.merchant.values import (
     LINKS,
     LOCATIONS,
     STOCK,
-    UNREADABLE,
     Delivery,
     Fault,
     Known,
@@ -25,6 +24,7 @@ from weir_cli.merchant.values import (
     Place,
     Shop,
 )
+from weir_cli.sheets import UNREADABLE
 
 MEMBERS_MAX = 1000
 

@@ -11,8 +11,6 @@ CHANNELS = "channels.csv"
 LINKS = "links.csv"
 STOCK = "stock.csv"
 FILES = (LOCATIONS, GROUPS, CHANNELS, LINKS, STOCK)
-UNREADABLE = "\0"
-"""Stands in the place of a cell that could not be read; no readable cell holds it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,190 @@
+"""CSV files as people make them: encoding, columns, cells; read line by line, every fault told with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, TextIO
+
+from weir_chassis.ids import identifier_fault
+
+UNREADABLE = "\0"
+"""Stands in the place of a cell that could not be read; no readable cell holds it."""
+
+QUANTITY_MAX = 10**9
+CONDITIONS = ("SELLABLE", "HOLD", "DAMAGED")
+LINE_CHARACTERS_MAX = 100_000
+
+Cell = Callable[[str], str]
+"""Gives the value of a cell; raises ValueError with a sentence that says what is wrong with it."""
+
+_UNDECODED = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as `surrogateescape` shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: how its cells are read, and whether it must be there."""
+
+    name: str
+    read: Cell
+    required: bool = True
+
+
+class SheetUnreadable(Exception):
+    """The file is no sheet of these columns from `line` on; line 0 is the file as a whole."""
+
+    def __init__(self, line: int, description: str) -> None:
+        """Say what is wrong in a sentence that begins with the verb."""
+        super().__init__(description)
+        self.line = line
+
+
+def opened(file: BinaryIO) -> TextIO:
+    """A file of bytes as the text that `rows` reads; it is closed with the text."""
+    return io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def rows(
+    file: TextIO, columns: Sequence[Column], fault: Callable[[int, str], None]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Every row that is not blank, by the names of `columns`, with the line it begins on.
+
+    Each fault of a row is told to `fault` before the row is yielded; a cell that cannot be read holds `UNREADABLE`, a
+    short row is taken for one whose last cells are empty. Holds one row at a time. Raises SheetUnreadable.
+    """
+    found = records(file)
+    line, header = next(found, (0, []))
+    if not header:
+        raise SheetUnreadable(0, f"is empty; its first row names the columns: {_named(columns)}.")
+    order = _order(line, header, columns)
+    places = [(column.name, column.read, order.get(column.name)) for column in columns]
+    for line, record in found:
+        if len(record) != len(header):
+            fault(line, f"has {len(record)} cells where the first row names {len(header)} columns.")
+            record = [*record, *[""] * len(header)]
+        cells: dict[str, str] = {}
+        for name, read, index in places:
+            try:
+                cells[name] = read("" if index is None else record[index].strip())
+            except ValueError as wrong:
+                fault(line, f"{name}: {wrong}")
+                cells[name] = UNREADABLE
+        yield line, cells
+
+
+def records(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """The cells of every row that is not blank; a quoted cell may span lines, so a row's line is where it begins.
+
+    Raises SheetUnreadable.
+    """
+    reader = csv.reader(_lines(file), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader, None)
+        except csv.Error:
+            raise SheetUnreadable(
+                line, "is not CSV: a quotation mark is not closed, or stands within a cell."
+            ) from None
+        if record is None:
+            return
+        if any(cell.strip() for cell in record):
+            yield line, record
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file, each made sure of."""
+    number = 0
+    while line := file.readline(LINE_CHARACTERS_MAX):
+        number += 1
+        if not line.isascii() and (undecoded := _UNDECODED.search(line)) is not None:
+            if number == 1 and line.startswith(("\udcff\udcfe", "\udcfe\udcff")):
+                raise SheetUnreadable(0, "is UTF-16; save it as UTF-8.")
+            byte = ord(undecoded[0]) - 0xDC00
+            raise SheetUnreadable(number, f"byte 0x{byte:02x} is not UTF-8; save the file as UTF-8.")
+        if "\0" in line:
+            raise SheetUnreadable(number, "holds a NUL byte; this is no CSV file.")
+        if len(line) == LINE_CHARACTERS_MAX:
+            raise SheetUnreadable(number, f"is longer than {LINE_CHARACTERS_MAX:,} characters.")
+        yield line
+
+
+def _order(line: int, header: list[str], columns: Sequence[Column]) -> dict[str, int]:
+    """Where each column stands; raises one fault that says everything that is wrong with the first row."""
+    names = [name.strip().lower() for name in header]
+    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
+        mark = "semicolons" if ";" in names[0] else "tabs"
+        raise SheetUnreadable(line, f"columns are separated by {mark}; separate them by commas.")
+    known = {column.name for column in columns}
+    wrong = [f"column {name} is missing" for name in _names(columns, required=True) if name not in names]
+    wrong += [f"column {name or '(no name)'} is not known" for name in names if name not in known]
+    wrong += [f"column {name} is there twice" for name in sorted(known) if names.count(name) > 1]
+    if wrong:
+        raise SheetUnreadable(line, f"{'; '.join(wrong)}. Columns: {_named(columns)}.")
+    return {name: index for index, name in enumerate(names)}
+
+
+def _names(columns: Sequence[Column], *, required: bool) -> list[str]:
+    return [column.name for column in columns if column.required is required]
+
+
+def _named(columns: Sequence[Column]) -> str:
+    return ", ".join([*_names(columns, required=True), *(f"[{name}]" for name in _names(columns, required=False))])
+
+
+def identifier(value: str) -> str:
+    """An identifier, as every service reads one."""
+    if fault := identifier_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def optional(read: Cell, default: str = "") -> Cell:
+    """A cell that may be empty, and what it then means."""
+    return lambda value: read(value) if value else default
+
+
+def one_of(*words: str) -> Cell:
+    """A word out of a few, in any case."""
+
+    def read(value: str) -> str:
+        if value.upper() not in words:
+            raise ValueError(f"'{value}' is none of {', '.join(words)}." if value else f"one of {', '.join(words)}.")
+        return value.upper()
+
+    return read
+
+
+def text(length_max: int) -> Cell:
+    """Anything, up to so many characters."""
+
+    def read(value: str) -> str:
+        if len(value) > length_max:
+            raise ValueError(f"At most {length_max} characters.")
+        return value
+
+    return read
+
+
+def quantity(value: str) -> str:
+    """Whole units."""
+    if not (value.isascii() and value.isdigit() and int(value) <= QUANTITY_MAX):
+        raise ValueError(f"'{value}' is not a whole number from 0 to {QUANTITY_MAX}.")
+    return value
+
+
+STOCK_ITEM = (
+    Column("sku", identifier),
+    Column("location", identifier),
+    Column("quantity", quantity),
+    Column("owner", optional(identifier), required=False),
+    Column("lot", optional(identifier), required=False),
+    Column("uom", optional(identifier, "EACH"), required=False),
+    Column("custodian", optional(identifier), required=False),
+    Column("condition", optional(one_of(*CONDITIONS), "SELLABLE"), required=False),
+)
+"""Units of a stock item."""
