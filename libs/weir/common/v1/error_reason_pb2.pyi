@@ -101,12 +101,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_BALANCE_CHANGED: _ErrorReason.ValueType  # 113
     """`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""
     ERROR_REASON_OPEN_RESERVATIONS_EXHAUSTED: _ErrorReason.ValueType  # 114
-    """`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`: `tenant` or `channel`; `channel`, `limit`, `open`,
-    `requested`.
+    """`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`, the tenant or the channel; `channel`,
+    `limit`, `open`, `requested`.
     """
     ERROR_REASON_HELD_UNITS_EXHAUSTED: _ErrorReason.ValueType  # 115
-    """`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`: `tenant` or `channel`; `channel`,
-    `limit`, `held`, `requested`.
+    """`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`, the tenant or the
+    channel; `channel`, `limit`, `held`, `requested`.
     """
     ERROR_REASON_HOLD_TIME_EXHAUSTED: _ErrorReason.ValueType  # 116
     """`RESOURCE_EXHAUSTED`. Units would be held for longer than this installation allows. Metadata: `limit_seconds`,
@@ -249,12 +249,12 @@ first: `claim`, `ceiling`, `claimed`, `requested`; `lines`, how many are refused
 ERROR_REASON_BALANCE_CHANGED: ErrorReason.ValueType  # 113
 """`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""
 ERROR_REASON_OPEN_RESERVATIONS_EXHAUSTED: ErrorReason.ValueType  # 114
-"""`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`: `tenant` or `channel`; `channel`, `limit`, `open`,
-`requested`.
+"""`RESOURCE_EXHAUSTED`. Too many reservations are open. Metadata: `scope`, the tenant or the channel; `channel`,
+`limit`, `open`, `requested`.
 """
 ERROR_REASON_HELD_UNITS_EXHAUSTED: ErrorReason.ValueType  # 115
-"""`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`: `tenant` or `channel`; `channel`,
-`limit`, `held`, `requested`.
+"""`RESOURCE_EXHAUSTED`. Too many units are held without being confirmed. Metadata: `scope`, the tenant or the
+channel; `channel`, `limit`, `held`, `requested`.
 """
 ERROR_REASON_HOLD_TIME_EXHAUSTED: ErrorReason.ValueType  # 116
 """`RESOURCE_EXHAUSTED`. Units would be held for longer than this installation allows. Metadata: `limit_seconds`,

@@ -1,0 +1,70 @@
+"""Refusals about reservations as they stand."""
+
+from weir_chassis.errors import Kind, Refusal
+
+
+class ReservationNotFound(Refusal):
+    """No such reservation."""
+
+    kind = Kind.UNKNOWN
+    reason = "RESERVATION_NOT_FOUND"
+
+    def __init__(self, reservation: str) -> None:
+        """Refuse for want of `reservation`."""
+        super().__init__(f"There is no reservation {reservation!r}.", reservation=reservation)
+
+
+class ReservationState(Refusal):
+    """The reservation is not in a state that allows what is asked."""
+
+    kind = Kind.UNMET
+    reason = "RESERVATION_STATE"
+
+    def __init__(self, reservation: str, state: str, wish: str) -> None:
+        """Refuse to `wish` (an infinitive) while the reservation is in `state`."""
+        super().__init__(
+            f"Reservation {reservation!r} is {state}: it cannot be {wish}.", reservation=reservation, state=state
+        )
+
+
+class ReservationExpired(Refusal):
+    """The hold ran out before the call."""
+
+    kind = Kind.UNMET
+    reason = "RESERVATION_EXPIRED"
+
+    def __init__(self, reservation: str, expire_time: str) -> None:
+        """Refuse because the hold ended at `expire_time` (ISO 8601)."""
+        super().__init__(
+            f"The hold of reservation {reservation!r} ran out at {expire_time}.",
+            reservation=reservation,
+            expire_time=expire_time,
+        )
+
+
+class ReservationLineNotFound(Refusal):
+    """The reservation has no such line."""
+
+    kind = Kind.UNKNOWN
+    reason = "RESERVATION_LINE_NOT_FOUND"
+
+    def __init__(self, reservation: str, line: int) -> None:
+        """Refuse for want of `line`."""
+        super().__init__(f"Reservation {reservation!r} has no line {line}.", reservation=reservation, line=line)
+
+
+class ReservationLineExceeded(Refusal):
+    """More units are named than are open on a line."""
+
+    kind = Kind.UNMET
+    reason = "RESERVATION_LINE_EXCEEDED"
+
+    def __init__(self, reservation: str, line: int, *, requested: int, open_units: int) -> None:
+        """Refuse `requested` units of `line`, of which `open_units` are open."""
+        super().__init__(
+            f"Line {line} of reservation {reservation!r} has {open_units} units open, not {requested}.",
+            reservation=reservation,
+            line=line,
+            requested=requested,
+            open=open_units,
+        )
