@@ -15,6 +15,10 @@ class Law(enum.IntEnum):
     OPEN_LINES = 4
     REVISIONS = 5
     RESERVATION_LINE = 6
+    CHAIN = 7
+    CLAIMS = 8
+    SHORTFALLS = 9
+    HOLDINGS = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,6 @@ text in UTF-8: revision, moment, entries and claims, joined by the character 29.
 fields by 31, claims likewise; none of these characters stands in any field. Moments are whole microseconds since 1970.
 """
 
-NO_DIGEST = bytes(32)
-"""What stands before the first commit."""
-
 
 def micros(moment: str) -> str:
     """A moment as whole microseconds."""
