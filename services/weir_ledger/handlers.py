@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.entries import BookedEntry
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound
 from weir_ledger.ports import Books
@@ -80,6 +80,12 @@ class Questions:
     ) -> tuple[Sequence[Reservation], int]:
         """Some reservations and the revision read at."""
         found, revision = await self._books.reservations(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def claims(self, tenant: str, claims: Sequence[str], seen: Vector) -> tuple[Sequence[Claim], int]:
+        """What is claimed under some keys and the revision read at."""
+        found, revision = await self._books.claims(tenant, claims)
         check(seen, self._origin, revision)
         return found, revision
 

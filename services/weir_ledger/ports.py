@@ -8,7 +8,8 @@ from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 
 R = TypeVar("R")
@@ -28,6 +29,11 @@ class Attempt(Generic[R]):
     fingerprint: bytes
     command: Command[R]
     validate_only: bool = False
+
+    @property
+    def remembered(self) -> bool:
+        """Whether its outcome is kept under its request id."""
+        return bool(self.request_id) and not self.validate_only and self.command.importing() is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,10 @@ class Books(Protocol):
     ) -> tuple[Sequence[Reservation], int]:
         """The first `limit` reservations after an identifier, and the revision read at."""
 
+    async def claims(self, tenant: str, claims: Sequence[str]) -> tuple[Sequence[Claim], int]:
+        """What is claimed under each of some keys, in their order, zeros where nothing ever was; the revision read
+        at."""
+
     async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
         """A location, None where there is none, and the revision read at."""
 
@@ -84,6 +94,19 @@ class Books(Protocol):
         self, tenant: str, kind: LocationKind | None, *, after: str, limit: int
     ) -> tuple[Sequence[Location], int]:
         """The first `limit` locations after an identifier, and the revision read at."""
+
+    async def snapshot_import(self, tenant: str, request_id: str) -> tuple[SnapshotImport | None, int]:
+        """How far an import is, None where there is none, and the revision read at."""
+
+    async def snapshot_lines(
+        self, tenant: str, request_id: str, states: Sequence[LineState], *, after: int, limit: int
+    ) -> tuple[Sequence[KeptLine], int]:
+        """The first `limit` kept lines of an import in some states after a line, and the revision read at."""
+
+    async def absent(
+        self, tenant: str, snapshot: SnapshotImport, scope: Scope, *, after: str | None, limit: int
+    ) -> Absent:
+        """Stock items of a scope that an import has named in no line, among the `limit` that come after `after`."""
 
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""

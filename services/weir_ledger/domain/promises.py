@@ -48,7 +48,7 @@ class Reserve(Command[Reservation]):
         page.limits.require_lines(len(self.draft.lines))
         granted, short = _grant(page, self.draft)
         if not granted:
-            raise _refusal([("draft", each) for each in short])
+            raise refused([("draft", each) for each in short])
         return _promise(page, self.reservation, self.draft, granted)
 
 
@@ -83,7 +83,7 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
             outcomes.append(ReserveOutcome(None, short))
             all_short.extend((f"drafts[{index}]", each) for each in short)
         if self.atomic and all_short:
-            raise _refusal(all_short)
+            raise refused(all_short)
         return tuple(outcomes)
 
 
@@ -92,7 +92,7 @@ def _claims(draft: Draft) -> Iterable[str]:
     return (each.claim for line in draft.lines for each in line.claims)
 
 
-def _refusal(short: Sequence[tuple[str, ShortLine]]) -> Refusal:
+def refused(short: Sequence[tuple[str, ShortLine]]) -> Refusal:
     """Why lines, each with the field its draft stands in, are not promised: missing units first, then claims."""
     shortages = [
         Shortage(f"{field}.lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested, each.available)

@@ -30,6 +30,8 @@ RESERVATION_POLICY = policy.of(
     Extend=_WRITE,
     Fulfil=_WRITE,
     Release=_WRITE,
+    MarkHandedOver=_WRITE,
+    GetClaims=_READ,
     GetReservation=_READ,
     ListReservations=_READ,
 )
@@ -85,6 +87,19 @@ class ReservationServicer(ReservationServiceServicer):
         return pb.ReleaseResponse(
             reservation=answers.reservation(done.receipt, done.revision),
             revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def MarkHandedOver(self, request: pb.MarkHandedOverRequest, context: Context) -> pb.MarkHandedOverResponse:
+        done = await carry_out(self._books, request, requests.mark_handed_over(request))
+        return pb.MarkHandedOverResponse(
+            reservation=answers.reservation(done.receipt, done.revision),
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def GetClaims(self, request: pb.GetClaimsRequest, context: Context) -> pb.GetClaimsResponse:
+        found, revision = await self._questions.claims(call.tenant(), *queries.get_claims(request))
+        return pb.GetClaimsResponse(
+            claims=map(answers.claim, found), revision=self._origin.revision(revision).to_wire()
         )
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:

@@ -19,6 +19,7 @@ _RECEIPTS: dict[str, Any] = {
     "Extend": Reservation,
     "Fulfil": Reservation,
     "Release": Reservation,
+    "MarkHandedOver": Reservation,
 }
 """What each method's receipt is, to read it back as."""
 

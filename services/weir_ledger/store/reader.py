@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from weir_chassis.database import Database, head, retrying
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
@@ -92,6 +92,16 @@ class Reader:
             return await _reservations(connection, tenant, names), await head(connection, tenant)
 
         return await self._read(tenant, work)
+
+    async def claims(self, tenant: str, claims: Sequence[str]) -> tuple[Sequence[Claim], int]:
+        assert claims  # wire lets nothing else through
+
+        async def work() -> tuple[Sequence[Claim], int]:
+            async with self._database.driving(tenant) as driver:
+                found = await driver.fetch(statements.CLAIMS, tenant, claims)
+            return [rows.claim(row) for row in found], found[0]["newest"]
+
+        return await retrying(work)
 
     async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
         wanted = select(locations).where(locations.c.tenant == tenant, locations.c.location == location)

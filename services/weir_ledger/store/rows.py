@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
-from weir_ledger.domain.reservations import Line, LineClaim, Reservation, State
+from weir_ledger.domain.reservations import Claim, Line, LineClaim, Reservation, State
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
 
 
@@ -32,6 +32,11 @@ def stock_item(row: Row) -> StockItem:
 def balance(row: Row) -> Balance:
     """The balance of a row of `balances`."""
     return Balance(stock_item(row), row["on_hand"], row["reserved"], row["revision"], row["counted_at"])
+
+
+def claim(row: Row) -> Claim:
+    """What is claimed under a key, of a row of `claims`."""
+    return Claim(row["claim"], row["open"], row["fulfilled"], row["revision"])
 
 
 def location(row: Row) -> Location:

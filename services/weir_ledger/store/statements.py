@@ -223,6 +223,14 @@ SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
 FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
 """
 
+CLAIMS = """
+SELECT asked.claim, coalesce(c.open, 0) AS open, coalesce(c.fulfilled, 0) AS fulfilled,
+       coalesce(c.revision, 0) AS revision, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
+FROM unnest($2::text[]) WITH ORDINALITY AS asked (claim, place)
+LEFT JOIN LATERAL (SELECT * FROM claims WHERE tenant = $1 AND claim = asked.claim LIMIT 1) c ON true
+ORDER BY asked.place
+"""
+
 RESERVATION = """
 SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
        l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings, l.handed_over_at,

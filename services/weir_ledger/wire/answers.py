@@ -12,9 +12,9 @@ from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, rese
 from weir_chassis.revisions import Origin
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.reservations import Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.promises import refused
+from weir_ledger.domain.reservations import Claim, LineClaim, Reservation, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.stock import Balance, Location
-from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.wire.items import stock_item_message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +47,7 @@ def balance(found: Balance, revision: int = 0) -> ledger_pb2.Balance:
         available=found.available,
         shortfall=found.shortfall,
         changed_revision=found.revision or revision,
+        counted_time=timestamp(found.counted_at),
     )
 
 
@@ -101,6 +102,8 @@ def reservation(found: Reservation, revision: int = 0) -> reservation_pb2.Reserv
                 open=line.open,
                 fulfilled=line.fulfilled,
                 released=line.released,
+                claims=map(_line_claim, line.claims),
+                handed_over_time=timestamp(line.handed_over_at),
             )
             for number, line in enumerate(found.lines, 1)
         ],
@@ -112,6 +115,18 @@ def reservation(found: Reservation, revision: int = 0) -> reservation_pb2.Reserv
     )
 
 
+def _line_claim(found: LineClaim) -> reservation_pb2.LineClaim:
+    """A claim of a line."""
+    return reservation_pb2.LineClaim(claim=found.claim, ceiling=found.ceiling)
+
+
+def claim(found: Claim) -> reservation_pb2.Claim:
+    """What is claimed under a key."""
+    return reservation_pb2.Claim(
+        claim=found.claim, open=found.open, fulfilled=found.fulfilled, changed_revision=found.revision
+    )
+
+
 def reserve_outcomes(
     outcomes: Sequence[ReserveOutcome], revision: int
 ) -> Iterable[reservation_service_pb2.ReserveOutcome]:
@@ -120,18 +135,12 @@ def reserve_outcomes(
         if outcome.reservation is not None:
             yield reservation_service_pb2.ReserveOutcome(reservation=reservation(outcome.reservation, revision))
         else:
-            yield reservation_service_pb2.ReserveOutcome(refusal=_refusal(index, outcome.short_lines))
+            yield reservation_service_pb2.ReserveOutcome(refusal=_refusal(f"drafts[{index}]", outcome.short_lines))
 
 
-def _refusal(draft: int, short_lines: Sequence[ShortLine]) -> reservation_service_pb2.ReserveRefusal:
+def _refusal(draft: str, short_lines: Sequence[ShortLine]) -> reservation_service_pb2.ReserveRefusal:
     """Why a draft of a batch was refused, in the words that a Reserve of it alone would get."""
-    refusal = InsufficientStock(
-        [
-            Shortage(f"drafts[{draft}].lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested,
-                     each.available)
-            for each in short_lines
-        ]
-    )  # fmt: skip
+    refusal = refused([(draft, each) for each in short_lines])
     return reservation_service_pb2.ReserveRefusal(
         reason=refusal.reason,
         message=refusal.message,
@@ -141,6 +150,8 @@ def _refusal(draft: int, short_lines: Sequence[ShortLine]) -> reservation_servic
                 stock_item=stock_item_message(each.item),
                 requested=each.requested,
                 available=each.available,
+                claim=_line_claim(each.claim) if each.claim else None,
+                claimed=each.claimed,
             )
             for each in short_lines
         ],

@@ -80,6 +80,13 @@ def list_entries(request: ledger_service_pb2.ListEntriesRequest) -> tuple[EntryQ
         return query, after, at_least(fields, request.freshness)
 
 
+def get_claims(request: reservation_service_pb2.GetClaimsRequest) -> tuple[list[str], Vector]:
+    """The keys a GetClaims asks for."""
+    with Fields() as fields:
+        claims = fields.identifiers("claims", request.claims, least=1, most=FILTERS_MAX)
+        return claims, at_least(fields, request.freshness)
+
+
 def get_reservation(request: reservation_service_pb2.GetReservationRequest) -> tuple[str, Vector]:
     """The reservation a GetReservation asks for."""
     with Fields() as fields:

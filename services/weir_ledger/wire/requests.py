@@ -7,18 +7,20 @@ from google.protobuf.message import Message
 
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir_chassis.fields import Fields
-from weir_ledger.domain.endings import Confirm, Extend, Fulfil, Release
+from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLocation
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, DraftLine, Mode
+from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode
 from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind
 from weir_ledger.wire.items import reservation_name, stock_item
 
 MOVEMENTS_MAX = 1000
 DRAFTS_MAX = 1000
 LINES_MAX = 500
+CLAIMS_MAX = 8
+CEILING_MAX = 10**15
 BATCH_LINES_MAX = 2000
 HOLD_SECONDS_MAX = 30 * 86400
 HOLD_SECONDS_DEFAULT = 900
@@ -95,8 +97,9 @@ def _movement(fields: Fields, message: ledger_pb2.Movement) -> Movement:
         item,
         _moved(fields, kind, message.quantity),
         destination,
-        _occurred(fields, message),
+        _past(fields, message, "occurred_time"),
         fields.text("reference", message.reference, length_max=REFERENCE_MAX),
+        _expected_revision(fields, kind, message),
     )
 
 
@@ -111,11 +114,20 @@ def _moved(fields: Fields, kind: EntryKind, quantity: int) -> int:
     return fields.number("quantity", quantity, least=-QUANTITY_MAX, most=QUANTITY_MAX)
 
 
-def _occurred(fields: Fields, message: Message) -> datetime | None:
+def _expected_revision(fields: Fields, kind: EntryKind, message: ledger_pb2.Movement) -> int | None:
+    """The revision that the balance must have; None for any."""
+    if not message.HasField("expected_revision"):
+        return None
+    if kind not in (EntryKind.COUNT, EntryKind.ADJUST):
+        fields.refuse("expected_revision", "Only a COUNT or an ADJUST has one.")
+    return fields.number("expected_revision", message.expected_revision, least=0, most=2**63 - 1)
+
+
+def _past(fields: Fields, message: Message, name: str) -> datetime | None:
     """When something happened; not in the future, as far as clocks agree on it."""
-    moment = fields.timestamp(message, "occurred_time")
+    moment = fields.timestamp(message, name)
     if moment is not None and moment > datetime.now(UTC) + AHEAD:
-        fields.refuse("occurred_time", "Not more than a day ahead.")
+        fields.refuse(name, "Not more than a day ahead.")
     return moment
 
 
@@ -142,13 +154,26 @@ def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
     """One draft of a reservation."""
     return Draft(
         tuple(
-            DraftLine(stock_item(each.inner("stock_item"), line.stock_item), each.quantity("quantity", line.quantity))
+            DraftLine(
+                stock_item(each.inner("stock_item"), line.stock_item),
+                each.quantity("quantity", line.quantity),
+                _claims(each, line) if line.claims else (),
+            )
             for each, line in fields.each("lines", message.lines, most=LINES_MAX)
         ),
         fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
         _hold_seconds(fields, message, default_seconds=HOLD_SECONDS_DEFAULT),
         fields.identifier("order", message.order, optional=True),
         fields.identifier("channel", message.channel, optional=True),
+    )
+
+
+def _claims(fields: Fields, line: reservation_pb2.ReservationDraftLine) -> tuple[LineClaim, ...]:
+    """The claims of a line, each key once."""
+    fields.unique("claims", [each.claim for each in line.claims])
+    return tuple(
+        LineClaim(each.identifier("claim", message.claim), each.count("ceiling", message.ceiling, most=CEILING_MAX))
+        for each, message in fields.each("claims", line.claims, least=0, most=CLAIMS_MAX)
     )
 
 
@@ -183,7 +208,7 @@ def fulfil(request: reservation_service_pb2.FulfilRequest) -> Fulfil:
             reservation_name(fields, "reservation", request.reservation),
             _line_quantities(fields, request),
             fields.text("reference", request.reference, length_max=REFERENCE_MAX),
-            _occurred(fields, request),
+            _past(fields, request, "occurred_time"),
         )
 
 
@@ -192,6 +217,22 @@ def release(request: reservation_service_pb2.ReleaseRequest) -> Release:
     with Fields() as fields:
         fields.request_id(request.request_id)
         return Release(reservation_name(fields, "reservation", request.reservation), _line_quantities(fields, request))
+
+
+def mark_handed_over(request: reservation_service_pb2.MarkHandedOverRequest) -> MarkHandedOver:
+    """What a MarkHandedOver asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        fields.unique("lines", request.lines)
+        lines = [
+            each.number("", line, least=1, most=LINES_MAX)
+            for each, line in fields.each("lines", request.lines, least=0, most=LINES_MAX)
+        ]
+        return MarkHandedOver(
+            reservation_name(fields, "reservation", request.reservation),
+            tuple(lines),
+            _past(fields, request, "handed_over_time"),
+        )
 
 
 def _line_quantities(
