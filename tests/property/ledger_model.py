@@ -1,0 +1,231 @@
+"""What the ledger should do, in dicts and ints: nothing is kept that can be counted.
+
+Units promised, claimed and held are counted anew at every question, from the lines of all promises. Whatever is asked
+yields each reason for which it may not be; where there is none, the model is as it should be afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.limits import Limits
+from weir_ledger.domain.movements import RecordMovements
+from weir_ledger.domain.promises import Reserve, ReserveBatch
+from weir_ledger.domain.reservations import Draft, Mode, State
+from weir_ledger.domain.stock import Condition, StockItem
+
+COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
+RUNNING = (State.HELD, State.CONFIRMED)
+ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
+    Confirm: RUNNING,
+    Extend: (State.HELD,),
+    Fulfil: (State.CONFIRMED,),
+    Release: RUNNING,
+    MarkHandedOver: RUNNING,
+}
+"""In which states a promise may be changed how."""
+
+
+@dataclass(slots=True)
+class Line:
+    """Units promised of a stock item."""
+
+    item: StockItem
+    quantity: int
+    open: int
+    keys: list[str]
+    fulfilled: int = 0
+    released: int = 0
+    handed_over_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Promise:
+    """A reservation."""
+
+    channel: str
+    since: datetime
+    until: datetime | None
+    lines: list[Line] = field(default_factory=list)
+    state: State = State.HELD
+
+    def open(self) -> list[tuple[int, int]]:
+        """Numbers of the lines with open units, and those units."""
+        return [(number, line.open) for number, line in enumerate(self.lines, 1) if line.open]
+
+
+class Model:
+    """Units that are there, and promises."""
+
+    def __init__(self, now: datetime, places: Iterable[str], limits: Limits) -> None:
+        """Nothing there, nothing promised."""
+        self.now = now
+        self.places = frozenset(places)
+        self.limits = limits
+        self.there: Counter[StockItem] = Counter()
+        self.changed: dict[StockItem, int] = {}
+        self.counted: dict[StockItem, datetime] = {}
+        self.promises: dict[str, Promise] = {}
+
+    def lines(self) -> list[Line]:
+        """Every line of every promise; those of a promise that has ended have nothing open."""
+        return [line for promise in self.promises.values() for line in promise.lines]
+
+    def reserved(self, item: StockItem) -> int:
+        """Units promised."""
+        return sum(line.open for line in self.lines() if line.item == item)
+
+    def available(self, item: StockItem) -> int:
+        """Units that may be promised."""
+        return max(0, self.there[item] - self.reserved(item)) * (item.condition is Condition.SELLABLE)
+
+    def claimed(self, key: str) -> tuple[int, int]:
+        """Open and fulfilled units of the lines that carry a key."""
+        carrying = [line for line in self.lines() if key in line.keys]
+        return sum(line.open for line in carrying), sum(line.fulfilled for line in carrying)
+
+    def held(self, channel: str) -> tuple[int, int]:
+        """Promises that run, and units of those not confirmed, of a channel; with "" of all."""
+        found = [each for each in self.promises.values() if channel in ("", each.channel) and each.state in RUNNING]
+        return len(found), sum(line.open for each in found if each.state is State.HELD for line in each.lines)
+
+    def asked(self, command: Command[Any], revision: int) -> Iterator[str]:
+        """Why not."""
+        match command:
+            case RecordMovements(movements):
+                yield from self.few(movements)
+                yield from self.record(movements, revision)
+            case Reserve(name, draft):
+                yield from self.few(draft.lines)
+                yield from self.reserve(name, draft, revision)
+            case ReserveBatch(drafts, atomic):
+                yield from self.few([line for _, draft in drafts for line in draft.lines])
+                for name, draft in drafts:
+                    short = {"INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED"} if not atomic else set()
+                    yield from set(self.reserve(name, draft, revision)) - short
+            case Expire(names):
+                yield from self.expire(names, revision)
+            case Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
+                yield from self.change(name, command, revision)
+
+    def few(self, lines: Sequence[object]) -> Iterator[str]:
+        """Lines of a request are not too many."""
+        if len(lines) > self.limits.lines:
+            yield "LINES_EXHAUSTED"
+
+    def record(self, movements: Sequence[Movement], revision: int) -> Iterator[str]:
+        """Units come, go, move and are counted."""
+        for each in movements:
+            if not {each.item.location, (each.destination or each.item).location} <= self.places:
+                yield "LOCATION_NOT_FOUND"
+            if each.expected_revision not in (None, self.changed.get(each.item, 0)):
+                yield "BALANCE_CHANGED"
+        for each in movements:
+            units = each.quantity if each.kind in COMING else -each.quantity
+            if each.kind is EntryKind.COUNT:
+                units = each.quantity - self.there[each.item]
+                moment = each.occurred_at or self.now
+                self.counted[each.item] = max(moment, self.counted.get(each.item, moment))
+            if self.there[each.item] + units < 0:
+                yield "INSUFFICIENT_ON_HAND"
+            for item, change in ((each.item, units), (each.destination, each.quantity)):
+                if item:
+                    self.there[item] += change
+                    self.changed[item] = revision
+
+    def reserve(self, name: str, draft: Draft, revision: int) -> Iterator[str]:
+        """Promise line by line what is left: all, or what there is."""
+        until = self.now + timedelta(seconds=draft.hold_seconds)
+        promise = self.promises[name] = Promise(draft.channel, self.now, until)
+        short: set[str] = set()
+        for line in draft.lines:
+            available = self.available(line.item)
+            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
+            units = min([line.quantity, available, *rooms])
+            if units < line.quantity:
+                short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
+            promise.lines.append(Line(line.item, units, units, [each.claim for each in line.claims]))
+        nowhere = any(line.item.location not in self.places for line in draft.lines)
+        if short and (draft.mode is Mode.ALL_OR_NOTHING or nowhere or not promise.open()):
+            del self.promises[name]
+            yield from short
+            return
+        for each in promise.lines:
+            if each.open or each.item not in self.changed:
+                self.changed[each.item] = revision
+        if draft.hold_seconds > self.limits.hold_seconds:
+            yield "HOLD_TIME_EXHAUSTED"
+        for holder, limit in {draft.channel: self.limits.channel, "": self.limits.tenant}.items():
+            promises, units = self.held(holder)
+            if promises > limit.open_reservations:
+                yield "OPEN_RESERVATIONS_EXHAUSTED"
+            if units > limit.held_units:
+                yield "HELD_UNITS_EXHAUSTED"
+
+    def change(self, name: str, command: Command[Any], revision: int) -> Iterator[str]:
+        """A promise that still runs is kept, prolonged or ended."""
+        promise = self.promises.get(name)
+        if promise is None:
+            yield "RESERVATION_NOT_FOUND"
+        elif promise.state is State.EXPIRED or self.overdue(promise):
+            yield "RESERVATION_EXPIRED"
+        elif promise.state not in ALLOWED[type(command)]:
+            yield "RESERVATION_STATE"
+        else:
+            match command:
+                case Confirm():
+                    promise.state, promise.until = State.CONFIRMED, None
+                case Extend(_, seconds):
+                    promise.until = self.now + timedelta(seconds=seconds)
+                    if promise.until - promise.since > timedelta(seconds=self.limits.hold_seconds):
+                        yield "HOLD_TIME_EXHAUSTED"
+                case Fulfil(_, units) | Release(_, units):
+                    yield from self.end(promise, units or promise.open(), type(command) is Fulfil, revision)
+                case MarkHandedOver(_, numbers, moment):
+                    for number in numbers or [each for each, _ in promise.open()]:
+                        if number > len(promise.lines):
+                            yield "RESERVATION_LINE_NOT_FOUND"
+                        else:
+                            promise.lines[number - 1].handed_over_at = moment or self.now
+
+    def end(self, promise: Promise, units: Iterable[tuple[int, int]], fulfil: bool, revision: int) -> Iterator[str]:
+        """Units go out, or are given up; a promise with nothing open has ended."""
+        for number, wanted in units:
+            line = promise.lines[number - 1] if number <= len(promise.lines) else None
+            if line is None:
+                yield "RESERVATION_LINE_NOT_FOUND"
+            elif wanted > line.open:
+                yield "RESERVATION_LINE_EXCEEDED"
+            elif fulfil and wanted > self.there[line.item]:
+                yield "INSUFFICIENT_ON_HAND"
+            else:
+                line.open -= wanted
+                line.fulfilled += wanted * fulfil
+                line.released += wanted * (not fulfil)
+                self.there[line.item] -= wanted * fulfil
+                self.changed[line.item] = revision
+        if not promise.open():
+            promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
+            promise.until = None
+
+    def expire(self, names: Iterable[str], revision: int) -> Iterator[str]:
+        """Holds that have run out are given up."""
+        for name in names:
+            promise = self.promises.get(name)
+            if promise is None:
+                yield "RESERVATION_NOT_FOUND"
+            elif self.overdue(promise):
+                until = promise.until
+                yield from self.end(promise, promise.open(), False, revision)
+                promise.state, promise.until = State.EXPIRED, until
+
+    def overdue(self, promise: Promise) -> bool:
+        """Whether a hold has run out."""
+        return promise.state is State.HELD and promise.until is not None and promise.until <= self.now
