@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -28,12 +31,37 @@ async def entries(session: Session, asked: ledger_service_pb2.ListEntriesRequest
     return Answer(shown, [tables.entries(found), tables.footnote(response.revision, note=cut(found, more))])
 
 
-async def verify(session: Session) -> Answer:
-    """Audit the books; the exit status is 1 where they do not agree with themselves."""
+async def head(session: Session, save: Path | None) -> Answer:
+    """The newest commit's place in the chain of digests, signed; `save` appends it to a file."""
+    response = await session.ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
+    if save is not None:
+        with save.open("a") as file:
+            file.write(f"{response.signed_head}\n")
+    made = Text.assemble(
+        (f"{response.head.digest.hex()}", "bold"), ("  revision ", "dim"), str(response.head.revision.number),
+        ("  recorded ", "dim"), tables.time(response.head.recorded_time) or "never",
+    )  # fmt: skip
+    kept = f"The signed head was added to {save}." if save is not None else response.signed_head
+    return Answer(document(response), [made, Text(kept)])
+
+
+def signed_heads(files: Sequence[Path]) -> list[str]:
+    """The newest head of each file that `head` wrote: it stands for all before it. Raises OSError and ValueError."""
+    found = []
+    for file in files:
+        heads = file.read_text(errors="replace").split()
+        if not heads:
+            raise ValueError(f"{file} holds no head.")
+        found.append(heads[-1])
+    return found
+
+
+async def verify(session: Session, heads: Sequence[str]) -> Answer:
+    """Audit the books, and that `heads` stand in their chain; the exit status is 1 where they do not agree."""
     differences: list[ledger_pb2.Difference] = []
     verification = ledger_pb2.Verification()
     complete = False
-    async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest()):
+    async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest(signed_heads=heads)):
         if message.HasField("difference"):
             differences.append(message.difference)
         else:

@@ -1,7 +1,8 @@
 """What `--json` prints: plain values with the names of the contracts.
 
 A message becomes an object whose keys are the field names of its proto, every field present: whole numbers as numbers,
-enums as their names without the prefix, moments as RFC 3339 in UTC, spans as seconds, a message that is unset as null.
+enums as their names without the prefix, moments as RFC 3339 in UTC, spans as seconds, bytes as hexadecimal digits, a
+message that is unset as null.
 Only where a verb says otherwise does its document differ from its response.
 """
 
@@ -47,6 +48,8 @@ def _value(field: Any, value: Any) -> Any:
         return value.ToTimedelta().total_seconds()
     if isinstance(value, Message):
         return document(value)
+    if isinstance(value, bytes):
+        return value.hex()
     return _word(field, value) if field.enum_type is not None else value
 
 

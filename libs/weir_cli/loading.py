@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
@@ -24,7 +24,7 @@ from weir_cli.merchant.rules import faults, notes
 from weir_cli.merchant.values import Delivery, FolderFaults, Merchant
 from weir_cli.moving import PAGE, movement, stock_item
 from weir_cli.options import USAGE
-from weir_cli.paper import paper
+from weir_cli.paper import bars
 from weir_cli.session import Answer, Session
 
 BATCH = 500
@@ -133,7 +133,7 @@ async def carry_out(
 ) -> Done:
     """Take the steps one after the other, then receive the batches, a few at a time."""
     done = Done()
-    with _progress(quiet) as progress:
+    with bars(quiet=quiet) as progress:
         network = progress.add_task("network", total=len(steps))
         stock = progress.add_task("stock", total=sum(len(each.movements) for each in batches))
         for step in steps:
@@ -141,11 +141,11 @@ async def carry_out(
             response = await getattr(stub, step.method)(step.request)
             done.saw(response.revision)
             progress.advance(network)
-        head = await session.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1))
-        done.saw(head.revision)
+        head = await session.head()
+        done.saw(head)
         waiting = list(reversed(batches))
         workers = [
-            asyncio.create_task(_receive(session, waiting, done, progress, stock, head.revision.number))
+            asyncio.create_task(_receive(session, waiting, done, progress, stock, head.number))
             for _ in range(IN_FLIGHT)
         ]
         try:
@@ -174,14 +174,6 @@ async def _receive(
         else:
             done.received += len(batch.movements)
         progress.advance(task, len(batch.movements))
-
-
-def _progress(quiet: bool) -> Progress:
-    console = paper(stderr=True)
-    return Progress(
-        TextColumn("  {task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
-        disable=quiet or not console.is_terminal, transient=True,
-    )  # fmt: skip
 
 
 def _faulty(wrong: FolderFaults) -> Answer:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document
+from weir_cli.options import Point
 from weir_cli.session import Answer, Session
 
 PAGE = 1000
+SHORTFALLS = 100
+"""Shortfalls that one page may have."""
 
 
 def stock_item(
@@ -36,14 +42,16 @@ def movement(
     destination: stock_pb2.StockItem | None = None,
     reference: str = "",
     occurred: datetime | None = None,
+    expected: int | None = None,
 ) -> ledger_pb2.Movement:
-    """One fact; `kind` is a word such as RECEIVE."""
+    """One fact; `kind` is a word such as RECEIVE, `expected` the revision that the balance must have."""
     made = ledger_pb2.Movement(
         kind=ledger_pb2.EntryKind.Value(f"ENTRY_KIND_{kind}"),
         stock_item=item,
         quantity=quantity,
         destination=destination,
         reference=reference,
+        expected_revision=expected,
     )
     if occurred is not None:
         made.occurred_time.FromDatetime(occurred)
@@ -62,8 +70,12 @@ async def record(session: Session, fact: ledger_pb2.Movement, *, check: bool) ->
     return Answer(found, [tables.balances(response.balances), footnote])
 
 
-async def stock(session: Session, asked: ledger_service_pb2.ListBalancesRequest, *, limit: int) -> Answer:
-    """Counts of stock items, `limit` at most; `asked` carries the filters."""
+async def stock(
+    session: Session, asked: ledger_service_pb2.ListBalancesRequest, point: Point | None, *, limit: int
+) -> Answer:
+    """Counts of stock items at a point in history, or now, `limit` at most; `asked` carries the filters."""
+    if point is not None:
+        asked.as_of.CopyFrom(await as_of(session, point))
     found: list[ledger_pb2.Balance] = []
     while True:
         asked.page_size = min(PAGE, limit - len(found))
@@ -75,6 +87,37 @@ async def stock(session: Session, asked: ledger_service_pb2.ListBalancesRequest,
     more = bool(asked.page_token)
     shown = {"balances": [document(each) for each in found], "more": more, "revision": document(response.revision)}
     return Answer(shown, [tables.balances(found), tables.footnote(response.revision, note=cut(found, more))])
+
+
+async def as_of(session: Session, point: Point) -> ledger_pb2.AsOf:
+    """A point in history as the contract names it; a number alone is one of these books, in their present epoch."""
+    made = ledger_pb2.AsOf()
+    if isinstance(point.at, int):
+        made.revision.CopyFrom(await session.head())
+        made.revision.number = point.at
+    elif point.occurred:
+        made.occurred_time.FromDatetime(point.at)
+    else:
+        made.recorded_time.FromDatetime(point.at)
+    return made
+
+
+async def shortfalls(session: Session, asked: ledger_service_pb2.ListShortfallsRequest, *, limit: int) -> Answer:
+    """Stock items of which more is promised than is there, `limit` at most; `asked` carries the filters."""
+    found: list[ledger_pb2.Shortfall] = []
+    while True:
+        asked.page_size = min(SHORTFALLS, limit - len(found))
+        response = await session.ledger.ListShortfalls(asked)
+        found += response.shortfalls
+        asked.page_token = response.next_page_token
+        if not asked.page_token or len(found) >= limit:
+            break
+    more = bool(asked.page_token)
+    told = {"shortfalls": [document(each) for each in found], "more": more, "revision": document(response.revision)}
+    shown: list[RenderableType] = [part for each in found for part in tables.shortfall(each)]
+    if not found:
+        shown.append(Text("Every promised unit is there.", style="green"))
+    return Answer(told, [*shown, tables.footnote(response.revision, note=cut(found, more))])
 
 
 def cut(found: Sequence[object], more: bool) -> str:

@@ -73,12 +73,36 @@ def span(text: str) -> timedelta:
     raise typer.BadParameter("give a whole number and a unit: 90s, 15m, 2h, 7d.")
 
 
-def moment(text: str) -> datetime:
-    """A moment as ISO 8601; without an offset it is meant in this machine's time zone."""
+def read_moment(text: str) -> datetime:
+    """A moment as ISO 8601; without an offset it is meant in this machine's time zone. Raises ValueError."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise typer.BadParameter("give a moment such as 2026-11-22T10:00:00+01:00.") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{text}' is no moment such as 2026-11-22T10:00:00+01:00.") from None
+
+
+def moment(text: str) -> datetime:
+    """A moment on the command line, as `read_moment` reads it."""
+    try:
+        return read_moment(text)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where in history to read: after a revision, by its number, or at a moment.
+
+    With `occurred` it is the moment at which goods lay so, else that at which the ledger said so.
+    """
+
+    at: int | datetime
+    occurred: bool = False
+
+
+def point(text: str) -> Point:
+    """A whole number as a revision, anything else as a moment."""
+    return Point(int(text) if text.isascii() and text.isdigit() and len(text) < 19 else moment(text))
 
 
 RequestId = Annotated[

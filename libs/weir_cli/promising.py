@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,9 @@ from weir_cli.moving import PAGE, cut, stock_item
 from weir_cli.session import Answer, Session
 
 QUANTITY_MAX = 10**9
+CEILING_MAX = 10**15
+CLAIMS_MAX = 100
+"""Keys that one question may name."""
 
 
 class LineUnreadable(ValueError):
@@ -45,6 +49,14 @@ def _units(text: str, units: str) -> int:
     if not units.isascii() or not units.isdigit() or not 1 <= int(units) <= QUANTITY_MAX:
         raise LineUnreadable(f"'{text}': the quantity is not a whole number from 1 to {QUANTITY_MAX}.")
     return int(units)
+
+
+def line_claim(text: str) -> reservation_pb2.LineClaim:
+    """A key that units count against, written `KEY=CEILING`. Raises LineUnreadable."""
+    claim, _, ceiling = text.rpartition("=")
+    if not claim or not ceiling.isascii() or not ceiling.isdigit() or int(ceiling) > CEILING_MAX:
+        raise LineUnreadable(f"'{text}' is not of the form KEY=CEILING, with a ceiling from 0 to {CEILING_MAX}.")
+    return reservation_pb2.LineClaim(claim=claim, ceiling=int(ceiling))
 
 
 async def reserve(session: Session, draft: reservation_pb2.ReservationDraft, *, check: bool) -> Answer:
@@ -95,6 +107,29 @@ async def release(
         request_id=session.change(), reservation=reservation, lines=lines, validate_only=check
     )
     return _changed(session, await session.reservations.Release(request), check=check)
+
+
+async def hand_over(
+    session: Session, reservation: str, lines: list[int], *, at: datetime | None, check: bool
+) -> Answer:
+    """Note that lines were handed over to the warehouse; no lines means all with open units."""
+    request = reservation_service_pb2.MarkHandedOverRequest(
+        request_id=session.change(), reservation=reservation, lines=lines, validate_only=check
+    )
+    if at is not None:
+        request.handed_over_time.FromDatetime(at)
+    return _changed(session, await session.reservations.MarkHandedOver(request), check=check)
+
+
+async def claims(session: Session, keys: Sequence[str]) -> Answer:
+    """What is claimed under keys, in their order."""
+    found: list[reservation_pb2.Claim] = []
+    for start in range(0, len(keys), CLAIMS_MAX):
+        request = reservation_service_pb2.GetClaimsRequest(claims=keys[start : start + CLAIMS_MAX])
+        response = await session.reservations.GetClaims(request)
+        found += response.claims
+    told = {"claims": [document(each) for each in found], "revision": document(response.revision)}
+    return Answer(told, [tables.claims(found), tables.footnote(response.revision)])
 
 
 async def one(session: Session, reservation: str) -> Answer:

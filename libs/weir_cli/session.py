@@ -114,15 +114,20 @@ class Session:
         self.changing = True
         return self.request_id
 
+    async def head(self) -> revision_pb2.Revision:
+        """The newest revision of the books."""
+        response = await self.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1))
+        return response.revision
+
     async def freshness(self, fresh: bool) -> revision_pb2.Freshness:
         """What an answer must include: everything written so far, or nothing in particular."""
         if not fresh:
             return revision_pb2.Freshness()
         books, network = await asyncio.gather(
-            self.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1)),
+            self.head(),
             self.network.ListChannels(network_service_pb2.ListChannelsRequest(page_size=1)),
         )
-        return revision_pb2.Freshness(at_least=[books.revision, network.revision])
+        return revision_pb2.Freshness(at_least=[books, network.revision])
 
 
 def perform(

@@ -79,13 +79,42 @@ def time(timestamp: Timestamp) -> str:
 
 def balances(found: Iterable[ledger_pb2.Balance]) -> Table:
     """Counts of stock items."""
-    made = table("product", "location", "", "#on hand", "#reserved", "#available", "#shortfall")
+    made = table("product", "location", "", "#on hand", "#reserved", "#available", "#shortfall", "#revision")
     for each in found:
         item = each.stock_item
         made.add_row(
             product(item.product.owner, item.product.sku), item.location, details(item), number(each.on_hand),
             number(each.reserved), Text(number(each.available).plain, style="bold"),
             Text(f"{each.shortfall}", style="bold red") if each.shortfall else "",
+            Text(str(each.changed_revision), style="dim"),
+        )  # fmt: skip
+    return made
+
+
+def shortfall(found: ledger_pb2.Shortfall) -> list[RenderableType]:
+    """One stock item that is short, with the promises it hits."""
+    item = found.stock_item
+    head = Text.assemble(
+        product(item.product.owner, item.product.sku), f"@{item.location} ", details(item), "  ",
+        (f"{found.shortfall:,} short", "bold red"),
+        (f"  on hand {found.on_hand:,}, reserved {found.reserved:,}, since {time(found.open_time)}", "dim"),
+    )  # fmt: skip
+    made = table("reservation", "#line", "order", "channel", "#open", "#missing", "made")
+    for each in found.hits:
+        made.add_row(
+            each.reservation, str(each.line), each.order, each.channel, number(each.open),
+            Text(f"{each.missing:,}", style="red"), time(each.create_time),
+        )  # fmt: skip
+    return [head, made, *([Text("  and more", style="dim")] if found.more_hits else [])]
+
+
+def claims(found: Iterable[reservation_pb2.Claim]) -> Table:
+    """What is claimed under keys."""
+    made = table("claim", "#claimed", "#open", "#fulfilled", "#revision")
+    for each in found:
+        made.add_row(
+            each.claim, Text(number(each.open + each.fulfilled).plain, style="bold"), number(each.open),
+            number(each.fulfilled), Text(str(each.changed_revision or ""), style="dim"),
         )  # fmt: skip
     return made
 
@@ -96,7 +125,15 @@ def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
     for label, value in (("order", found.order), ("channel", found.channel), ("until", time(found.expire_time))):
         if value:
             head.append_text(Text.assemble((f"  {label} ", "dim"), value))
-    made = table("#line", "product", "location", "", "#promised", "#open", "#fulfilled", "#released")
+    more = [
+        name
+        for name, said in (
+            ("handed over", any(line.HasField("handed_over_time") for line in found.lines)),
+            ("claims", any(line.claims for line in found.lines)),
+        )
+        if said
+    ]
+    made = table("#line", "product", "location", "", "#promised", "#open", "#fulfilled", "#released", *more)
     for line in found.lines:
         item = line.stock_item
         promised = number(line.quantity)
@@ -105,8 +142,13 @@ def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
         made.add_row(
             str(line.line), product(item.product.owner, item.product.sku), item.location, details(item),
             promised, number(line.open), number(line.fulfilled), number(line.released),
+            *({"handed over": time(line.handed_over_time), "claims": _claimed(line)}[name] for name in more),
         )  # fmt: skip
     return [head, made]
+
+
+def _claimed(line: reservation_pb2.ReservationLine) -> str:
+    return ", ".join(f"{each.claim} up to {each.ceiling:,}" for each in line.claims)
 
 
 _STATE_STYLES = {"HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim"}

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2 as contract
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
 from weir_chassis import revisions
 from weir_chassis.watch import Fenced, later, watch
 from weir_cli import tables
@@ -126,8 +126,7 @@ async def watch_entries(
     """One answer for each commit with entries: those to come, or with `history` all that are kept too."""
     after = None
     if not history:
-        here = await session.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1))
-        after = revisions.from_wire(here.revision)
+        after = revisions.from_wire(await session.head())
 
     def opened(after: revisions.Revision | None) -> Any:
         request = ledger_service_pb2.WatchEntriesRequest(products=asked.products)
@@ -140,9 +139,9 @@ async def watch_entries(
     try:
         async with aclosing(messages):
             async for message in messages:
-                if not message.entries:
+                if not (message.entries or message.shortfalls or message.claims):
                     continue
-                yield Answer(document(message), [_line(each) for each in message.entries])
+                yield Answer(document(message), _commit(message))
                 answered += 1
                 if answered == count:
                     return
@@ -153,6 +152,37 @@ async def watch_entries(
 
 def _through_entries(message: ledger_service_pb2.WatchEntriesResponse) -> revisions.Revision:
     return revisions.from_wire(message.through)
+
+
+def _commit(message: ledger_service_pb2.WatchEntriesResponse) -> list[Text]:
+    """What a commit changed: its entries, then the shortfalls and claims that they moved."""
+    return [
+        *(_line(each) for each in message.entries),
+        *(_shortfall(each) for each in message.shortfalls),
+        *(_claim(each) for each in message.claims),
+    ]
+
+
+def _shortfall(each: ledger_pb2.ShortfallChange) -> Text:
+    item = each.stock_item
+    verb, style = ("changed", "red")
+    if not each.before:
+        verb, style = ("opened", "bold red")
+    elif not each.after:
+        verb, style = ("closed", "green")
+    line = Text.assemble(" " * 10, (f"shortfall {verb}", style), "  ")
+    line.append_text(tables.product(item.product.owner, item.product.sku))
+    line.append(f"@{item.location} ")
+    line.append_text(tables.details(item))
+    line.append(f"  {each.before} → {each.after}")
+    return line
+
+
+def _claim(each: reservation_pb2.Claim) -> Text:
+    return Text.assemble(
+        " " * 10, ("claim ", "dim"), (each.claim, "bold"),
+        f"  {each.open + each.fulfilled:,} claimed: {each.open:,} open, {each.fulfilled:,} fulfilled",
+    )  # fmt: skip
 
 
 def _line(each: ledger_pb2.Entry) -> Text:

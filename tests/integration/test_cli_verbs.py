@@ -77,9 +77,10 @@ async def test_stock_moves_and_is_shown(weir: Weir, tmp_path: Path) -> None:
     verified = await weir("verify", "--json")
     assert (verified.status, verified.document["well"], verified.document["differences"]) == (0, True, [])
     table = await weir("stock", "MUG")
+    head = str(revision(stock))
     assert [line.split() for line in table.out.splitlines()][2:4] == [
-        ["MUG", "DE1", "2", "0", "2"],
-        ["MUG", "FR", "HOLD", "4", "0", "0"],
+        ["MUG", "DE1", "2", "0", "2", head],
+        ["MUG", "FR", "HOLD", "4", "0", "0", head],
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,9 +66,35 @@ def entries(
 
 
 @app.command(rich_help_panel=PANEL)
-def verify(context: typer.Context) -> None:
+def verify(
+    context: typer.Context,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A head that `weir head --save` kept must stand in the chain; up to 10."),
+    ] = None,
+) -> None:
     """Audit the books while work goes on; exit status 1 where they do not agree with themselves."""
     from weir_cli import books
     from weir_cli.session import perform
 
-    perform(options_of(context), books.verify)
+    try:
+        heads = books.signed_heads(head or ())
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename} cannot be read: {error.strerror}.") from None
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from None
+    perform(options_of(context), lambda session: books.verify(session, heads))
+
+
+@app.command(rich_help_panel=PANEL)
+def head(
+    context: typer.Context,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Add the signed head to this file, for `weir verify --head`.")
+    ] = None,
+) -> None:
+    """Show the newest commit's digest, signed: it stands for the whole history. Keep it where the database is not."""
+    from weir_cli import books
+    from weir_cli.session import perform
+
+    perform(options_of(context), lambda session: books.head(session, save))

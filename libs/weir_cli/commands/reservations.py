@@ -66,6 +66,13 @@ def reserve(
     lot: Lot = "",
     uom: Uom = "EACH",
     custodian: Custodian = "",
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=CEILING",
+            help="Count every line under this key too, and refuse what would pass the ceiling; up to 8.",
+        ),
+    ] = None,
     request_id: RequestId = None,
     check: CheckOnly = False,
 ) -> None:
@@ -78,6 +85,7 @@ def reserve(
     from weir_cli.session import perform
 
     item = {"owner": owner, "lot": lot, "uom": uom, "custodian": custodian}
+    keys = [_read(promising.line_claim, each) for each in claim or ()]
     draft = reservation_pb2.ReservationDraft(
         lines=[_read(promising.order_line, line, **item) for line in lines],
         mode=reservation_pb2.RESERVE_MODE_PARTIAL if partial else reservation_pb2.RESERVE_MODE_ALL_OR_NOTHING,
@@ -85,6 +93,8 @@ def reserve(
         order=order,
         channel=channel,
     )
+    for line in draft.lines:
+        line.claims.extend(keys)
     perform(options_of(context), lambda session: promising.reserve(session, draft, check=check), request_id=request_id)
 
 
@@ -168,6 +178,42 @@ def release(
         lambda session: promising.release(session, reservation, parts, check=check),
         request_id=request_id,
     )
+
+
+@app.command("handed-over", rich_help_panel=PANEL)
+def handed_over(
+    context: typer.Context,
+    reservation: Reservation,
+    lines: Annotated[
+        list[int] | None, typer.Argument(metavar="LINE", min=1, help="Only these lines. Default: all with open units.")
+    ] = None,
+    occurred: Annotated[
+        datetime | None, typer.Option(parser=moment, metavar="MOMENT", help="When it was. Default: now.")
+    ] = None,
+    request_id: RequestId = None,
+    check: CheckOnly = False,
+) -> None:
+    """Note that the warehouse has the order: from now on it leaves these units out of what it calls available."""
+    from weir_cli import promising
+    from weir_cli.session import perform
+
+    perform(
+        options_of(context),
+        lambda session: promising.hand_over(session, reservation, lines or [], at=occurred, check=check),
+        request_id=request_id,
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def claims(
+    context: typer.Context,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY", help="As reservation lines carry them.")],
+) -> None:
+    """Show how many units are claimed under keys: open, and fulfilled."""
+    from weir_cli import promising
+    from weir_cli.session import perform
+
+    perform(options_of(context), lambda session: promising.claims(session, keys))
 
 
 @app.command(rich_help_panel=PANEL)

@@ -15,10 +15,12 @@ from weir_cli.options import (
     Options,
     Owner,
     Owners,
+    Point,
     RequestId,
     Uom,
     moment,
     options_of,
+    point,
 )
 
 app = typer.Typer()
@@ -56,9 +58,17 @@ def stock(
     custodian: Annotated[str | None, typer.Option(help="Only in this custody; '' is the location's own.")] = None,
     condition: Annotated[Condition | None, typer.Option(case_sensitive=False, help="Only in this state.")] = None,
     shortfall: Annotated[bool, typer.Option("--shortfall", help="Only where promised units are missing.")] = False,
+    as_of: Annotated[
+        Point | None,
+        typer.Option(parser=point, metavar="REVISION|MOMENT", help="As the books said after it, or then."),
+    ] = None,
+    occurred: Annotated[
+        datetime | None,
+        typer.Option(parser=moment, metavar="MOMENT", help="As goods lay then, by all that was learned since."),
+    ] = None,
     limit: Limit = 200,
 ) -> None:
-    """Show what lies where: on hand, reserved, available."""
+    """Show what lies where: on hand, reserved, available; now, or as it was."""
     from weir.ledger.v1 import ledger_service_pb2
     from weir_cli import moving
     from weir_cli.session import perform
@@ -68,7 +78,28 @@ def stock(
     )
     if condition is not None:
         asked.condition = moving.stock_item("", "", condition=condition).condition
-    perform(options_of(context), lambda session: moving.stock(session, asked, limit=limit))
+    if occurred is not None:
+        if as_of is not None:
+            raise typer.BadParameter("--as-of and --occurred are two questions: ask them one after the other.")
+        as_of = Point(occurred, occurred=True)
+    perform(options_of(context), lambda session: moving.stock(session, asked, as_of, limit=limit))
+
+
+@app.command(rich_help_panel=PANEL)
+def shortfalls(
+    context: typer.Context,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
+    location: Locations = None,
+    owner: Owners = None,
+    limit: Limit = 200,
+) -> None:
+    """Show promised units that are not there, and the promises hit, newest first."""
+    from weir.ledger.v1 import ledger_service_pb2
+    from weir_cli import moving
+    from weir_cli.session import perform
+
+    asked = ledger_service_pb2.ListShortfallsRequest(owner=owner, skus=skus or (), locations=location or ())
+    perform(options_of(context), lambda session: moving.shortfalls(session, asked, limit=limit))
 
 
 def _declare(verb: str, kind: str, what: str, units: Any) -> None:
@@ -86,11 +117,20 @@ def _declare(verb: str, kind: str, what: str, units: Any) -> None:
         condition: State = Condition.SELLABLE,
         reference: Reference = "",
         occurred: Occurred = None,
+        expect: Annotated[
+            int | None,
+            typer.Option(
+                min=0,
+                metavar="REVISION",
+                hidden=kind not in ("COUNT", "ADJUST"),
+                help="Only if the balance is as this revision left it, as stock shows; 0: only if never booked.",
+            ),
+        ] = None,
         request_id: RequestId = None,
         check: CheckOnly = False,
     ) -> None:
         item = {"owner": owner, "lot": lot, "uom": uom, "custodian": custodian, "condition": condition}
-        _record(context, kind, sku, location, quantity, item, reference, occurred, request_id, check)
+        _record(context, kind, sku, location, quantity, item, reference, occurred, request_id, check, expect=expect)
 
     # A negative difference looks like an option and is none.
     settings = {"ignore_unknown_options": True} if kind == "ADJUST" else None
@@ -133,6 +173,7 @@ def transfer(
 def _record(
     context: typer.Context, kind: str, sku: str, location: str, quantity: int, item: dict[str, str], reference: str,
     occurred: datetime | None, request_id: str | None, check: bool, *, to: tuple[str, dict[str, str]] | None = None,
+    expect: int | None = None,
 ) -> None:  # fmt: skip
     from weir_cli import moving
     from weir_cli.session import perform
@@ -140,7 +181,7 @@ def _record(
     destination = None if to is None else moving.stock_item(sku, to[0], **to[1])
     fact = moving.movement(
         kind, moving.stock_item(sku, location, **item), quantity, destination=destination, reference=reference,
-        occurred=occurred,
+        occurred=occurred, expected=expect,
     )  # fmt: skip
     options: Options = options_of(context)
     perform(options, lambda session: moving.record(session, fact, check=check), request_id=request_id)
