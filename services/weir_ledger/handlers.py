@@ -10,8 +10,10 @@ from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.entries import BookedEntry
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.shortfalls import Shortfall
+from weir_ledger.domain.snapshots import KeptLine, LineState, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
-from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound
+from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound, SnapshotNotFound
 from weir_ledger.ports import Books
 
 
@@ -59,6 +61,14 @@ class Questions:
         check(seen, self._origin, revision)
         return found, revision
 
+    async def shortfalls(
+        self, tenant: str, query: BalanceQuery, seen: Vector, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Shortfall], int]:
+        """Some shortfalls and the revision read at."""
+        found, revision = await self._books.shortfalls(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
     async def entries(
         self, tenant: str, query: EntryQuery, seen: Vector, *, after: tuple[int, int], limit: int
     ) -> tuple[Sequence[BookedEntry], int]:
@@ -88,6 +98,21 @@ class Questions:
         found, revision = await self._books.claims(tenant, claims)
         check(seen, self._origin, revision)
         return found, revision
+
+    async def snapshot_import(self, tenant: str, request_id: str, seen: Vector) -> tuple[SnapshotImport, int]:
+        """How far an import is, and the revision read at; raises SnapshotNotFound."""
+        found, revision = await self._books.snapshot_import(tenant, request_id)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise SnapshotNotFound(request_id)
+        return found, revision
+
+    async def snapshot_lines(
+        self, tenant: str, request_id: str, states: Sequence[LineState], seen: Vector, *, after: int, limit: int
+    ) -> tuple[Sequence[KeptLine], int]:
+        """Some lines that an import did not apply, and the revision read at; raises SnapshotNotFound."""
+        await self.snapshot_import(tenant, request_id, seen)
+        return await self._books.snapshot_lines(tenant, request_id, states, after=after, limit=limit)
 
     async def check_drawn(self, tenant: str, seen: Vector) -> None:
         """Raise unless these books have drawn all that the caller has seen."""

@@ -9,6 +9,7 @@ from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 
@@ -69,6 +70,12 @@ class Books(Protocol):
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
         """The first `limit` balances after a stock item in the order of its fields, and the revision read at."""
+
+    async def shortfalls(
+        self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Shortfall], int]:
+        """The first `limit` open shortfalls after a stock item in the order of its fields, each with the newest
+        promises it hits, and the revision read at."""
 
     async def entries(
         self, tenant: str, query: EntryQuery, *, after: tuple[int, int], limit: int

@@ -15,8 +15,9 @@ from weir_chassis.revisions import Origin
 from weir_chassis.watch import Batch, Wakeups, follow
 from weir_ledger.handlers import Questions
 from weir_ledger.ports import Books
+from weir_ledger.servicer.importing import imported
 from weir_ledger.servicer.writing import carry_out
-from weir_ledger.wire import answers, queries, requests
+from weir_ledger.wire import answers, queries, requests, snapshots
 
 Context = ServicerContext[Any, Any]
 
@@ -37,8 +38,12 @@ LEDGER_POLICY = policy.of(
     UpdateLocation=_ADMINISTER,
     DeleteLocation=_ADMINISTER,
     RecordMovements=_WRITE,
+    ImportSnapshot=_WRITE,
+    GetSnapshotImport=_READ,
+    ListSnapshotLines=_READ,
     GetBalance=_READ,
     ListBalances=_READ,
+    ListShortfalls=_READ,
     ListEntries=_READ,
     VerifyBooks=_STREAM,
     ExportBalances=_STREAM,
@@ -100,6 +105,38 @@ class LedgerServicer(LedgerServiceServicer):
             revision=self._origin.revision(done.revision).to_wire(),
         )
 
+    async def ImportSnapshot(
+        self, requests: AsyncIterator[pb.ImportSnapshotRequest], context: Context
+    ) -> pb.ImportSnapshotResponse:
+        found, refused = await imported(self._books, requests)
+        return pb.ImportSnapshotResponse(
+            snapshot_import=snapshots.snapshot_import(found),
+            refused_lines=map(snapshots.line_outcome, refused),
+            revision=self._origin.revision(found.revision).to_wire(),
+        )
+
+    async def GetSnapshotImport(
+        self, request: pb.GetSnapshotImportRequest, context: Context
+    ) -> pb.GetSnapshotImportResponse:
+        found, revision = await self._questions.snapshot_import(call.tenant(), *snapshots.get_snapshot_import(request))
+        return pb.GetSnapshotImportResponse(
+            snapshot_import=snapshots.snapshot_import(found), revision=self._origin.revision(revision).to_wire()
+        )
+
+    async def ListSnapshotLines(
+        self, request: pb.ListSnapshotLinesRequest, context: Context
+    ) -> pb.ListSnapshotLinesResponse:
+        asked = snapshots.list_snapshot_lines(request)
+        page = self._pages.read(request, snapshots.LINE_POSITION)
+        found, revision = await self._questions.snapshot_lines(
+            call.tenant(), *asked, after=snapshots.after_line(page), limit=page.size
+        )
+        return pb.ListSnapshotLinesResponse(
+            lines=map(snapshots.line_outcome, found),
+            next_page_token=page.token((found[-1].line,)) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
+
     async def GetBalance(self, request: pb.GetBalanceRequest, context: Context) -> pb.GetBalanceResponse:
         found, revision = await self._questions.balance(call.tenant(), *queries.get_balance(request))
         return pb.GetBalanceResponse(balance=answers.balance(found), revision=self._origin.revision(revision).to_wire())
@@ -113,6 +150,18 @@ class LedgerServicer(LedgerServiceServicer):
         return pb.ListBalancesResponse(
             balances=map(answers.balance, found),
             next_page_token=page.token(queries.balance_position(found[-1])) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
+
+    async def ListShortfalls(self, request: pb.ListShortfallsRequest, context: Context) -> pb.ListShortfallsResponse:
+        query, seen = queries.list_shortfalls(request)
+        page = self._pages.read(request, queries.BALANCE_POSITION)
+        found, revision = await self._questions.shortfalls(
+            call.tenant(), query, seen, after=queries.after_item(page), limit=page.size
+        )
+        return pb.ListShortfallsResponse(
+            shortfalls=map(answers.shortfall, found),
+            next_page_token=page.token(queries.balance_position(found[-1].balance)) if len(found) == page.size else "",
             revision=self._origin.revision(revision).to_wire(),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+from asyncpg import Record
 from sqlalchemy import Select, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,10 +12,11 @@ from weir_chassis.database import Database, head, retrying
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, hits
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.tables import balances, entries, locations, reservation_lines, reservations
+from weir_ledger.store.tables import balances, entries, locations, reservation_lines, reservations, shortfalls
 
 T = TypeVar("T")
 
@@ -60,11 +62,20 @@ class Reader:
     async def balances(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
-        wanted = _of_balances(tenant, query).order_by(*_ITEM).limit(limit)
-        if after is not None:
-            fields = (after.owner, after.sku, after.location, after.lot, after.uom, after.custodian, after.condition)
-            wanted = wanted.where(tuple_(*_ITEM) > tuple_(*fields))
-        return await self._list(tenant, wanted, rows.balance)
+        return await self._list(tenant, _after(_of_balances(tenant, query), after, limit), rows.balance)
+
+    async def shortfalls(
+        self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
+    ) -> tuple[Sequence[Shortfall], int]:
+        short = shortfalls
+        wanted = _after(_of_balances(tenant, query), after, limit).add_columns(short.c.opened_at)
+        wanted = wanted.join(short, (short.c.tenant == balances.c.tenant) & (short.c.item == balances.c.item))
+
+        async def work(connection: AsyncConnection) -> tuple[Sequence[Shortfall], int]:
+            found = (await connection.execute(wanted)).mappings().all()
+            return await _with_hits(connection, tenant, found), await head(connection, tenant)
+
+        return await self._read(tenant, work)
 
     async def entries(
         self, tenant: str, query: EntryQuery, *, after: tuple[int, int], limit: int
@@ -146,11 +157,38 @@ class Reader:
         return await self._read(tenant, work)
 
 
-async def _reservations(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Reservation]:
-    """The reservations of these names, in the order of their names."""
+async def _fetch(connection: AsyncConnection, statement: str, *arguments: Any) -> list[Record]:
+    """The rows of a statement of the driver, within the transaction of `connection`."""
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    return list(rows.reservations(await driver.fetch(statements.RESERVATION, tenant, names)))
+    found: list[Record] = await driver.fetch(statement, *arguments)
+    return found
+
+
+async def _reservations(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Reservation]:
+    """The reservations of these names, in the order of their names."""
+    return list(rows.reservations(await _fetch(connection, statements.RESERVATION, tenant, names)))
+
+
+async def _with_hits(connection: AsyncConnection, tenant: str, short: Sequence[rows.Row]) -> list[Shortfall]:
+    """The shortfalls of rows of balances that are short, with the promises each hits."""
+    found = {row["item"]: rows.balance(row) for row in short}
+    units = [balance.shortfall for balance in found.values()]
+    promised: dict[UUID, list[Promised]] = {item: [] for item in found}
+    for row in await _fetch(connection, statements.PROMISED, tenant, list(found), units, HITS_MAX):
+        promised[row["item"]].append(rows.promised(row))
+    return [
+        Shortfall(balance, row["opened_at"], hits(promised[item], balance.shortfall))
+        for row, (item, balance) in zip(short, found.items(), strict=True)
+    ]
+
+
+def _after(wanted: Select[Any], after: StockItem | None, limit: int) -> Select[Any]:
+    """The first `limit` rows after a stock item, of rows that have its columns."""
+    if after is not None:
+        fields = (after.owner, after.sku, after.location, after.lot, after.uom, after.custodian, after.condition)
+        wanted = wanted.where(tuple_(*_ITEM) > tuple_(*fields))
+    return wanted.order_by(*_ITEM).limit(limit)
 
 
 def _of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:

@@ -1,11 +1,12 @@
 """Make domain values of rows."""
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, Protocol
 
 from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
 from weir_ledger.domain.reservations import Claim, Line, LineClaim, Reservation, State
+from weir_ledger.domain.shortfalls import Promised
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
 
 
@@ -67,12 +68,21 @@ def booked_entry(row: Row) -> BookedEntry:
     return BookedEntry(row["revision"], row["line"], entry, row["request_id"], row["recorded_at"])
 
 
+def promised(row: Row) -> Promised:
+    """What a line of a reservation still promises, of a row that also has columns of its reservation."""
+    return Promised(
+        str(row["reservation"]), row["line"], row["open"], row["order_name"], row["channel"], row["created_at"]
+    )
+
+
 def commits(rows: Iterable[Row]) -> Iterator[Commit]:
     """The commits of rows that hold one entry each, or none for a commit that moved no units."""
     for revision, group in groupby(rows, lambda row: row["revision"]):
         lines = list(group)
         entries = tuple(booked_entry(row) for row in lines if row["line"] is not None)
-        yield Commit(revision, lines[0]["recorded_at"], entries)
+        first = lines[0]
+        claims = map(Claim, first["claims"] or (), first["opens"] or (), first["fulfilleds"] or (), repeat(revision))
+        yield Commit(revision, first["recorded_at"], entries, tuple(sorted(claims, key=lambda each: each.claim)))
 
 
 def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:

@@ -242,6 +242,22 @@ WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
 ORDER BY r.reservation, l.line
 """
 
+PROMISED = """
+SELECT short.item, l.reservation, l.line, l.open, r.order_name, r.channel, r.created_at
+FROM unnest($2::uuid[], $3::bigint[]) AS short (item, units)
+CROSS JOIN LATERAL (
+    SELECT *, sum(open) OVER (ORDER BY reservation DESC, line DESC) - open AS newer
+    FROM (
+        SELECT reservation, line, open FROM reservation_lines
+        WHERE tenant = $1 AND item = short.item AND open > 0 ORDER BY reservation DESC, line DESC LIMIT $4
+    ) newest
+) l
+CROSS JOIN LATERAL (SELECT * FROM reservations WHERE tenant = $1 AND reservation = l.reservation LIMIT 1) r
+WHERE l.newer < short.units
+ORDER BY short.item, l.reservation DESC, l.line DESC
+"""
+"""The newest promises of each stock item, up to a number of lines, until they add up to the units that are short."""
+
 DUE = """
 SELECT reservation FROM reservations
 WHERE tenant = $1 AND state = 1 AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $2
@@ -250,12 +266,16 @@ WHERE tenant = $1 AND state = 1 AND expires_at <= clock_timestamp() ORDER BY exp
 COMMITS = """
 SELECT c.revision, c.recorded_at, e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved,
        e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
-       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds
 FROM (SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3) c
 LEFT JOIN LATERAL (
     SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision AND recorded_at = c.recorded_at OFFSET 0
 ) e ON true
 LEFT JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = e.item LIMIT 1) b ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(claim) AS claims, array_agg(open) AS opens, array_agg(fulfilled) AS fulfilleds
+    FROM claim_changes WHERE tenant = $1 AND revision = c.revision AND coalesce(e.line, 1) = 1
+) k ON true
 ORDER BY c.revision, e.line
 """
-"""Whole commits: the limit counts commits, not entries."""
+"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row."""

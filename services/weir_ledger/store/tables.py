@@ -34,6 +34,15 @@ balances = Table(
     Column("counted_at", DateTime(timezone=True)),
 )
 
+shortfalls = Table(
+    "shortfalls",
+    _metadata,
+    Column("tenant", Text),
+    Column("item", Uuid),
+    Column("revision", BigInteger),
+    Column("opened_at", DateTime(timezone=True)),
+)
+
 commits = Table(
     "commits",
     _metadata,

@@ -14,6 +14,7 @@ from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.promises import refused
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.shortfalls import Shortfall, ShortfallChange, changes
 from weir_ledger.domain.stock import Balance, Location
 from weir_ledger.wire.items import stock_item_message
 
@@ -76,15 +77,45 @@ def entry(booked: BookedEntry) -> ledger_pb2.Entry:
 def commit(
     found: Commit, origin: Origin, products: frozenset[tuple[str, str]]
 ) -> ledger_service_pb2.WatchEntriesResponse:
-    """A commit, with the entries of `products` alone unless that is empty."""
+    """A commit; unless `products` is empty with their entries and shortfalls alone, and without claims."""
+    entries = found.entries
+    if products:
+        entries = tuple(each for each in entries if (each.entry.item.owner, each.entry.item.sku) in products)
     return ledger_service_pb2.WatchEntriesResponse(
         through=origin.revision(found.revision).to_wire(),
-        entries=[
-            entry(each)
-            for each in found.entries
-            if not products or (each.entry.item.owner, each.entry.item.sku) in products
-        ],
+        entries=map(entry, entries),
         recorded_time=timestamp(found.recorded_at),
+        shortfalls=map(_shortfall_change, changes(each.entry for each in entries)),
+        claims=() if products else map(claim, found.claims),
+    )
+
+
+def _shortfall_change(found: ShortfallChange) -> ledger_pb2.ShortfallChange:
+    """How a commit changed a shortfall."""
+    return ledger_pb2.ShortfallChange(stock_item=stock_item_message(found.item), before=found.before, after=found.after)
+
+
+def shortfall(found: Shortfall) -> ledger_pb2.Shortfall:
+    """Promised units that are not there, and the promises hit."""
+    return ledger_pb2.Shortfall(
+        stock_item=stock_item_message(found.balance.item),
+        on_hand=found.balance.on_hand,
+        reserved=found.balance.reserved,
+        shortfall=found.balance.shortfall,
+        open_time=timestamp(found.opened_at),
+        hits=[
+            ledger_pb2.ShortfallHit(
+                reservation=each.promised.reservation,
+                line=each.promised.line,
+                order=each.promised.order,
+                channel=each.promised.channel,
+                open=each.promised.open,
+                missing=each.missing,
+                create_time=timestamp(each.promised.created_at),
+            )
+            for each in found.hits
+        ],
+        more_hits=found.more_hits,
     )
 
 

@@ -15,6 +15,7 @@ from weir_ledger.wire.items import CONDITIONS, is_uuid, product, reservation_nam
 from weir_ledger.wire.requests import KINDS
 
 FILTERS_MAX = 100
+SHORTFALLS_MAX = 100
 _ENTRY_KINDS = {each.value: each for each in EntryKind}
 _STATES = {each.value: each for each in State}
 
@@ -61,6 +62,19 @@ def list_balances(request: ledger_service_pb2.ListBalancesRequest) -> tuple[Bala
             fields.identifier("custodian", request.custodian, optional=True) if request.HasField("custodian") else None,
             fields.enum("condition", request.condition, CONDITIONS) if request.condition else None,
             request.shortfall_only,
+        )
+        return query, at_least(fields, request.freshness)
+
+
+def list_shortfalls(request: ledger_service_pb2.ListShortfallsRequest) -> tuple[BalanceQuery, Vector]:
+    """The stock items a ListShortfalls asks for."""
+    with Fields() as fields:
+        if request.page_size:
+            fields.number("page_size", request.page_size, least=1, most=SHORTFALLS_MAX)
+        query = BalanceQuery(
+            fields.identifier("owner", request.owner, optional=True) if request.HasField("owner") else None,
+            tuple(fields.identifiers("skus", request.skus, most=FILTERS_MAX)),
+            tuple(fields.identifiers("locations", request.locations, most=FILTERS_MAX)),
         )
         return query, at_least(fields, request.freshness)
 
