@@ -11,6 +11,7 @@ from datetime import datetime
 from weir_ledger.domain.entries import Account, Entry, EntryKind
 from weir_ledger.domain.limits import NOTHING, Holding, Limits, holding
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
+from weir_ledger.domain.snapshots import NEVER_BOOKED, NO_INTAKE, Intake, Past, Progress
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, StockItem
 from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
 
@@ -24,10 +25,12 @@ class Books:
         "claims",
         "entries",
         "holdings",
+        "intake",
         "limits",
         "locations",
         "now",
         "places",
+        "progress",
         "reservations",
         "touched_claims",
         "touched_items",
@@ -44,12 +47,13 @@ class Books:
         claims: Iterable[Claim] = (),
         holdings: Mapping[str, Holding] | None = None,
         limits: Limits | None = None,
+        intake: Intake = NO_INTAKE,
     ) -> None:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
         exist; `locations` are those a command changes, which is in no group with others. `holdings` are what each
-        channel holds, and under "" the whole tenant.
+        channel holds, and under "" the whole tenant. `intake` is for a command that carries an import on.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
@@ -59,6 +63,8 @@ class Books:
         self.claims = {each.claim: each for each in claims}
         self.holdings = dict(holdings or {})
         self.limits = limits or Limits()
+        self.intake = intake
+        self.progress: Progress | None = None
         self.changed_locations: dict[str, Location | None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
@@ -72,6 +78,7 @@ class Books:
         self.changed_locations.update(page.locations)
         self.claims.update(page.claims)
         self.holdings.update(page.holdings)
+        self.progress = page.progress or self.progress
         self.touched_claims.update(dict.fromkeys(page.claims))
         self.touched_items.update(dict.fromkeys(page.balances))
         self.touched_reservations.update(dict.fromkeys(page.reservations))
@@ -81,13 +88,27 @@ class Books:
 class Page:
     """What one command has written so far, on top of the books."""
 
-    __slots__ = ("balances", "books", "claims", "entries", "holdings", "limits", "locations", "now", "reservations")
+    __slots__ = (
+        "balances",
+        "books",
+        "claims",
+        "entries",
+        "holdings",
+        "intake",
+        "limits",
+        "locations",
+        "now",
+        "progress",
+        "reservations",
+    )
 
     def __init__(self, books: Books) -> None:
         """Begin an empty page."""
         self.books = books
         self.now = books.now
         self.limits = books.limits
+        self.intake = books.intake
+        self.progress: Progress | None = None
         self.claims: dict[str, Claim] = {}
         self.holdings: dict[str, Holding] = {}
         self.balances: dict[StockItem, Balance] = {}
@@ -143,6 +164,14 @@ class Page:
         """Raise LocationNotFound unless the location exists."""
         if not self.has_place(location):
             raise LocationNotFound(location)
+
+    def is_booked(self, item: StockItem) -> bool:
+        """Whether `item` had a balance before this group."""
+        return item in self.books.balances
+
+    def past(self, item: StockItem, moment: datetime) -> Past:
+        """What a stock item has seen since a moment, which the command must have asked for if it was ever booked."""
+        return self.intake.past[item, moment] if self.is_booked(item) else NEVER_BOOKED
 
     def location(self, location: str) -> BookedLocation | None:
         """A location that the command named as one it changes, as it stands; None where there is none."""

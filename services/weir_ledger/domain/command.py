@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from weir_ledger.domain.books import Page
+from weir_ledger.domain.snapshots import Lookback
 from weir_ledger.domain.stock import StockItem
 
 Receipt = TypeVar("Receipt", covariant=True)
@@ -38,6 +39,21 @@ class Command(Generic[Receipt]):
     def locations(self) -> Iterable[str]:
         """Locations the decision changes; those of `items` are known to exist or not without being named here."""
         return ()
+
+    def importing(self) -> str | None:
+        """Request id of the import that the command carries on, empty where it only checks; None of any other command.
+
+        What became of such a request id is kept by the progress of the import, not as the outcome of the command.
+        """
+        return None
+
+    def lookback(self, page: Page) -> Lookback | None:
+        """What the decision has to know of the past, now that the balances are known; None for nothing."""
+        return None
+
+    def stands_alone(self) -> bool:
+        """Whether it is carried out in a group of its own: it changes more than the books of a group hold."""
+        return self.importing() is not None or any(self.locations())
 
     def size(self) -> int:
         """About how many entries it writes."""

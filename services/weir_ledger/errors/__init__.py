@@ -1,6 +1,7 @@
 """Every reason for which the ledger refuses a request, by what it is about."""
 
 from weir_ledger.errors.balances import BalanceChanged, BalanceNotFound, BalanceOverflow
+from weir_ledger.errors.chain import SigningKeyMissing
 from weir_ledger.errors.limits import HeldUnitsExhausted, HoldTimeExhausted, LinesExhausted, OpenReservationsExhausted
 from weir_ledger.errors.places import LocationExists, LocationInUse, LocationNotFound
 from weir_ledger.errors.reservations import (
@@ -11,6 +12,7 @@ from weir_ledger.errors.reservations import (
     ReservationState,
 )
 from weir_ledger.errors.shortages import ClaimExhausted, Exceeded, InsufficientOnHand, InsufficientStock, Shortage
+from weir_ledger.errors.snapshots import SnapshotGap, SnapshotNotFound, SnapshotRefused
 
 __all__ = [
     "BalanceChanged",
@@ -33,4 +35,8 @@ __all__ = [
     "ReservationNotFound",
     "ReservationState",
     "Shortage",
+    "SigningKeyMissing",
+    "SnapshotGap",
+    "SnapshotNotFound",
+    "SnapshotRefused",
 ]

@@ -10,16 +10,18 @@ from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
+from msgspec.structs import replace
 
 from weir_chassis.database import Driver
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.snapshots import NO_INTAKE, Intake
 from weir_ledger.domain.stock import Balance, BookedLocation, StockItem
 from weir_ledger.errors import BalanceChanged
 from weir_ledger.ports import Attempt, Done
-from weir_ledger.store import rows, statements
+from weir_ledger.store import rows, snapshots, statements
 from weir_ledger.store.keys import key
 from weir_ledger.store.outcomes import kept, recalled
 from weir_ledger.store.writing import Found, found_in, write
@@ -83,8 +85,8 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], 
 
 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
-    """Lock and read what the group touches: reservations, locations, balances, claims, each in the order of its
-    keys."""
+    """Lock and read what the group touches: reservations, locations, an import, balances, claims, each in the order of
+    its keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
     promised = {each for attempt in group for each in attempt.command.reservations()}
     claims = {each for attempt in group for each in attempt.command.claims()}
@@ -103,7 +105,9 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     if changing:
         found = await driver.fetch(statements.LOCK_LOCATIONS, tenant, sorted(changing))
         locations = [rows.booked_location(row) for row in found]
-    names = [(attempt.method, attempt.request_id) for attempt in group if attempt.request_id]
+    importing = group[0].command.importing()
+    intake = NO_INTAKE if importing is None else await snapshots.locked(driver, tenant, importing)
+    names = [(attempt.method, attempt.request_id) for attempt in group if attempt.remembered]
     found = await driver.fetch(
         statements.OPEN_BOOKS,
         tenant,
@@ -114,7 +118,19 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
         list(claims),
         list(channels),
     )
-    return _opened(found, keys, reservations, locations, limits)
+    opened = _opened(found, keys, reservations, locations, limits)
+    if importing is not None:
+        await _look_back(driver, tenant, group[0], opened, intake)
+    return opened
+
+
+async def _look_back(driver: Driver, tenant: str, alone: Attempt[Any], opened: Opened, intake: Intake) -> None:
+    """Read what a command that carries an import on has to know of the past, which its balances tell."""
+    opened.books.intake = intake
+    asked = alone.command.lookback(Page(opened.books))
+    if asked is not None:
+        past = await snapshots.looked_back(driver, tenant, asked, opened.found.keys)
+        opened.books.intake = replace(intake, past=past)
 
 
 def _opened(
@@ -156,7 +172,7 @@ def _decide(group: Sequence[Attempt[Any]], opened: Opened) -> Decided:
     decided = Decided()
     first_seen: dict[Name, int] = {}
     for position, attempt in enumerate(group):
-        if attempt.request_id and not attempt.validate_only:
+        if attempt.remembered:
             name = (attempt.method, attempt.request_id)
             if name in opened.remembered:
                 decided.outcomes[position] = _recall(attempt, *opened.remembered[name])
@@ -198,5 +214,5 @@ def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: 
             return
         opened.books.bind(page, attempt.request_id)
         decided.receipts[position] = answer = receipt
-    if attempt.request_id and not attempt.validate_only:
+    if attempt.remembered:
         decided.to_remember.append((attempt.method, attempt.request_id, attempt.fingerprint, kept(answer)))

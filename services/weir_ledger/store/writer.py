@@ -130,13 +130,13 @@ class Writer:
 
 
 def _next_group(queue: deque[Waiting]) -> list[Waiting]:
-    """Take what waits, up to the bounds of a group; what changes a location is a group of its own.
+    """Take what waits, up to the bounds of a group; what stands alone is a group of its own.
 
-    That is rare, and so no request has to be decided on a location that is still in the making.
+    So no request has to be decided on a location, or an import, that is still in the making.
     """
     group = [queue.popleft()]
     size = group[0][0].command.size()
-    while queue and len(group) < GROUP_MAX and not (_changes_location(group[0]) or _changes_location(queue[0])):
+    while queue and len(group) < GROUP_MAX and not (_stands_alone(group[0]) or _stands_alone(queue[0])):
         size += queue[0][0].command.size()
         if size > GROUP_SIZE_MAX:
             break
@@ -144,6 +144,6 @@ def _next_group(queue: deque[Waiting]) -> list[Waiting]:
     return group
 
 
-def _changes_location(waiting: Waiting) -> bool:
-    """Whether a waiting request adds, changes or removes a location."""
-    return any(waiting[0].command.locations())
+def _stands_alone(waiting: Waiting) -> bool:
+    """Whether a waiting request is carried out by itself."""
+    return waiting[0].command.stands_alone()

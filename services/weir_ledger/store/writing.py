@@ -12,6 +12,7 @@ from weir_ledger.domain.limits import NOTHING, Holding
 from weir_ledger.domain.reservations import Reservation
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import statements
+from weir_ledger.store.snapshots import write_progress
 
 SEPARATOR = "\x1f"
 """Joins texts that travel as one; no identifier holds a control character."""
@@ -76,6 +77,8 @@ async def write(
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations)
     await _change_locations(driver, tenant, revision, books)
+    if books.progress is not None:
+        await write_progress(driver, tenant, revision, books.intake.snapshot, books.progress, found.keys)
     return revision
 
 
