@@ -28,6 +28,10 @@ class Network:
     """Warehouse group of each location that is in one."""
     feeding: Mapping[str, tuple[str, ...]]
     """Warehouse groups linked to each channel group, in order; a channel group without links is not in it."""
+    fed: Mapping[str, tuple[str, ...]]
+    """Channel groups linked to each warehouse group, in order; a warehouse group without links is not in it."""
+    members: Mapping[str, tuple[Channel, ...]]
+    """Channels of each channel group that it is reached for, in order: those by custody are left out."""
 
     @classmethod
     def of(
@@ -40,17 +44,29 @@ class Network:
         """The network of these objects; `links` are pairs of warehouse group and channel group.
 
         A link of a warehouse group that is not there feeds nothing. A location is in at most one group: where
-        several claim it, the last by identifier is said to hold it, and a channel that any of them feeds reaches it.
+        several claim it, the last by identifier holds it.
         """
-        locations = {group: tuple(sorted(set(warehouse_groups[group]))) for group in sorted(warehouse_groups)}
+        grouped = {location: group for group in sorted(warehouse_groups) for location in warehouse_groups[group]}
         feeding: dict[str, tuple[str, ...]] = {}
+        fed: dict[str, tuple[str, ...]] = {}
         for warehouse_group, channel_group in sorted(set(links)):
             feeding[channel_group] = (*feeding.get(channel_group, ()), warehouse_group)
+            fed[warehouse_group] = (*fed.get(warehouse_group, ()), channel_group)
+        ordered = sorted(channels, key=lambda each: each.channel)
+        members: dict[str, tuple[Channel, ...]] = {}
+        for channel in ordered:
+            if not channel.by_custody:
+                members[channel.channel_group] = (*members.get(channel.channel_group, ()), channel)
         return cls(
-            channels={each.channel: each for each in sorted(channels, key=lambda each: each.channel)},
-            locations=locations,
-            grouped={location: group for group, members in locations.items() for location in members},
+            channels={each.channel: each for each in ordered},
+            locations={
+                group: tuple(sorted({each for each in warehouse_groups[group] if grouped[each] == group}))
+                for group in sorted(warehouse_groups)
+            },
+            grouped=grouped,
             feeding=feeding,
+            fed=fed,
+            members=members,
         )
 
     def reached(self, channel_group: str) -> frozenset[str]:

@@ -1,18 +1,40 @@
 """From shelf to store: the stages in their order, for one product in one channel.
 
-A later stage takes the step before it and adds its own; the level is what the last one lets out.
+    reach -> supply -> split -> offer -> cap => level
+
+Each stage takes the step before it and adds its own; the level is what the last one lets out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 
+from weir_allocation.cap import cap
+from weir_allocation.configuration import Configuration
+from weir_allocation.goods import Goods
 from weir_allocation.network import Channel, Network
-from weir_allocation.reach import reach
-from weir_allocation.stock import Demand, Stock
-from weir_allocation.supply import supply
-from weir_allocation.trace import Step
+from weir_allocation.offer import offer
+from weir_allocation.reach import Reach, reach
+from weir_allocation.sharing import NO_SHARING, Sharing
+from weir_allocation.split import split
+from weir_allocation.stock import ANY, Demand, Holdings, Product, Stock
+from weir_allocation.supply import place, supply
+from weir_allocation.trace import Step, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What may one channel sell of one product?"""
+
+    configuration: Configuration
+    channel: Channel
+    product: Product
+    holdings: Holdings = field(repr=False)
+    """The stock of everything that `configuration.sharing.reads(product)` names; more does no harm."""
+    today: date
+    demand: Demand = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +45,53 @@ class Trace:
     """Units the channel may sell; never negative."""
     supply: int
     """Units that the locations reached hold for the product; never negative."""
+    share: int
+    """Units of the supply that are the channel group's; as many as the supply where nothing is divided."""
     steps: tuple[Step, ...]
     """The stages in their order."""
+    told: bool = True
+    """Whether a store is told the level: not where it does not sell the product, or the rule does not name it."""
+
+
+def explain(question: Question) -> Trace:
+    """Compute a level in all five stages.
+
+    Of a channel by custody only reach and supply are known: nothing is divided or offered.
+    """
+    channel, product, configuration = question.channel, question.product, question.configuration
+    reached = reach(configuration.network, channel, configuration.rule(product))
+    goods = Goods(question.holdings, question.demand, question.today)
+    return conclude(question, reached, places(product, reached, configuration.sharing, goods))
+
+
+def conclude(question: Question, reached: Reach, there: Mapping[str, Step]) -> Trace:
+    """The stages after reach, once it is known what lies where."""
+    channel, product, configuration = question.channel, question.product, question.configuration
+    supplied = supply(product[1], reached, there)
+    if channel.by_custody:
+        return Trace(supplied.units_out, supplied.units_out, supplied.units_out, (reached.step, supplied))
+    shared = split(configuration, reached, product, supplied)
+    offered = offer(configuration, channel, product, shared.units_out, there)
+    capped = cap(configuration.limits_of(channel), channel.channel, product, offered.units_out)
+    return Trace(
+        level=capped.units_out,
+        supply=supplied.units_out,
+        share=shared.units_out,
+        steps=(reached.step, supplied, shared, offered, capped),
+        told=offered.verdict is not Verdict.NOT_UPDATED and capped.verdict is not Verdict.DENIED,
+    )
+
+
+def places(product: Product, reached: Reach, sharing: Sharing, goods: Goods) -> dict[str, Step]:
+    """What lies where: a step for each location that is reached, or where a product lies that this one could use."""
+    locations = sorted({*reached.locations, *goods.locations(sharing.reads(product))})
+    return {location: place(product, location, sharing, goods) for location in locations}
 
 
 def trace(network: Network, channel: Channel, sku: str, stock: Iterable[Stock], demand: Demand) -> Trace:
-    """Compute what a channel may sell of the product that all of `stock` is of."""
+    """The first two stages, for a product that shares with none, of which `stock` is all there is."""
+    product = ("", sku)
     reached = reach(network, channel)
-    supplied = supply(sku, reached, stock, demand)
-    return Trace(level=supplied.units_out, supply=supplied.units_out, steps=(reached.step, supplied))
+    goods = Goods({product: list(stock)}, demand, date.min)
+    supplied = supply(sku, reached, places(product, reached, NO_SHARING, goods))
+    return Trace(supplied.units_out, supplied.units_out, supplied.units_out, (reached.step, supplied))

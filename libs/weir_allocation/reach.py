@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weir_allocation.network import Channel, Network
+from weir_allocation.rules import Rule
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 
 
@@ -16,33 +17,48 @@ class Reach:
     locations: frozenset[str]
     """The locations that may serve the channel."""
     network: Network
-    by_custody: bool
+    channel: Channel
 
     def verdict(self, location: str) -> Verdict:
         """COUNTED for a location that is reached; otherwise why it is not."""
-        if self.by_custody:
+        if self.channel.by_custody:
             return Verdict.BY_CUSTODY
         if location in self.locations:
             return Verdict.COUNTED
-        return Verdict.NOT_LINKED if location in self.network.grouped else Verdict.NOT_GROUPED
+        group = self.network.grouped.get(location)
+        if group is None:
+            return Verdict.NOT_GROUPED
+        linked = group in self.network.feeding.get(self.channel.channel_group, ())
+        return Verdict.OUTSIDE_RULE if linked else Verdict.NOT_LINKED
 
 
-def reach(network: Network, channel: Channel) -> Reach:
+def reach(network: Network, channel: Channel, rule: Rule | None = None) -> Reach:
     """The reach of a channel: its channel group, the warehouse groups linked to that, their locations.
 
-    A channel by custody reaches no location through groups, whatever is linked to its channel group.
+    `rule` is the one that wins for the product; where it names warehouses, its stores reach no others. A channel by
+    custody reaches no location through groups, whatever is linked to its channel group.
     """
     if channel.by_custody:
         step = Step(Stage.REACH, Subject.CHANNEL, channel.channel, Verdict.BY_CUSTODY)
-        return Reach(step, frozenset(), network, by_custody=True)
-    groups = tuple(_group(network, group) for group in network.feeding.get(channel.channel_group, ()))
+        return Reach(step, frozenset(), network, channel)
+    locations = network.reached(channel.channel_group)
+    if rule is not None and rule.warehouses and channel.channel in rule.stores:
+        locations &= rule.warehouses
+    groups = tuple(_group(network, group, locations) for group in network.feeding.get(channel.channel_group, ()))
     verdict = Verdict.SUM if groups else Verdict.NOT_LINKED
     step = Step(Stage.REACH, Subject.CHANNEL, channel.channel, verdict, steps=groups)
-    return Reach(step, network.reached(channel.channel_group), network, by_custody=False)
+    return Reach(step, locations, network, channel)
 
 
-def _group(network: Network, warehouse_group: str) -> Step:
-    locations = network.locations.get(warehouse_group, ())
-    steps = tuple(Step(Stage.REACH, Subject.LOCATION, location, Verdict.COUNTED) for location in locations)
+def _group(network: Network, warehouse_group: str, reached: frozenset[str]) -> Step:
+    steps = tuple(
+        Step(
+            Stage.REACH,
+            Subject.LOCATION,
+            location,
+            Verdict.COUNTED if location in reached else Verdict.OUTSIDE_RULE,
+        )
+        for location in network.locations.get(warehouse_group, ())
+    )
     verdict = Verdict.COUNTED if steps else Verdict.EMPTY
     return Step(Stage.REACH, Subject.WAREHOUSE_GROUP, warehouse_group, verdict, steps=steps)

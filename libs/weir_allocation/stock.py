@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 EACH = "EACH"
 """The unit of measure that is meant where none is named."""
+
+Product = tuple[str, str]
+"""Owner and stock keeping unit."""
 
 
 class Condition(enum.IntEnum):
@@ -41,13 +46,31 @@ class Stock:
     """Units physically there."""
     reserved: int
     """Units promised to open reservations; facts may have made them more than are there."""
+    expiry: date | None = None
+    """Last day on which units of the lot count; None: they never expire."""
 
     @property
     def available(self) -> int:
-        """Units that can still be promised: `max(0, on_hand - reserved)` of sellable goods, else 0."""
+        """Units that can still be promised: `max(0, on_hand - reserved)` of sellable goods, else 0.
+
+        It does not know the day: whoever asks has to leave out what has expired.
+        """
         if self.item.condition is not Condition.SELLABLE:
             return 0
         return max(0, self.on_hand - self.reserved)
+
+    def expired(self, today: date) -> bool:
+        """Whether the last day of the lot is over."""
+        return self.expiry is not None and self.expiry < today
+
+
+Holdings = Mapping[Product, Sequence[Stock]]
+"""All stock items of each product, anywhere, in any order; a product that is not in it was never stocked."""
+
+
+def serving_order(stock: Stock) -> tuple[date, StockItem]:
+    """Key that sorts stock items as they serve a demand for any lot: earliest expiry first, then by stock item."""
+    return stock.expiry or date.max, stock.item
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,58 +1,146 @@
-"""The second stage: what the reached locations hold for a product."""
+"""The second stage: what locations hold for a product, `own + shared + assembled`, and what of it is reached."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import replace
 
+from weir_allocation.assembly import Need, whole_bundles
+from weir_allocation.goods import Goods
 from weir_allocation.reach import Reach
-from weir_allocation.stock import Condition, Demand, Stock, StockItem
+from weir_allocation.sharing import Bundle, Link, Sharing
+from weir_allocation.stock import EACH, Product
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 
+_MISMATCHES = {Verdict.OTHER_UOM: Verdict.UOM_MISMATCH, Verdict.OTHER_LOT: Verdict.LOT_MISMATCH}
+_REFUSED = (Verdict.EXPIRED, Verdict.OTHER_LOT, Verdict.OTHER_UOM, Verdict.IN_CUSTODY, Verdict.NOT_SELLABLE)
+"""Why an item does not fit: what is nearest to fitting first."""
 
-def fit(item: StockItem, demand: Demand) -> Verdict:
-    """COUNTED if units of this stock item can serve the demand where the location is reached; otherwise why not.
 
-    Only sellable goods in the custody of the location itself, of the unit of measure asked for and, where one is
-    asked for, of the lot. The first reason that holds is given.
+def supply(sku: str, reach: Reach, places: Mapping[str, Step]) -> Step:
+    """What the channel could sell of one product: what lies at the locations it reaches.
+
+    `places` says what lies where, as `place` does. Every reached location has a step, also where nothing lies; a
+    location that is not reached has one where something lies that the product could be served with.
     """
-    if item.condition is not Condition.SELLABLE:
-        return Verdict.NOT_SELLABLE
-    if item.custodian:
-        return Verdict.IN_CUSTODY
-    if item.uom != demand.uom:
-        return Verdict.OTHER_UOM
-    if demand.lot and item.lot != demand.lot:
-        return Verdict.OTHER_LOT
-    return Verdict.COUNTED
-
-
-def supply(sku: str, reach: Reach, stock: Iterable[Stock], demand: Demand) -> Step:
-    """What the channel could sell of one product: available units per stock item, per location, summed.
-
-    `stock` is all there is of the product, anywhere. Every reached location has a step, also where nothing lies; a
-    location that is not reached has one where the product has a stock item there.
-    """
-    lying: dict[str, list[Stock]] = {location: [] for location in reach.locations}
-    for each in stock:
-        lying.setdefault(each.item.location, []).append(each)
-    steps = tuple(_location(location, reach.verdict(location), lying[location], demand) for location in sorted(lying))
+    steps = tuple(_reached(places[location], reach.verdict(location)) for location in sorted(places))
     units = sum(step.units_out for step in steps)
     return Step(Stage.SUPPLY, Subject.PRODUCT, sku, Verdict.SUM, units, units, steps=steps)
 
 
-def _location(location: str, verdict: Verdict, stock: list[Stock], demand: Demand) -> Step:
-    steps = tuple(_item(each, demand) for each in sorted(stock, key=lambda each: each.item))
+def place(product: Product, location: str, sharing: Sharing, goods: Goods) -> Step:
+    """What one location holds for a product, as if it were reached: own stock, then shared, then assembled."""
+    steps = (*_plain(product, location, sharing, goods), *assembled(product, location, sharing, goods))
     units = sum(step.units_out for step in steps)
-    if verdict is Verdict.COUNTED and not any(each.on_hand for each in stock):
-        verdict = Verdict.EMPTY
-    units_out = units if verdict is Verdict.COUNTED else 0
-    return Step(Stage.SUPPLY, Subject.LOCATION, location, verdict, units, units_out, steps=steps)
+    verdict = Verdict.COUNTED if any(step.units_in for step in steps) else Verdict.EMPTY
+    return Step(Stage.SUPPLY, Subject.LOCATION, location, verdict, units, units, steps=steps)
 
 
-def _item(stock: Stock, demand: Demand) -> Step:
-    verdict = fit(stock.item, demand)
-    if verdict is Verdict.COUNTED and not stock.available:
-        verdict = Verdict.ALL_RESERVED if stock.on_hand > 0 else Verdict.EMPTY
-    units_out = stock.available if verdict is Verdict.COUNTED else 0
-    item = stock.item
-    return Step(Stage.SUPPLY, Subject.STOCK_ITEM, item.location, verdict, max(0, stock.on_hand), units_out, item=item)
+def lent(link: Link, location: str, sharing: Sharing, goods: Goods) -> Step:
+    """What the source of a link lends at a location: the source's own physical stock, less what it keeps back.
+
+    Units of any lot are as good to keep as those of the lot asked for.
+    """
+    steps = goods.at(link.source, location)
+    units = sum(step.units_out for step in steps)
+    verdict = sharing.verdict(link)
+    if verdict is Verdict.COUNTED and not link.lends_at(location):
+        verdict = Verdict.OTHER_WAREHOUSE
+    spare = max(0, goods.any_lot().units(link.source, location) - link.keep_back)
+    if verdict is Verdict.COUNTED and not min(units, spare):
+        verdict = Verdict.KEPT_BACK if units else why_nothing(steps)
+    units_out = min(units, spare) if verdict is Verdict.COUNTED else 0
+    terms = (("keep_back_units", link.keep_back),)
+    return Step(
+        Stage.SUPPLY, Subject.LINK, link.link, verdict, units, units_out, steps=steps, product=link.source, terms=terms
+    )
+
+
+def _plain(product: Product, location: str, sharing: Sharing, goods: Goods) -> tuple[Step, ...]:
+    """Own stock, and what each source that has stock items here lends."""
+    shared = [
+        lent(link, location, sharing, goods) for link in sharing.links_to(product) if goods.at(link.source, location)
+    ]
+    return (*goods.at(product, location), *shared)
+
+
+def assembled(product: Product, location: str, sharing: Sharing, goods: Goods) -> tuple[Step, ...]:
+    """The bundles that can be put together here; empty for a plain product, and where no part lies."""
+    bundle = sharing.bundles.get(product)
+    if bundle is None:
+        return ()
+    parts = tuple(_component(each, quantity, location, sharing, goods) for each, quantity in bundle.parts)
+    if not any(part.steps for part in parts):
+        return ()
+    units_in = min(part.units_out for part in parts)
+    verdict = _refusal(bundle, sharing, goods)
+    units_out = units_in and _whole(parts, location, goods) if verdict is Verdict.COUNTED else 0
+    if verdict is Verdict.COUNTED and units_out < units_in:
+        verdict = Verdict.COUNTED_ONCE
+    return (
+        Step(Stage.SUPPLY, Subject.ASSEMBLY, product[1], verdict, units_in, units_out, steps=parts, product=product),
+    )
+
+
+def _refusal(bundle: Bundle, sharing: Sharing, goods: Goods) -> Verdict:
+    """COUNTED if the bundle may be put together for the demand."""
+    if sharing.nested(bundle):
+        return Verdict.BUNDLE_NESTED
+    if goods.demand.uom != EACH:
+        return Verdict.UOM_MISMATCH
+    return Verdict.LOT_MISMATCH if goods.demand.lot else Verdict.COUNTED
+
+
+def _component(product: Product, quantity: int, location: str, sharing: Sharing, goods: Goods) -> Step:
+    """Bundles that one component alone would allow; takes in its units."""
+    steps = _plain(product, location, sharing, goods)
+    units = sum(step.units_out for step in steps)
+    return Step(
+        Stage.SUPPLY,
+        Subject.COMPONENT,
+        product[1],
+        Verdict.COUNTED if units else Verdict.EMPTY,
+        units,
+        units // quantity,
+        steps=steps,
+        product=product,
+        terms=(("quantity_units", quantity),),
+    )
+
+
+def _whole(parts: tuple[Step, ...], location: str, goods: Goods) -> int:
+    """The whole bundles of all parts together, which may draw on the same stock."""
+    needs = []
+    for part in parts:
+        assert part.product is not None
+        limits = {part.product: goods.units(part.product, location)}
+        limits |= {step.product: step.units_out for step in part.steps if step.product is not None}
+        needs.append(Need(part.term("quantity_units"), limits))
+    units = {source: goods.units(source, location) for need in needs for source in need.limits}
+    return whole_bundles(needs, units)
+
+
+def why_nothing(steps: tuple[Step, ...]) -> Verdict:
+    """Why stock items give nothing at all: the mismatch of the one that would be nearest to fitting, if any has
+    units.
+    """
+    reasons = {step.verdict for step in steps if step.units_in}
+    refused = next((reason for reason in _REFUSED if reason in reasons), None)
+    if refused is not None:
+        return _MISMATCHES.get(refused, refused)
+    return Verdict.ALL_RESERVED if reasons else Verdict.EMPTY
+
+
+def _reached(step: Step, verdict: Verdict) -> Step:
+    """The step of a location that has this verdict in reach: as it is, or giving nothing."""
+    if verdict is Verdict.COUNTED:
+        return step
+    steps = tuple(_elsewhere(each) for each in step.steps)
+    return replace(step, verdict=verdict, units_in=sum(each.units_out for each in steps), units_out=0, steps=steps)
+
+
+def _elsewhere(step: Step) -> Step:
+    """What a source would lend here is refused: the demand is served from somewhere else."""
+    if step.subject is not Subject.LINK or step.verdict is not Verdict.COUNTED:
+        return step
+    return replace(step, verdict=Verdict.OTHER_WAREHOUSE, units_out=0)

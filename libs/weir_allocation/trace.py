@@ -1,9 +1,13 @@
 """The steps of a computation: what went in, what came out, and why.
 
-Two laws hold for every step, and a caller may rely on them:
+These laws hold for every step, and a caller may rely on them:
 
-* a step made of others takes in what they let out: `units_in` is the sum of their `units_out`;
-* a step lets out no more than it took in, and nothing at all unless its verdict is COUNTED or SUM.
+* a step made of others takes in what they let out: `units_in` is the sum of their `units_out`. Two differ: an ASSEMBLY
+  takes in the least of them, for a bundle is as many as its scarcest part allows; and what a step of OFFER is made of
+  are rules, which move no units, nor do the steps of REACH;
+* a step lets out no more than it took in, unless a rule adds to it: a rate above 100 % or a constant;
+* in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, SUM, DIVIDED and
+  HELD_BACK.
 """
 
 from __future__ import annotations
@@ -11,14 +15,17 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from weir_allocation.stock import StockItem
+from weir_allocation.stock import Product, StockItem
 
 
 class Stage(enum.Enum):
-    """Part of the pipeline."""
+    """Part of the pipeline, in the order of the pipeline."""
 
     REACH = enum.auto()
     SUPPLY = enum.auto()
+    SPLIT = enum.auto()
+    OFFER = enum.auto()
+    CAP = enum.auto()
 
 
 class Verdict(enum.Enum):
@@ -43,6 +50,55 @@ class Verdict(enum.Enum):
     """Nothing lies there."""
     BY_CUSTODY = enum.auto()
     """The channel is reached by custody, not by groups."""
+    EXPIRED = enum.auto()
+    """The last day of the lot is over."""
+    OUTSIDE_RULE = enum.auto()
+    """The sync rule that wins for the product names warehouses, and not this one."""
+
+    OTHER_WAREHOUSE = enum.auto()
+    """The source lies where the demand is not served from, or where the link does not lend."""
+    LOT_MISMATCH = enum.auto()
+    """The lot asked for is not the source's; a bundle put together is of no lot."""
+    UOM_MISMATCH = enum.auto()
+    """The unit of measure asked for is not the source's; a bundle is put together in EACH."""
+    BUNDLE_SHARING_OFF = enum.auto()
+    """Both are parent bundles, and the link's bundle flag is off."""
+    BUNDLE_KIND_MISMATCH = enum.auto()
+    """One is a bundle and the other is not."""
+    LINK_INACTIVE = enum.auto()
+    KEPT_BACK = enum.auto()
+    """All units stay with the source."""
+    BUNDLE_NESTED = enum.auto()
+    """A component is a bundle itself."""
+    COUNTED_ONCE = enum.auto()
+    """It counted, but components draw on the same stock, whose units count once."""
+
+    DIVIDED = enum.auto()
+    """A policy divides the supply, and this is the share of the channel group."""
+    NOT_NAMED = enum.auto()
+    """The policy divides among other channel groups."""
+    NOT_SOLD = enum.auto()
+    """No channel of the group sells the product."""
+    HELD_BACK = enum.auto()
+    """Units that the policy gives to nobody."""
+
+    WON = enum.auto()
+    """Of the rules or policies that name the product, the one that comes first."""
+    OUTRANKED = enum.auto()
+    """A rule that names the product, but comes later."""
+    OFFERED = enum.auto()
+    """What the rule makes of the share."""
+    BELOW_THRESHOLD = enum.auto()
+    """The supply of the rule is below its stock threshold."""
+    KEPT_FOR_PRIORITY_STORE = enum.auto()
+    """The supply of the rule is below what keeps it for its priority store."""
+    NOT_UPDATED = enum.auto()
+    """The rule does not name the store: it is told nothing."""
+
+    LIMITED = enum.auto()
+    """The most the store may be told, or the least: 0."""
+    DENIED = enum.auto()
+    """The store does not sell the product: it is told nothing."""
 
 
 class Subject(enum.Enum):
@@ -53,14 +109,23 @@ class Subject(enum.Enum):
     LOCATION = enum.auto()
     PRODUCT = enum.auto()
     STOCK_ITEM = enum.auto()
+    LINK = enum.auto()
+    """What one source lends."""
+    ASSEMBLY = enum.auto()
+    """Bundles that can be put together."""
+    COMPONENT = enum.auto()
+    CHANNEL_GROUP = enum.auto()
+    POLICY = enum.auto()
+    RULE = enum.auto()
+
+
+Terms = tuple[tuple[str, int], ...]
+"""Numbers by name, each name ending in its unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, and the steps it is made of, in their order.
-
-    Steps of REACH move no units; theirs are 0.
-    """
+    """One step, and the steps it is made of, in their order."""
 
     stage: Stage
     subject: Subject
@@ -72,3 +137,11 @@ class Step:
     item: StockItem | None = None
     """The stock item the step is about, if it is about one."""
     steps: tuple[Step, ...] = ()
+    product: Product | None = None
+    """The source of a LINK, and the product of an ASSEMBLY or a COMPONENT."""
+    terms: Terms = ()
+    """The numbers of what is configured that went into the step."""
+
+    def term(self, name: str) -> int:
+        """One of the terms; raises KeyError where the step has none of that name."""
+        return dict(self.terms)[name]

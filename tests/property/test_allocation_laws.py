@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.kit.markets import LOCATIONS, PRODUCTS, Objects, demands, objects, stock
 from weir_aggregator.wire.sentences import sentence
 from weir_allocation.columns import available, channel_groups, reaching, supplies
+from weir_allocation.goods import fit
 from weir_allocation.network import Network
 from weir_allocation.pipeline import Trace, trace
 from weir_allocation.stock import ANY, Demand, Stock
-from weir_allocation.supply import fit
 from weir_allocation.trace import Step, Verdict
 
 

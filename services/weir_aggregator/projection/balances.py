@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from weir_aggregator.domain import Count, Product
 from weir_allocation.columns import Flags, Indices, Units, available
+from weir_allocation.goods import fit
 from weir_allocation.stock import ANY, Condition, Stock, StockItem
-from weir_allocation.supply import fit
 from weir_allocation.trace import Verdict
 
 T = TypeVar("T", bound=np.generic)
