@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import structlog
 from weir_chassis.database import Database
 from weir_chassis.database.transactions import finished
 from weir_chassis.embedded import EmbeddedPostgres, default_directory
+from weir_chassis.errors import Misconfigured
 from weir_chassis.migrations import check, migrate
 from weir_chassis.settings import DatabaseSettings
 
@@ -51,6 +54,35 @@ async def embedded(directory: Path | None) -> AsyncIterator[EmbeddedPostgres]:
         with suppress(asyncio.CancelledError):
             await keeper
         await finished(asyncio.to_thread(postgres.stop))
+
+
+def kept_beside(settings: DatabaseSettings, name: str, make: Callable[[], str]) -> str:
+    """The secret in the file `name` beside the data of the embedded Postgres, made on first asking.
+
+    The file is readable by this user alone, and whole or not there; of several processes that make it at once one
+    wins. Raises Misconfigured where it cannot be read or written.
+    """
+    file = (settings.data_directory or default_directory()).absolute() / name
+    try:
+        if not file.exists():
+            _make_once(file, make())
+        return file.read_text(errors="replace")
+    except OSError as error:
+        raise Misconfigured(f"{file}: {error.strerror}") from None
+
+
+def _make_once(file: Path, content: str) -> None:
+    """Write `file`, unless somebody else does meanwhile."""
+    descriptor, draft = tempfile.mkstemp(dir=file.parent)  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        Path(draft).unlink()
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
+from weir_chassis.errors import Misconfigured
 from weir_chassis.idempotency import purging
-from weir_chassis.provision import provided
+from weir_chassis.provision import kept_beside, provided
 from weir_chassis.revisions import Origin
 from weir_chassis.server import Server
 from weir_chassis.settings import (
@@ -21,14 +22,18 @@ from weir_chassis.settings import (
     integer,
     setting,
 )
+from weir_chassis.signing import SigningKey, signing_key
 from weir_chassis.watch import Wakeups
 from weir_ledger.domain.limits import COUNT_MAX, Holding, Limits
 from weir_ledger.servicer import POLICIES, registrations
 from weir_ledger.store import PostgresBooks
+from weir_ledger.wire.heads import Heads
 from weir_ledger.worker import expiring
 
 SCHEMA = "weir_ledger"
 CONTEXT = "ledger"
+SIGNING_KEY_FILE = "ledger-signing-key.pem"
+"""Beside the data of an embedded database."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,14 @@ class Settings:
     lines_max: int = setting(
         "WEIR_LEDGER_LINES_MAX", "Lines or movements that one request may have.", integer(1, 2000), 2000
     )
+    signing_key: SigningKey | None = setting(
+        "WEIR_LEDGER_SIGNING_KEY",
+        "Private Ed25519 key, as PEM, PKCS #8, that signs heads of the chain of digests; unset means one of its own"
+        " beside an embedded database, else none.",
+        signing_key,
+        None,
+        secret=True,
+    )
 
     @property
     def limits(self) -> Limits:
@@ -85,6 +98,20 @@ class Settings:
             self.hold_seconds_max,
             self.lines_max,
         )
+
+
+def _signing_key(settings: Settings) -> SigningKey | None:
+    """The key that heads are signed by: the one configured, else one of its own beside an embedded database.
+
+    Raises Misconfigured where that one is of no use.
+    """
+    if settings.signing_key is not None or settings.database.url is not None:
+        return settings.signing_key
+    kept = kept_beside(settings.database, SIGNING_KEY_FILE, lambda: SigningKey.made().pem())
+    try:
+        return signing_key(kept)
+    except ValueError as fault:
+        raise Misconfigured(f"{SIGNING_KEY_FILE} beside the database: {fault}") from None
 
 
 @asynccontextmanager
@@ -98,7 +125,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             server = Server(
                 settings.server,
                 name=SCHEMA,
-                registrations=registrations(books, origin, wakeups),
+                registrations=registrations(books, origin, wakeups, Heads(origin, _signing_key(settings))),
                 policies=POLICIES,
                 authenticator=authenticator(settings.auth, settings.server.listen),
                 telemetry=telemetry.active(),

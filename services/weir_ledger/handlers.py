@@ -7,6 +7,7 @@ Writes need no handler of their own: recalling, deciding and recording are one s
 from collections.abc import Sequence
 
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
+from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.entries import BookedEntry
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
@@ -113,6 +114,12 @@ class Questions:
         """Some lines that an import did not apply, and the revision read at; raises SnapshotNotFound."""
         await self.snapshot_import(tenant, request_id, seen)
         return await self._books.snapshot_lines(tenant, request_id, states, after=after, limit=limit)
+
+    async def chain_head(self, tenant: str, seen: Vector) -> ChainHead:
+        """The newest commit's position in the chain of digests."""
+        found = await self._books.chain_head(tenant)
+        check(seen, self._origin, found.revision)
+        return found
 
     async def check_drawn(self, tenant: str, seen: Vector) -> None:
         """Raise unless these books have drawn all that the caller has seen."""

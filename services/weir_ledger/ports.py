@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
@@ -124,5 +125,11 @@ class Books(Protocol):
     def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
         """All balances at one revision in chunks, each with that revision; one empty chunk where there are none."""
 
-    def verify(self, tenant: str) -> AsyncIterator[Difference | Verification]:
-        """Every law broken at one revision, then what was looked at."""
+    async def chain_head(self, tenant: str) -> ChainHead:
+        """The newest commit's position in the chain of digests."""
+
+    def verify(self, tenant: str, heads: Sequence[ChainHead] = ()) -> AsyncIterator[Difference | Verification]:
+        """Every law broken at one revision, each of the `heads` that is not in the chain, then what was looked at.
+
+        Raises RevisionCompacted for a head that is older than what is kept.
+        """

@@ -124,6 +124,8 @@ def _value(asked: _Setting, environ: Mapping[str, str], default: Any) -> Any:
             text = Path(file).read_text().strip()
         except OSError as error:
             raise ValueError(f"The file that {asked.name}_FILE names cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"The file that {asked.name}_FILE names is not text.") from None
     if text:
         return asked.parse(text)
     if default is _REQUIRED or default is dataclasses.MISSING:

@@ -11,17 +11,18 @@ from weir_chassis.watch import Wakeups
 from weir_ledger.ports import Books
 from weir_ledger.servicer.books import LEDGER_POLICY, LedgerServicer
 from weir_ledger.servicer.promises import RESERVATION_POLICY, ReservationServicer
+from weir_ledger.wire.heads import Heads
 
 POLICIES = (LEDGER_POLICY, RESERVATION_POLICY)
 
 
-def registrations(books: Books, origin: Origin, wakeups: Wakeups) -> list[Registration]:
+def registrations(books: Books, origin: Origin, wakeups: Wakeups, heads: Heads) -> list[Registration]:
     """Both services, answering from `books`."""
     return [
         Registration(
             ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
             add_LedgerServiceServicer_to_server,
-            LedgerServicer(books, origin, wakeups),
+            LedgerServicer(books, origin, wakeups, heads),
         ),
         Registration(
             reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],

@@ -18,6 +18,7 @@ from weir_ledger.ports import Books
 from weir_ledger.servicer.importing import imported
 from weir_ledger.servicer.writing import carry_out
 from weir_ledger.wire import answers, queries, requests, snapshots
+from weir_ledger.wire.heads import Heads
 
 Context = ServicerContext[Any, Any]
 
@@ -46,6 +47,7 @@ LEDGER_POLICY = policy.of(
     ListShortfalls=_READ,
     ListEntries=_READ,
     VerifyBooks=_STREAM,
+    GetSignedHead=_READ,
     ExportBalances=_STREAM,
     WatchEntries=_STREAM,
 )
@@ -54,11 +56,12 @@ LEDGER_POLICY = policy.of(
 class LedgerServicer(LedgerServiceServicer):
     """Keeps the books."""
 
-    def __init__(self, books: Books, origin: Origin, wakeups: Wakeups) -> None:
-        """Keep `books`, whose revisions are of `origin`; `wakeups` rings when they grow."""
+    def __init__(self, books: Books, origin: Origin, wakeups: Wakeups, heads: Heads) -> None:
+        """Keep `books`, whose revisions are of `origin` and whose heads are `heads`; `wakeups` rings when they grow."""
         self._books = books
         self._origin = origin
         self._wakeups = wakeups
+        self._heads = heads
         self._questions = Questions(books, origin)
         self._pages = Pages(origin.cluster)
 
@@ -180,9 +183,16 @@ class LedgerServicer(LedgerServiceServicer):
     async def VerifyBooks(
         self, request: pb.VerifyBooksRequest, context: Context
     ) -> AsyncIterator[pb.VerifyBooksResponse]:
-        await self._questions.check_drawn(call.tenant(), queries.freshness(request.freshness))
-        async for finding in self._books.verify(call.tenant()):
+        heads, seen = self._heads.verify_books(call.tenant(), request)
+        await self._questions.check_drawn(call.tenant(), seen)
+        async for finding in self._books.verify(call.tenant(), heads):
             yield answers.finding(finding, self._origin)
+
+    async def GetSignedHead(self, request: pb.GetSignedHeadRequest, context: Context) -> pb.GetSignedHeadResponse:
+        tenant = call.tenant()
+        return self._heads.signed(
+            tenant, await self._questions.chain_head(tenant, queries.freshness(request.freshness))
+        )
 
     async def ExportBalances(
         self, request: pb.ExportBalancesRequest, context: Context

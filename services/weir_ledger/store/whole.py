@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from weir_chassis.database import Database, head
+from weir_chassis.database import Database, head, retrying
 from weir_chassis.errors import Overloaded
 from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.chain import BEFORE_ALL, ChainHead
 from weir_ledger.domain.stock import Balance
 from weir_ledger.store import rows
 from weir_ledger.store.audit import audit
@@ -16,9 +17,14 @@ from weir_ledger.store.tables import balances
 AT_ONCE_MAX = 4
 """Exports and audits at once: each holds a connection for as long as its caller takes to read."""
 
+_CHAIN_HEAD = text("SELECT revision, digest, recorded_at FROM tenants WHERE tenant = :tenant")
+
 
 class WholeReader:
-    """What `ports.Books` promises of `export` and `verify`; raises Overloaded where too many are under way."""
+    """What `ports.Books` promises of `export`, `verify` and `chain_head`.
+
+    The first two raise Overloaded where too many are under way.
+    """
 
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
@@ -38,11 +44,19 @@ class WholeReader:
                 if not sent:
                     yield revision, []
 
-    async def verify(self, tenant: str) -> AsyncIterator[Difference | Verification]:
+    async def verify(self, tenant: str, heads: Sequence[ChainHead] = ()) -> AsyncIterator[Difference | Verification]:
         with self._turn():
             async with self._database.reading(tenant) as connection:
-                async for finding in audit(connection, tenant):
+                async for finding in audit(connection, tenant, heads):
                     yield finding
+
+    async def chain_head(self, tenant: str) -> ChainHead:
+        async def work() -> ChainHead:
+            async with self._database.reading(tenant) as connection:
+                row = (await connection.execute(_CHAIN_HEAD, {"tenant": tenant})).one_or_none()
+            return BEFORE_ALL if row is None else ChainHead(*row)
+
+        return await retrying(work)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

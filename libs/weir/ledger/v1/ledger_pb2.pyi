@@ -608,7 +608,7 @@ class Difference(_message.Message):
         LAW_OPEN_LINES: Difference._Law.ValueType  # 4
         """The promised units are the sum of the open reservation lines."""
         LAW_REVISIONS: Difference._Law.ValueType  # 5
-        """Revisions have no gap and none is newer than the head."""
+        """Revisions have no gap, none is newer than the head, and a balance's is that of its newest entry."""
         LAW_RESERVATION_LINE: Difference._Law.ValueType  # 6
         """Of each reservation line, `quantity = open + fulfilled + released`."""
         LAW_CHAIN: Difference._Law.ValueType  # 7
@@ -616,7 +616,7 @@ class Difference(_message.Message):
         LAW_CLAIMS: Difference._Law.ValueType  # 8
         """The units claimed under a key are the sum of the open and the fulfilled units of the reservation lines that carry it."""
         LAW_SHORTFALLS: Difference._Law.ValueType  # 9
-        """The shortfalls kept as open are those of the balances."""
+        """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
         LAW_HOLDINGS: Difference._Law.ValueType  # 10
         """The counts of open reservations and held units are those of the reservations."""
 
@@ -634,7 +634,7 @@ class Difference(_message.Message):
     LAW_OPEN_LINES: Difference.Law.ValueType  # 4
     """The promised units are the sum of the open reservation lines."""
     LAW_REVISIONS: Difference.Law.ValueType  # 5
-    """Revisions have no gap and none is newer than the head."""
+    """Revisions have no gap, none is newer than the head, and a balance's is that of its newest entry."""
     LAW_RESERVATION_LINE: Difference.Law.ValueType  # 6
     """Of each reservation line, `quantity = open + fulfilled + released`."""
     LAW_CHAIN: Difference.Law.ValueType  # 7
@@ -642,7 +642,7 @@ class Difference(_message.Message):
     LAW_CLAIMS: Difference.Law.ValueType  # 8
     """The units claimed under a key are the sum of the open and the fulfilled units of the reservation lines that carry it."""
     LAW_SHORTFALLS: Difference.Law.ValueType  # 9
-    """The shortfalls kept as open are those of the balances."""
+    """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
     LAW_HOLDINGS: Difference.Law.ValueType  # 10
     """The counts of open reservations and held units are those of the reservations."""
 
@@ -654,9 +654,9 @@ class Difference(_message.Message):
     law: Global___Difference.Law.ValueType
     """Law that is broken."""
     booked: _builtins.int
-    """What the books say."""
+    """What the books say; of the chain the number of the revision that is concerned, of a moment microseconds since 1970."""
     computed: _builtins.int
-    """What it should be."""
+    """What it should be; of the chain as `booked`, or the number of the newest commit."""
     sentence: _builtins.str
     """The difference in a sentence."""
     @_builtins.property

@@ -771,7 +771,9 @@ class VerifyBooksRequest(_message.Message):
 
     @_builtins.property
     def signed_heads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Heads that GetSignedHead gave earlier and that must stand in the chain: up to 10."""
+        """Heads that GetSignedHead gave earlier and that must stand in the chain: up to 10. Each is of these books and signed by the key
+        that the ledger has.
+        """
 
     def __init__(
         self,
@@ -821,9 +823,12 @@ class GetSignedHeadResponse(_message.Message):
     SIGNED_HEAD_FIELD_NUMBER: _builtins.int
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     signed_head: _builtins.str
-    """The head as a JSON Web Signature in compact form, signed with Ed25519 (RFC 8037)."""
+    """The head as a JSON Web Signature in compact form, signed with Ed25519 (RFC 8037). Its header has `typ` `weir-ledger-head`
+    and the `kid` of the key; its payload is an object of JSON with `tenant`, `cluster`, `epoch`, `revision` (the number), `digest`
+    (hexadecimal) and, but before the first commit, `recorded_time` (RFC 3339, in microseconds).
+    """
     public_key: _builtins.str
-    """The public key to verify it with, as a JSON Web Key."""
+    """The public key to verify it with, as a JSON Web Key; its `kid` is its thumbprint (RFC 7638)."""
     @_builtins.property
     def head(self) -> _ledger_pb2.ChainHead:
         """The head."""

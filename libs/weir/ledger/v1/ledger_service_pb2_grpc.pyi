@@ -152,8 +152,15 @@ class LedgerServiceStub:
     """Audits the books at one revision while writes go on.
 
     Streams every difference as it is found, then one summary. Books in order stream the summary alone. Every row that was changed,
-    removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew shows
-    against a signed head that was kept elsewhere.
+    removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew, or its end
+    cut off, shows against a signed head that was kept elsewhere. A head that does not stand in the chain is a difference. What is
+    kept begins after the horizon, up to which history was put away: a head of the horizon itself can be compared, an older
+    one is refused.
+
+    Errors:
+
+    * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: there are `signed_heads`, and the ledger was given no key to know them by.
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: a head is older than what is kept.
     """
     GetSignedHead: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetSignedHeadRequest, _ledger_service_pb2.GetSignedHeadResponse]
     """Returns the newest commit's place in the chain of digests, signed, for keeping outside of the database.
@@ -402,8 +409,15 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Audits the books at one revision while writes go on.
 
         Streams every difference as it is found, then one summary. Books in order stream the summary alone. Every row that was changed,
-        removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew shows
-        against a signed head that was kept elsewhere.
+        removed, added or moved behind the ledger's back breaks the chain of digests; that a whole history was written anew, or its end
+        cut off, shows against a signed head that was kept elsewhere. A head that does not stand in the chain is a difference. What is
+        kept begins after the horizon, up to which history was put away: a head of the horizon itself can be compared, an older
+        one is refused.
+
+        Errors:
+
+        * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: there are `signed_heads`, and the ledger was given no key to know them by.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: a head is older than what is kept.
         """
 
     @_abc_1.abstractmethod
