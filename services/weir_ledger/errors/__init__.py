@@ -2,7 +2,6 @@
 
 from weir_ledger.errors.balances import BalanceChanged, BalanceNotFound, BalanceOverflow
 from weir_ledger.errors.chain import SigningKeyMissing
-from weir_ledger.errors.chain import SigningKeyMissing
 from weir_ledger.errors.limits import HeldUnitsExhausted, HoldTimeExhausted, LinesExhausted, OpenReservationsExhausted
 from weir_ledger.errors.places import LocationExists, LocationInUse, LocationNotFound
 from weir_ledger.errors.reservations import (
@@ -36,7 +35,6 @@ __all__ = [
     "ReservationNotFound",
     "ReservationState",
     "Shortage",
-    "SigningKeyMissing",
     "SigningKeyMissing",
     "SnapshotGap",
     "SnapshotNotFound",
