@@ -91,6 +91,7 @@ class Edge(ServerInterceptor):
         self._guards: dict[str, _Guard] = {}
         self._lanes = {traffic: Lane(limits[traffic]) for traffic in Traffic}
         self._public_streams = Lane(PUBLIC_STREAMS_MAX)
+        self._uploads: set[asyncio.Task[Any]] = set()
         self._draining = False
         self._drained: set[asyncio.Task[Any]] = set()
         for traffic, lane in self._lanes.items():
@@ -106,13 +107,12 @@ class Edge(ServerInterceptor):
         return self._lanes[traffic].active
 
     def drain(self) -> None:
-        """End every watch with Draining, and refuse new ones, so that watchers go on elsewhere and nobody waits for
-        them."""
+        """End every watch and every stream of messages with Draining, and refuse new ones, so that their callers go on
+        elsewhere and nobody waits for them."""
         self._draining = True
-        for lane in (self._lanes[Traffic.WATCH], self._public_streams):
-            for task in lane.streams:
-                self._drained.add(task)
-                task.cancel()
+        for task in self._lanes[Traffic.WATCH].streams | self._public_streams.streams | self._uploads:
+            self._drained.add(task)
+            task.cancel()
 
     async def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler that answers this call; None where no such method is served."""
@@ -153,7 +153,7 @@ class Edge(ServerInterceptor):
             answer = self._observed(method, self._streaming(method, lane, served.stream_stream, _as_is), traced)
             return grpc.stream_stream_rpc_method_handler(answer, read, write)
         if served.request_streaming:
-            answer = self._observed(method, self._single(method, lane, served.stream_unary, _as_is, write), traced)
+            answer = self._observed(method, self._single(method, lane, served.stream_unary, write), traced)
             return grpc.stream_unary_rpc_method_handler(answer, read, None)
         if served.response_streaming:
             answer = self._observed(method, self._streaming(method, lane, served.unary_stream, read), traced)
@@ -185,20 +185,27 @@ class Edge(ServerInterceptor):
 
         return answer
 
-    def _single(self, method: str, lane: Lane, behaviour: Behaviour, read: Any, write: Any) -> Answer:
-        """Answer a stream of messages with one message."""
+    def _single(self, method: str, lane: Lane, behaviour: Behaviour, write: Any) -> Answer:
+        """Answer a stream of messages, which has no deadline but its caller's however long it is, with one message."""
 
         async def answer(requests: Any, context: Context) -> bytes:
+            if self._draining:
+                await self._end(context, method, Draining())
             if lane.active >= lane.limit:
                 await self._end(context, method, Overloaded(retry_after_seconds=RETRY_SECONDS))
+            task = asyncio.current_task()
+            assert task is not None
             lane.active += 1
+            self._uploads.add(task)
             try:
                 _until(context.time_remaining())
-                return write(await behaviour(read(requests), context))  # type: ignore[no-any-return]
+                return write(await behaviour(_whole(requests, context), context))  # type: ignore[no-any-return]
             except BaseException as error:
                 await self._end(context, method, error)
             finally:
                 lane.active -= 1
+                self._uploads.discard(task)
+                self._drained.discard(task)
 
         return answer
 
@@ -308,6 +315,20 @@ async def _bounded(answer: Awaitable[Any], seconds: float) -> Any:
         if scope.expired():
             raise _Overdue from error
         raise
+
+
+async def _whole(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+    """The messages of a stream that its caller ends.
+
+    A connection that is lost ends a stream as its caller would: gRPC shows no difference, only that nothing can be sent
+    any more. So something is sent; where that fails nobody is to take what has come for all there is.
+    """
+    async for each in requests:
+        yield each
+    try:
+        await context.send_initial_metadata(())
+    except Exception as error:
+        raise CallAborted from error
 
 
 async def _written(answers: Any, context: Context) -> None:
