@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.bench.load import Call
+from tests.bench.measuring import Case
 from tests.bench.serve import ECHO
 from tests.bench.suite import ALONE, Suite
 from tests.kit.probe import NAME
@@ -29,17 +30,6 @@ BATCH_LINES = 500
 BATCH_PRODUCTS = 1000
 RUN = uuid.uuid4().hex
 """Makes the request ids of this run its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One thing to measure: which server answers it, how many calls at once, and how many units of work a call is."""
-
-    name: str
-    server: str
-    call: Call
-    in_flight: int
-    work: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +68,7 @@ def stubs(suite: Suite) -> Stubs:
 
 def sku(number: int) -> str:
     """The name of a product."""
-    return f"SKU-{number % SKUS:05}"
+    return f"SKU-{number:07}"
 
 
 def item(number: int) -> stock_pb2.StockItem:
@@ -123,21 +113,23 @@ async def prepare(clients: Stubs) -> None:
 _numbers = itertools.count()
 
 
-def draft(*numbers: int) -> reservation_pb2.ReservationDraft:
-    """A reservation of one unit of each product."""
-    return reservation_pb2.ReservationDraft(
-        lines=[reservation_pb2.ReservationDraftLine(stock_item=item(number), quantity=1) for number in numbers]
-    )
+def draft(*numbers: int, claimed: bool = False) -> reservation_pb2.ReservationDraft:
+    """A reservation of one unit of each product; where `claimed`, each of its lines carries a claim of its product."""
+    made = reservation_pb2.ReservationDraft()
+    for number in numbers:
+        line = made.lines.add(stock_item=item(number), quantity=1)
+        if claimed:
+            line.claims.add(claim=f"epoch-1/channel-0/{sku(number)}", ceiling=10**9)
+    return made
 
 
-def reserve(promises: ReservationServiceStub, *, hot: bool) -> Call:
-    """Reserve one unit, spread over all products or of one."""
+def reserve(promises: ReservationServiceStub, *, spread: int = SKUS, claimed: bool = False) -> Call:
+    """Reserve one unit, spread over so many products."""
     chance = random.Random(1)
 
     async def call(_: int) -> object:
-        number = 0 if hot else chance.randrange(SKUS)
-        request_id = f"{RUN}-{next(_numbers)}"
-        request = reservation_service_pb2.ReserveRequest(request_id=request_id, draft=draft(number))
+        wanted = draft(chance.randrange(spread), claimed=claimed)
+        request = reservation_service_pb2.ReserveRequest(request_id=f"{RUN}-{next(_numbers)}", draft=wanted)
         return await promises.Reserve(request)
 
     return call
@@ -190,13 +182,14 @@ def cases(clients: Stubs) -> list[Case]:
     found = [Case("bare grpc.aio echo", "echo", echo, 64)]
     found += [Case("empty call", "empty", empty, each) for each in (1, 16, 64, 256)]
     alone, watched = clients.reservations_alone, clients.reservations
-    found += [Case("Reserve, spread", ALONE, reserve(alone, hot=False), each) for each in (1, 16, 64, 256)]
-    found += [Case("Reserve, one item", ALONE, reserve(alone, hot=True), each) for each in (1, 16, 64, 256)]
+    found += [Case("Reserve, spread", ALONE, reserve(alone), each) for each in (1, 16, 64, 256)]
+    found += [Case("Reserve, one item", ALONE, reserve(alone, spread=1), each) for each in (1, 16, 64, 256)]
     found += [
-        Case("Reserve, spread, watched by the aggregator", "ledger", reserve(watched, hot=False), 64),
+        Case("Reserve, spread, watched by the aggregator", "ledger", reserve(watched), 64),
         Case("ReserveBatch, 500 orders of 1 line", ALONE, reserve_batch(alone, orders=BATCH_LINES), 4, BATCH_LINES),
         Case("ReserveBatch, 1 order of 500 lines", ALONE, reserve_batch(alone, orders=1), 4, BATCH_LINES),
         Case("GetAvailability", "aggregator", availability(clients), 64),
         Case("BatchGetAvailability 1,000 x 10", "aggregator", availabilities(clients), 4),
+        Case("Reserve with a claim", ALONE, reserve(alone, claimed=True), 64, against="Reserve, spread"),
     ]
     return found

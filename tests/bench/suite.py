@@ -34,37 +34,51 @@ class Suite:
     """All that is measured."""
 
     servers: Mapping[str, Running]
-    postgres_pid: int
+    postgres: EmbeddedPostgres
 
     def address(self, name: str) -> str:
         """Where a server listens."""
         return self.servers[name].address
 
+    def owner_url(self, name: str) -> str:
+        """URL of the superuser, in the database of a ledger that nobody watches."""
+        return self.postgres.url(database=name)
+
+    @property
+    def postgres_pid(self) -> int:
+        """Process id of the Postgres under them all."""
+        assert self.postgres.pid is not None
+        return self.postgres.pid
+
 
 @contextmanager
 def suite() -> Iterator[Suite]:
     """The servers of the bench for the block."""
-    with ExitStack() as stack:
-        home = stack.enter_context(directory())
-        postgres = stack.enter_context(EmbeddedPostgres(home))
-        wait(_create(postgres, ALONE))
-        urls = {
-            "ledger": _migrated(postgres, "weir_ledger", "weir"),
-            "sharing": _migrated(postgres, "weir_sharing", "weir"),
-            ALONE: _migrated(postgres, "weir_ledger", ALONE),
-        }
-        servers: dict[str, Running] = {}
+    with ledgers(ALONE) as running, ExitStack() as stack:
+        home = running.postgres.directory.parent
+        urls = {name: _migrated(running.postgres, f"weir_{name}", "weir") for name in ("ledger", "sharing")}
+        servers = {**running.servers}
         for name in ("echo", "empty", *urls):
-            environ = {"WEIR_DATABASE_URL": urls[name], "WEIR_LISTEN": "127.0.0.1:0"} if name in urls else {}
-            servers[name] = stack.enter_context(_serving(name, home.parent, environ))
+            environ = {"WEIR_DATABASE_URL": urls[name]} if name in urls else {}
+            servers[name] = stack.enter_context(_serving(name, name, home, environ))
         targets = {
-            "WEIR_LISTEN": "127.0.0.1:0",
             "WEIR_LEDGER_TARGET": servers["ledger"].address,
             "WEIR_SHARING_TARGET": servers["sharing"].address,
         }
-        servers["aggregator"] = stack.enter_context(_serving("aggregator", home.parent, targets))
-        assert postgres.pid is not None
-        yield Suite(servers, postgres.pid)
+        servers["aggregator"] = stack.enter_context(_serving("aggregator", "aggregator", home, targets))
+        yield Suite(servers, running.postgres)
+
+
+@contextmanager
+def ledgers(*names: str) -> Iterator[Suite]:
+    """A ledger of each name for the block, in a database of that name."""
+    with directory() as home, EmbeddedPostgres(home) as postgres, ExitStack() as stack:
+        servers: dict[str, Running] = {}
+        for name in names:
+            wait(_create(postgres, name))
+            url = _migrated(postgres, "weir_ledger", name)
+            servers[name] = stack.enter_context(_serving(name, "ledger", home.parent, {"WEIR_DATABASE_URL": url}))
+        yield Suite(servers, postgres)
 
 
 async def _create(postgres: EmbeddedPostgres, database: str) -> None:
@@ -81,12 +95,12 @@ def _migrated(postgres: EmbeddedPostgres, schema: str, database: str) -> str:
 
 
 @contextmanager
-def _serving(name: str, home: Path, environ: Mapping[str, str]) -> Iterator[Running]:
+def _serving(name: str, service: str, home: Path, environ: Mapping[str, str]) -> Iterator[Running]:
     """One server process for the block."""
     ready_file = home / f"{name}.json"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.serve", "ledger" if name == ALONE else name, str(ready_file)],
-        env={**os.environ, "WEIR_LOG_LEVEL": "warning", **environ},
+        [sys.executable, "-m", "tests.bench.serve", service, str(ready_file)],
+        env={**os.environ, "WEIR_LOG_LEVEL": "warning", "WEIR_LISTEN": "127.0.0.1:0", **environ},
     )
     try:
         end = time.monotonic() + START_SECONDS
