@@ -10,7 +10,7 @@ from weir_chassis.errors import Refusal
 from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
-from weir_ledger.domain.reservations import Draft, DraftLine, Line, Mode, Reservation, State
+from weir_ledger.domain.reservations import Draft, DraftLine, Line, LineClaim, Mode, Reservation, State
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -32,11 +32,12 @@ def opened(
     reservations: Sequence[Reservation] = (),
     places: Sequence[str] = ("W1", "W2"),
     locations: Sequence[BookedLocation] = (),
+    **others: Any,
 ) -> Books:
     """Books with units on hand and reserved of some stock items, or of plain ones named by their sku."""
     found = [Balance(goods(what) if isinstance(what, str) else what, on_hand, reserved)
              for what, on_hand, reserved in balances]  # fmt: skip
-    return Books(NOW, found, reservations, places, locations)
+    return Books(NOW, found, reservations, places, locations, **others)
 
 
 def place(name: str, *, stock_items: int = 0, revision: int = 7) -> BookedLocation:
@@ -45,18 +46,26 @@ def place(name: str, *, stock_items: int = 0, revision: int = 7) -> BookedLocati
 
 
 def promise(
-    *units: int, state: State = State.CONFIRMED, expires_at: datetime | None = None, skus: str = "AAAAA"
+    *units: int,
+    state: State = State.CONFIRMED,
+    expires_at: datetime | None = None,
+    skus: str = "AAAAA",
+    channel: str = "",
 ) -> Reservation:
     """A reservation with a line of open units for each sku."""
     lines = tuple(Line(goods(sku), each, each, each) for sku, each in zip(skus, units, strict=False))
-    return Reservation(NAME, state, lines, expires_at, NOW, revision=3)
+    return Reservation(NAME, state, lines, expires_at, NOW, channel=channel, revision=3)
 
 
-def order(*lines: tuple[str | StockItem, int], mode: Mode = Mode.ALL_OR_NOTHING, **others: Any) -> Draft:
+def wish(what: str | StockItem, units: int, /, **claims: int) -> DraftLine:
+    """A line that asks for units; with claims, each key and its ceiling."""
+    item = goods(what) if isinstance(what, str) else what
+    return DraftLine(item, units, tuple(LineClaim(key, ceiling) for key, ceiling in claims.items()))
+
+
+def order(*lines: tuple[str | StockItem, int] | DraftLine, mode: Mode = Mode.ALL_OR_NOTHING, **others: Any) -> Draft:
     """What an order asks for."""
-    return Draft(
-        tuple(DraftLine(goods(what) if isinstance(what, str) else what, units) for what, units in lines), mode, **others
-    )
+    return Draft(tuple(each if isinstance(each, DraftLine) else wish(*each) for each in lines), mode, **others)
 
 
 def fact(kind: EntryKind, what: str | StockItem, quantity: int, destination: StockItem | None = None) -> Movement:

@@ -9,6 +9,7 @@ promise = await acme.reserve(("A", 4))
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -26,6 +27,7 @@ from weir_chassis import status
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, ServerSettings
+from weir_chassis.signing import SigningKey
 from weir_ledger.app import Settings, running
 
 SCHEMA = "weir_ledger"
@@ -51,6 +53,9 @@ _numbers = itertools.count()
 Wish = tuple[str, int] | tuple[stock_pb2.StockItem, int]
 """Units of a stock item, or of a plain one that is named by its sku."""
 
+Line = Wish | reservation_pb2.ReservationDraftLine
+"""A line of an order."""
+
 
 def item(sku: str, location: str = "W1", *, owner: str = "", **others: Any) -> stock_pb2.StockItem:
     """A stock item; in W1 unless told."""
@@ -63,11 +68,22 @@ def movement(kind: int, what: str | stock_pb2.StockItem, quantity: int, **others
     return ledger_pb2.Movement(kind=kind, stock_item=named, quantity=quantity, **others)  # type: ignore[arg-type]
 
 
-def draft(*wishes: Wish, hold_seconds: float | None = None, **others: Any) -> reservation_pb2.ReservationDraft:
+def claiming(
+    what: str | stock_pb2.StockItem, quantity: int, /, **ceilings: int
+) -> reservation_pb2.ReservationDraftLine:
+    """A line of an order that counts against claims: the keys, each with its ceiling."""
+    return reservation_pb2.ReservationDraftLine(
+        stock_item=item(what) if isinstance(what, str) else what,
+        quantity=quantity,
+        claims=[reservation_pb2.LineClaim(claim=key, ceiling=ceiling) for key, ceiling in ceilings.items()],
+    )
+
+
+def draft(*wishes: Line, hold_seconds: float | None = None, **others: Any) -> reservation_pb2.ReservationDraft:
     """What an order asks for."""
     made = reservation_pb2.ReservationDraft(**others)
-    for what, quantity in wishes:
-        made.lines.add(stock_item=item(what) if isinstance(what, str) else what, quantity=quantity)
+    for each in wishes:
+        made.lines.append(claiming(*each) if isinstance(each, tuple) else each)
     if hold_seconds is not None:
         made.hold_duration.FromNanoseconds(round(hold_seconds * 1_000_000_000))
     return made
@@ -131,18 +147,24 @@ class Caller:
         """Record that goods were counted."""
         return await self.record(movement(COUNT, what, quantity), **fields)
 
-    async def reserve(self, *wishes: Wish, **others: Any) -> reservation_pb2.Reservation:
+    async def reserve(self, *wishes: Line, **others: Any) -> reservation_pb2.Reservation:
         """The reservation of these units."""
         answer = await self.do("Reserve", draft=draft(*wishes, **others))
         made: reservation_pb2.Reservation = answer.reservation
         return made
 
-    async def confirmed(self, *wishes: Wish, **others: Any) -> reservation_pb2.Reservation:
+    async def confirmed(self, *wishes: Line, **others: Any) -> reservation_pb2.Reservation:
         """The reservation of these units, confirmed."""
         made = await self.reserve(*wishes, **others)
         answer = await self.do("Confirm", reservation=made.reservation)
         confirmed: reservation_pb2.Reservation = answer.reservation
         return confirmed
+
+    async def claims(self, *keys: str) -> list[tuple[int, int]]:
+        """Open and fulfilled units under each key."""
+        found = await self.do("GetClaims", claims=keys)
+        assert [each.claim for each in found.claims] == list(keys)
+        return [(each.open, each.fulfilled) for each in found.claims]
 
     async def reservation(self, name: str) -> reservation_pb2.Reservation:
         """A reservation as it stands."""
@@ -173,9 +195,10 @@ class Caller:
         """Every line of the books that the filters let through."""
         return [entry async for page in self.pages("ListEntries", 1000, **fields) for entry in page.entries]
 
-    async def verify(self) -> list[ledger_pb2.Difference]:
-        """What an audit finds wrong; its summary says as many."""
-        findings = [each async for each in self.send("VerifyBooks", request("VerifyBooks"), timeout=120)]
+    async def verify(self, *signed_heads: str) -> list[ledger_pb2.Difference]:
+        """What an audit finds wrong, heads that were signed among it; its summary says as many."""
+        asked = request("VerifyBooks", signed_heads=signed_heads)
+        findings = [each async for each in self.send("VerifyBooks", asked, timeout=120)]
         *differences, last = findings
         assert last.verification.differences == len(differences)
         return [each.difference for each in differences]
@@ -238,13 +261,23 @@ class Ledger:
         return Caller(self.channel, tenant or f"tenant {next(_numbers)}")
 
 
+@functools.cache
+def signing_key() -> SigningKey:
+    """The key that heads are signed by in this run."""
+    return SigningKey.made()
+
+
 @asynccontextmanager
-async def ledger(database: FreshDatabase, *, queue_max: int = 2000, **server: Any) -> AsyncIterator[Ledger]:
-    """A ledger on `database` for the block; `server` are settings of the server."""
+async def ledger(
+    database: FreshDatabase, *, queue_max: int = 2000, signing: bool = True, **server: Any
+) -> AsyncIterator[Ledger]:
+    """A ledger on `database` for the block, with the signing key of all tests unless told; `server` are settings of the
+    server."""
     settings = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0, **server),
         database=database.settings(SCHEMA),
         queue_max=queue_max,
+        signing_key=signing_key() if signing else None,
     )
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
         yield Ledger(serving, channel)

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit.books import NAME, NOW, counts, decide, goods, opened, promise, written
 from weir_chassis.errors import Refusal
 from weir_ledger.domain.command import Command
-from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, Release
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import Account, EntryKind
 from weir_ledger.domain.reservations import Line, Reservation, State
 from weir_ledger.errors import InsufficientOnHand, ReservationLineExceeded
@@ -22,6 +23,7 @@ COMMANDS: dict[str, Callable[[], Command[Any]]] = {
     "extend": lambda: Extend(NAME, 60),
     "fulfil": lambda: Fulfil(NAME, ()),
     "release": lambda: Release(NAME, ()),
+    "hand over": lambda: MarkHandedOver(NAME, ()),
 }
 
 STATES: dict[str, tuple[State, datetime | None]] = {
@@ -35,15 +37,17 @@ STATES: dict[str, tuple[State, datetime | None]] = {
 }
 
 OVER, WRONG = "RESERVATION_EXPIRED", "RESERVATION_STATE"
-LIFE: dict[str, dict[str, State | str]] = {
-    "held": {"confirm": S.CONFIRMED, "extend": S.HELD, "fulfil": WRONG, "release": S.RELEASED},
-    "due": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
-    "overdue": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
-    "confirmed": {"confirm": S.CONFIRMED, "extend": WRONG, "fulfil": S.FULFILLED, "release": S.RELEASED},
-    "fulfilled": {"confirm": WRONG, "extend": WRONG, "fulfil": WRONG, "release": WRONG},
-    "expired": {"confirm": OVER, "extend": OVER, "fulfil": OVER, "release": OVER},
-    "released": {"confirm": WRONG, "extend": WRONG, "fulfil": WRONG, "release": WRONG},
+OUTCOMES: dict[str, list[State | str]] = {
+    # confirm, extend, fulfil, release, hand over
+    "held": [S.CONFIRMED, S.HELD, WRONG, S.RELEASED, S.HELD],
+    "due": [OVER, OVER, OVER, OVER, OVER],
+    "overdue": [OVER, OVER, OVER, OVER, OVER],
+    "confirmed": [S.CONFIRMED, WRONG, S.FULFILLED, S.RELEASED, S.CONFIRMED],
+    "fulfilled": [WRONG, WRONG, WRONG, WRONG, WRONG],
+    "expired": [OVER, OVER, OVER, OVER, OVER],
+    "released": [WRONG, WRONG, WRONG, WRONG, WRONG],
 }
+LIFE = {state: dict(zip(COMMANDS, row, strict=True)) for state, row in OUTCOMES.items()}
 """What each command makes of a reservation in each state: its next state, or the reason why not."""
 
 
@@ -162,6 +166,42 @@ def test_expiry(state: State, expires_at: datetime | None, ends: bool) -> None:
     assert counts(books, "A") == (9, 0 if ends else 3)
     assert written(books) == ([(EntryKind.EXPIRE, Account.STOCK, "A", 0, -3)] if ends else [])
     assert list(books.touched_reservations) == ([NAME] if ends else [])
+
+
+def test_handed_over() -> None:
+    """Every line with open units is handed over, now unless told; it changes no count, and books nothing."""
+    books = opened(("A", 9, 5), reservations=[promise(3, 2, 1)])
+    decide(books, Release(NAME, ((2, 2),)))
+    before = written(books)
+    first = decide(books, MarkHandedOver(NAME, ()))
+    assert isinstance(first, Reservation)
+    assert [line.handed_over_at for line in first.lines] == [NOW, None, NOW]
+    again = decide(books, MarkHandedOver(NAME, (3, 2), EARLIER))
+    assert isinstance(again, Reservation)
+    assert [line.handed_over_at for line in again.lines] == [NOW, EARLIER, EARLIER]
+    assert [replace(line, handed_over_at=None) for line in again.lines] == [
+        Line(goods(), 3, 3, 3), Line(goods(), 2, 2, 0, 0, 2), Line(goods(), 1, 1, 1),
+    ]  # fmt: skip
+    assert (written(books), books.reservations[NAME]) == (before, again)
+
+
+def test_handed_over_stays() -> None:
+    """What happens to a line after it was handed over leaves the moment as it is."""
+    books = opened(("A", 9, 5), reservations=[promise(5)])
+    decide(books, MarkHandedOver(NAME, (1,), EARLIER))
+    for command in (Confirm(NAME), Fulfil(NAME, ((1, 2),)), Release(NAME, ((1, 1),)), Fulfil(NAME, ())):
+        outcome = decide(books, command)
+        assert isinstance(outcome, Reservation)
+        assert outcome.lines[0].handed_over_at == EARLIER
+
+
+def test_a_line_that_is_not_there_is_not_handed_over() -> None:
+    """Where one of the lines is not there, none is handed over."""
+    books = opened(("A", 9, 5), reservations=[promise(5)])
+    refusal = decide(books, MarkHandedOver(NAME, (1, 2)))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.metadata["line"]) == ("RESERVATION_LINE_NOT_FOUND", "2")
+    assert books.reservations[NAME].lines[0].handed_over_at is None
 
 
 def test_ended() -> None:

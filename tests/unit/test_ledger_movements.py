@@ -1,12 +1,15 @@
 """What each movement does to the counts, and when it is refused."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.kit.books import HELD_BACK, counts, decide, entries, fact, goods, opened, written
+from tests.kit.books import HELD_BACK, NOW, counts, decide, entries, fact, goods, opened, written
+from weir_chassis.errors import Kind
 from weir_ledger.domain.entries import Account, EntryKind, Movement
 from weir_ledger.domain.movements import RecordMovements
-from weir_ledger.domain.stock import ON_HAND_MAX, StockItem
-from weir_ledger.errors import BalanceOverflow, InsufficientOnHand, LocationNotFound
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
+from weir_ledger.errors import BalanceChanged, BalanceOverflow, InsufficientOnHand, LocationNotFound
 
 K = EntryKind
 
@@ -114,3 +117,71 @@ def test_places_must_exist(movement: Movement) -> None:
     refusal = decide(opened(("A", 0, 0)), RecordMovements((movement,)))
     assert isinstance(refusal, LocationNotFound)
     assert refusal.metadata == {"location": "X"}
+
+
+def expecting(kind: EntryKind, what: str | StockItem, quantity: int, revision: int | None) -> Movement:
+    """A movement of a stock item whose balance must have a revision."""
+    return Movement(kind, goods(what) if isinstance(what, str) else what, quantity, expected_revision=revision)
+
+
+EXPECTED: list[tuple[str, int | None, str | None]] = [
+    # the stock item, the revision its balance must have, and the one it has where that is another
+    ("A", 7, None),
+    ("A", None, None),
+    ("A", 6, "7"),
+    ("A", 8, "7"),
+    ("A", 0, "7"),
+    ("B", 0, None),
+    ("B", 1, "0"),
+]
+
+
+@pytest.mark.parametrize("kind", [K.COUNT, K.ADJUST])
+@pytest.mark.parametrize(("sku", "expected", "current"), EXPECTED)
+def test_expected_revision(kind: EntryKind, sku: str, expected: int | None, current: str | None) -> None:
+    """A figure is booked only on the balance it was made for; 0 means one that was never booked."""
+    books = opened()
+    books.balances[goods("A")] = Balance(goods("A"), 5, 0, revision=7)
+    outcome = decide(books, RecordMovements((fact(K.RECEIVE, "C", 1), expecting(kind, sku, 3, expected))))
+    if current is None:
+        assert isinstance(outcome, tuple)
+        return
+    assert isinstance(outcome, BalanceChanged)
+    assert outcome.metadata == {"sku": sku, "location": "W1", "expected": str(expected), "current": current}
+    assert (outcome.kind, outcome.kind.definite, outcome.unsettled) == (Kind.RACED, False, False)
+    assert written(books) == []
+
+
+def test_expected_before_the_request() -> None:
+    """What movements of one request expect is what was there before all of them."""
+    books = opened()
+    books.balances[goods("A")] = Balance(goods("A"), 5, 0, revision=7)
+    twice = (expecting(K.COUNT, "A", 3, 7), expecting(K.ADJUST, "A", 1, 7), expecting(K.COUNT, "B", 3, 0))
+    receipt = decide(books, RecordMovements((fact(K.RECEIVE, "B", 9), *twice)))
+    assert isinstance(receipt, tuple)
+    assert (counts(books, "A"), counts(books, "B")) == ((4, 0), (3, 0))
+
+
+def test_expected_after_a_neighbour() -> None:
+    """What a request of the same commit changed has no revision yet; the refusal is told when it is known."""
+    books = opened(("A", 5, 0))
+    decide(books, RecordMovements((fact(K.RECEIVE, "A", 1),)))
+    refusal = decide(books, RecordMovements((expecting(K.COUNT, "A", 9, 0),)))
+    assert isinstance(refusal, BalanceChanged)
+    assert refusal.unsettled
+    settled = refusal.settled(8)
+    assert (settled.unsettled, settled.metadata["current"], settled.metadata["expected"]) == (False, "8", "0")
+    assert counts(books, "A") == (6, 0)
+
+
+def test_when_it_was_counted() -> None:
+    """A COUNT tells when the units on hand were seen, the latest moment of all; nothing else does."""
+    hour = timedelta(hours=1)
+    books = opened(("A", 5, 0))
+    seen = []
+    for kind, moment in ((K.ADJUST, NOW), (K.COUNT, NOW - hour), (K.COUNT, NOW - 2 * hour), (K.RECEIVE, NOW),
+                         (K.COUNT, None), (K.SHIP, NOW)):  # fmt: skip
+        receipt = decide(books, RecordMovements((Movement(kind, goods("A"), 1, occurred_at=moment),)))
+        assert isinstance(receipt, tuple)
+        seen.append(receipt[0].counted_at)
+    assert seen == [None, NOW - hour, NOW - hour, NOW - hour, NOW, NOW]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.books import NAME
-from tests.kit.ledger import draft, item, movement, request
+from tests.kit.ledger import claiming, draft, item, movement, request
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import Malformed
@@ -27,11 +27,14 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "Extend": requests.extend,
     "Fulfil": requests.fulfil,
     "Release": requests.release,
+    "MarkHandedOver": requests.mark_handed_over,
     "GetLocation": queries.get_location,
     "ListLocations": queries.list_locations,
     "GetBalance": queries.get_balance,
     "ListBalances": queries.list_balances,
+    "ListShortfalls": queries.list_shortfalls,
     "ListEntries": queries.list_entries,
+    "GetClaims": queries.get_claims,
     "GetReservation": queries.get_reservation,
     "ListReservations": queries.list_reservations,
     "VerifyBooks": lambda message: queries.freshness(message.freshness),
@@ -46,17 +49,20 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "UpdateLocation": lambda: {"location": {"location": "W1", "kind": 1}},
     "DeleteLocation": lambda: {"location": "W1"},
     "RecordMovements": lambda: {"movements": [movement(1, "A", 1)]},
-    "Reserve": lambda: {"draft": draft(("A", 1))},
+    "Reserve": lambda: {"draft": draft(claiming("A", 1, share=5))},
     "ReserveBatch": lambda: {"drafts": [draft(("A", 1))]},
     "Confirm": lambda: {"reservation": NAME},
     "Extend": lambda: {"reservation": NAME, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
     "Release": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
+    "MarkHandedOver": lambda: {"reservation": NAME, "lines": [1]},
     "GetLocation": lambda: {"location": "W1"},
     "ListLocations": dict,
     "GetBalance": lambda: {"stock_item": item("A")},
     "ListBalances": dict,
+    "ListShortfalls": dict,
     "ListEntries": dict,
+    "GetClaims": lambda: {"claims": ["share"]},
     "GetReservation": lambda: {"reservation": NAME},
     "ListReservations": dict,
     "VerifyBooks": dict,
@@ -126,7 +132,7 @@ def of_item(method: str, path: str, *steps: str | int) -> list[Place]:
 
 
 WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "RecordMovements", "Reserve", "ReserveBatch", "Confirm",
-          "Extend", "Fulfil", "Release")  # fmt: skip
+          "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
 ITEMS = [
     *of_item("RecordMovements", "movements[0].stock_item", "movements", 0, "stock_item"),
     *of_item("Reserve", "draft.lines[0].stock_item", "draft", "lines", 0, "stock_item"),
@@ -139,6 +145,7 @@ REQUIRED: list[Place] = [
     ("UpdateLocation", "location.location", at("location", "location")),
     ("DeleteLocation", "location", at("location")),
     ("GetLocation", "location", at("location")),
+    ("Reserve", "draft.lines[0].claims[0].claim", at("draft", "lines", 0, "claims", 0, "claim")),
     *(each for each in ITEMS if each[1].endswith((".sku", "m.location"))),
 ]
 OPTIONAL: list[Place] = [
@@ -148,6 +155,7 @@ OPTIONAL: list[Place] = [
     ("Reserve", "draft.order", at("draft", "order")),
     ("Reserve", "draft.channel", at("draft", "channel")),
     ("ListBalances", "owner", at("owner")),
+    ("ListShortfalls", "owner", at("owner")),
     ("ListBalances", "lot", at("lot")),
     ("ListBalances", "custodian", at("custodian")),
     ("ListEntries", "location", at("location")),
@@ -158,6 +166,9 @@ OPTIONAL: list[Place] = [
 REPEATED: list[Place] = [
     ("ListBalances", "skus[0]", at_end("skus")),
     ("ListBalances", "locations[0]", at_end("locations")),
+    ("ListShortfalls", "skus[0]", at_end("skus")),
+    ("ListShortfalls", "locations[0]", at_end("locations")),
+    ("GetClaims", "claims[1]", at_end("claims")),
 ]
 TEXTS: list[Place] = [
     ("CreateLocation", "location.display_name", at("location", "display_name")),
@@ -212,6 +223,8 @@ NUMBERS: list[tuple[str, str, Set, int, int]] = [
     ("Release", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
     ("Fulfil", "lines[0].line", at("lines", 0, "line"), 1, 500),
     ("Release", "lines[0].line", at("lines", 0, "line"), 1, 500),
+    ("Reserve", "draft.lines[0].claims[0].ceiling", at("draft", "lines", 0, "claims", 0, "ceiling"), 0, 10**15),
+    ("ListShortfalls", "page_size", at("page_size"), 0, 100),
     ("ListLocations", "page_size", at("page_size"), 0, 1000),
     ("ListBalances", "page_size", at("page_size"), 0, 1000),
     ("ListEntries", "page_size", at("page_size"), 0, 1000),
@@ -282,6 +295,12 @@ NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
     ("Fulfil", "lines", lambda n: {"lines": [{"line": each % 500 + 1, "quantity": 1} for each in range(n)]}, 0, 500),
     ("ListBalances", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
     ("ListBalances", "locations", lambda n: {"locations": map(str, range(n))}, 0, 100),
+    ("ListShortfalls", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
+    ("ListShortfalls", "locations", lambda n: {"locations": map(str, range(n))}, 0, 100),
+    ("GetClaims", "claims", lambda n: {"claims": map(str, range(n))}, 1, 100),
+    ("MarkHandedOver", "lines", lambda n: {"lines": [each % 500 + 1 for each in range(n)]}, 0, 500),
+    ("Reserve", "draft.lines[0].claims",
+     lambda n: {"draft": draft(claiming("A", 1, **{f"k{each}": 1 for each in range(n)}))}, 0, 8),
     ("WatchEntries", "products", lambda n: {"products": [{"sku": str(each)} for each in range(n)]}, 0, 100),
     ("GetBalance", "freshness.at_least",
      lambda n: {"freshness": {"at_least": [{"context": f"c{each}", "cluster": "c"} for each in range(n)]}}, 0, 16),
@@ -302,6 +321,23 @@ def test_how_many(method: str, path: str, make: Callable[[int], dict[str, Any]],
 DOUBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("Fulfil", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("Release", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
+    ("MarkHandedOver", "lines[1]", {"lines": [3, 3]}),
+    ("GetClaims", "claims[1]", {"claims": ["k", "k"]}),
+    (
+        "Reserve",
+        "draft.lines[0].claims[1]",
+        {
+            "draft": {
+                "lines": [
+                    {
+                        "stock_item": item("A"),
+                        "quantity": 1,
+                        "claims": [{"claim": "k", "ceiling": 1}, {"claim": "k", "ceiling": 2}],
+                    }
+                ]
+            }
+        },
+    ),
     ("ListBalances", "skus[1]", {"skus": ["A", "A"]}),
     ("ListBalances", "locations[2]", {"locations": ["A", "B", "A"]}),
     ("ListEntries", "kinds[1]", {"kinds": [1, 1]}),
@@ -316,7 +352,9 @@ def test_doubles(method: str, path: str, fields: dict[str, Any]) -> None:
     assert bad(request(method, **{**GOOD[method](), **fields})) == [path]
 
 
-@pytest.mark.parametrize("method", ["Confirm", "Extend", "Fulfil", "Release", "GetReservation", "ListEntries"])
+@pytest.mark.parametrize(
+    "method", ["Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "GetReservation", "ListEntries"]
+)
 def test_reservation_names(method: str) -> None:
     """A reservation is named as the ledger named it; anything else is malformed, and where it must be named, nothing
     is too."""
@@ -355,6 +393,25 @@ def test_destinations() -> None:
         assert found == ["movements[0].destination"]
 
 
+@pytest.mark.parametrize(("kind", "expected", "good"), [
+    (4, 0, True), (4, 2**63 - 1, True), (5, 1, True), (4, -1, False), (5, -(2**63), False),
+    (1, 1, False), (2, 1, False), (3, 0, False), (6, 1, False), (7, 1, False),
+])  # fmt: skip
+def test_expected_revisions(kind: int, expected: int, good: bool) -> None:
+    """A COUNT or an ADJUST may expect a revision from 0 on, and nothing else may."""
+    destination = {"destination": W2} if kind == 3 else {}
+    asked = request("RecordMovements", movements=[movement(kind, "A", 1, expected_revision=expected, **destination)])
+    assert bad(asked) == ([] if good else ["movements[0].expected_revision"])
+
+
+def test_numbers_of_lines() -> None:
+    """Lines that are handed over are numbered from 1 to 500; every other number is told with its place."""
+    assert bad(request("MarkHandedOver", reservation=NAME, lines=[1, 500])) == []
+    assert bad(request("MarkHandedOver", reservation=NAME, lines=[0, 1, 501, -1])) == [
+        "lines[0]", "lines[2]", "lines[3]",
+    ]  # fmt: skip
+
+
 def test_times() -> None:
     """What happened did so by tomorrow at the latest, and not before the calendar."""
     now = datetime.now(UTC)
@@ -368,6 +425,8 @@ def test_times() -> None:
             (request("Fulfil", reservation=NAME, occurred_time=moment), ""),
         ):
             assert bad(message) == ([] if good else [f"{path}occurred_time"])
+        message = request("MarkHandedOver", reservation=NAME, handed_over_time=moment)
+        assert bad(message) == ([] if good else ["handed_over_time"])
     for seconds, nanos in ((-(10**12), 0), (10**12, 0), (0, -1), (0, 10**9)):
         fields = {"recorded_after_time": {"seconds": seconds, "nanos": nanos}}
         assert bad(request("ListEntries", **fields)) == ["recorded_after_time"]
@@ -425,6 +484,12 @@ ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
     ("Fulfil", {"request_id": "", "lines": [{}], "reference": "x" * 257, "reservation": "?"},
      {"request_id", "lines[0].line", "lines[0].quantity", "reference", "reservation"}),
     ("Extend", {"request_id": ""}, {"request_id", "reservation", "hold_duration"}),
+    ("MarkHandedOver", {"request_id": "", "lines": [0], "handed_over_time": {"seconds": 10**12}},
+     {"request_id", "reservation", "lines[0]", "handed_over_time"}),
+    ("GetClaims", {"claims": ["", " "], "freshness": {"at_least": [{}]}},
+     {"claims[0]", "claims[1]", "freshness.at_least[0].context", "freshness.at_least[0].cluster"}),
+    ("ListShortfalls", {"page_size": 101, "owner": " ", "skus": [""], "locations": ["\n"]},
+     {"page_size", "owner", "skus[0]", "locations[0]"}),
     ("ListBalances", {"page_size": -1, "owner": " ", "skus": [""], "condition": 9, "freshness": {"at_least": [{}]}},
      {"page_size", "owner", "skus[0]", "condition", "freshness.at_least[0].context", "freshness.at_least[0].cluster"}),
     ("ListEntries", {"page_size": 10**9, "kinds": [0], "after_revision": -1, "reservation": "?", "product": {}},
@@ -447,3 +512,8 @@ def test_defaults() -> None:
     assert (line.item.uom, line.item.condition.name, made.draft.mode.name) == ("EACH", "SELLABLE", "ALL_OR_NOTHING")
     assert (made.draft.hold_seconds, made.reservation) == (900, NAME)
     assert requests.fulfil(request("Fulfil", reservation=NAME)).lines == ()
+    assert line.claims == ()
+    handed = requests.mark_handed_over(request("MarkHandedOver", reservation=NAME))
+    assert (handed.lines, handed.handed_over_at) == ((), None)
+    [count] = requests.record_movements(request("RecordMovements", movements=[movement(4, "A", 1)])).movements
+    assert count.expected_revision is None

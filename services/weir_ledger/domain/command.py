@@ -56,7 +56,7 @@ class Command(Generic[Receipt]):
         return self.importing() is not None or any(self.locations())
 
     def size(self) -> int:
-        """About how many entries it writes."""
+        """About how many entries and claims it writes."""
         return 1
 
     def decide(self, page: Page) -> Receipt:

@@ -42,7 +42,7 @@ class Reserve(Command[Reservation]):
         return (self.draft.channel,)
 
     def size(self) -> int:
-        return len(self.draft.lines)
+        return _size(self.draft)
 
     def decide(self, page: Page) -> Reservation:
         page.limits.require_lines(len(self.draft.lines))
@@ -69,10 +69,10 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
         return (draft.channel for _, draft in self.reservations_to_make)
 
     def size(self) -> int:
-        return sum(len(draft.lines) for _, draft in self.reservations_to_make)
+        return sum(_size(draft) for _, draft in self.reservations_to_make)
 
     def decide(self, page: Page) -> tuple[ReserveOutcome, ...]:
-        page.limits.require_lines(self.size())
+        page.limits.require_lines(sum(len(draft.lines) for _, draft in self.reservations_to_make))
         outcomes: list[ReserveOutcome] = []
         all_short: list[tuple[str, ShortLine]] = []
         for index, (reservation, draft) in enumerate(self.reservations_to_make):
@@ -90,6 +90,11 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
 def _claims(draft: Draft) -> Iterable[str]:
     """The keys that a draft claims under."""
     return (each.claim for line in draft.lines for each in line.claims)
+
+
+def _size(draft: Draft) -> int:
+    """Lines of a draft, and claims: each is something to write, and to tell watchers."""
+    return sum(1 + len(line.claims) for line in draft.lines)
 
 
 def refused(short: Sequence[tuple[str, ShortLine]]) -> Refusal:

@@ -34,7 +34,7 @@ Name = tuple[str, str]
 
 
 PROMISED_LINES_MAX = 2000
-"""Most lines of the reservations that a group touches; their requests do not tell how many they are."""
+"""Most lines, with their claims, of the reservations that a group touches; their requests do not tell how many."""
 
 
 class GroupTooLarge(Exception):
@@ -96,7 +96,7 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     locations: list[BookedLocation] = []
     if promised:
         found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
-        if len(group) > 1 and len(found) > PROMISED_LINES_MAX:
+        if len(group) > 1 and sum(1 + len(row["claims"]) for row in found) > PROMISED_LINES_MAX:
             raise GroupTooLarge
         reservations = list(rows.reservations(found))
         keys |= {line.item: key(line.item) for each in reservations for line in each.lines}

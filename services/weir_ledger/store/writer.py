@@ -26,7 +26,7 @@ Waiting = tuple[Attempt[Any], "asyncio.Future[Any]", Caller | None]
 GROUP_MAX = 256
 """Most requests of one group."""
 GROUP_SIZE_MAX = 1000
-"""Most entries that the requests of one group write together; a single request may be larger.
+"""Most entries and claims that the requests of one group write together; a single request may be larger.
 
 Enough that the round trips cost next to nothing a line; more would leave no request to read while the database writes.
 """
