@@ -1,0 +1,28 @@
+"""Sorts of arrays, and small arithmetic on them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Units = NDArray[np.int64]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+def available(on_hand: Units, reserved: Units, fit: Flags) -> Units:
+    """Units each stock item has to give: `max(0, on_hand - reserved)` where it can serve the demand, else 0."""
+    return np.where(fit, np.maximum(on_hand - reserved, 0), 0)
+
+
+def percent(units: Units, percent: Units, hundredths: Units | int) -> Units:
+    """`(units * percent + hundredths) // 100`, without forming the product."""
+    whole, rest = np.divmod(units, 100)
+    exact: Units = whole * percent + (rest * percent + hundredths) // 100
+    return exact
+
+
+def spread(starts: Indices, counts: Indices) -> tuple[Indices, Indices]:
+    """Every place of several ranges, one after the other: which range it is of, and the place."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    return which, np.arange(len(which)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)

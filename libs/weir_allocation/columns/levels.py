@@ -1,0 +1,144 @@
+"""All five stages for many products at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weir_allocation.columns.arrays import Flags, Indices, Units
+from weir_allocation.columns.cells import Cells, Lending, Rows
+from weir_allocation.columns.offer import Offer
+from weir_allocation.columns.reached import channel_groups
+from weir_allocation.columns.split import Split
+from weir_allocation.columns.winners import Winners
+from weir_allocation.columns.zones import Zones
+from weir_allocation.configuration import Configuration
+from weir_allocation.network import Channel
+from weir_allocation.stock import Product
+
+UNITS_AT_ONCE = 1 << 20
+"""Units by group and product that are held at once, so that a whole table needs little room beside itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What was computed, as `[column, product]` in the order in which the products were given."""
+
+    supply: Units
+    share: Units
+    level: Units
+    """UNTOLD where the store is told nothing."""
+    exposure: Units
+    """By product: units that all stores together are told beyond what there is."""
+
+
+class Columns:
+    """One configuration made ready for arrays. Channels that are always told the same share a column.
+
+    `products` and `locations` may grow while it is used, by products that are in no link and no bundle; those that are
+    must have their number from the beginning.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        products: Sequence[Product],
+        numbers: Mapping[Product, int],
+        locations: Sequence[str],
+    ) -> None:
+        """`numbers` says where in `products` each one stands."""
+        network = configuration.network
+        self.columns: dict[str, int] = {}
+        """The column of each channel; one that is reached by custody has none."""
+        self.lending = Lending(configuration.sharing, products, numbers, locations)
+        stores = self._stores(configuration)
+        limits = [configuration.limits_of(store) for store in stores]
+        groups = channel_groups(network)
+        self._zones = Zones(network, configuration.rules, locations)
+        self._split = Split(network, configuration.policies, groups, self._zones.groups)
+        self._offer = Offer(configuration.rules, [store.channel for store in stores], limits)
+        self._winners = Winners(configuration, limits, products, numbers)
+        self._group = np.array([groups.index(store.channel_group) for store in stores], dtype=np.int64)
+        self._first = np.searchsorted(self._group, np.arange(len(groups)))
+        self._channels = np.bincount(list(self.columns.values()), minlength=len(stores)).astype(np.int64)
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self._group)
+
+    def compute(self, products: Indices, rows: Rows) -> Levels:
+        """Compute products, each given once, ascending; `rows` are of all that `lending.reads` names for them."""
+        self._zones.follow()
+        self._winners.follow()
+        cells = self.lending.supply(products, rows)
+        shape = (self.width, len(products))
+        supply, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        exposure = np.zeros(len(products), dtype=np.int64)
+        step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
+        for begin in range(0, len(products), step):
+            part = slice(begin, begin + step)
+            supply[:, part], share[:, part], level[:, part], exposure[part] = self._part(products[part], cells)
+        return Levels(supply, share, level, exposure)
+
+    def _part(self, products: Indices, cells: Sequence[Cells]) -> tuple[Units, Units, Units, Units]:
+        """Supply, share, level and exposure of one part of the products.
+
+        Where a rule names warehouses its stores reach less than others do. Its products are computed twice: once more
+        behind all others, with what lies at the rule's warehouses alone.
+        """
+        rule, policy = self._winners.rule(products), self._winners.policy(products)
+        narrowed = np.flatnonzero(self._offer.narrows[rule])
+        ruled = np.arange(len(products))
+        ruled[narrowed] = len(products) + np.arange(len(narrowed))
+        zones = self._zones.units(products, cells, rule, ruled)
+        placed = zones[:-1]
+        sold = self._winners.selling(products)
+        selling = np.logical_or.reduceat(sold, self._first, axis=0) if len(self._first) else sold
+        supplies = self._split.supplies(placed)
+        shares = self._split.shares(
+            placed, supplies, np.r_[policy, policy[narrowed]], np.c_[selling, selling[:, narrowed]]
+        )
+        seen = np.where(self._offer.named[:, rule], ruled, np.arange(len(products)))
+        share = shares[self._group[:, None], seen]
+        level = self._offer.levels(share, rule, zones[:, ruled].sum(axis=0), sold)
+        return supplies[self._group[:, None], seen], share, level, self._exposure(placed, level, seen, ruled)
+
+    def _exposure(self, placed: Units, level: Units, seen: Indices, ruled: Indices) -> Units:
+        """`max(0, sum of levels - supply over all locations reached)`, of the stores that are told."""
+        told = level >= 0
+        levels: Units = (np.where(told, level, 0) * self._channels[:, None]).sum(axis=0)
+        if not len(self._first):
+            return levels
+        products = np.arange(len(ruled))
+        wide = np.logical_or.reduceat(told & (seen == products), self._first, axis=0)
+        narrow = np.logical_or.reduceat(told, self._first, axis=0)
+        reached = np.zeros(len(ruled), dtype=np.int64)
+        for place, units in enumerate(placed):
+            fed = self._split.fed[place]
+            all_of_it = _any(wide, fed)
+            reached += np.where(all_of_it, units[products], np.where(_any(narrow, fed), units[ruled], 0))
+        exposure: Units = np.maximum(levels - reached, 0)
+        return exposure
+
+    def _stores(self, configuration: Configuration) -> list[Channel]:
+        """One channel of each column, by channel group; notes the column of every channel."""
+        stores: list[Channel] = []
+        for group in channel_groups(configuration.network):
+            known: dict[object, int] = {}
+            for channel in configuration.network.members[group]:
+                name = channel.channel
+                roles = tuple((name in rule.stores, name == rule.priority_store) for rule in configuration.rules)
+                column = known.setdefault((roles, configuration.limits_of(channel)), len(stores))
+                if column == len(stores):
+                    stores.append(channel)
+                self.columns[name] = column
+        return stores
+
+
+def _any(flags: Flags, groups: Sequence[int]) -> Flags:
+    found: Flags = np.logical_or.reduce(flags[list(groups)], axis=0)
+    return found
