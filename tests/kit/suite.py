@@ -22,6 +22,7 @@ import grpc
 import weir_aggregator.app
 import weir_ledger.app
 import weir_sharing.app
+from tests.kit.ledger import signing_key
 from tests.kit.merchant import Merchant, Stubs, stubs
 from tests.kit.postgres import FreshDatabase
 from weir_chassis.server import Server
@@ -115,15 +116,19 @@ async def books_and_rules(
     stack: AsyncExitStack, database: FreshDatabase, *, auth: AuthSettings | None = None, **server: Any
 ) -> dict[str, Server]:
     """Ledger and sharing, running until the stack is left."""
+    own: dict[Any, dict[str, Any]] = {weir_ledger.app: {"signing_key": signing_key()}, weir_sharing.app: {}}
     return {
-        name: await stack.enter_async_context(
+        app.SCHEMA: await stack.enter_async_context(
             app.running(
                 app.Settings(
-                    server=server_settings(**server), database=database.settings(name), auth=auth or AuthSettings()
+                    server=server_settings(**server),
+                    database=database.settings(app.SCHEMA),
+                    auth=auth or AuthSettings(),
+                    **others,
                 )
             )
         )
-        for name, app in (("weir_ledger", weir_ledger.app), ("weir_sharing", weir_sharing.app))
+        for app, others in own.items()
     }
 
 
