@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,9 +11,11 @@ from msgspec.structs import replace
 
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_ledger.domain.books import Books, Page
-from weir_ledger.domain.entries import Entry
+from weir_ledger.domain.command import Command
+from weir_ledger.domain.entries import Account, Entry, EntryKind
 from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.snapshots import Intake, Past, SnapshotImport
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.errors import BalanceChanged
 from weir_ledger.ports import Attempt, Done
@@ -37,8 +40,9 @@ class MemoryBooks:
         self.reservations: dict[str, Reservation] = {}
         self.claims: dict[str, Claim] = {}
         self.holdings: dict[str, Holding] = {}
-        self.commits: list[list[Entry]] = []
-        """The entries of each revision, from 1 on."""
+        self.imports: dict[str, SnapshotImport] = {}
+        self.commits: list[tuple[datetime, list[Entry]]] = []
+        """When each revision was recorded, from 1 on, and its entries."""
         self._remembered: dict[tuple[str, str], tuple[bytes, int, str]] = {}
 
     @property
@@ -67,7 +71,7 @@ class MemoryBooks:
                   *(each.claim for line in lines for each in line.claims)]  # fmt: skip
         channels = ["", *(channel for command in commands for channel in command.channels()),
                     *(each.channel for each in found.values())]  # fmt: skip
-        return Books(
+        books = Books(
             self.now,
             _named(self.balances, items).values(),
             found.values(),
@@ -77,12 +81,45 @@ class MemoryBooks:
             _named(self.holdings, channels),
             self.limits,
         )
+        self._take_in(commands[0], books)
+        return books
+
+    def _take_in(self, command: Command[Any], books: Books) -> None:
+        """Open what a command sees besides that carries an import on."""
+        books.intake = Intake(self.imports.get(command.importing() or ""))
+        asked = command.lookback(Page(books))
+        if asked is not None:
+            past = {each: self.past(*each) for each in asked.moments}
+            books.intake = replace(books.intake, past=past)
+
+    def past(self, item: StockItem, moment: datetime) -> Past:
+        """What a stock item has seen since a moment, by the entries, and what its lines had open then."""
+        since = [
+            entry
+            for recorded_at, entries in self.commits
+            for entry in entries
+            if entry.item == item and entry.account is Account.STOCK and (entry.occurred_at or recorded_at) > moment
+        ]
+        promised = Counter[tuple[str, int]]()
+        for entry in since:
+            promised[entry.reservation, entry.reservation_line] += entry.reserved_delta
+        opened = [
+            (line, max(0, line.open - promised[name, number]))
+            for name, reservation in self.reservations.items()
+            for number, line in enumerate(reservation.lines, 1)
+            if line.item == item
+        ]
+        return Past(
+            sum(entry.on_hand_delta for entry in since if entry.kind is not EntryKind.COUNT),
+            sum(units for _, units in opened),
+            sum(units for line, units in opened if line.handed_over_at and line.handed_over_at <= moment),
+        )
 
     def _outcome(self, attempt: Attempt[Any], books: Books) -> Outcome:
         """What the request id ended with before; else what is decided on the books as the earlier attempts left
         them."""
         name = (attempt.method, attempt.request_id)
-        if name in self._remembered and not attempt.validate_only:
+        if name in self._remembered and attempt.remembered:
             fingerprint, revision, text = self._remembered[name]
             if fingerprint != attempt.fingerprint:
                 return RequestIdReused(attempt.request_id)
@@ -103,7 +140,7 @@ class MemoryBooks:
 
     def _remember(self, attempt: Attempt[Any], answer: object) -> None:
         """Keep the outcome of an attempt that has a name."""
-        if attempt.request_id and not attempt.validate_only:
+        if attempt.remembered:
             name = (attempt.method, attempt.request_id)
             self._remembered[name] = (attempt.fingerprint, self.head + 1, kept(answer))
 
@@ -117,7 +154,10 @@ class MemoryBooks:
         for claim in books.touched_claims:
             self.claims[claim] = replace(books.claims[claim], revision=revision)
         self.holdings.update(books.holdings)
-        self.commits.append([entry for _, entry in books.entries])
+        if books.progress:
+            snapshot = replace(books.progress.snapshot, revision=revision)
+            self.imports[snapshot.request_id] = snapshot
+        self.commits.append((self.now, [entry for _, entry in books.entries]))
 
 
 def _named(found: dict[K, V], names: Iterable[K]) -> dict[K, V]:

@@ -15,10 +15,12 @@ from typing import Any
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Draft, Mode, State
+from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
 
 COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
@@ -39,11 +41,22 @@ class Line:
 
     item: StockItem
     quantity: int
-    open: int
     keys: list[str]
+    open: int = 0
     fulfilled: int = 0
     released: int = 0
     handed_over_at: datetime | None = None
+    changes: list[tuple[int, datetime]] = field(default_factory=list)
+    """How open units changed, and when."""
+
+    def change(self, units: int, moment: datetime) -> None:
+        """Open more units, or fewer."""
+        self.open += units
+        self.changes.append((units, moment))
+
+    def open_at(self, moment: datetime) -> int:
+        """Units open at a moment; one cannot open fewer than none."""
+        return max(0, sum(units for units, when in self.changes if when <= moment))
 
 
 @dataclass(slots=True)
@@ -73,6 +86,10 @@ class Model:
         self.changed: dict[StockItem, int] = {}
         self.counted: dict[StockItem, datetime] = {}
         self.promises: dict[str, Promise] = {}
+        self.moved: list[tuple[StockItem, int, datetime]] = []
+        """What came and went other than by counting, and when."""
+        self.reports: dict[str, Counter[str]] = {}
+        """What became of the lines of each report."""
 
     def lines(self) -> list[Line]:
         """Every line of every promise; those of a promise that has ended have nothing open."""
@@ -112,6 +129,9 @@ class Model:
                     yield from set(self.reserve(name, draft, revision)) - short
             case Expire(names):
                 yield from self.expire(names, revision)
+            case ImportLines(begun, feed, figures):
+                if begun.request_id not in self.reports:
+                    self.reports[begun.request_id] = Counter(self.report(feed, each, revision) for each in figures)
             case Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
                 yield from self.change(name, command, revision)
 
@@ -139,6 +159,25 @@ class Model:
                 if item:
                     self.there[item] += change
                     self.changed[item] = revision
+                    if each.kind is not EntryKind.COUNT:
+                        self.moved.append((item, change, each.occurred_at or self.now))
+
+    def report(self, feed: Feed, figure: Figure, revision: int) -> str:
+        """A warehouse says how many there were, or how many of them it had not set aside; what moved since comes on
+        top."""
+        item, as_of = figure.item, figure.as_of
+        if item in self.counted and as_of <= self.counted[item]:
+            return "stale"
+        units = figure.quantity + sum(change for moved, change, when in self.moved if moved == item and when > as_of)
+        if feed.basis is Basis.AVAILABLE:
+            for line in self.lines():
+                taken = line.handed_over_at is not None and line.handed_over_at <= as_of
+                if line.item == item and feed.deduction is not Deduction.NONE:
+                    units += line.open_at(as_of) * (taken or feed.deduction is Deduction.ALL)
+        if units < 0 or item.location not in self.places:
+            return "refused"
+        self.there[item], self.counted[item], self.changed[item] = units, as_of, revision
+        return "applied"
 
     def reserve(self, name: str, draft: Draft, revision: int) -> Iterator[str]:
         """Promise line by line what is left: all, or what there is."""
@@ -151,7 +190,8 @@ class Model:
             units = min([line.quantity, available, *rooms])
             if units < line.quantity:
                 short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
-            promise.lines.append(Line(line.item, units, units, [each.claim for each in line.claims]))
+            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
+            promise.lines[-1].change(units, self.now)
         nowhere = any(line.item.location not in self.places for line in draft.lines)
         if short and (draft.mode is Mode.ALL_OR_NOTHING or nowhere or not promise.open()):
             del self.promises[name]
@@ -186,8 +226,10 @@ class Model:
                     promise.until = self.now + timedelta(seconds=seconds)
                     if promise.until - promise.since > timedelta(seconds=self.limits.hold_seconds):
                         yield "HOLD_TIME_EXHAUSTED"
-                case Fulfil(_, units) | Release(_, units):
-                    yield from self.end(promise, units or promise.open(), type(command) is Fulfil, revision)
+                case Fulfil(_, units, _, moment):
+                    yield from self.end(promise, units or promise.open(), True, moment, revision)
+                case Release(_, units):
+                    yield from self.end(promise, units or promise.open(), False, None, revision)
                 case MarkHandedOver(_, numbers, moment):
                     for number in numbers or [each for each, _ in promise.open()]:
                         if number > len(promise.lines):
@@ -195,7 +237,14 @@ class Model:
                         else:
                             promise.lines[number - 1].handed_over_at = moment or self.now
 
-    def end(self, promise: Promise, units: Iterable[tuple[int, int]], fulfil: bool, revision: int) -> Iterator[str]:
+    def end(
+        self,
+        promise: Promise,
+        units: Iterable[tuple[int, int]],
+        fulfil: bool,
+        moment: datetime | None,
+        revision: int,
+    ) -> Iterator[str]:
         """Units go out, or are given up; a promise with nothing open has ended."""
         for number, wanted in units:
             line = promise.lines[number - 1] if number <= len(promise.lines) else None
@@ -206,10 +255,11 @@ class Model:
             elif fulfil and wanted > self.there[line.item]:
                 yield "INSUFFICIENT_ON_HAND"
             else:
-                line.open -= wanted
+                line.change(-wanted, moment or self.now)
                 line.fulfilled += wanted * fulfil
                 line.released += wanted * (not fulfil)
                 self.there[line.item] -= wanted * fulfil
+                self.moved.append((line.item, -wanted * fulfil, moment or self.now))
                 self.changed[line.item] = revision
         if not promise.open():
             promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
@@ -223,7 +273,7 @@ class Model:
                 yield "RESERVATION_NOT_FOUND"
             elif self.overdue(promise):
                 until = promise.until
-                yield from self.end(promise, promise.open(), False, revision)
+                yield from self.end(promise, promise.open(), False, None, revision)
                 promise.state, promise.until = State.EXPIRED, until
 
     def overdue(self, promise: Promise) -> bool:

@@ -31,15 +31,17 @@ from tests.kit.books import NAME, NOW, fact, goods
 from tests.kit.memory_books import MemoryBooks, Outcome
 from tests.property.ledger_model import RUNNING, Model
 from weir_chassis.errors import Refusal, RequestIdReused
-from weir_ledger.domain import books, endings, movements, promises
+from weir_ledger.domain import books, endings, imports, movements, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
+from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import NOTHING, Holding, Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Claim, Draft, DraftLine, LineClaim, Mode, Reservation, State
+from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure, SnapshotImport
 from weir_ledger.domain.stock import Balance, Condition, StockItem
 from weir_ledger.ports import Attempt, Done
 
@@ -74,10 +76,13 @@ open_units = st.just(()) | st.lists(st.tuples(st.integers(1, 3), few), max_size=
 )
 
 
+feeds = st.builds(Feed, st.sampled_from(Basis), st.just(NOW), st.sampled_from(Deduction))
+
+
 @st.composite
 def facts(draw: st.DrawFn) -> tuple[Movement, str]:
     """A movement that may be impossible, and what it expects of the balance."""
-    kind = draw(st.sampled_from([each for each in EntryKind if each <= EntryKind.RETURN]))
+    kind = draw(st.sampled_from([*(each for each in EntryKind if each <= EntryKind.RETURN), *[EntryKind.COUNT] * 3]))
     item = draw(items)
     quantity = draw(st.integers(-4, 4).filter(bool) if kind is EntryKind.ADJUST else few)
     others = [each for each in ITEMS if each.uom == item.uom and each != item]
@@ -96,6 +101,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     names = Bundle("names")
     """Reservations that were promised, or wait to be and may be refused."""
+    reports = Bundle("reports")
+    """What a warehouse has sent."""
 
     @initialize(target=names, limits=st.sampled_from([LOOSE, TIGHT]), asked=st.lists(drafts, min_size=1, max_size=3))
     def open(self, limits: Limits, asked: list[Draft]) -> MultipleResults[str]:
@@ -150,10 +157,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Extend."""
         self.ask(Extend(name, seconds), alone)
 
-    @rule(name=names, units=open_units, alone=alone)
-    def fulfil(self, name: str, units: Units, alone: bool) -> None:
+    @rule(name=names, units=open_units, moment=moments, alone=alone)
+    def fulfil(self, name: str, units: Units, moment: datetime | None, alone: bool) -> None:
         """Fulfil."""
-        self.ask(Fulfil(name, units), alone)
+        self.ask(Fulfil(name, units, occurred_at=moment), alone)
 
     @rule(name=names, units=open_units, alone=alone)
     def release(self, name: str, units: Units, alone: bool) -> None:
@@ -169,6 +176,27 @@ class LedgerMachine(RuleBasedStateMachine):
     def expire(self, some: list[str], alone: bool) -> None:
         """What the ledger asks of itself."""
         self.ask(Expire(tuple(some)), alone)
+
+    @rule(
+        target=reports, feed=feeds, asked=st.lists(st.tuples(items, st.integers(0, 9), st.integers(0, 90)), max_size=3)
+    )
+    def report(self, feed: Feed, asked: list[tuple[StockItem, int, int]]) -> ImportLines:
+        """The lines of an ImportSnapshot, each of a moment of its own; they are in no group with others."""
+        self.carry_out()
+        figures = tuple(
+            Figure(line, item, quantity, self.ledger.now - timedelta(seconds=seconds))
+            for line, (item, quantity, seconds) in enumerate(asked, 1)
+        )
+        begun = SnapshotImport(f"report {next(self.numbers)}", b"")
+        command = ImportLines(begun, feed, figures, first_line=1, end_line=len(figures) + 1)
+        self.ask(command)
+        return command
+
+    @rule(command=reports)
+    def report_again(self, command: ImportLines) -> None:
+        """The same lines under the same request id: what was settled is not looked at again."""
+        self.carry_out()
+        self.ask(command)
 
     @rule(seconds=st.sampled_from([10, 60, 200]))
     def wait(self, seconds: int) -> None:
@@ -200,21 +228,26 @@ class LedgerMachine(RuleBasedStateMachine):
         """Have a command carried out with those that wait for it."""
         request_id = "" if isinstance(command, Expire) else f"request {next(self.numbers)}"
         self.waiting.append(Attempt("acme", type(command).__name__, request_id, repr(command).encode(), command))
-        if not alone:
-            return
+        if alone:
+            self.carry_out()
+
+    def carry_out(self) -> None:
+        """Have everything carried out that waits, as one group."""
         group, self.waiting = self.waiting, []
+        if not group:
+            return
         foreseen, before = self.foreseen(group[0]), self.state()
         outcomes = self.ledger.carry_out(group)
         assert told(outcomes[0])[0] == foreseen
         accepted = [self.judge(attempt.command, each) for attempt, each in zip(group, outcomes, strict=True)]
         if any(accepted):
-            self.follow(self.ledger.commits[-1])
+            self.follow(self.ledger.commits[-1][1])
         else:
             assert self.state() == before
         self.settled += [
             (attempt, each)
             for attempt, each in zip(group, outcomes, strict=True)
-            if attempt.request_id and (isinstance(each, Done) or each.kind.definite)
+            if attempt.remembered and (isinstance(each, Done) or each.kind.definite)
         ]
 
     def foreseen(self, attempt: Attempt[Any]) -> object:
@@ -273,6 +306,13 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (found.revision, found.counted_at) == (model.changed[item], model.counted.get(item))
 
     @invariant()
+    def reports_are_settled_as_they_should_be(self) -> None:
+        """(1) Each line is applied, stale, or refused."""
+        for name, found in self.ledger.imports.items():
+            settled = {"applied": found.applied, "stale": found.stale, "refused": found.refused}
+            assert Counter(settled) == self.model.reports[name]
+
+    @invariant()
     def reserved_is_what_running_reservations_have_open(self) -> None:
         """(3) Nothing else is promised."""
         promised = Counter[StockItem]()
@@ -316,11 +356,11 @@ def told(outcome: Outcome) -> tuple[object, int]:
     return (outcome.to_record(), 0) if isinstance(outcome, Refusal) else (outcome.receipt, outcome.revision)
 
 
-SETTINGS = settings(max_examples=max(200, settings().max_examples), stateful_step_count=40, deadline=None)
+SETTINGS = settings(max_examples=max(150, settings().max_examples), stateful_step_count=40, deadline=None)
 
 REACHED = {
     *((each, "accepted") for each in (RecordMovements, Reserve, ReserveBatch, Confirm, Extend, Fulfil, Release)),
-    *((each, "accepted") for each in (MarkHandedOver, Expire)),
+    *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines)),
     *((Reserve, each) for each in ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "OPEN_RESERVATIONS_EXHAUSTED")),
     *((Confirm, each) for each in ("RESERVATION_EXPIRED", "RESERVATION_STATE", "RESERVATION_NOT_FOUND")),
     (RecordMovements, "BALANCE_CHANGED"),
@@ -365,6 +405,10 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "an impossible movement is left out": (
         movements, "_record", lambda was: lambda page, movement: was(page, movement) and None,
     ),
+    "what moved since a report is forgotten": (
+        imports, "on_hand", lambda was: lambda feed, quantity, past: was(feed, quantity, replace(past, moved=0)),
+    ),
+    "any report will do": (imports, "_is_stale", lambda was: lambda page, figure: False),
     "any revision will do": (movements, "_require_revision", lambda was: lambda page, movement: None),
     "a late count turns the clock back": (
         books, "max", lambda was: lambda before, moment: moment,
