@@ -22,19 +22,20 @@ WHERE tenant = $1 AND request_id = $2 AND line > $3 AND state = ANY ($4::smallin
 
 ABSENT = """
 WITH scanned AS (
-    SELECT * FROM balances WHERE tenant = $1 AND location = $2 AND item > $3 ORDER BY item LIMIT $4
+    SELECT *, custodian = '' AND owner = coalesce($5::text, owner) AND condition = ANY ($6::smallint[]) AS in_scope
+    FROM balances WHERE tenant = $1 AND location = $2 AND item > $3 ORDER BY item LIMIT $4
 ), found AS (
-    SELECT s.*, s.custodian = '' AND s.owner = coalesce($5::text, s.owner) AND s.condition = ANY ($6::smallint[])
-        AND NOT EXISTS (
-            SELECT FROM entries e
-            WHERE e.tenant = $1 AND e.item = s.item AND e.revision >= $7
-              AND e.recorded_at >= $8::timestamptz - interval '1 day' AND e.request_id = $9
-        )
-        AND NOT EXISTS (
-            SELECT FROM snapshot_lines l
-            WHERE l.tenant = $1 AND l.request_id = $9 AND l.item = s.item AND l.state = 1
-        ) AS is_absent
+    SELECT s.*, s.in_scope AND entered.item IS NULL AND stale.item IS NULL AS is_absent
     FROM scanned s
+    LEFT JOIN LATERAL (
+        SELECT item FROM entries
+        WHERE tenant = $1 AND item = s.item AND revision >= $7 AND request_id = $9
+          AND recorded_at >= $8::timestamptz - interval '1 day' AND recorded_at < now() + interval '1 day' LIMIT 1
+    ) entered ON true
+    LEFT JOIN LATERAL (
+        SELECT item FROM snapshot_lines
+        WHERE tenant = $1 AND request_id = $9 AND item = s.item AND state = 1 LIMIT 1
+    ) stale ON true
 )
 SELECT * FROM found WHERE is_absent OR item = (SELECT item FROM scanned ORDER BY item DESC LIMIT 1) ORDER BY item
 """

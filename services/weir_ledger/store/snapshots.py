@@ -22,7 +22,7 @@ FROM (SELECT) AS one LEFT JOIN locked ON true
 LOOK_BACK = """
 WITH asked AS (
     SELECT * FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS a (item, moment, number)
-), reached AS (
+), reached AS MATERIALIZED (
     SELECT moment, coalesce((
         SELECT revision FROM commits WHERE tenant = $1 AND recorded_at <= m.moment ORDER BY recorded_at DESC LIMIT 1
     ), 0) AS revision
@@ -33,13 +33,15 @@ WITH asked AS (
     CROSS JOIN LATERAL (
         SELECT kind, on_hand_delta, reserved_delta, reservation, reservation_line
         FROM entries
-        WHERE tenant = $1 AND item = a.item AND revision > r.revision AND recorded_at >= $4 AND account = 1
+        WHERE tenant = $1 AND item = a.item AND revision > r.revision AND account = 1
           AND coalesce(occurred_at, recorded_at) > a.moment
+          AND recorded_at >= $4 AND recorded_at < now() + interval '1 day'
         UNION ALL
         SELECT kind, on_hand_delta, reserved_delta, reservation, reservation_line
         FROM entries
         WHERE tenant = $1 AND item = a.item AND occurred_at > a.moment AND occurred_at > recorded_at
-          AND recorded_at >= $4 - interval '1 day' AND revision <= r.revision AND account = 1
+          AND revision <= r.revision AND account = 1
+          AND recorded_at >= $4 - interval '1 day' AND recorded_at < now() + interval '1 day'
         OFFSET 0
     ) e
 ), touched AS (
