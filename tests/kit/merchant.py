@@ -58,6 +58,9 @@ class _InTheNameOf:
     def unary_stream(self, *arguments: Any, **options: Any) -> Any:
         return functools.partial(self._channel.unary_stream(*arguments, **options), **self._terms)
 
+    def stream_unary(self, *arguments: Any, **options: Any) -> Any:
+        return functools.partial(self._channel.stream_unary(*arguments, **options), **self._terms)
+
 
 def stubs(ledger: Channel, sharing: Channel, aggregator: Channel, metadata: tuple[tuple[str, str], ...]) -> Stubs:
     """The services behind these channels, called with this metadata; a call may be given a timeout of its own."""

@@ -116,19 +116,22 @@ async def books_and_rules(
     stack: AsyncExitStack, database: FreshDatabase, *, auth: AuthSettings | None = None, **server: Any
 ) -> dict[str, Server]:
     """Ledger and sharing, running until the stack is left."""
-    own: dict[Any, dict[str, Any]] = {weir_ledger.app: {"signing_key": signing_key()}, weir_sharing.app: {}}
+    apps: list[tuple[str, Any, dict[str, Any]]] = [
+        ("weir_ledger", weir_ledger.app, {"signing_key": signing_key()}),
+        ("weir_sharing", weir_sharing.app, {}),
+    ]
     return {
-        app.SCHEMA: await stack.enter_async_context(
+        name: await stack.enter_async_context(
             app.running(
                 app.Settings(
                     server=server_settings(**server),
-                    database=database.settings(app.SCHEMA),
+                    database=database.settings(name),
                     auth=auth or AuthSettings(),
-                    **others,
+                    **own,
                 )
             )
         )
-        for app, others in own.items()
+        for name, app, own in apps
     }
 
 

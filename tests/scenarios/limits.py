@@ -22,8 +22,8 @@ from tests.scenarios import samples
 
 TEXT, NUMBER, COUNT, SPAN = "characters", "units", "values", "seconds"
 IDENTIFIER_MAX = 128
-SPELT_BY_THE_LEDGER = "reservation"
-"""Identifiers that only the ledger gives: they have one form, and nothing else is one."""
+SPELT_BY_THE_LEDGER = {"reservation", "signed_heads"}
+"""What only the ledger gives: it has one form, and nothing else is one."""
 
 OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.common.v1.Revision.context": (1, 128),
@@ -71,7 +71,7 @@ def limit(place: Place) -> Limit | None:
     if field.message_type is not None:
         return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
-        return None if field.name == SPELT_BY_THE_LEDGER else _text(field, index, comment)
+        return None if field.name in SPELT_BY_THE_LEDGER else _text(field, index, comment)
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         least, most = OVERRIDES.get(field.full_name) or _range(comment)
         return Limit(NUMBER, least, most, zero_is_default=field.name == "page_size")
@@ -98,6 +98,8 @@ def value(case: Case, request: Message, size: int) -> Any:
     if case.limit.unit == NUMBER:
         return size
     first = case.place.get(request)[0]
+    if case.place.field.name in SPELT_BY_THE_LEDGER:
+        return [first] * size
     return [_distinct(first, number) for number in range(size)]
 
 

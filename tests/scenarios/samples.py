@@ -45,6 +45,7 @@ class World:
     held: str
     confirmed: str
     """Reservations."""
+    signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
 
@@ -81,7 +82,8 @@ async def world(merchant: Merchant) -> World:
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
     etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
-    return World(merchant, held, confirmed, etags)
+    head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
+    return World(merchant, held, confirmed, head.signed_head, etags)
 
 
 async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
@@ -138,7 +140,7 @@ def imagined() -> dict[str, Message]:
     """The same requests of a merchant who does not exist: what they are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, defaultdict(lambda: "1")).requests()
+    return World(merchant, named, named, "head", defaultdict(lambda: "1")).requests()
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -187,7 +189,8 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "page_size": 10,
             "freshness": freshness,
         },
-        f"{service}VerifyBooks": {"freshness": freshness},
+        f"{service}VerifyBooks": {"freshness": freshness, "signed_heads": [world.signed_head]},
+        f"{service}GetSignedHead": {"freshness": freshness},
         f"{service}ExportBalances": {"freshness": freshness},
         f"{service}WatchEntries": {"after": first_revision(seen), "products": [STOCK_ITEM["product"]]},
     }
