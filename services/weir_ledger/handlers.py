@@ -5,11 +5,13 @@ Writes need no handler of their own: recalling, deciding and recording are one s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from weir_chassis.errors import Malformed, PageTokenInvalid, Violation
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.entries import BookedEntry
-from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, Moment, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import KeptLine, LineState, SnapshotImport
@@ -46,21 +48,63 @@ class Questions:
         check(seen, self._origin, revision)
         return found, revision
 
-    async def balance(self, tenant: str, item: StockItem, seen: Vector) -> tuple[Balance, int]:
-        """The counts of a stock item and the revision read at; raises BalanceNotFound."""
-        found, revision = await self._books.balance(tenant, item)
-        check(seen, self._origin, revision)
+    async def balance(
+        self, tenant: str, item: StockItem, point: Revision | Moment | None, seen: Vector
+    ) -> tuple[Balance, int]:
+        """The counts of a stock item, now or at a point of the past, and the revision they rest on.
+
+        Raises BalanceNotFound; of a point Malformed where it lies in the future, RevisionCompacted.
+        """
+        if point is None:
+            found, revision = await self._books.balance(tenant, item)
+            check(seen, self._origin, revision)
+        else:
+            as_of = await self._as_of(tenant, point, seen)
+            found, revision = await self._books.past_balance(tenant, item, as_of), as_of.revision
         if found is None:
             raise BalanceNotFound(item.sku, item.location)
         return found, revision
 
     async def balances(
-        self, tenant: str, query: BalanceQuery, seen: Vector, *, after: StockItem | None, limit: int
+        self,
+        tenant: str,
+        query: BalanceQuery,
+        point: Revision | Moment | None,
+        seen: Vector,
+        *,
+        after: tuple[StockItem, int] | None,
+        limit: int,
     ) -> tuple[Sequence[Balance], int]:
-        """Some balances and the revision read at."""
-        found, revision = await self._books.balances(tenant, query, after=after, limit=limit)
-        check(seen, self._origin, revision)
-        return found, revision
+        """Some balances, now or at a point of the past, and the revision they rest on.
+
+        They come `after` a stock item of a page that rested on a revision, and at a point of the past rest on the same.
+        Of a point raises Malformed where it lies in the future, RevisionCompacted.
+        """
+        item, begun_at = after or (None, None)
+        if point is None:
+            found, revision = await self._books.balances(tenant, query, after=item, limit=limit)
+            check(seen, self._origin, revision)
+            return found, revision
+        as_of = await self._as_of(tenant, point, seen)
+        if begun_at is not None:
+            if begun_at > as_of.revision:
+                raise PageTokenInvalid
+            as_of = replace(as_of, revision=begun_at)
+        return await self._books.past_balances(tenant, query, as_of, after=item, limit=limit), as_of.revision
+
+    async def _as_of(self, tenant: str, point: Revision | Moment, seen: Vector) -> AsOf:
+        """The state that stands at a point by all that is known now."""
+        if isinstance(point, Revision):
+            head = await self._books.head(tenant)
+            check(seen, self._origin, head)
+            check_one(point, self._origin, head, field="as_of.revision")
+            return AsOf(point.number)
+        revision, head = await self._books.recorded_by(tenant, point.moment)
+        check(seen, self._origin, head)
+        if revision is None:
+            field = "as_of.occurred_time" if point.occurred else "as_of.recorded_time"
+            raise Malformed([Violation(field, "Not in the future.")])
+        return AsOf(head, point.moment) if point.occurred else AsOf(revision)
 
     async def shortfalls(
         self, tenant: str, query: BalanceQuery, seen: Vector, *, after: StockItem | None, limit: int

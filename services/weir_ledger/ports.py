@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
@@ -71,6 +72,24 @@ class Books(Protocol):
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
         """The first `limit` balances after a stock item in the order of its fields, and the revision read at."""
+
+    async def recorded_by(self, tenant: str, moment: datetime) -> tuple[int | None, int]:
+        """The newest revision recorded by a moment, None where that lies ahead of the database's clock; and the newest
+        of all."""
+
+    async def past_balance(self, tenant: str, item: StockItem, as_of: AsOf) -> Balance | None:
+        """The counts of a stock item as they were, None where it had none; raises RevisionCompacted.
+
+        Its revision, and when it was counted, are as they were, too; of what had occurred by a moment they are those
+        of the newest entry, and of the newest COUNT, that had. A stock item that was named before it was ever booked
+        counts from its first entry.
+        """
+
+    async def past_balances(
+        self, tenant: str, query: BalanceQuery, as_of: AsOf, *, after: StockItem | None, limit: int
+    ) -> Sequence[Balance]:
+        """The first `limit` balances after a stock item, each and all as `past_balance` gives it, held against `query`
+        as they were; raises RevisionCompacted."""
 
     async def shortfalls(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int

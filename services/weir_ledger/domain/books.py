@@ -223,8 +223,8 @@ class Page:
         before = self.balance(item)
         counted_at = before.counted_at
         if kind is EntryKind.COUNT:
-            moment = occurred_at or self.now
-            counted_at = moment if counted_at is None else max(counted_at, moment)
+            occurred_at = occurred_at or self.now  # the commit is a little later: entry and balance say the same
+            counted_at = occurred_at if counted_at is None else max(counted_at, occurred_at)
         after = Balance(item, before.on_hand + on_hand, before.reserved + reserved, counted_at=counted_at)
         assert after.on_hand >= 0
         assert after.reserved >= 0

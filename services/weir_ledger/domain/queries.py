@@ -41,3 +41,21 @@ class ReservationQuery:
     channel: str = ""
     product: tuple[str, str] | None = None
     location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment whose state is asked for: as goods lay then by all that is known, if `occurred`; else as the ledger
+    stood."""
+
+    moment: datetime
+    occurred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A state of the books: all that was recorded up to `revision`; of that only what had occurred by a moment, if one
+    is given."""
+
+    revision: int
+    occurred_by: datetime | None = None

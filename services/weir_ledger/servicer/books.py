@@ -145,14 +145,16 @@ class LedgerServicer(LedgerServiceServicer):
         return pb.GetBalanceResponse(balance=answers.balance(found), revision=self._origin.revision(revision).to_wire())
 
     async def ListBalances(self, request: pb.ListBalancesRequest, context: Context) -> pb.ListBalancesResponse:
-        query, seen = queries.list_balances(request)
-        page = self._pages.read(request, queries.BALANCE_POSITION)
+        query, point, seen = queries.list_balances(request)
+        page = self._pages.read(request, queries.LISTED_POSITION)
         found, revision = await self._questions.balances(
-            call.tenant(), query, seen, after=queries.after_item(page), limit=page.size
+            call.tenant(), query, point, seen, after=queries.after_listed(page), limit=page.size
         )
         return pb.ListBalancesResponse(
             balances=map(answers.balance, found),
-            next_page_token=page.token(queries.balance_position(found[-1])) if len(found) == page.size else "",
+            next_page_token=page.token((*queries.balance_position(found[-1]), revision))
+            if len(found) == page.size
+            else "",
             revision=self._origin.revision(revision).to_wire(),
         )
 

@@ -8,7 +8,7 @@ from asyncpg import Record
 from sqlalchemy import Select, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weir_chassis.database import Database, head, retrying
+from weir_chassis.database import Database, Driver, head, retrying
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
@@ -20,7 +20,7 @@ from weir_ledger.store.tables import balances, entries, locations, reservation_l
 
 T = TypeVar("T")
 
-_ITEM = (
+ITEM = (
     balances.c.owner,
     balances.c.sku,
     balances.c.location,
@@ -62,13 +62,13 @@ class Reader:
     async def balances(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
-        return await self._list(tenant, _after(_of_balances(tenant, query), after, limit), rows.balance)
+        return await self._list(tenant, after_item(of_balances(tenant, query), after, limit), rows.balance)
 
     async def shortfalls(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Shortfall], int]:
         short = shortfalls
-        wanted = _after(_of_balances(tenant, query), after, limit).add_columns(short.c.opened_at)
+        wanted = after_item(of_balances(tenant, query), after, limit).add_columns(short.c.opened_at)
         wanted = wanted.join(short, (short.c.tenant == balances.c.tenant) & (short.c.item == balances.c.item))
 
         async def work(connection: AsyncConnection) -> tuple[Sequence[Shortfall], int]:
@@ -157,12 +157,16 @@ class Reader:
         return await self._read(tenant, work)
 
 
+async def driver_of(connection: AsyncConnection) -> Driver:
+    """The driver's connection beneath, within the same transaction."""
+    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    return driver
+
+
 async def _fetch(connection: AsyncConnection, statement: str, *arguments: Any) -> list[Record]:
     """The rows of a statement of the driver, within the transaction of `connection`."""
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    found: list[Record] = await driver.fetch(statement, *arguments)
-    return found
+    return await (await driver_of(connection)).fetch(statement, *arguments)
 
 
 async def _reservations(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Reservation]:
@@ -183,15 +187,15 @@ async def _with_hits(connection: AsyncConnection, tenant: str, short: Sequence[r
     ]
 
 
-def _after(wanted: Select[Any], after: StockItem | None, limit: int) -> Select[Any]:
+def after_item(wanted: Select[Any], after: StockItem | None, limit: int) -> Select[Any]:
     """The first `limit` rows after a stock item, of rows that have its columns."""
     if after is not None:
         fields = (after.owner, after.sku, after.location, after.lot, after.uom, after.custodian, after.condition)
-        wanted = wanted.where(tuple_(*_ITEM) > tuple_(*fields))
-    return wanted.order_by(*_ITEM).limit(limit)
+        wanted = wanted.where(tuple_(*ITEM) > tuple_(*fields))
+    return wanted.order_by(*ITEM).limit(limit)
 
 
-def _of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
+def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
     """The rows of the balances that `query` means."""
     wanted = select(balances).where(balances.c.tenant == tenant)
     if query.owner is not None:
@@ -214,7 +218,7 @@ def _of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
 def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
     """The rows of the entries that `query` means, with their stock items."""
     wanted = (
-        select(entries, *_ITEM)
+        select(entries, *ITEM)
         .join(balances, (balances.c.tenant == entries.c.tenant) & (balances.c.item == entries.c.item))
         .where(entries.c.tenant == tenant)
     )

@@ -1,14 +1,14 @@
 """Make questions of messages; each refuses all bad fields at once."""
 
 from weir.common.v1 import revision_pb2
-from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import PageTokenInvalid
 from weir_chassis.fields import Fields
 from weir_chassis.ids import identifier_fault
 from weir_chassis.paging import Page, Position
 from weir_chassis.revisions import Revision, Vector, at_least, revision
 from weir_ledger.domain.entries import EntryKind
-from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, Moment, ReservationQuery
 from weir_ledger.domain.reservations import State
 from weir_ledger.domain.stock import Balance, Condition, LocationKind, StockItem
 from weir_ledger.wire.items import CONDITIONS, is_uuid, product, reservation_name, stock_item
@@ -20,6 +20,7 @@ _ENTRY_KINDS = {each.value: each for each in EntryKind}
 _STATES = {each.value: each for each in State}
 
 BALANCE_POSITION: tuple[type[str] | type[int], ...] = (str, str, str, str, str, str, int)
+LISTED_POSITION: tuple[type[str] | type[int], ...] = (*BALANCE_POSITION, int)
 ENTRY_POSITION: tuple[type[str] | type[int], ...] = (int, int)
 NAME_POSITION: tuple[type[str] | type[int], ...] = (str,)
 
@@ -44,14 +45,33 @@ def list_locations(request: ledger_service_pb2.ListLocationsRequest) -> tuple[Lo
         return kind, at_least(fields, request.freshness)
 
 
-def get_balance(request: ledger_service_pb2.GetBalanceRequest) -> tuple[StockItem, Vector]:
-    """The stock item a GetBalance asks for."""
+def get_balance(
+    request: ledger_service_pb2.GetBalanceRequest,
+) -> tuple[StockItem, Revision | Moment | None, Vector]:
+    """The stock item a GetBalance asks for, and at which point of the past, None for now."""
     with Fields() as fields:
-        return stock_item(fields.inner("stock_item"), request.stock_item), at_least(fields, request.freshness)
+        item = stock_item(fields.inner("stock_item"), request.stock_item)
+        point = _point(fields.inner("as_of"), request.as_of) if request.HasField("as_of") else None
+        return item, point, at_least(fields, request.freshness)
 
 
-def list_balances(request: ledger_service_pb2.ListBalancesRequest) -> tuple[BalanceQuery, Vector]:
-    """What a ListBalances asks for."""
+def _point(fields: Fields, message: ledger_pb2.AsOf) -> Revision | Moment | None:
+    """The point of the past that a message names; None where it names none, which is noted."""
+    name = message.WhichOneof("point")
+    if name == "revision":
+        return revision(fields.inner("revision"), message.revision)
+    if name is None:
+        fields.refuse("", "One of revision, recorded_time and occurred_time.")
+        return None
+    moment = fields.timestamp(message, name)
+    assert moment is not None  # it is the one that is set
+    return Moment(moment, occurred=name == "occurred_time")
+
+
+def list_balances(
+    request: ledger_service_pb2.ListBalancesRequest,
+) -> tuple[BalanceQuery, Revision | Moment | None, Vector]:
+    """What a ListBalances asks for, and at which point of the past, None for now."""
     with Fields() as fields:
         fields.page_size(request.page_size)
         query = BalanceQuery(
@@ -63,7 +83,8 @@ def list_balances(request: ledger_service_pb2.ListBalancesRequest) -> tuple[Bala
             fields.enum("condition", request.condition, CONDITIONS) if request.condition else None,
             request.shortfall_only,
         )
-        return query, at_least(fields, request.freshness)
+        point = _point(fields.inner("as_of"), request.as_of) if request.HasField("as_of") else None
+        return query, point, at_least(fields, request.freshness)
 
 
 def list_shortfalls(request: ledger_service_pb2.ListShortfallsRequest) -> tuple[BalanceQuery, Vector]:
@@ -141,11 +162,22 @@ def after_item(page: Page) -> StockItem | None:
     """The stock item that a page of balances begins after."""
     if page.after is None:
         return None
-    *names, condition = page.after
+    *names, condition = page.after[: len(BALANCE_POSITION)]
     if condition not in CONDITIONS or any(name and identifier_fault(str(name)) for name in names):
         raise PageTokenInvalid
     owner, sku, location, lot, uom, custodian = map(str, names)
     return StockItem(owner, sku, location, lot, uom, custodian, Condition(condition))
+
+
+def after_listed(page: Page) -> tuple[StockItem, int] | None:
+    """The stock item that a page of balances begins after, and the revision that the page before rested on."""
+    item = after_item(page)
+    if item is None or page.after is None:
+        return None
+    number = int(page.after[-1])
+    if not 0 <= number < 2**63:
+        raise PageTokenInvalid
+    return item, number
 
 
 def after_entry(page: Page, after_revision: int) -> tuple[int, int]:
