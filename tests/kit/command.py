@@ -57,7 +57,7 @@ class Weir:
         assert process.returncode is not None
         return Said(process.returncode, out.decode(), err.decode())
 
-    async def begin(self, *words: str) -> asyncio.subprocess.Process:
+    async def begin(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
         """Begin the line; whoever asks sees to its end."""
         named = {f"WEIR_{name.upper()}_TARGET": address for name, address in self.targets.items()}
         tenant = {"WEIR_TENANT": self.tenant} if self.tenant else {}
@@ -66,7 +66,7 @@ class Weir:
             *(sys.executable, "-m", "weir_cli", *words),
             cwd=ROOT,
             env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
@@ -11,8 +11,8 @@ import typer
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, reservation_pb2
 from weir_cli.documents import document, word
-from weir_cli.options import hoisted, moment, span
-from weir_cli.promising import LineUnreadable, line_quantity, order_line
+from weir_cli.options import Point, hoisted, moment, point, span
+from weir_cli.promising import LineUnreadable, line_claim, line_quantity, order_line
 from weir_cli.services import SERVICES
 from weir_cli.upping import exports
 
@@ -78,6 +78,31 @@ def test_lines_of_a_reservation_are_read() -> None:
     for text in ("2", "0=1", "1=0", "a=1", "=1"):
         with pytest.raises(LineUnreadable):
             line_quantity(text)
+
+
+def test_claims_are_read_from_the_right() -> None:
+    """`KEY=CEILING`; a key may hold the mark that divides them."""
+    assert line_claim("shop=epoch 1=3") == reservation_pb2.LineClaim(claim="shop=epoch 1", ceiling=3)
+    assert line_claim("shop=0").ceiling == 0
+    for text in ("shop", "shop=", "=1", "shop=-1", "shop=x", f"shop={10**15 + 1}"):
+        with pytest.raises(LineUnreadable):
+            line_claim(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [("17", 17), ("0", 0), ("2026-11-22T10:00Z", datetime(2026, 11, 22, 10, tzinfo=UTC))],
+)
+def test_points_in_history_are_revisions_or_moments(text: str, at: int | datetime) -> None:
+    """A whole number is a revision, anything else a moment, and what is neither a fault of the line."""
+    assert point(text) == Point(at)
+    with pytest.raises(typer.BadParameter):
+        point("yesterday")
+
+
+def test_bytes_in_documents_are_hexadecimal() -> None:
+    """A digest is shown as everybody writes one."""
+    assert document(ledger_pb2.ChainHead(digest=b"\x00\xff"))["digest"] == "00ff"
 
 
 def test_documents_hold_every_field_by_its_name_in_the_contract() -> None:
