@@ -16,6 +16,7 @@ import pytest
 from tests.kit import rpcs, tokens
 from tests.kit.collector import Collector, collector
 from tests.kit.guarded import Guarded, unsigned
+from tests.kit.ledger import signing_key
 from tests.kit.merchant import refused
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.processes import Program, Programs, programs
@@ -57,6 +58,8 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         receiver = await stack.enter_async_context(collector())
         own = signer.token(tenant=None, role="SERVICE", exp=4_000_000_000)
         token_file.write_text(own)
+        key_file = folder / "signing key"
+        key_file.write_text(signing_key().pem())
         running = await stack.enter_async_context(
             programs(
                 database,
@@ -64,6 +67,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
                 WEIR_AUTH_JWKS=str(tokens.write_key_set(folder / "keys.json", signer)),
                 WEIR_AUTH_ISSUER=tokens.ISSUER,
                 WEIR_AUTH_AUDIENCE=tokens.AUDIENCE,
+                WEIR_LEDGER_SIGNING_KEY_FILE=str(key_file),
                 WEIR_LOG_LEVEL="debug",
                 WEIR_LOG_FORMAT="json",
                 WEIR_TRACE_RATIO="1",
@@ -75,6 +79,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         mine, stranger = (house.token("ADMINISTRATOR", tenant) for tenant in (TENANT, STRANGER))
         secrets = {
             **{f"password of {schema}": password(database.url(schema)) for schema in SCHEMAS},
+            "key that signs heads": signing_key().pem().splitlines()[1],
             "token of the aggregator": own,
             "token of the tenant": mine,
             "token of the stranger": stranger,
