@@ -269,15 +269,21 @@ def signing_key() -> SigningKey:
 
 @asynccontextmanager
 async def ledger(
-    database: FreshDatabase, *, queue_max: int = 2000, signing: bool = True, **server: Any
+    database: FreshDatabase,
+    *,
+    queue_max: int = 2000,
+    signing: bool = True,
+    limits: Mapping[str, int] | None = None,
+    **server: Any,
 ) -> AsyncIterator[Ledger]:
     """A ledger on `database` for the block, with the signing key of all tests unless told; `server` are settings of the
-    server."""
+    server, `limits` those of the ledger that end in `_max`."""
     settings = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0, **server),
         database=database.settings(SCHEMA),
         queue_max=queue_max,
         signing_key=signing_key() if signing else None,
+        **{f"{name}_max": most for name, most in (limits or {}).items()},  # type: ignore[arg-type]
     )
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
         yield Ledger(serving, channel)

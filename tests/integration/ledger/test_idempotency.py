@@ -25,6 +25,7 @@ WRITES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "Extend": lambda held, _: {"reservation": held, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda _, confirmed: {"reservation": confirmed, "lines": [{"line": 1, "quantity": 1}]},
     "Release": lambda held, _: {"reservation": held, "lines": [{"line": 1, "quantity": 1}]},
+    "MarkHandedOver": lambda held, _: {"reservation": held, "lines": [1]},
 }
 """What each mutating rpc may ask, given a reservation that is held and one that is confirmed."""
 
@@ -72,6 +73,7 @@ WRITES_CHANGED: dict[str, dict[str, Any]] = {
     "Extend": {"hold_duration": {"seconds": 61}},
     "Fulfil": {"reference": "other"},
     "Release": {"lines": []},
+    "MarkHandedOver": {"handed_over_time": {"seconds": 1}},
 }
 
 

@@ -9,18 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.kit.ledger import Caller, draft, item, movement, outcomes
+from tests.kit.ledger import Caller, claiming, draft, item, movement, outcomes
 from weir.ledger.v1 import ledger_pb2
 
 
 @dataclass(frozen=True)
 class State:
-    """Two units of a product, one of them promised to a confirmed order: one is left for whoever is first."""
+    """Two units of a product, one of them promised to a confirmed order: one is left for whoever is first; under the
+    claim of the order one unit more may be claimed."""
 
     on_hand: int = 2
     reserved: int = 1
     order: str = "open"
+    claimed: int = 1
 
+
+CEILING = 2
 
 Model = Callable[[State], State | None]
 """What a write makes of a state by itself; None where it has to be refused."""
@@ -38,13 +42,18 @@ def end(how: str) -> Model:
         taken = 1 if how == "fulfilled" else 0
         if state.order != "open" or state.on_hand < taken:
             return None
-        return State(state.on_hand - taken, state.reserved - 1, how)
+        return State(state.on_hand - taken, state.reserved - 1, how, state.claimed - 1 + taken)
 
     return model
 
 
-def confirm(state: State) -> State | None:
-    """Confirming what is confirmed changes nothing."""
+def claim(state: State) -> State | None:
+    """Promise a unit of another product, of which there is plenty, under the same claim."""
+    return replace(state, claimed=state.claimed + 1) if state.claimed + 1 <= CEILING else None
+
+
+def keep(state: State) -> State | None:
+    """Confirming what is confirmed, and handing it over, change no count."""
     return state if state.order == "open" else None
 
 
@@ -66,7 +75,9 @@ def fact(kind: int, quantity: int) -> Callable[[Caller, str, str], Awaitable[Any
 WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = {
     "Reserve": (reserve, lambda caller, sku, _: caller.reserve((sku, 1))),
     "ReserveBatch": (reserve, lambda caller, sku, _: caller.do("ReserveBatch", drafts=[draft((sku, 1))], atomic=True)),
-    "Confirm": (confirm, lambda caller, _, order: caller.do("Confirm", reservation=order)),
+    "Reserve under a claim": (claim, lambda caller, sku, _: caller.reserve(claiming("PLENTY", 1, **{sku: CEILING}))),
+    "Confirm": (keep, lambda caller, _, order: caller.do("Confirm", reservation=order)),
+    "MarkHandedOver": (keep, lambda caller, _, order: caller.do("MarkHandedOver", reservation=order)),
     "Fulfil": (end("fulfilled"), lambda caller, _, order: caller.do("Fulfil", reservation=order)),
     "Release": (end("released"), lambda caller, _, order: caller.do("Release", reservation=order)),
     "RECEIVE": (move(1), fact(ledger_pb2.ENTRY_KIND_RECEIVE, 1)),
@@ -92,19 +103,21 @@ def one_after_the_other(first: Model, second: Model) -> tuple[bool, bool, State]
 async def raced(acme: Caller, twin: Caller, sku: str, pair: tuple[str, str]) -> tuple[bool, bool, State]:
     """What becomes of two writes that are sent to two ledgers at once."""
     await acme.receive(sku, 2)
-    order = (await acme.confirmed((sku, 1))).reservation
+    order = (await acme.confirmed(claiming(sku, 1, **{sku: CEILING}))).reservation
     calls = [WRITES[name][1](caller, sku, order) for name, caller in zip(pair, (acme, twin), strict=True)]
     first, second = await outcomes(calls)
     on_hand, reserved, _, _ = await acme.balance(sku)
     ended = (await acme.reservation(order)).lines[0]
     how = "open" if ended.open else "fulfilled" if ended.fulfilled else "released"
-    return first == "ok", second == "ok", State(on_hand, reserved, how)
+    [claimed] = await acme.claims(sku)
+    return first == "ok", second == "ok", State(on_hand, reserved, how, sum(claimed))
 
 
 @pytest.mark.parametrize("number", range(2))
 async def test_all_pairs_for_the_last_unit(acme: Caller, twin: Caller, number: int) -> None:
     """No pair oversells, loses a unit or ends an order twice, and none is refused that either order would accept."""
     await acme.place("W2")
+    await acme.receive("PLENTY", 10**6)
     seen = 0
     for index, pair in enumerate(combinations_with_replacement(WRITES, 2)):
         found = await raced(acme, twin, f"S{index}", pair)
