@@ -18,7 +18,14 @@ from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2 as contract
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import (
+    ledger_pb2,
+    ledger_service_pb2,
+    reservation_pb2,
+    reservation_service_pb2,
+    snapshot_pb2,
+)
+from weir_chassis import status
 from weir_chassis.ids import new_id
 from weir_cli import books, loading, moving, promising, selling, tables, watching
 from weir_cli.claims import Claims
@@ -32,6 +39,8 @@ LEVELS = {"amazon-de": 180, "pos-berlin": 12, "webshop-de": 180, "webshop-fr": 1
 SHARED = ("amazon-de", "webshop-de", "webshop-fr")
 """The channels that Europe feeds."""
 SELLER, SOURCE, ORDERED = "webshop-de", "DE1", 25
+LYING, PICKED, REPORTED, LATER = 50, 20, 10, 25
+"""At the source: units on hand, of an order it was handed, those it reports beside them, and of an order after that."""
 PRODUCTS_SHOWN = 8
 WAIT_SECONDS = 5.0
 
@@ -44,7 +53,9 @@ async def tour(claims: Claims, addresses: Mapping[str, str], folder: Path) -> No
             await _look(claims, session)
             await _ask_why(claims, session)
             await _order(claims, session)
-            await _audit(claims, session)
+            heads = await _signed(session)
+            await _report(claims, session)
+            await _audit(claims, session, heads)
         except grpc.aio.AioRpcError as error:
             claims.holds(f"A call failed: {error.code().name}, {error.details()}", False)
 
@@ -99,13 +110,8 @@ async def _order(claims: Claims, session: Session) -> None:
     watcher = asyncio.create_task(_watch(session, updates))
     try:
         before = (await _until(updates, LEVELS)).levels
-        line = reservation_pb2.ReservationDraftLine(stock_item=moving.stock_item(SKU, SOURCE), quantity=ORDERED)
-        draft = reservation_pb2.ReservationDraft(
-            lines=[line], order="A-1001", channel=SELLER, hold_duration=promising.seconds(timedelta(minutes=5))
-        )
         sent = time.perf_counter()
-        request = reservation_service_pb2.ReserveRequest(request_id=new_id(), draft=draft)
-        promised = await session.reservations.Reserve(request)
+        promised = await _reserve(session, "A-1001", ORDERED)
         answered = time.perf_counter()
         fallen = {each: level - ORDERED if each in SHARED else level for each, level in before.items()}
         seen = await _until(updates, fallen)
@@ -124,6 +130,16 @@ async def _order(claims: Claims, session: Session) -> None:
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def _reserve(session: Session, order: str, units: int) -> reservation_service_pb2.ReserveResponse:
+    """Promise units of the product to an order, for as long as the tour may take."""
+    line = reservation_pb2.ReservationDraftLine(stock_item=moving.stock_item(SKU, SOURCE), quantity=units)
+    draft = reservation_pb2.ReservationDraft(
+        lines=[line], order=order, channel=SELLER, hold_duration=promising.seconds(timedelta(minutes=5))
+    )
+    request = reservation_service_pb2.ReserveRequest(request_id=new_id(), draft=draft)
+    return await session.reservations.Reserve(request)
 
 
 async def _watch(session: Session, updates: asyncio.Queue[_Seen]) -> None:
@@ -156,14 +172,70 @@ def _compared(before: Mapping[str, int], after: Mapping[str, int]) -> Renderable
     return made
 
 
-async def _audit(claims: Claims, session: Session) -> None:
+async def _report(claims: Claims, session: Session) -> None:
+    claims.chapter(
+        "A warehouse reports, late",
+        f"{SOURCE} was handed {PICKED} units' worth of A-1002 and says that {REPORTED} more are free. Before its report"
+        f" is here, A-1003 is promised {LATER}.",
+    )
+    item = moving.stock_item(SKU, SOURCE)
+    picked = await _reserve(session, "A-1002", PICKED)
+    marked = await session.reservations.MarkHandedOver(
+        reservation_service_pb2.MarkHandedOverRequest(request_id=new_id(), reservation=picked.reservation.reservation)
+    )
+    moment = marked.reservation.lines[0].handed_over_time
+    later = await _reserve(session, "A-1003", LATER)
+    feed = snapshot_pb2.SnapshotFeed(basis=snapshot_pb2.SNAPSHOT_BASIS_AVAILABLE, as_of_time=moment)
+    line = snapshot_pb2.SnapshotLine(stock_item=item, quantity=REPORTED)
+    report = ledger_service_pb2.ImportSnapshotRequest(request_id=new_id(), feed=feed, lines=[line])
+    await session.ledger.ImportSnapshot(iter([report]), timeout=WAIT_SECONDS)
+    now = (await session.ledger.GetBalance(ledger_service_pb2.GetBalanceRequest(stock_item=item))).balance
+    told = f"{REPORTED} free and {PICKED} handed over are {now.on_hand} on hand; {now.reserved} are promised."
+    claims.holds(told, (now.on_hand, now.reserved) == (REPORTED + PICKED, PICKED + LATER))
+    asked = ledger_service_pb2.ListShortfallsRequest(skus=[SKU])
+    short = (await session.ledger.ListShortfalls(asked)).shortfalls
+    claims.show(*(part for each in short for part in tables.shortfall(each)), "")
+    hits = [(hit.order, hit.missing) for each in short for hit in each.hits]
+    claims.holds("The newest promise is hit, the other is whole.", hits == [("A-1003", LATER - REPORTED)])
+    before = ledger_service_pb2.GetBalanceRequest(stock_item=item, as_of=ledger_pb2.AsOf(revision=later.revision))
+    former = (await session.ledger.GetBalance(before)).balance.on_hand
+    claims.holds(f"Revision {later.revision.number}, before the report, can still be asked: {former}.", former == LYING)
+    await session.ledger.RecordMovements(
+        ledger_service_pb2.RecordMovementsRequest(
+            request_id=new_id(), movements=[moving.movement("COUNT", item, LYING, reference="found again")]
+        )
+    )
+    claims.holds(
+        f"Counted again: {LYING}; nothing is short.", not (await session.ledger.ListShortfalls(asked)).shortfalls
+    )
+    for each in (picked, later):
+        await session.reservations.Release(
+            reservation_service_pb2.ReleaseRequest(request_id=new_id(), reservation=each.reservation.reservation)
+        )
+
+
+async def _signed(session: Session) -> list[str]:
+    """The signed head of the chain of commits; none where the ledger was given no key."""
+    try:
+        return [(await session.ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())).signed_head]
+    except grpc.aio.AioRpcError as error:
+        if status.reason(error) != "SIGNING_KEY_MISSING":
+            raise
+        return []
+
+
+async def _audit(claims: Claims, session: Session, heads: Sequence[str]) -> None:
     claims.chapter("The books", "Double entry, append only: every balance is computed again from its entries.")
     found = ledger_pb2.Verification()
-    async for message in session.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest(), timeout=WAIT_SECONDS):
+    asked = ledger_service_pb2.VerifyBooksRequest(signed_heads=heads)
+    async for message in session.ledger.VerifyBooks(asked, timeout=WAIT_SECONDS):
         if message.HasField("verification"):
             found = message.verification
     told = f"{books.looked_at(found)}: {tables.counted(found.differences, 'difference')}."
-    claims.holds(told, found.entries > 0 and found.differences == 0)
+    well = found.entries > 0 and found.differences == 0
+    claims.holds(told, well)
+    if heads:
+        claims.holds("The head that was signed before the report stands in the chain: no row was touched.", well)
 
 
 @dataclass(frozen=True, slots=True)
