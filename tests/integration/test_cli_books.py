@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -329,3 +329,28 @@ async def test_the_signed_head_is_kept_and_held_against_the_books(weir: Weir, tm
     kept.write_text("")
     for name in (str(kept), "/nowhere"):
         assert (await weir("verify", "--head", name)).status == 2
+
+
+async def test_the_past_can_be_asked_in_two_times(weir: Weir) -> None:
+    """After a revision or at a moment the books say what they said then; --occurred says how goods lay, by what was
+    learned since too; what was never drawn, or is to come, is refused."""
+    first = (await weir("stock", "MUG", "--location", "DE1", "--json")).document["revision"]["number"]
+    before = datetime.now(UTC)
+    learned = await weir("receive", "MUG", "DE1", "3", "--occurred", (before - timedelta(hours=2)).isoformat())
+    assert learned.status == 0, learned
+
+    async def asked(*words: str) -> list[int]:
+        said = await weir("stock", "MUG", "--location", "DE1", *words, "--json")
+        assert said.status == 0, said
+        return [each["on_hand"] for each in said.document["balances"]]
+
+    assert await asked() == [8]
+    assert await asked("--as-of", str(first)) == [5]
+    assert await asked("--as-of", before.isoformat()) == [5]
+    assert await asked("--occurred", (before - timedelta(hours=1)).isoformat()) == [3]
+    assert await asked("--occurred", (before - timedelta(hours=3)).isoformat()) == []
+    ahead = await weir("stock", "--as-of", str(first + 999), "--json")
+    assert (ahead.status, ahead.document["refusal"]["reason"]) == (1, "REVISION_AHEAD")
+    future = await weir("stock", "--as-of", "2100-01-01", "--json")
+    assert (future.status, future.document["refusal"]["reason"]) == (1, "REQUEST_MALFORMED")
+    assert (await weir("stock", "--as-of", "1", "--occurred", now())).status == 2
