@@ -32,11 +32,13 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.common.v1.Revision.number": (0, None),
     "weir.ledger.v1.ListEntriesRequest.after_revision": (0, None),
     "weir.ledger.v1.LineQuantity.line": (1, None),
-    "weir.ledger.v1.Movement.quantity": (1, 10**9),  # of the sample's kind, a RECEIVE
+    "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
+    "weir.ledger.v1.Movement.expected_revision": (0, None),
+    "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 500),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
     "weir.common.v1.Freshness.at_least": (0, 16),
 }
-"""Where the comment speaks in words, or of several kinds at once."""
+"""Where the comment speaks in words, of several kinds at once, or of how many values there may be and not of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Limit:
     least: int | None
     most: int | None
     zero_is_default: bool = False
+
+    def allows(self, number: int) -> bool:
+        """Whether a number is within both ends."""
+        return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ def limit(place: Place) -> Limit | None:
     if field.type == FieldDescriptor.TYPE_STRING:
         return None if field.name in SPELT_BY_THE_LEDGER else _text(field, index, comment)
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
-        least, most = OVERRIDES.get(field.full_name) or _range(comment)
+        each = "" if index is None else "[]"
+        least, most = OVERRIDES.get(field.full_name + each) or _range(comment)
         return Limit(NUMBER, least, most, zero_is_default=field.name == "page_size")
     return None
 
@@ -150,9 +157,12 @@ def _number(text: str) -> int:
 def _distinct(first: Any, number: int) -> Any:
     if isinstance(first, str):
         return f"x{number}"
+    if isinstance(first, int):
+        return number + 1
     copy = type(first)()
     copy.CopyFrom(first)
-    for name, different in (("sku", f"x{number}"), ("context", f"x{number}"), ("line", number + 1)):
+    text = f"x{number}"
+    for name, different in (("sku", text), ("context", text), ("claim", text), ("line", number + 1)):
         if name in copy.DESCRIPTOR.fields_by_name:
             setattr(copy, name, different)
     return copy

@@ -45,6 +45,8 @@ class World:
     held: str
     confirmed: str
     """Reservations."""
+    booked: int
+    """The revision that changed the balance last."""
     signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
@@ -74,6 +76,7 @@ async def world(merchant: Merchant) -> World:
     )
     merchant.saw(received.revision)
     held, confirmed = [await _reserved(merchant, item) for _ in range(2)]
+    booked = merchant.seen["ledger"].number
     done = await merchant.stubs.reservations.Confirm(
         reservation_service_pb2.ConfirmRequest(request_id="own request", reservation=confirmed)
     )
@@ -83,7 +86,7 @@ async def world(merchant: Merchant) -> World:
     network = await _networked(merchant)
     etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, head.signed_head, etags)
+    return World(merchant, held, confirmed, booked, head.signed_head, etags)
 
 
 async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
@@ -140,7 +143,7 @@ def imagined() -> dict[str, Message]:
     """The same requests of a merchant who does not exist: what they are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, "head", defaultdict(lambda: "1")).requests()
+    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1")).requests()
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -152,9 +155,10 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
     seen = world.merchant.seen["ledger"]
     freshness = {"at_least": [seen]}
     movement = {
-        "kind": 1,
+        "kind": 4,
         "stock_item": STOCK_ITEM,
         "quantity": 5,
+        "expected_revision": world.booked,
         "occurred_time": {"seconds": 1_700_000_000, "nanos": 1000},
         "reference": "own reference",
     }
@@ -179,6 +183,13 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "page_size": 10,
             "freshness": freshness,
         },
+        f"{service}ListShortfalls": {
+            "owner": OWNER,
+            "skus": [SKU],
+            "locations": ["own location"],
+            "page_size": 10,
+            "freshness": freshness,
+        },
         f"{service}ListEntries": {
             "product": STOCK_ITEM["product"],
             "location": "own location",
@@ -199,7 +210,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
 def _reservations(world: World) -> dict[str, dict[str, Any]]:
     freshness = {"at_least": [world.merchant.seen["ledger"]]}
     draft = {
-        "lines": [{"stock_item": STOCK_ITEM, "quantity": 1}],
+        "lines": [{"stock_item": STOCK_ITEM, "quantity": 1, "claims": [{"claim": "own claim", "ceiling": 10}]}],
         "mode": 1,
         "hold_duration": {"seconds": 60},
         "order": "own order",
@@ -220,6 +231,8 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
             "occurred_time": occurred,
         },
         f"{service}Release": {"reservation": world.confirmed, "lines": lines},
+        f"{service}MarkHandedOver": {"reservation": world.confirmed, "lines": [1], "handed_over_time": occurred},
+        f"{service}GetClaims": {"claims": ["own claim"], "freshness": freshness},
         f"{service}GetReservation": {"reservation": world.held, "freshness": freshness},
         f"{service}ListReservations": {
             "states": [1],

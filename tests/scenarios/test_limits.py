@@ -123,7 +123,8 @@ def strange(place: Place) -> list[Any]:
         return BAD_TEXTS
     if field.enum_type is not None:
         return [99, -1]
-    return BAD_NUMBERS.get(field.name, [])
+    stated = limits.limit(place)
+    return [each for each in BAD_NUMBERS.get(field.name, []) if stated is None or not stated.allows(each)]
 
 
 @every_method
