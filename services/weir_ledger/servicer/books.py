@@ -15,7 +15,7 @@ from weir_chassis.revisions import Origin
 from weir_chassis.watch import Batch, Wakeups, follow
 from weir_ledger.handlers import Questions
 from weir_ledger.ports import Books
-from weir_ledger.servicer.importing import imported
+from weir_ledger.servicer.importing import Imports
 from weir_ledger.servicer.writing import carry_out
 from weir_ledger.wire import answers, queries, requests, snapshots
 from weir_ledger.wire.heads import Heads
@@ -63,6 +63,7 @@ class LedgerServicer(LedgerServiceServicer):
         self._wakeups = wakeups
         self._heads = heads
         self._questions = Questions(books, origin)
+        self._imports = Imports(books)
         self._pages = Pages(origin.cluster)
 
     async def CreateLocation(self, request: pb.CreateLocationRequest, context: Context) -> pb.CreateLocationResponse:
@@ -111,7 +112,7 @@ class LedgerServicer(LedgerServiceServicer):
     async def ImportSnapshot(
         self, requests: AsyncIterator[pb.ImportSnapshotRequest], context: Context
     ) -> pb.ImportSnapshotResponse:
-        found, refused = await imported(self._books, requests)
+        found, refused = await self._imports.run(requests)
         return pb.ImportSnapshotResponse(
             snapshot_import=snapshots.snapshot_import(found),
             refused_lines=map(snapshots.line_outcome, refused),

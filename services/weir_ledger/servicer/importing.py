@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from weir.ledger.v1 import ledger_service_pb2 as pb
 from weir_chassis import call
-from weir_chassis.errors import Malformed, RequestIdReused, Violation
+from weir_chassis.errors import Malformed, Overloaded, RequestIdReused, Violation
 from weir_ledger.domain.imports import ApplyStaged, EndLines, ImportCommand, ImportLines, ZeroAbsent
 from weir_ledger.domain.snapshots import Figure, KeptLine, LineState, SnapshotImport, Stage
 from weir_ledger.domain.stock import StockItem
@@ -24,6 +24,8 @@ from weir_ledger.wire import snapshots
 from weir_ledger.wire.snapshots import Opening
 
 METHOD = "ImportSnapshot"
+AT_ONCE_MAX = 64
+"""Imports at once: each holds two messages, and what is made of one."""
 STEP = 1000
 """Staged lines applied, or stock items looked at, at a time."""
 CHECKED_MAX = 1000
@@ -35,11 +37,31 @@ T = TypeVar("T")
 Messages = AsyncIterator[pb.ImportSnapshotRequest]
 
 
-async def imported(books: Books, messages: Messages) -> tuple[SnapshotImport, Sequence[KeptLine]]:
-    """How the import ends that a stream brings for the caller's tenant, and the first of its refused lines.
+class Imports:
+    """The imports into some books that are under way."""
 
-    Raises Malformed, RequestIdReused, SnapshotGap or SnapshotRefused; what was settled before stays settled.
-    """
+    def __init__(self, books: Books) -> None:
+        """None yet."""
+        self._books = books
+        self._under_way = 0
+
+    async def run(self, messages: Messages) -> tuple[SnapshotImport, Sequence[KeptLine]]:
+        """How the import ends that a stream brings for the caller's tenant, and the first of its refused lines.
+
+        Raises Overloaded where too many are under way, Malformed, RequestIdReused, SnapshotGap, SnapshotRefused; what
+        was settled before stays settled.
+        """
+        if self._under_way >= AT_ONCE_MAX:
+            raise Overloaded
+        self._under_way += 1
+        try:
+            return await _run(self._books, messages)
+        finally:
+            self._under_way -= 1
+
+
+async def _run(books: Books, messages: Messages) -> tuple[SnapshotImport, Sequence[KeptLine]]:
+    """Take what a stream brings, and finish."""
     first = await anext(messages, None) or pb.ImportSnapshotRequest()
     begun = snapshots.opening(first)
     stream = (Check if begun.validate_only else Import)(books, begun)
