@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 import grpc
 
-from tests.kit.merchant import COUNT, Merchant, golden, item, refused, rows
+from tests.kit.merchant import COUNT, RECEIVE, Merchant, golden, item, refused, rows
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
+from weir.common.v1.revision_pb2 import Revision
 from weir.common.v1.stock_pb2 import Product
-from weir.ledger.v1 import ledger_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_chassis import status
 
 CHANNELS = ["till", "web-eu", "web-us"]
@@ -54,9 +55,10 @@ async def test_ten_units_serve_ten_orders(merchant: Merchant) -> None:
 
 
 async def test_facts_win_and_supply_is_never_negative(merchant: Merchant) -> None:
-    """Case 11: where 30 are reserved and 25 are found, the supply is 0 and a shortfall of 5 is published."""
+    """Case 11: where 30 are reserved and 25 are found, the supply is 0 and a shortfall of 5 is published; the promise
+    it hits is listed, until the units are back."""
     await golden(merchant, quantities={"DE1": 40})
-    await merchant.reserve("BIKE", "DE1", 30)
+    promise = await merchant.reserve("BIKE", "DE1", 30)
     assert await merchant.level("BIKE", "web-eu") == 10
     counted_at = await merchant.record(COUNT, "BIKE", "DE1", 25)
     answer = await merchant.availability("BIKE", "web-eu")
@@ -65,13 +67,30 @@ async def test_facts_win_and_supply_is_never_negative(merchant: Merchant) -> Non
         ledger_service_pb2.GetBalanceRequest(stock_item=item("BIKE", "DE1"), freshness=merchant.freshness("ledger"))
     )
     assert (balance.balance.available, balance.balance.shortfall) == (0, 5)
+    assert await published(merchant, counted_at) == [("BIKE", "DE1", 0, 5)]
+    (short,) = await listed(merchant)
+    assert (short.on_hand, short.reserved, short.shortfall) == (25, 30, 5)
+    assert [(each.reservation, each.missing) for each in short.hits] == [(promise.reservation.reservation, 5)]
+    back_at = await merchant.record(RECEIVE, "BIKE", "DE1", 5)
+    assert await published(merchant, back_at) == [("BIKE", "DE1", 5, 0)]
+    assert await listed(merchant) == []
+
+
+async def published(merchant: Merchant, revision: Revision) -> list[tuple[str, str, int, int]]:
+    """The shortfalls that the watch tells of one commit: sku, location, before and after."""
     watch = merchant.stubs.ledger.WatchEntries(ledger_service_pb2.WatchEntriesRequest())
     async for commit in watch:
-        if commit.through.number == counted_at.number and commit.entries:
+        if commit.through.number == revision.number:
             break
     watch.cancel()
-    (entry,) = [each for each in commit.entries if each.reserved]
-    assert entry.reserved - entry.on_hand == 5
+    told = [(each.stock_item, each.before, each.after) for each in commit.shortfalls]
+    return [(short.product.sku, short.location, before, after) for short, before, after in told]
+
+
+async def listed(merchant: Merchant) -> list[ledger_pb2.Shortfall]:
+    """The shortfalls that are open."""
+    asked = ledger_service_pb2.ListShortfallsRequest(freshness=merchant.freshness("ledger"))
+    return [*(await merchant.stubs.ledger.ListShortfalls(asked)).shortfalls]
 
 
 async def test_what_is_reserved_is_gone_from_every_channel_and_comes_back(merchant: Merchant) -> None:
