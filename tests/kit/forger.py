@@ -76,15 +76,6 @@ class Forger:
         await self.do(f"UPDATE shortfalls SET opened_at = opened_at - interval '{months} months' WHERE tenant = $1")
         await self.rechain()
 
-    async def drop_what_was_put_away(self) -> None:
-        """Drop the months that a compaction left as tables of their own, so that they can be opened again."""
-        tables = await self._owner.fetch(
-            "SELECT oid::regclass AS name FROM pg_class WHERE relname ~ '^entries_\\d' AND relkind = 'r'"
-            " AND relnamespace = current_schema()::regnamespace AND NOT relispartition"
-        )
-        for row in tables:
-            await self.do(f"DROP TABLE {row['name']}")
-
     async def rechain(self) -> None:
         """Make every digest anew, so that the chain is whole whatever was changed."""
         digest = NO_DIGEST

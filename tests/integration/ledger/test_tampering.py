@@ -154,7 +154,7 @@ HISTORY: dict[str, tuple[list[str], set[int], list[int]]] = {
     "a horizon that never was": (
         [f"INSERT INTO horizons SELECT tenant, {CONFIRMED}, recorded_at, digest FROM commits"
          f" WHERE tenant = $1 AND revision = {CONFIRMED}"],
-        {ON_HAND, RESERVED, REVISIONS}, []),
+        {ON_HAND, RESERVED, REVISIONS, CHAIN}, [CONFIRMED]),
 }  # fmt: skip
 """What is done to history, which laws it breaks, and which revisions are told by the law of the chain."""
 
@@ -285,3 +285,35 @@ async def test_numbers_beyond_all_counts(acme: Caller, forger: Forger) -> None:
     found = await acme.verify()
     assert {CHAIN, ON_HAND, RESERVED, TRIAL_BALANCE} <= laws(found)
     assert 2**63 - 1 in {each.booked for each in found if each.law == TRIAL_BALANCE}
+
+
+CLOSINGS: dict[str, tuple[str, set[int]]] = {
+    "units": ("UPDATE closing_balances SET on_hand = 9 WHERE tenant = $1 AND revision = {first} AND on_hand = 8",
+              {ON_HAND}),
+    "promises": ("UPDATE closing_balances SET reserved = 0 WHERE tenant = $1 AND revision = {last}", {RESERVED}),
+    "when it changed": ("UPDATE closing_balances SET changed_revision = 1 WHERE tenant = $1 AND revision = {last}",
+                        {REVISIONS}),
+    "a stock item is gone": ("DELETE FROM closing_balances WHERE tenant = $1 AND revision = {last} AND on_hand = 8",
+                             {ON_HAND, RESERVED, REVISIONS}),
+    "a stock item more": ("INSERT INTO closing_balances VALUES ($1, {first}, gen_random_uuid(), 1, 0, 2, NULL)",
+                          {ON_HAND, REVISIONS}),
+    "its moment": ("UPDATE closings SET recorded_at = now() WHERE tenant = $1 AND revision = {first}", {CHAIN}),
+    "it is of no commit": ("UPDATE closings SET revision = 99 WHERE tenant = $1 AND revision = {last}",
+                           {CHAIN, ON_HAND, RESERVED, REVISIONS}),
+}  # fmt: skip
+"""What is done to the closings that the past is read from, and which laws it breaks."""
+
+
+@pytest.mark.parametrize("what", CLOSINGS)
+async def test_closings(acme: Caller, forger: Forger, what: str) -> None:
+    """Whatever is changed in a closing is found, be it the first or held against one before it."""
+    await forger.do("SELECT close_books($1)")
+    await acme.receive("A", 5)
+    await acme.place("W2")
+    await forger.do("SELECT close_books($1)")
+    last = (await acme.head()).number
+    await acme.ship("A", 1)
+    assert await acme.verify() == []
+    statement, broken = CLOSINGS[what]
+    await forger.do(statement.format(first=LAST, last=last))
+    assert laws(await acme.verify()) == broken
