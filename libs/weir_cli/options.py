@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +104,14 @@ class Point:
 def point(text: str) -> Point:
     """A whole number as a revision, anything else as a moment."""
     return Point(int(text) if text.isascii() and text.isdigit() and len(text) < 19 else moment(text))
+
+
+def month(text: str) -> date:
+    """A month such as `2026-11`, as its first day."""
+    if re.fullmatch(r"\d{4}-\d{2}", text, re.ASCII):
+        with suppress(ValueError):
+            return date.fromisoformat(f"{text}-01")
+    raise typer.BadParameter("give a month such as 2026-11.")
 
 
 RequestId = Annotated[

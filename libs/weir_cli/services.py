@@ -10,13 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service; `schema` is None where it has no database, `peers` are the services it calls."""
+    """One service; `schema` is None where it has no database, `peers` are the services it calls.
+
+    `history` is the module that puts its history away, None where it keeps none.
+    """
 
     name: str
     package: str
     port: int
     schema: str | None = None
     peers: tuple[str, ...] = ()
+    history: str | None = None
 
     @property
     def module(self) -> str:
@@ -37,7 +41,7 @@ class Service:
 SERVICES = {
     service.name: service
     for service in (
-        Service("ledger", "weir_ledger", 7101, schema="weir_ledger"),
+        Service("ledger", "weir_ledger", 7101, schema="weir_ledger", history="weir_ledger.store.compaction"),
         Service("sharing", "weir_sharing", 7102, schema="weir_sharing"),
         Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing")),
     )

@@ -9,13 +9,18 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import grpc
 import pytest
 
 from tests.integration.test_cli_verbs import loaded
 from tests.kit.command import Weir
+from tests.kit.merchant import COUNT
+from tests.kit.past import spread
+from tests.kit.postgres import PostgresForTests
 from tests.kit.proxy import wire
-from tests.kit.suite import Suite
+from tests.kit.suite import SCHEMAS, Suite
+from tests.kit.suite import suite as kit_suite
 from tests.kit.waiting import until
 from weir.ledger.v1 import ledger_service_pb2
 
@@ -354,3 +359,38 @@ async def test_the_past_can_be_asked_in_two_times(weir: Weir) -> None:
     future = await weir("stock", "--as-of", "2100-01-01", "--json")
     assert (future.status, future.document["refusal"]["reason"]) == (1, "REQUEST_MALFORMED")
     assert (await weir("stock", "--as-of", "1", "--occurred", now())).status == 2
+
+
+async def test_old_history_is_put_away_and_dropped(postgres: PostgresForTests, tmp_path: Path) -> None:
+    """`compact` tells up to which revision history is gone, and whoever asks for older is told; with --drop the
+    months are removed; a month that is not over, and a Postgres without its owner's URL, are refused. The books agree
+    still."""
+    with postgres.fresh(*SCHEMAS) as database:
+        async with kit_suite(database) as running:
+            weir = Weir({"ledger": running.ledger, "sharing": running.sharing}, "old", {
+                "WEIR_DATABASE_OWNER_URL": database.owner_url, "WEIR_DATABASE_URL": database.url("weir_ledger"),
+            })  # fmt: skip
+            await loaded(weir, tmp_path)
+            for units in range(1, 9):
+                await running.merchant("old").record(COUNT, "MUG", "DE1", units)
+            owner = await asyncpg.connect(database.owner_url)
+            try:
+                await owner.execute("SET search_path = weir_ledger")
+                await spread(owner, "old", 100)
+            finally:
+                await owner.close()
+            first = f"{datetime.now(UTC) - timedelta(days=40):%Y-%m}"
+            (gone,) = (await weir("compact", "--before", first, "--json")).document["tenants"]
+            assert (gone["tenant"], gone["revision"] > 0) == ("old", True)
+            late = (await weir("stock", "--as-of", str(gone["revision"] - 1), "--json")).document["refusal"]
+            assert (late["code"], late["reason"]) == ("OUT_OF_RANGE", "REVISION_COMPACTED")
+            assert late["metadata"]["oldest_kept"] == str(gone["revision"])
+            again = await weir("compact", "--before", first, "--drop")
+            assert again.status == 0, again
+            assert "Dropped for good: entries_" in again.out
+            assert await counts(weir) == (8, 0, 8)
+            assert (await weir("verify")).status == 0
+            early = await weir("compact", "--before", f"{datetime.now(UTC) + timedelta(days=40):%Y-%m}")
+            assert (early.status, "month is over" in early.out) == (1, True)
+            alone = Weir(environment={"WEIR_DATABASE_URL": database.url("weir_ledger")})
+            assert (await alone("compact", "--before", first)).status == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import typer
@@ -11,7 +11,7 @@ import typer
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, reservation_pb2
 from weir_cli.documents import document, word
-from weir_cli.options import Point, hoisted, moment, point, span
+from weir_cli.options import Point, hoisted, moment, month, point, span
 from weir_cli.promising import LineUnreadable, line_claim, line_quantity, order_line
 from weir_cli.services import SERVICES
 from weir_cli.upping import exports
@@ -98,6 +98,14 @@ def test_points_in_history_are_revisions_or_moments(text: str, at: int | datetim
     assert point(text) == Point(at)
     with pytest.raises(typer.BadParameter):
         point("yesterday")
+
+
+def test_months_are_read_as_their_first_day() -> None:
+    """A year and a month, and nothing else."""
+    assert month("2026-06") == date(2026, 6, 1)
+    for text in ("2026-13", "2026", "2026-06-01", "June", "0000-01"):
+        with pytest.raises(typer.BadParameter):
+            month(text)
 
 
 def test_bytes_in_documents_are_hexadecimal() -> None:

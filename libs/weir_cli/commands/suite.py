@@ -1,15 +1,16 @@
-"""Verbs of the suite itself: bring it up, run one service, migrate, say how it is configured and how it fares."""
+"""Verbs of the suite itself: bring it up, run one service, migrate, compact, say how it is configured and fares."""
 
 from __future__ import annotations
 
 import sys
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weir_cli.options import OK, REFUSED, USAGE, options_of
+from weir_cli.options import OK, REFUSED, USAGE, month, options_of
 from weir_cli.services import SERVICES
 
 app = typer.Typer()
@@ -167,6 +168,31 @@ def migrate(
         configuring.print_faults(faults)
         sys.exit(USAGE)
     sys.exit(OK if well else REFUSED)
+
+
+@app.command(rich_help_panel=PANEL)
+def compact(
+    context: typer.Context,
+    before: Annotated[date, typer.Option(parser=month, metavar="YYYY-MM", help="The first month to be kept.")],
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Remove the months before it for good, those put away earlier too.")
+    ] = False,
+) -> None:
+    """Put old history of the ledger away: entries from before a month, of every tenant.
+
+    What was counted and promised stays as it is; whoever asks for what is gone is told from where history is kept. The
+    months stay in the database as tables of their own, entries_2026_05 and so on, unless they are dropped. Connects as
+    migrate does.
+    """
+    from weir_chassis.settings import SettingsFaults
+    from weir_cli import compacting, configuring
+
+    try:
+        done = compacting.compact(SERVICES["ledger"], before, drop=drop, as_json=options_of(context).json)
+    except SettingsFaults as faults:
+        configuring.print_faults(faults)
+        sys.exit(USAGE)
+    sys.exit(OK if done else REFUSED)
 
 
 @app.command(rich_help_panel=PANEL)
