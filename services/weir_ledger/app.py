@@ -28,7 +28,7 @@ from weir_ledger.domain.limits import COUNT_MAX, Holding, Limits
 from weir_ledger.servicer import POLICIES, registrations
 from weir_ledger.store import PostgresBooks
 from weir_ledger.wire.heads import Heads
-from weir_ledger.worker import expiring
+from weir_ledger.worker import expiring, keeping
 
 SCHEMA = "weir_ledger"
 CONTEXT = "ledger"
@@ -80,6 +80,12 @@ class Settings:
     lines_max: int = setting(
         "WEIR_LEDGER_LINES_MAX", "Lines or movements that one request may have.", integer(1, 2000), 2000
     )
+    closing_hours: int = setting(
+        "WEIR_LEDGER_CLOSING_HOURS",
+        "How often all balances are copied, so that those of the past are found from there.",
+        integer(1, 24 * 31),
+        24,
+    )
     signing_key: SigningKey | None = setting(
         "WEIR_LEDGER_SIGNING_KEY",
         "Private Ed25519 key, as PEM, PKCS #8, that signs heads of the chain of digests; unset means one of its own"
@@ -121,6 +127,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         cluster = await database.identity()
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
         books = PostgresBooks(database, queue_max=settings.queue_max, limits=settings.limits)
+        await books.open_months()
         async with Wakeups(database).listening() as wakeups:
             server = Server(
                 settings.server,
@@ -132,6 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             )
             workers = [
                 asyncio.create_task(expiring(books)),
+                asyncio.create_task(keeping(books, closing_hours=settings.closing_hours)),
                 asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             ]
             try:

@@ -170,8 +170,8 @@ class Questions:
         check(seen, self._origin, await self._books.head(tenant))
 
     async def begin_after(self, tenant: str, after: Revision | None) -> int:
-        """The number that a watch begins after."""
+        """The number that a watch begins after: that of the oldest revision kept where none is named."""
         if after is None:
-            return 0
+            return await self._books.horizon(tenant)
         check_one(after, self._origin, await self._books.head(tenant), field="after")
         return after.number

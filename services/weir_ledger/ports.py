@@ -139,7 +139,20 @@ class Books(Protocol):
         """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""
 
     async def commits(self, tenant: str, after: int, limit: int) -> Sequence[Commit]:
-        """The first `limit` commits after a revision, whole and without gaps."""
+        """The first `limit` commits after a revision, whole and without gaps; raises RevisionCompacted where some of
+        them are put away."""
+
+    async def horizon(self, tenant: str) -> int:
+        """Number of the revision up to which history is put away; 0 where all is kept."""
+
+    async def close_books(self, tenant: str, *, hours: float) -> int | None:
+        """Copy all balances at the newest revision, so that what was is found from there; the revision copied at.
+
+        None where that was done within so many hours, is being done, or nothing was recorded since.
+        """
+
+    async def open_months(self) -> None:
+        """Make room for what is recorded in this month and the three to come."""
 
     def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
         """All balances at one revision in chunks, each with that revision; one empty chunk where there are none."""

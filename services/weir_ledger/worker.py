@@ -1,4 +1,4 @@
-"""What time drives: holds that run out."""
+"""What time drives: holds that run out, books that are closed, months that begin."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from weir_ledger.domain.endings import Expire
 from weir_ledger.ports import Attempt, Books
 
 PAUSE_SECONDS = 0.5
+KEEPING_PAUSE_SECONDS = 3600.0
 DUE_MAX = 10
 """Holds ended by one command; its commit is one message to every watcher."""
 
@@ -50,3 +51,35 @@ async def expire_due(books: Books, tenant: str) -> int:
         count += len(done.receipt)
         due = await books.due(tenant, DUE_MAX) if len(due) == DUE_MAX else ()
     return count
+
+
+async def keeping(books: Books, *, closing_hours: float, pause_seconds: float = KEEPING_PAUSE_SECONDS) -> None:
+    """Open the months to come and close the books of every tenant as it falls due, until cancelled.
+
+    Several processes may do so at once; each tenant's books are closed once in `closing_hours`, and only if something
+    was recorded since.
+    """
+    while True:
+        try:
+            await books.open_months()
+            for tenant in await books.tenants():
+                await _close_whatever_happens(books, tenant, closing_hours)
+        except DatabaseAway as refusal:
+            log.warning("months cannot be opened now", reason=refusal.reason)
+        except Exception:
+            log.exception("months could not be opened")
+        await asyncio.sleep(pause_seconds)
+
+
+async def _close_whatever_happens(books: Books, tenant: str, hours: float) -> None:
+    """Close the books of a tenant if that is due; what hinders it is logged, and does not hinder the tenants after
+    it."""
+    try:
+        revision = await books.close_books(tenant, hours=hours)
+    except (DatabaseAway, Overloaded) as refusal:
+        log.warning("books cannot be closed now", tenant=tenant, reason=refusal.reason)
+    except Exception:
+        log.exception("books could not be closed", tenant=tenant)
+    else:
+        if revision is not None:
+            log.info("books closed", tenant=tenant, number=revision)

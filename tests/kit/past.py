@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.kit.ledger import (
     ADJUST,
@@ -24,9 +25,11 @@ from tests.kit.ledger import (
     movement,
     name,
 )  # fmt: skip
-from weir.common.v1 import stock_pb2
+from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2
 from weir_chassis import status
+from weir_ledger.domain.chain import BEFORE_ALL
+from weir_ledger.store import chain
 
 if TYPE_CHECKING:
     Owner = asyncpg.Connection[asyncpg.Record]
@@ -87,6 +90,39 @@ def told(balances: Iterable[ledger_pb2.Balance]) -> dict[bytes, Counts]:
     }
 
 
+def stamp(moment: datetime) -> Timestamp:
+    """A moment as a message."""
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made
+
+
+async def listed(caller: Caller, **as_of: Any) -> tuple[dict[bytes, Counts], revision_pb2.Revision]:
+    """All balances of a state by stock item, in pages, and the revision they rest on."""
+    balances = []
+    revision = revision_pb2.Revision()
+    async for page in caller.pages("ListBalances", 5, as_of=as_of):
+        balances += page.balances
+        revision = page.revision
+    return told(balances), revision
+
+
+async def close(owner: Owner, caller: Caller) -> int | None:
+    """Close the books of a caller's tenant as they stand."""
+    async with owner.transaction():
+        await owner.execute("SELECT set_config('weir.tenant', $1, true)", caller.tenant)
+        found: int | None = await owner.fetchval("SELECT close_books($1)", caller.tenant)
+        return found
+
+
+def same(found: tuple[dict[bytes, Counts], revision_pb2.Revision], counts: dict[bytes, Counts], revision: Any) -> None:
+    """Hold the balances of a state against those that should be, one by one."""
+    assert found[1] == revision
+    assert sorted(found[0]) == sorted(counts)
+    for key, each in counts.items():
+        assert (key, found[0][key]) == (key, each)
+
+
 GOODS: tuple[stock_pb2.StockItem, ...] = (
     item("A"), item("B"), item("C"), item("A", "W2"), item("A", lot="L1"), item("B", condition=2),
     item("A", owner="shop"), item("C", custodian="rep"),
@@ -145,24 +181,43 @@ def _occurred(chance: random.Random) -> Any:
     return made
 
 
-async def spread(owner: Owner, tenant: str, days: float) -> None:
-    """Make the history of a tenant one that took so many days and ended a day ago, months and all.
+async def spread(owner: Owner, tenant: str, days: float, *, ended_days: float = 1) -> None:
+    """Make the history of a tenant one that took so many days and ended so many ago, months and all.
 
-    Each commit moves back with all that occurred with it, as if the clock had been another one. Digests are left as
-    they are.
+    Each commit moves back with all that occurred with it, as if the clock had been another one; the chain of digests is
+    made anew.
     """
     async with owner.transaction():
         await owner.execute("SELECT set_config('weir.tenant', $1, true)", tenant)
-        await owner.execute("SELECT open_months(now() - make_interval(days => $1), now())", int(days) + 2)
+        await owner.execute("SELECT open_months(now() - make_interval(days => $1), now())", int(days + ended_days) + 1)
         for statement in _SPREAD:
-            arguments = (tenant, timedelta(days=days)) if "$2" in statement else (tenant,)
+            spans = (timedelta(days=days), timedelta(days=ended_days))
+            arguments = (tenant, *spans) if "$2" in statement else (tenant,)
             await owner.execute(statement, *arguments)
+        digest = BEFORE_ALL.digest
+        for (revision,) in await owner.fetch("SELECT revision FROM commits WHERE tenant = $1 ORDER BY 1", tenant):
+            digest = await owner.fetchval(_LINK, tenant, revision, digest)
+        await owner.execute("UPDATE tenants SET digest = $2 WHERE tenant = $1", tenant, digest)
+
+
+_LINK = f"""
+UPDATE commits SET digest = {
+    chain.link(
+        "$3",
+        "$2",
+        "recorded_at",
+        f"(SELECT {chain.ENTERED} FROM entries e WHERE e.tenant = $1 AND e.revision = $2)",
+        f"(SELECT {chain.CLAIMED} FROM claim_changes c WHERE c.tenant = $1 AND c.revision = $2)",
+    )
+}
+WHERE tenant = $1 AND revision = $2::bigint RETURNING digest
+"""
 
 
 _SPREAD = (
     """
     CREATE TEMPORARY TABLE moved ON COMMIT DROP AS
-    SELECT revision, recorded_at, date_trunc('second', now()) - interval '1 day'
+    SELECT revision, recorded_at, date_trunc('second', now()) - $3::interval
            - $2::interval * (max(revision) OVER () - revision) / max(revision) OVER () AS later
     FROM commits WHERE tenant = $1
     """,
@@ -176,6 +231,7 @@ _SPREAD = (
     """
     UPDATE tenants t SET recorded_at = m.later FROM moved m WHERE t.tenant = $1 AND t.revision = m.revision
     """,
+    "UPDATE shortfalls s SET opened_at = m.later FROM moved m WHERE s.tenant = $1 AND s.revision = m.revision",
     """
     UPDATE closing_balances c SET counted_at = (
         SELECT max(coalesce(e.occurred_at, e.recorded_at)) FROM entries e

@@ -17,7 +17,7 @@ row-level security, and change no table.
 """
 
 from weir_chassis.migrations.bootstrap import MigrationFailed
-from weir_chassis.migrations.running import SchemaUnfit, bump_epoch, check, migrate
+from weir_chassis.migrations.running import SchemaUnfit, bump_epoch, check, migrate, owning
 from weir_chassis.migrations.steps import OWN, foundation, permit, rewrite, script, wall
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "check",
     "foundation",
     "migrate",
+    "owning",
     "permit",
     "rewrite",
     "script",

@@ -30,7 +30,7 @@ async def prepare(owner: Driver, *, schema: str, role: str, password: str | None
     """
     try:
         await _make_role(owner, role, _login(password))
-        schema_owner = await _owner_of(owner, schema)
+        schema_owner = await owner_of(owner, schema)
         if schema_owner is None:
             schema_owner = f"{schema}_owner"
             await _make_role(owner, schema_owner, "NOLOGIN")
@@ -55,7 +55,8 @@ async def prepare(owner: Driver, *, schema: str, role: str, password: str | None
     return schema_owner
 
 
-async def _owner_of(connection: Driver, schema: str) -> str | None:
+async def owner_of(connection: Driver, schema: str) -> str | None:
+    """The role that owns a schema; None where there is no such schema."""
     owner: str | None = await connection.fetchval(
         "SELECT rolname FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = $1", schema
     )

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from weir_chassis.database import Database, Driver, sqlstate
-from weir_chassis.migrations.bootstrap import MigrationFailed, prepare
+from weir_chassis.migrations.bootstrap import MigrationFailed, owner_of, prepare
 from weir_chassis.migrations.steps import quoted
 
 _UNDEFINED_TABLE = "42P01"
@@ -69,6 +69,23 @@ async def bump_epoch(owner_url: str, service: str) -> int:
     async with _owner(owner_url) as owner:
         epoch: int = await owner.fetchval(f"UPDATE {quoted(service)}.cluster SET epoch = epoch + 1 RETURNING epoch")  # noqa: S608
         return epoch
+
+
+@asynccontextmanager
+async def owning(owner_url: str, service: str) -> AsyncIterator[Driver]:
+    """A connection to the schema `service` with the rights of its owner, for the block: for what only an operator may
+    do.
+
+    No transaction is open. Raises MigrationFailed where the schema is not there.
+    """
+    async with _owner(owner_url) as owner:
+        schema_owner = await owner_of(owner, service)
+        if schema_owner is None:
+            raise MigrationFailed(f"There is no schema {service}: run `weir migrate`.")
+        await owner.execute(
+            f"SET ROLE {quoted(schema_owner)}; SET search_path = {quoted(service)}; SET timezone = 'UTC'"
+        )
+        yield owner
 
 
 def versions_of(service: str) -> Path:

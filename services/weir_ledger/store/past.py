@@ -20,7 +20,7 @@ from weir_chassis.database import Database, Driver, retrying
 from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import Balance, StockItem
-from weir_ledger.store import rows
+from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
 from weir_ledger.store.reader import ITEM, after_item, driver_of, of_balances
 from weir_ledger.store.tables import balances
@@ -63,8 +63,6 @@ FROM (SELECT) AS one LEFT JOIN LATERAL (
     WHERE tenant = $1 AND revision <= $2 ORDER BY revision DESC LIMIT 1
 ) c ON true
 """
-
-_HORIZON = "SELECT revision FROM horizons WHERE tenant = $1"
 
 _BOOKED = """
 FROM entries
@@ -187,7 +185,7 @@ class PastReader:
                     bounds = await _bounds(driver, tenant, as_of)
                     found = (await connection.execute(wanted, asdict(bounds))).mappings().all()
                     # Where history was put away meanwhile, what was just read may miss some of it.
-                    if (await driver.fetchval(_HORIZON, tenant) or 0) == bounds.horizon:
+                    if (await driver.fetchval(statements.HORIZON, tenant) or 0) == bounds.horizon:
                         return [rows.balance(row) for row in found]
 
         return await retrying(work)

@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import Select, exists, select, tuple_
+from sqlalchemy import Select, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, Driver, head, retrying
+from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
@@ -16,7 +17,7 @@ from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, hits
 from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.tables import balances, entries, locations, reservation_lines, reservations, shortfalls
+from weir_ledger.store.tables import balances, entries, horizons, locations, reservation_lines, reservations, shortfalls
 
 T = TypeVar("T")
 
@@ -81,7 +82,9 @@ class Reader:
         self, tenant: str, query: EntryQuery, *, after: tuple[int, int], limit: int
     ) -> tuple[Sequence[BookedEntry], int]:
         place = tuple_(entries.c.revision, entries.c.line)
-        wanted = _of_entries(tenant, query).where(place > tuple_(*after)).order_by(place).limit(limit)
+        kept = select(func.max(horizons.c.revision)).where(horizons.c.tenant == tenant).scalar_subquery()
+        wanted = _of_entries(tenant, query).where(place > tuple_(*after), entries.c.revision > func.coalesce(kept, 0))
+        wanted = wanted.order_by(place).limit(limit)
         return await self._list(tenant, wanted, rows.booked_entry)
 
     async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
@@ -134,7 +137,17 @@ class Reader:
     async def commits(self, tenant: str, after: int, limit: int) -> Sequence[Commit]:
         async def work() -> Sequence[Commit]:
             async with self._database.driving(tenant) as driver:
-                return list(rows.commits(await driver.fetch(statements.COMMITS, tenant, after, limit)))
+                found = await driver.fetch(statements.COMMITS, tenant, after, limit)
+            if after < found[0]["horizon"]:
+                raise RevisionCompacted(context="ledger", number=after, oldest_kept=found[0]["horizon"])
+            return list(rows.commits(found)) if found[0]["revision"] is not None else []
+
+        return await retrying(work)
+
+    async def horizon(self, tenant: str) -> int:
+        async def work() -> int:
+            async with self._database.driving(tenant) as driver:
+                return await driver.fetchval(statements.HORIZON, tenant) or 0
 
         return await retrying(work)
 

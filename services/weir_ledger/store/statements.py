@@ -217,6 +217,9 @@ SELECT $1, q.*, $2, $3 FROM unnest($4::text[], $5::text[], $6::bytea[], $7::text
 
 KNOW_TENANT = "INSERT INTO tenants (tenant, revision) VALUES ($1, 0) ON CONFLICT DO NOTHING"
 
+HORIZON = "SELECT revision FROM horizons WHERE tenant = $1"
+"""The revision up to which history was put away; nothing where all is kept."""
+
 BALANCE = """
 SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
        coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
@@ -264,10 +267,15 @@ WHERE tenant = $1 AND state = 1 AND expires_at <= clock_timestamp() ORDER BY exp
 """
 
 COMMITS = """
-SELECT c.revision, c.recorded_at, e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved,
-       e.reservation, e.reservation_line, e.request_id, e.reference, e.occurred_at,
+SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
+       e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved, e.reservation,
+        e.reservation_line, e.request_id, e.reference, e.occurred_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds
-FROM (SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3) c
+FROM (SELECT) AS one
+LEFT JOIN horizons h ON h.tenant = $1
+LEFT JOIN (
+    SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3
+) c ON true
 LEFT JOIN LATERAL (
     SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision AND recorded_at = c.recorded_at OFFSET 0
 ) e ON true
@@ -278,4 +286,6 @@ LEFT JOIN LATERAL (
 ) k ON true
 ORDER BY c.revision, e.line
 """
-"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row."""
+"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row. The
+horizon comes with each row, and with an empty one where there is no commit.
+"""

@@ -43,6 +43,8 @@ shortfalls = Table(
     Column("opened_at", DateTime(timezone=True)),
 )
 
+horizons = Table("horizons", _metadata, Column("tenant", Text), Column("revision", BigInteger))
+
 commits = Table(
     "commits",
     _metadata,

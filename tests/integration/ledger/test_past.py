@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.integration.ledger.conftest import Owner
 from tests.kit.ledger import Caller
-from tests.kit.past import Counts, folded, live, moment, spread, told
+from tests.kit.past import close, folded, listed, live, moment, same, spread, stamp, told
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_pb2
-
-
-def at(moment: datetime) -> Timestamp:
-    """A moment as a message."""
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made
-
-
-async def listed(caller: Caller, **as_of: Any) -> tuple[dict[bytes, Counts], revision_pb2.Revision]:
-    """All balances of a state by stock item, in pages, and the revision they rest on."""
-    balances = []
-    revision = revision_pb2.Revision()
-    async for page in caller.pages("ListBalances", 5, as_of=as_of):
-        balances += page.balances
-        revision = page.revision
-    return told(balances), revision
-
-
-async def close(owner: Owner, caller: Caller) -> int | None:
-    """Close the books of a caller's tenant as they stand."""
-    async with owner.transaction():
-        await owner.execute("SELECT set_config('weir.tenant', $1, true)", caller.tenant)
-        found: int | None = await owner.fetchval("SELECT close_books($1)", caller.tenant)
-        return found
-
-
-def same(found: tuple[dict[bytes, Counts], revision_pb2.Revision], counts: dict[bytes, Counts], revision: Any) -> None:
-    """Hold the balances of a state against those that should be, one by one."""
-    assert found[1] == revision
-    assert sorted(found[0]) == sorted(counts)
-    for key, each in counts.items():
-        assert (key, found[0][key]) == (key, each)
 
 
 async def told_as_folded(caller: Caller, entries: list[ledger_pb2.Entry], chance: random.Random) -> None:
@@ -64,9 +29,9 @@ async def told_as_folded(caller: Caller, entries: list[ledger_pb2.Entry], chance
             if when > moment(entries[-1].recorded_time):
                 continue
             newest = max((e.revision for e in entries if moment(e.recorded_time) <= when), default=0)
-            stood, revision = await listed(caller, recorded_time=at(when))
+            stood, revision = await listed(caller, recorded_time=stamp(when))
             assert (stood, revision.number >= newest) == (folded(entries, newest), True), when
-            lay, revision = await listed(caller, occurred_time=at(when))
+            lay, revision = await listed(caller, occurred_time=stamp(when))
             assert (lay, revision) == (folded(entries, head.number, when), head), when
 
 

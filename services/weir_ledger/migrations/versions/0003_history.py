@@ -3,8 +3,8 @@
 Every commit has a digest of what it recorded, chained to the one before; the newest stands on the tenant's revision
 row, where whoever draws the next one holds it under lock. Entries are partitioned by the month they were recorded in;
 a closing is a copy of all balances at one revision, so that a balance of the past is found between one closing and the
-next. `compact` puts months away: what is older than a tenant's horizon is gone for readers, and the months themselves
-are tables of their own from then on, to be kept or dropped.
+next. `compact` puts history away: what is older than a tenant's horizon is gone for readers. The months before can
+then be detached, are tables of their own from then on, and can be kept or dropped.
 
 An entry's `occurred_at` is null where it happened as it was recorded, so that what is digested is what is stored.
 """
@@ -95,11 +95,13 @@ BEGIN
     WHILE month <= last LOOP
         partition := 'entries_' || to_char(month, 'YYYY_MM');
         IF to_regclass(partition) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF entries FOR VALUES FROM (%L) TO (%L)',
-                           partition, month, month + interval '1 month');
+            -- Made by itself and attached: nobody who reads or writes entries has to wait, or is waited for.
+            EXECUTE format('CREATE TABLE %I (LIKE entries INCLUDING CONSTRAINTS INCLUDING INDEXES)', partition);
             EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', partition);
             EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', partition);
             EXECUTE format('CREATE POLICY wall ON %I USING (OWN) WITH CHECK (OWN)', partition);
+            EXECUTE format('ALTER TABLE entries ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                           partition, month, month + interval '1 month');
         END IF;
         month := month + interval '1 month';
     END LOOP;
@@ -115,14 +117,17 @@ DECLARE
     put_away bigint;
     horizon record;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '.open_months', 0));
+    IF boundary > now() - interval '1 day' THEN
+        RAISE EXCEPTION 'History is put away a day after its month is over at the earliest.'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '.compact', 0));
     FOR each IN SELECT t.tenant FROM tenants t ORDER BY 1 LOOP
         PERFORM set_config('weir.tenant', each.tenant, true);
         SELECT max(c.revision) INTO put_away
         FROM commits c WHERE c.tenant = each.tenant AND c.recorded_at < boundary;
         CONTINUE WHEN put_away IS NULL;
         IF NOT EXISTS (SELECT FROM closings c WHERE c.tenant = each.tenant AND c.revision >= put_away) THEN
-            PERFORM FROM tenants t WHERE t.tenant = each.tenant FOR UPDATE;
             PERFORM close_books(each.tenant);
         END IF;
         SELECT c.revision, c.recorded_at, m.digest INTO horizon
@@ -140,15 +145,9 @@ BEGIN
         revision := horizon.revision;
         RETURN NEXT;
     END LOOP;
-    FOR each IN
-        SELECT p.oid::regclass::text AS name FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid
-        WHERE i.inhparent = 'entries'::regclass AND p.relname < 'entries_' || to_char(boundary, 'YYYY_MM') ORDER BY 1
-    LOOP
-        EXECUTE 'ALTER TABLE entries DETACH PARTITION ' || each.name;
-    END LOOP;
 END $$;
 COMMENT ON FUNCTION compact IS
-    'Puts away the months before that of a moment; returns up to which revision of each tenant history is gone.';
+    'Puts away what was recorded before the month of a moment; returns up to which revision of each tenant.';
 REVOKE ALL ON FUNCTION compact FROM public;
 
 CREATE FUNCTION close_books(tenant text) RETURNS bigint
