@@ -64,11 +64,16 @@ async def call(
     *,
     seconds: float = TIMEOUT_SECONDS,
 ) -> Outcome:
-    """Call a method with a message, or with bytes that need not be one; of a stream the first answer is enough."""
+    """Call a method with a message, or with bytes that need not be one; of a stream the first answer is enough, and one
+    that takes a stream gets this one."""
     raw = asked if isinstance(asked, bytes) else asked.SerializeToString()
     read = GetMessageClass(method.output_type).FromString
-    kind = channel.unary_stream if method.server_streaming else channel.unary_unary
-    asking: Any = kind(full_name(method), bytes, read)(raw, metadata=tuple(metadata), timeout=seconds)
+    kinds: dict[tuple[bool, bool], Any] = {
+        (False, False): channel.unary_unary, (False, True): channel.unary_stream, (True, False): channel.stream_unary,
+    }  # fmt: skip
+    kind = kinds[method.client_streaming, method.server_streaming]
+    sent = iter([raw]) if method.client_streaming else raw
+    asking: Any = kind(full_name(method), bytes, read)(sent, metadata=tuple(metadata), timeout=seconds)
     try:
         answer = await asking.read() if method.server_streaming else await asking
     except AioRpcError as error:

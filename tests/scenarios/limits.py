@@ -32,6 +32,7 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.common.v1.Revision.number": (0, None),
     "weir.ledger.v1.ListEntriesRequest.after_revision": (0, None),
     "weir.ledger.v1.LineQuantity.line": (1, None),
+    "weir.ledger.v1.ImportSnapshotRequest.first_line": (0, None),
     "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
     "weir.ledger.v1.Movement.expected_revision": (0, None),
     "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 500),

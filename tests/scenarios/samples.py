@@ -6,6 +6,7 @@ token of a page, which belongs to a query, and the etag of what is yet to be cre
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ METHODS = {rpcs.full_name(method): method for method in protos.methods()}
 CONTEXTS = ("ledger", "sharing")
 REVISION: dict[str, Any] = {"cluster": "somewhere", "epoch": 1, "number": 1}
 GLOBAL = network_pb2.LOCATION_POLICY_GLOBAL
+NOW = int(time.time())
 OWNER, SKU, LOT, UOM, CUSTODIAN = "own owner", "own sku", "own lot", "own uom", "own custodian"
 STOCK_ITEM = {
     "product": {"owner": OWNER, "sku": SKU},
@@ -57,7 +59,7 @@ class World:
         made = {}
         for name, fields in asked.items():
             method = METHODS[name]
-            if "request_id" in method.input_type.fields_by_name:
+            if "validate_only" in method.input_type.fields_by_name:
                 fields = {"request_id": "own request", "validate_only": True, **fields}
             made[name] = rpcs.request(method, **fields)
         return made
@@ -85,8 +87,17 @@ async def world(merchant: Merchant) -> World:
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
     etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
+    told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
+    merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
     return World(merchant, held, confirmed, booked, head.signed_head, etags)
+
+
+def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
+    """A snapshot of one line, which is bad."""
+    feed: Any = {"basis": 1, "as_of_time": {"seconds": NOW}}
+    bad: Any = {"quantity": 1}
+    return ledger_service_pb2.ImportSnapshotRequest(feed=feed, lines=[bad], **fields)
 
 
 async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
@@ -171,6 +182,26 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}UpdateLocation": {"location": {**place, "etag": world.etags["location"]}},
         f"{service}DeleteLocation": {"location": "own empty location", "etag": world.etags["empty location"]},
         f"{service}RecordMovements": {"movements": [movement]},
+        f"{service}ImportSnapshot": {
+            "feed": {
+                "basis": 2,
+                "deduction": 1,
+                "as_of_time": {"seconds": NOW},
+                "all_or_nothing": True,
+                "full_scopes": [{"location": "own location", "owner": OWNER, "conditions": [1]}],
+                "absent_items": 2,
+                "reference": "own reference",
+            },
+            "first_line": 1,
+            "lines": [{"stock_item": STOCK_ITEM, "quantity": 5, "as_of_time": {"seconds": NOW}}],
+        },
+        f"{service}GetSnapshotImport": {"request_id": "own snapshot", "freshness": freshness},
+        f"{service}ListSnapshotLines": {
+            "request_id": "own snapshot",
+            "state": 2,
+            "page_size": 10,
+            "freshness": freshness,
+        },
         f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness},
         f"{service}ListBalances": {
             "owner": OWNER,

@@ -145,11 +145,12 @@ async def test_tokens_are_each_tenants_own(suite: Suite, owned: World) -> None:
 
 
 async def test_nothing_of_another_is_ever_listed(suite: Suite, owned: World) -> None:
-    """Lists, exports and the beginnings of watches of a stranger hold nothing that A has."""
+    """Lists, exports and the beginnings of watches of a stranger hold nothing that A has; what lists the parts of one
+    object is above."""
     stranger = suite.merchant().tenant
     secrets = [owned.held, owned.confirmed, "own ", owned.merchant.tenant]
     for name, method in METHODS.items():
-        if method.name.startswith(("List", "Export")):
+        if method.name.startswith(("List", "Export")) and "request_id" not in method.input_type.fields_by_name:
             ended = await as_tenant(suite, stranger, name, rpcs.request(method))
             assert ended.code is grpc.StatusCode.OK
             assert not [secret for secret in secrets if secret in told(ended)], name

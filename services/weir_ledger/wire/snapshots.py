@@ -62,11 +62,16 @@ class Opening:
 
 
 def opening(message: ledger_service_pb2.ImportSnapshotRequest) -> Opening:
-    """What the first message says, apart from its lines."""
+    """What the first message says, apart from its lines; raises Malformed, then for what is wrong with them, too."""
     with Fields() as fields:
         request_id = fields.request_id(message.request_id)
         fields.required(message, "feed")
         feed = _feed(fields.inner("feed"), message.feed)
+        try:
+            fields.check()
+        except Malformed:  # leaving tells it again, with what is wrong with the lines
+            for each, line in fields.each("lines", message.lines, least=0, most=LINES_MAX):
+                _figure(each, 0, line, feed.as_of, datetime.now(UTC))
         return Opening(SnapshotImport(request_id, fingerprint(message.feed)), feed, message.validate_only)
 
 
@@ -148,13 +153,20 @@ def figure(number: int, message: snapshot_pb2.SnapshotLine, as_of: datetime, now
     """What a line reports, as of `as_of` unless it says so; raises Malformed, for its moment only where there is a
     `now`."""
     with Fields() as fields:
-        return Figure(
-            number,
-            stock_item(fields.inner("stock_item"), message.stock_item),
-            fields.count("quantity", message.quantity),
-            _as_of(fields, message, now) or as_of,
-            message.SerializeToString(),
-        )
+        return _figure(fields, number, message, as_of, now)
+
+
+def _figure(
+    fields: Fields, number: int, message: snapshot_pb2.SnapshotLine, as_of: datetime, now: datetime | None
+) -> Figure:
+    """The fields of a line."""
+    return Figure(
+        number,
+        stock_item(fields.inner("stock_item"), message.stock_item),
+        fields.count("quantity", message.quantity),
+        _as_of(fields, message, now) or as_of,
+        message.SerializeToString(),
+    )
 
 
 def _malformed(number: int, message: snapshot_pb2.SnapshotLine, refusal: Malformed) -> KeptLine:

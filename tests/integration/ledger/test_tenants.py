@@ -12,11 +12,13 @@ import pytest
 from tests.integration.ledger.conftest import Owner
 from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, item, movement, request
 from tests.kit.postgres import FreshDatabase
+from tests.kit.snapshots import imported, line, opening
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 
 SECRET = "secret-4711"
 ABSENT = "absent-4711"
 NOBODY = "01a200ca-98d0-74cf-9b25-c4403338ded3"
+FEED = opening().feed
 STREAMS = ("VerifyBooks", "ExportBalances", "WatchEntries")
 
 
@@ -39,6 +41,12 @@ def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
             {"movements": [movement(1, "A", 1), movement(3, "A", 1, destination=item("A", word))]},
             {"movements": [movement(1, plain, 1, reference=word)]},
         ],
+        "ImportSnapshot": [
+            *({"feed": FEED, "lines": [line(each, 1)]} for each in named),
+            {"feed": opening(full_scopes=[{"location": word}], absent_items=2, reference=word).feed},
+        ],
+        "GetSnapshotImport": [{"request_id": word}],
+        "ListSnapshotLines": [{"request_id": word}],
         "GetBalance": [{"stock_item": each} for each in named],
         "ListBalances": [
             {"owner": word}, {"skus": [word]}, {"locations": [word]}, {"lot": word}, {"custodian": word},
@@ -85,6 +93,7 @@ async def owned(caller: Caller, sku: str) -> str:
         item("A", custodian=sku),
     ]  # fmt: skip
     await caller.record(*(movement(1, each, 100) for each in goods), request_id="theirs")
+    await imported(caller, opening(request_id=sku, lines=[line(goods[0], 7), line(sku, -1)]))
     made = await caller.reserve(*((each, 1) for each in goods), order=sku, channel=sku)
     return made.reservation
 
@@ -92,9 +101,9 @@ async def owned(caller: Caller, sku: str) -> str:
 async def told(caller: Caller, method: str, request_id: str, fields: dict[str, Any]) -> str:
     """All that a caller learns: answer or refusal with every detail, as text."""
     message = request(method, **fields)
-    if "request_id" in message.DESCRIPTOR.fields_by_name:
+    if "validate_only" in message.DESCRIPTOR.fields_by_name:
         message.request_id = request_id
-    call = caller.send(method, message)
+    call = caller.send(method, iter([message]) if method == "ImportSnapshot" else message)
     try:
         if method == "WatchEntries":
             return str(await call.read())
@@ -158,7 +167,10 @@ async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
     assert await nobody.verify() == []
 
 
-TABLES = ("locations", "balances", "commits", "entries", "reservations", "reservation_lines", "requests")
+TABLES = (
+    "locations", "balances", "commits", "entries", "reservations", "reservation_lines", "requests", "snapshot_imports",
+    "snapshot_lines",
+)  # fmt: skip
 
 
 async def test_the_database_alone_holds_the_wall(service: Ledger, database: FreshDatabase, owner: Owner) -> None:

@@ -1078,7 +1078,7 @@ class ImportSnapshotRequest(_message.Message):
     first_line: _builtins.int
     """Number of the first of `lines`, from 1. Default: the one after those sent before in this stream."""
     validate_only: _builtins.bool
-    """In the first message. Check only: answer what would happen and change nothing; for up to 1000 lines in all."""
+    """In the first message. Check only: answer what would happen and change nothing; for at most 1000 lines in all."""
     @_builtins.property
     def feed(self) -> _snapshot_pb2.SnapshotFeed:
         """Required in the first message, refused in others. What the figures mean."""

@@ -91,11 +91,12 @@ class LedgerServiceStub:
     of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
     record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
     each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
-    GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`.
+    GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`. A replica that is shutting down
+    ends the stream with `UNAVAILABLE`, `DRAINING`: resume it.
 
     Errors:
 
-    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed.
+    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed, or lines beyond those it ended with.
     * `FAILED_PRECONDITION`, `SNAPSHOT_GAP`: lines were left out.
     * `FAILED_PRECONDITION`, `SNAPSHOT_REFUSED`: all or nothing, and some lines are bad.
     """
@@ -306,11 +307,12 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
         record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
         each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
-        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`.
+        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`. A replica that is shutting down
+        ends the stream with `UNAVAILABLE`, `DRAINING`: resume it.
 
         Errors:
 
-        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other feed, or lines beyond those it ended with.
         * `FAILED_PRECONDITION`, `SNAPSHOT_GAP`: lines were left out.
         * `FAILED_PRECONDITION`, `SNAPSHOT_REFUSED`: all or nothing, and some lines are bad.
         """

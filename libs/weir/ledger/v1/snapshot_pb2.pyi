@@ -169,7 +169,9 @@ class SnapshotFeed(_message.Message):
     deduction: Global___SnapshotDeduction.ValueType
     """Which promises the warehouse had left out; for basis AVAILABLE. Default: those handed over."""
     all_or_nothing: _builtins.bool
-    """Check every line first and apply none if any is bad. Default: apply the good ones."""
+    """Check every line first and apply none if any is bad; one that turns bad only after that, because units went out meanwhile, is
+    refused by itself. Default: apply the good ones.
+    """
     absent_items: Global___AbsentItems.ValueType
     """What to do with stock items in those scopes that are not named. Default: leave them."""
     reference: _builtins.str
@@ -300,7 +302,7 @@ class SnapshotImport(_message.Message):
     zeroed: _builtins.int
     """Stock items set to zero because a full snapshot did not name them."""
     absent_left: _builtins.bool
-    """Stock items were to be set to zero and were not, because lines were refused."""
+    """Stock items were to be set to zero and were not, because lines were refused or more of them has gone out since."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
