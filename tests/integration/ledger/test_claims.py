@@ -60,15 +60,16 @@ async def test_the_life_of_a_claim(acme: Caller) -> None:
 async def test_a_hold_that_runs_out_claims_nothing(acme: Caller) -> None:
     """When a hold expires its claims are free again."""
     await acme.receive("A", 5)
-    made = await acme.reserve(claiming("A", 5, share=5), hold_seconds=1)
-    assert (await acme.refused("Reserve", draft=draft(claiming("A", 1, share=5)))).reason == "INSUFFICIENT_STOCK"
+    made = await acme.reserve(claiming("A", 3, share=3))
+    assert (await acme.refused("Reserve", draft=draft(claiming("A", 1, share=3)))).reason == "CLAIM_EXHAUSTED"
+    await acme.do("Extend", reservation=made.reservation, hold_duration={"seconds": 1})
 
     async def ran_out() -> bool:
         return (await acme.reservation(made.reservation)).state == EXPIRED
 
     await eventually(ran_out)
     assert await acme.claims("share") == [(0, 0)]
-    await acme.reserve(claiming("A", 5, share=5))
+    await acme.reserve(claiming("A", 3, share=3))
 
 
 async def test_what_a_refusal_tells(acme: Caller) -> None:

@@ -93,13 +93,14 @@ async def test_what_a_refusal_tells(acme: Caller) -> None:
 async def test_room_comes_back(acme: Caller) -> None:
     """Releasing, fulfilling and expiry make room for reservations; confirming and releasing parts, for units."""
     made = [await acme.confirmed(("A", 5), channel="web") for _ in range(6)]
-    held = await acme.reserve(("A", 20), channel="web", hold_seconds=1)
+    held = await acme.reserve(("A", 20), channel="web")
     more = draft(("B", 1), channel="web")
     assert (await acme.refused("Reserve", draft=more)).reason == OPEN
     await acme.do("Release", reservation=made[0].reservation, lines=[{"line": 1, "quantity": 4}])
     assert (await acme.refused("Reserve", draft=more)).reason == OPEN
     await acme.do("Release", reservation=made[0].reservation)
     assert (await acme.refused("Reserve", draft=more)).reason == UNITS
+    await acme.do("Extend", reservation=held.reservation, hold_duration={"seconds": 1})
 
     async def room() -> bool:
         return await outcomes([acme.do("Reserve", draft=more)]) == ["ok"]

@@ -111,9 +111,10 @@ async def test_it_closes_by_itself(acme: Caller, fact: str, happen: Callable[[Ca
 async def test_a_hold_that_runs_out_closes_it(acme: Caller) -> None:
     """Expiry closes a shortfall as a release does."""
     await acme.receive("A", 5)
-    await acme.reserve(("A", 5), hold_seconds=1)
-    last = (await acme.count("A", 4)).revision.number
-    assert changed((await acme.watched(last + 1))[-1]) == [("A", 1, 0)]
+    made = await acme.reserve(("A", 5))
+    await acme.count("A", 4)
+    shorter = await acme.do("Extend", reservation=made.reservation, hold_duration={"seconds": 1})
+    assert changed((await acme.watched(shorter.revision.number + 1))[-1]) == [("A", 1, 0)]
     assert await shortfalls(acme) == []
 
 
