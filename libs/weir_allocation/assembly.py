@@ -12,24 +12,26 @@ that the sets known so far allow finds the next set that cuts, if there is one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Generic, TypeVar
 
-from weir_allocation.stock import Product
+S = TypeVar("S", bound=Hashable)
+"""What stands for a source: a product, or its number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Need(Generic[S]):
     """One component of a bundle at one location."""
 
     quantity: int
     """Units that go into one bundle; at least 1."""
-    limits: Mapping[Product, int]
+    limits: Mapping[S, int]
     """Most units it may draw of each source."""
 
 
-def whole_bundles(needs: Sequence[Need], units: Mapping[Product, int]) -> int:
+def whole_bundles(needs: Sequence[Need[S]], units: Mapping[S, int]) -> int:
     """The largest number of bundles that can be put together at once; `units` is what each source holds.
 
     Without any component: 0.
@@ -40,25 +42,25 @@ def whole_bundles(needs: Sequence[Need], units: Mapping[Product, int]) -> int:
     return number
 
 
-def _drawable(needs: Sequence[Need], units: Mapping[Product, int]) -> int:
+def _drawable(needs: Sequence[Need[S]], units: Mapping[S, int]) -> int:
     """The most units that some components can draw together."""
-    limits: dict[Product, int] = {}
+    limits: dict[S, int] = {}
     for need in needs:
         for source, limit in need.limits.items():
             limits[source] = limits.get(source, 0) + limit
     return sum(min(limit, units[source]) for source, limit in limits.items())
 
 
-class _Flow:
+class _Flow(Generic[S]):
     """Units on their way from sources to components, moved along shortest augmenting paths."""
 
-    def __init__(self, needs: Sequence[Need], units: Mapping[Product, int]) -> None:
+    def __init__(self, needs: Sequence[Need[S]], units: Mapping[S, int]) -> None:
         """Nothing is drawn yet."""
         self._needs = needs
         self._left = dict(units)
         self._drawn = [dict.fromkeys(need.limits, 0) for need in needs]
 
-    def cut(self, number: int) -> list[Need]:
+    def cut(self, number: int) -> list[Need[S]]:
         """The components that together cannot draw what so many bundles need; empty where all can."""
         for index, need in enumerate(self._needs):
             missing = need.quantity * number
@@ -73,9 +75,9 @@ class _Flow:
         """Let a component draw more, others making room for it; returns the units, and the components that were
         asked.
         """
-        asked_by: dict[int, tuple[int, Product]] = {}
+        asked_by: dict[int, tuple[int, S]] = {}
         waiting = [start]
-        seen: set[Product] = set()
+        seen: set[S] = set()
         for taker in waiting:
             for source, limit in self._needs[taker].limits.items():
                 if source in seen or self._drawn[taker][source] >= limit:
@@ -89,7 +91,7 @@ class _Flow:
                         waiting.append(other)
         return 0, waiting
 
-    def _move(self, chain: list[tuple[int, Product]], missing: int) -> int:
+    def _move(self, chain: list[tuple[int, S]], missing: int) -> int:
         """Each component of the chain draws more of its source; what the next one takes is what it gives up."""
         gives = [(giver, source) for (giver, _), (_, source) in pairwise(chain)]
         units = min(
@@ -106,7 +108,7 @@ class _Flow:
         return units
 
 
-def _chain(asked_by: Mapping[int, tuple[int, Product]], taker: int, source: Product) -> list[tuple[int, Product]]:
+def _chain(asked_by: Mapping[int, tuple[int, S]], taker: int, source: S) -> list[tuple[int, S]]:
     """Who draws more of what, from the one that found units to the one that wants them."""
     chain = [(taker, source)]
     while taker in asked_by:

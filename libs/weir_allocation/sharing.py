@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from weir_allocation.stock import Product
 from weir_allocation.trace import Verdict
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +85,15 @@ class Sharing:
         to, lent, parents = dict(self.to), dict(self.lent), dict(self.parents)
         made = dict(self.bundles)
         for way in _ways(without_links):
-            to[way.destination] = tuple(each for each in to[way.destination] if each != way)
-            lent[way.source] = _without(lent[way.source], way.destination)
+            _remove(to, way.destination, way)
+            _remove(lent, way.source, way.destination)
         for way in _ways(links):
             to[way.destination] = tuple(sorted((*to.get(way.destination, ()), way), key=_serving))
             lent[way.source] = tuple(sorted((*lent.get(way.source, ()), way.destination)))
         for bundle in without_bundles:
             del made[bundle.product]
             for product, _ in bundle.parts:
-                parents[product] = _without(parents[product], bundle.product)
+                _remove(parents, product, bundle.product)
         for bundle in bundles:
             made[bundle.product] = bundle
             for product, _ in bundle.parts:
@@ -159,7 +162,9 @@ def _serving(link: Link) -> tuple[int, int, str]:
     return link.priority, link.created, link.link
 
 
-def _without(products: tuple[Product, ...], gone: Product) -> tuple[Product, ...]:
-    """The products but for one place of the one that is gone."""
-    at = products.index(gone)
-    return products[:at] + products[at + 1 :]
+def _remove(places: dict[Product, tuple[T, ...]], product: Product, gone: T) -> None:
+    """Take one place away from those of a product, which has it."""
+    there = places.pop(product)
+    at = there.index(gone)
+    if len(there) > 1:
+        places[product] = there[:at] + there[at + 1 :]

@@ -5,7 +5,8 @@ These laws hold for every step, and a caller may rely on them:
 * a step made of others takes in what they let out: `units_in` is the sum of their `units_out`. Two differ: an ASSEMBLY
   takes in the least of them, for a bundle is as many as its scarcest part allows; and what a step of OFFER is made of
   are rules, which move no units, nor do the steps of REACH;
-* a step lets out no more than it took in, unless a rule adds to it: a rate above 100 % or a constant;
+* a step lets out no more than it took in, unless a rule adds to it: a rate above 100 % or a constant; nor less than
+  nothing, unless the constant takes more than there is, which CAP mends;
 * in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, SUM, DIVIDED and
   HELD_BACK.
 """

@@ -22,7 +22,19 @@ def percent(units: Units, percent: Units, hundredths: Units | int) -> Units:
     return exact
 
 
+def reduced(by: np.ufunc, values: Units, starts: Indices) -> Units:
+    """The values from each start up to the next, as one; nothing where there are none."""
+    return by.reduceat(values, starts).astype(np.int64) if len(starts) else starts.astype(np.int64)
+
+
 def spread(starts: Indices, counts: Indices) -> tuple[Indices, Indices]:
     """Every place of several ranges, one after the other: which range it is of, and the place."""
     which = np.repeat(np.arange(len(counts)), counts)
     return which, np.arange(len(which)) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
+
+
+def runs(*keys: Indices) -> Indices:
+    """Where each run of places begins that are alike in all of some arrays, one of which there is at least."""
+    differs = np.ones(len(keys[0]), dtype=np.bool_)
+    differs[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.flatnonzero(differs)

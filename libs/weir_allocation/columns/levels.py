@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from weir_allocation.columns.arrays import Flags, Indices, Units
-from weir_allocation.columns.cells import Cells, Lending, Rows
+from weir_allocation.columns.cells import Cells, Rows, supply
+from weir_allocation.columns.lending import Lending
 from weir_allocation.columns.offer import Offer
 from weir_allocation.columns.reached import channel_groups
 from weir_allocation.columns.split import Split
@@ -16,6 +17,7 @@ from weir_allocation.columns.winners import Winners
 from weir_allocation.columns.zones import Zones
 from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel
+from weir_allocation.sharing import Sharing
 from weir_allocation.stock import Product
 
 UNITS_AT_ONCE = 1 << 20
@@ -53,7 +55,10 @@ class Columns:
         network = configuration.network
         self.columns: dict[str, int] = {}
         """The column of each channel; one that is reached by custody has none."""
-        self.lending = Lending(configuration.sharing, products, numbers, locations)
+        self.lending = Lending(configuration.sharing, products, numbers)
+        self._products = products
+        self._numbers = numbers
+        self._locations = locations
         stores = self._stores(configuration)
         limits = [configuration.limits_of(store) for store in stores]
         groups = channel_groups(network)
@@ -70,19 +75,24 @@ class Columns:
         """How many columns there are."""
         return len(self._group)
 
+    def lend(self, sharing: Sharing) -> None:
+        """Take over other links and bundles; what they can affect is to be computed anew: readers before and after."""
+        self.lending = Lending(sharing, self._products, self._numbers)
+
     def compute(self, products: Indices, rows: Rows) -> Levels:
         """Compute products, each given once, ascending; `rows` are of all that `lending.reads` names for them."""
         self._zones.follow()
         self._winners.follow()
-        cells = self.lending.supply(products, rows)
+        cells = supply(self.lending, self._locations, products, rows)
         shape = (self.width, len(products))
-        supply, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-        exposure = np.zeros(len(products), dtype=np.int64)
+        supplied, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+        levels = Levels(supplied, share, level, np.zeros(len(products), dtype=np.int64))
         step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
         for begin in range(0, len(products), step):
             part = slice(begin, begin + step)
-            supply[:, part], share[:, part], level[:, part], exposure[part] = self._part(products[part], cells)
-        return Levels(supply, share, level, exposure)
+            computed = self._part(products[part], cells)
+            levels.supply[:, part], levels.share[:, part], levels.level[:, part], levels.exposure[part] = computed
+        return levels
 
     def _part(self, products: Indices, cells: Sequence[Cells]) -> tuple[Units, Units, Units, Units]:
         """Supply, share, level and exposure of one part of the products.

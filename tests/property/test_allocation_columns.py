@@ -1,0 +1,125 @@
+"""The arithmetic over arrays gives what the stages explain, on generated tenants.
+
+WEIR_ALLOCATION_CASES says how many tenants are generated: 150 unless it is set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, bundles, links, worlds
+from weir_allocation.columns import UNTOLD, Columns, Levels, Rows
+from weir_allocation.columns.arrays import Indices, Units
+from weir_allocation.configuration import Configuration
+from weir_allocation.exposure import exposure
+from weir_allocation.goods import fit
+from weir_allocation.pipeline import Question, explain
+from weir_allocation.sharing import Bundle, Link
+from weir_allocation.stock import ANY, Holdings, Stock
+from weir_allocation.trace import Verdict
+
+CASES = settings(
+    max_examples=int(os.environ.get("WEIR_ALLOCATION_CASES") or 150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+NUMBERS = {product: number for number, product in enumerate(PRODUCTS)}
+
+
+def rows(stock: Iterable[Stock], products: Indices) -> Rows:
+    """The stock items of some products, as arrays."""
+    wanted = set(products.tolist())
+    lines = [
+        (number, PLACES.index(each.item.location), each.available if counts else 0)
+        for each in stock
+        for number in [NUMBERS[each.item.owner, each.item.sku]]
+        for counts in [fit(each.item, ANY) is Verdict.COUNTED and not each.expired(TODAY)]
+        if number in wanted
+    ]
+    return Rows(*np.array(lines, dtype=np.int64).reshape(len(lines), 3).T)
+
+
+def columns(configuration: Configuration) -> Columns:
+    """The configuration made ready for arrays."""
+    return Columns(configuration, products=list(PRODUCTS), numbers=NUMBERS, locations=list(PLACES))
+
+
+def computed(made: Columns, world: World, products: Indices) -> Levels:
+    """The levels of some products."""
+    return made.compute(products, rows(world.stock, made.lending.reads(products)))
+
+
+def check(made: Columns, levels: Levels, products: Indices, configuration: Configuration, held: Holdings) -> None:
+    """Every number of some products is what the stages explain."""
+    for place, number in enumerate(products.tolist()):
+        product = PRODUCTS[number]
+        assert levels.exposure[place] == exposure(configuration, product, held, TODAY)
+        for name, column in made.columns.items():
+            traced = explain(Question(configuration, configuration.network.channels[name], product, held, TODAY))
+            explained = (traced.supply, traced.share, traced.level if traced.told else UNTOLD)
+            computed = (levels.supply[column, place], levels.share[column, place], levels.level[column, place])
+            assert computed == explained, (name, product)
+
+
+ALL = np.arange(len(PRODUCTS))
+FEW = settings(CASES, max_examples=max(40, CASES.max_examples // 5))
+some_product = st.sampled_from(range(len(PRODUCTS)))
+some_products = st.sets(some_product, min_size=1).map(lambda numbers: np.array(sorted(numbers), dtype=np.int64))
+
+
+@CASES
+@given(worlds(), some_products)
+def test_columns_agree_with_the_stages(world: World, products: Indices) -> None:
+    """Supply, share, level and exposure of any products in every channel are what the trace of each one says."""
+    configuration = world.configuration()
+    made = columns(configuration)
+    check(made, computed(made, world, products), products, configuration, world.holdings())
+
+
+@FEW
+@given(worlds(), some_product, st.integers(0, 5))
+def test_computing_the_readers_is_enough(world: World, changed: int, left: int) -> None:
+    """Where the stock of one product changed, its readers computed anew and all others as they were are the whole."""
+    made = columns(world.configuration())
+    before = computed(made, world, ALL)
+    product = PRODUCTS[changed]
+    stock = tuple(
+        replace(each, on_hand=left) if (each.item.owner, each.item.sku) == product else each for each in world.stock
+    )
+    after = replace(world, stock=stock)
+    readers = made.lending.readers(np.array([changed]))
+    for whole, former, part in zip(
+        fields(computed(made, after, ALL)), fields(before), fields(computed(made, after, readers)), strict=True
+    ):
+        former[..., readers] = part
+        assert np.array_equal(whole, former)
+
+
+@FEW
+@given(worlds(), links(), bundles())
+def test_other_links_are_taken_over(world: World, others: tuple[Link, ...], made_up: tuple[Bundle, ...]) -> None:
+    """After `lend` everything is as if it had been made so, and only readers of what came or went have changed."""
+    made = columns(world.configuration())
+    before = fields(computed(made, world, ALL))
+    touched = world.configuration().sharing, replace(world, links=others, bundles=made_up).configuration().sharing
+    made.lend(touched[1])
+    other = replace(world, links=others, bundles=made_up)
+    after = fields(computed(made, other, ALL))
+    anew = fields(computed(columns(other.configuration()), other, ALL))
+    assert all(np.array_equal(one, two) for one, two in zip(after, anew, strict=True))
+    ends = {end for link in (*world.links, *others) for end in (link.source, link.destination)}
+    ends |= {bundle.product for bundle in (*world.bundles, *made_up)}
+    readers = {reader for sharing in touched for end in ends for reader in sharing.readers(end)}
+    same = [number for number, product in enumerate(PRODUCTS) if product not in readers]
+    assert all(np.array_equal(one[..., same], two[..., same]) for one, two in zip(before, after, strict=True))
+
+
+def fields(levels: Levels) -> tuple[Units, ...]:
+    """All that was computed."""
+    return levels.supply, levels.share, levels.level, levels.exposure
