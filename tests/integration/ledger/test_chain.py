@@ -149,9 +149,9 @@ def test_the_example_in_the_docs_is_true() -> None:
         ledger_pb2.Entry(line=2, account=supplier, on_hand_delta=-10, **came),
     ]
     reserved = ledger_pb2.Entry(
-        line=1, kind=reserve, account=stock, stock_item=goods, reserved_delta=4, on_hand=10, reserved=4, reservation_line=1,
-        reservation="0198f2c0-7f6a-7c3e-9b1d-2f4a6c8e0b13", request_id="order-1", occurred_time=promised,
-        recorded_time=promised,
+        line=1, kind=reserve, account=stock, stock_item=goods, reserved_delta=4, on_hand=10, reserved=4,
+        reservation="0198f2c0-7f6a-7c3e-9b1d-2f4a6c8e0b13", reservation_line=1, request_id="order-1",
+        occurred_time=promised, recorded_time=promised,
     )  # fmt: skip
     commit = ledger_service_pb2.WatchEntriesResponse
     commits = [

@@ -189,7 +189,7 @@ BEGIN
                                              e.reserved_delta, e.on_hand, e.reserved, coalesce(e.reservation::text, ''),
                                              e.reservation_line, e.request_id, e.reference,
                                              coalesce((extract(epoch FROM e.occurred_at) * 1000000)::bigint::text, '')),
-                                   chr(30) ORDER BY e.line), '') AS entered
+                                   chr(30) ORDER BY e.line) FILTER (WHERE e.line IS NOT NULL), '') AS entered
         FROM commits c LEFT JOIN entries e ON e.tenant = c.tenant AND e.revision = c.revision
         GROUP BY 1, 2, 3 ORDER BY 1, 2
     LOOP
