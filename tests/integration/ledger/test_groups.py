@@ -15,6 +15,7 @@ from weir_chassis.database import Database
 from weir_chassis.errors import Overloaded, Refusal
 from weir_ledger.domain.endings import Confirm, Expire
 from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.places import CreateLocation, DeleteLocation
 from weir_ledger.domain.promises import Reserve
@@ -34,7 +35,7 @@ async def books(postgres: PostgresForTests) -> AsyncIterator[PostgresBooks]:
     """Books without a server, so that a test says what comes in one group and nobody else writes."""
     with postgres.fresh(SCHEMA) as database:
         opened = await Database.open(database.url(SCHEMA), schema=SCHEMA, settings=database.settings(SCHEMA))
-        made = PostgresBooks(opened, queue_max=100)
+        made = PostgresBooks(opened, queue_max=100, limits=Limits())
         yield made
         await made.close()
         await opened.close()
