@@ -81,8 +81,8 @@ class Books(Protocol):
         """The counts of a stock item as they were, None where it had none; raises RevisionCompacted.
 
         Its revision, and when it was counted, are as they were, too; of what had occurred by a moment they are those
-        of the newest entry, and of the newest COUNT, that had. A stock item that was named before it was ever booked
-        counts from its first entry.
+        of the newest entry, and of the newest COUNT, that had. A stock item that was only named by then, and never
+        booked, may be left out.
         """
 
     async def past_balances(

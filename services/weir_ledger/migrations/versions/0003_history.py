@@ -6,7 +6,9 @@ a closing is a copy of all balances at one revision, so that a balance of the pa
 next. `compact` puts history away: what is older than a tenant's horizon is gone for readers. The months before can
 then be detached, are tables of their own from then on, and can be kept or dropped.
 
-An entry's `occurred_at` is null where it happened as it was recorded, so that what is digested is what is stored.
+An entry's `occurred_at` is null where it happened as it was recorded, so that what is digested is what is stored. What
+was recorded after a later moment, by a clock that was set back, is brought over as recorded at that one: from here on
+moments never go back from one revision to the next.
 """
 
 from weir_chassis.migrations import OWN, permit, rewrite, script, wall
@@ -169,13 +171,22 @@ COMMENT ON FUNCTION close_books IS
 """
 
 _BRING_ENTRIES = """
+CREATE TEMPORARY TABLE said ON COMMIT DROP AS SELECT tenant, revision, recorded_at FROM commits;
+UPDATE commits SET recorded_at = m.moment
+FROM (SELECT tenant, revision, max(recorded_at) OVER (PARTITION BY tenant ORDER BY revision) AS moment FROM said) m
+WHERE commits.tenant = m.tenant AND commits.revision = m.revision AND commits.recorded_at < m.moment;
+UPDATE shortfalls SET opened_at = c.recorded_at
+FROM commits c WHERE c.tenant = shortfalls.tenant AND c.revision = shortfalls.revision;
+
 SELECT open_months(coalesce((SELECT min(recorded_at) FROM commits), now()), now() + interval '3 months');
 
 INSERT INTO entries
 SELECT e.tenant, e.revision, e.line, e.kind, e.account, e.item, e.on_hand_delta, e.reserved_delta, e.on_hand,
        e.reserved, e.reservation, e.reservation_line, e.request_id, e.reference,
-       nullif(e.occurred_at, c.recorded_at), c.recorded_at
-FROM entries_before e JOIN commits c ON c.tenant = e.tenant AND c.revision = e.revision;
+       nullif(e.occurred_at, s.recorded_at), c.recorded_at
+FROM entries_before e
+JOIN commits c ON c.tenant = e.tenant AND c.revision = e.revision
+JOIN said s ON s.tenant = e.tenant AND s.revision = e.revision;
 
 DO $$
 DECLARE
@@ -213,7 +224,7 @@ def upgrade() -> None:
     script(_TABLES + _FUNCTIONS.replace("OWN", OWN.replace("'", "''")))
     permit("open_months")
     permit("close_books")
-    rewrite(_BRING_ENTRIES, "entries_before", "commits", "tenants")
+    rewrite(_BRING_ENTRIES, "entries_before", "commits", "shortfalls", "tenants")
     script("DROP TABLE entries_before")
     for table in ("entries", "closings", "closing_balances"):
         wall(table, append_only=True)
