@@ -10,10 +10,11 @@ import pytest
 
 from tests.kit.books import NAME
 from tests.kit.ledger import claiming, draft, item, movement, request
+from tests.kit.snapshots import opening
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import Malformed
-from weir_ledger.wire import queries, requests
+from weir_ledger.wire import queries, requests, snapshots
 
 UUIDS = iter(f"{NAME[:-4]}{each:04x}" for each in range(60_000))
 READERS: dict[str, Callable[[Any], Any]] = {
@@ -37,7 +38,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "GetClaims": queries.get_claims,
     "GetReservation": queries.get_reservation,
     "ListReservations": queries.list_reservations,
+    "ImportSnapshot": snapshots.opening,
+    "GetSnapshotImport": snapshots.get_snapshot_import,
+    "ListSnapshotLines": snapshots.list_snapshot_lines,
     "VerifyBooks": lambda message: queries.freshness(message.freshness),
+    "GetSignedHead": lambda message: queries.freshness(message.freshness),
     "ExportBalances": lambda message: queries.freshness(message.freshness),
     "WatchEntries": queries.watch_entries,
 }
@@ -65,7 +70,11 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "GetClaims": lambda: {"claims": ["share"]},
     "GetReservation": lambda: {"reservation": NAME},
     "ListReservations": dict,
+    "ImportSnapshot": lambda: {"feed": opening().feed},
+    "GetSnapshotImport": dict,
+    "ListSnapshotLines": dict,
     "VerifyBooks": dict,
+    "GetSignedHead": dict,
     "ExportBalances": dict,
     "WatchEntries": dict,
 }
