@@ -317,3 +317,40 @@ async def test_closings(acme: Caller, forger: Forger, what: str) -> None:
     statement, broken = CLOSINGS[what]
     await forger.do(statement.format(first=LAST, last=last))
     assert laws(await acme.verify()) == broken
+
+
+OTHERS = {
+    "text": "{0} || 'x'",
+    "bigint": "{0} + 100",
+    "integer": "{0} + 100",
+    "smallint": "CASE {0} WHEN 1 THEN 2 ELSE 1 END",
+    "uuid": "gen_random_uuid()",
+    "bytea": "sha256({0})",
+    "timestamp with time zone": "coalesce({0}, '2026-01-01') + interval '1 microsecond'",
+}
+"""Another value of each type."""
+
+
+@pytest.mark.parametrize(("table", "step"), [("entries", 3), ("commits", 1), ("claim_changes", 1)])
+async def test_every_cell_of_history(acme: Caller, forger: Forger, owner: Owner, table: str, step: int) -> None:
+    """Whichever cell of history has another value, and whichever row is gone, the chain is broken; and it is whole
+    again with what was there. Of entries every third is tried."""
+    query = "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0"
+    types = dict(map(tuple, await owner.fetch(f"{query} ORDER BY attnum", table)))
+    await forger.do(f"CREATE TEMP TABLE kept AS SELECT row_number() OVER () AS n, * FROM {table} WHERE tenant = $1")
+
+    async def replace(number: int, column: str) -> None:
+        """Write the whole table anew, with another value in one cell, or without the row where no column is named."""
+        other = f"CASE n WHEN {number} THEN {OTHERS[types[column]].format(column)} ELSE {column} END" if column else ""
+        chosen = ", ".join(other if each == column else each for each in types)
+        await forger.do(
+            f"DELETE FROM {table} WHERE tenant IN ($1, $1 || 'x')",
+            f"INSERT INTO {table} SELECT {chosen} FROM kept WHERE $1 = $1 AND ('{column}' <> '' OR n <> {number})",
+        )
+
+    for number in range(1, await owner.fetchval("SELECT count(*) FROM kept") + 1, step):
+        for column in ("", *types):
+            await replace(number, column)
+            assert CHAIN in laws(await acme.verify()), (number, column)
+    await replace(0, "")
+    assert await acme.verify() == []
