@@ -41,8 +41,8 @@ async def head(session: Session, save: Path | None) -> Answer:
         (f"{response.head.digest.hex()}", "bold"), ("  revision ", "dim"), str(response.head.revision.number),
         ("  recorded ", "dim"), tables.time(response.head.recorded_time) or "never",
     )  # fmt: skip
-    kept = f"The signed head was added to {save}." if save is not None else response.signed_head
-    return Answer(document(response), [made, Text(kept)])
+    kept = response.signed_head if save is None else Text(f"The signed head was added to {save}.", style="dim")
+    return Answer(document(response), [made, kept])
 
 
 def signed_heads(files: Sequence[Path]) -> list[str]:

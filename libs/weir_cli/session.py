@@ -43,7 +43,10 @@ UNANSWERED = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a verb found: for programs a document, for people things to print one below the other."""
+    """What a verb found: for programs a document, for people things to print one below the other.
+
+    A plain string is something to copy: it is never broken into lines.
+    """
 
     document: Document
     shown: Sequence[RenderableType]
@@ -181,7 +184,7 @@ def _print(options: Options, answer: Answer, *, to_people: Console) -> None:
         sys.stdout.flush()
         return
     for each in answer.shown:
-        to_people.print(each)
+        to_people.print(each, soft_wrap=isinstance(each, str))
 
 
 def _failed(error: grpc.aio.AioRpcError, session: Session) -> Answer:

@@ -324,6 +324,7 @@ async def test_the_signed_head_is_kept_and_held_against_the_books(weir: Weir, tm
     first = (await weir("head", "--save", str(kept), "--json")).document
     assert (await weir("receive", "MUG", "DE1", "1")).status == 0
     second = await weir("head", "--save", str(kept))
+    assert (await weir("head")).out.splitlines()[1].startswith("eyJ")
     assert second.out.splitlines()[1].startswith("The signed head was added to")
     assert len(first["head"]["digest"]) == 64
     assert [line.count(".") for line in kept.read_text().splitlines()] == [2, 2]

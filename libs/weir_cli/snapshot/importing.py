@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import grpc
 from rich.console import RenderableType
+from rich.progress import Progress
 from rich.text import Text
 
 from weir.common.v1 import revision_pb2
@@ -26,6 +30,7 @@ from weir_cli.snapshot.file import STANDARD_INPUT, Judgement, SnapshotFile, read
 from weir_cli.snapshot.sending import OtherFile, Sending, Sent, check
 
 FAULTS_SHOWN = 50
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Wish:
 
 async def snapshot(session: Session, path: Path, wish: Wish) -> Answer:
     """Import the file at `path`, or only check it; every fault of its form at once where it cannot be read."""
-    name = "standard input" if path == STANDARD_INPUT else path.name
+    name = "standard input" if path == STANDARD_INPUT else str(path)
     try:
         with read(path) as file:
             judged = file.judge()
@@ -95,16 +100,29 @@ def attempt(judged: Judgement, feed: snapshot_pb2.SnapshotFeed) -> str:
 async def _imported(
     session: Session, file: SnapshotFile, judged: Judgement, feed: snapshot_pb2.SnapshotFeed, wish: Wish
 ) -> Answer:
+    sending = Sending(session, feed, file, judged.rows)
     with bars(quiet=session.options.json) as progress:
-        task = progress.add_task("lines", total=judged.rows)
-        sending = Sending(session, feed, file, judged.rows, lambda last: progress.update(task, completed=last))
-        sent = await sending.run()
+        following = asyncio.create_task(_follow(sending, progress, judged.rows))
+        try:
+            sent = await sending.run()
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
     found, revision = sent.response.snapshot_import, sent.response.revision
     refused: telling.Lines = ()
     if found.refused:
         refused, _, _ = await telling.kept(session, session.request_id, "REFUSED", wish.limit)
     told = {"checked": False, "imported_before": sent.before, "first_line": sent.first, "breaks": sent.breaks}
     return _answer(session, file, told, [telling.outcome(found), *_notes(sent)], found, refused, revision)
+
+
+async def _follow(sending: Sending, progress: Progress, rows: int) -> None:
+    """Show how many lines are settled: those sent may still be far ahead of them."""
+    task = progress.add_task("lines", total=rows)
+    while not progress.disable:
+        await asyncio.sleep(LOOK_SECONDS)
+        with suppress(grpc.aio.AioRpcError):
+            progress.update(task, completed=(await sending.found()).next_line - 1)
 
 
 def _notes(sent: Sent) -> list[Text]:

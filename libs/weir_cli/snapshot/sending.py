@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -41,20 +41,12 @@ class Sent:
 class Sending:
     """One run of an import: `rows` lines of `file`, under the request id of the session."""
 
-    def __init__(
-        self,
-        session: Session,
-        feed: snapshot_pb2.SnapshotFeed,
-        file: SnapshotFile,
-        rows: int,
-        under_way: Callable[[int], None],
-    ) -> None:
-        """`under_way` is told the number of the last line that is on its way."""
+    def __init__(self, session: Session, feed: snapshot_pb2.SnapshotFeed, file: SnapshotFile, rows: int) -> None:
+        """Nothing is sent yet."""
         self._session = session
         self._feed = feed
         self._file = file
         self._rows = rows
-        self._under_way = under_way
         self._breaks = 0
 
     async def run(self) -> Sent:
@@ -63,7 +55,7 @@ class Sending:
         Raises OtherFile, and AioRpcError where the ledger refuses, is away from the beginning, or breaks too many
         streams in a row without settling a line.
         """
-        start = await self._found()
+        start = await self.found()
         ended = start.state in (snapshot_pb2.SNAPSHOT_IMPORT_STATE_DONE, snapshot_pb2.SNAPSHOT_IMPORT_STATE_REFUSED)
         expected = start.next_line
         if expected > self._rows + 1 or (ended and expected <= self._rows):
@@ -81,7 +73,7 @@ class Sending:
             self._breaks += 1
             await _pause(error, in_a_row)
             try:
-                settled = (await self._found()).next_line
+                settled = (await self.found()).next_line
             except grpc.aio.AioRpcError as still:
                 if still.code() not in PASSING:
                     raise
@@ -91,7 +83,6 @@ class Sending:
 
     async def _attempt(self, first: int) -> Response | grpc.aio.AioRpcError:
         """What the import came to, or what the stream broke of; raises where trying again is of no use."""
-        self._under_way(first - 1)
         try:
             return await self._streamed(first)
         except grpc.aio.AioRpcError as error:
@@ -110,7 +101,6 @@ class Sending:
             try:
                 for number, batch in self._file.batches(first):
                     yield ledger_service_pb2.ImportSnapshotRequest(first_line=number, lines=batch)
-                    self._under_way(number + len(batch) - 1)
             except Exception as fault:  # the call is cancelled: to end the stream well would say that this is all
                 faults.append(fault)
                 raise
@@ -122,7 +112,7 @@ class Sending:
                 raise faults[0] from None
             raise
 
-    async def _found(self) -> snapshot_pb2.SnapshotImport:
+    async def found(self) -> snapshot_pb2.SnapshotImport:
         """The import as the ledger has it; one that expects line 1 where it has none."""
         request = ledger_service_pb2.GetSnapshotImportRequest(request_id=self._session.request_id)
         try:
