@@ -4,6 +4,7 @@ by tenant."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,14 @@ from tests.kit.postgres import FreshDatabase, PostgresForTests, wait
 from tests.kit.suite import SCHEMAS
 
 OF_NO_TENANT = {"cluster", "alembic_version"}
-HISTORY = {("weir_ledger", "entries"), ("weir_ledger", "commits")}
+HISTORY = {
+    ("weir_ledger", each) for each in ("entries", "commits", "claim_changes", "closings", "closing_balances")
+}  # fmt: skip
+MONTHS = """
+SELECT n.nspname AS schema, t.relname AS table FROM pg_inherits i
+JOIN pg_class t ON t.oid = i.inhrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+WHERE t.relkind = 'r' AND n.nspname = ANY($1)
+"""
 
 KEYS = """
 SELECT n.nspname AS schema, t.relname AS table, c.conname AS name, a.attname AS first
@@ -144,9 +152,30 @@ def test_the_application_changes_rows_and_nothing_else(database: FreshDatabase) 
 
 
 def test_history_only_grows(database: FreshDatabase) -> None:
-    """Entries and commits can be read and added to, never changed or removed, by the application's role."""
+    """Entries, commits and all else that is history can be read and added to, never changed or removed, by the
+    application's role; how far it was put away can only be read."""
     for schema, table in HISTORY:
         assert rights(database, schema, table) == {"SELECT", "INSERT"}
+    assert rights(database, "weir_ledger", "horizons") == {"SELECT"}
+
+
+def test_months_are_reached_through_the_whole(database: FreshDatabase) -> None:
+    """The application has no right on a month of the entries by itself: whatever it does passes the wall, and the
+    rules, of the whole."""
+    months = asked(database, MONTHS, SCHEMAS)
+    assert len(months) >= 4
+    for each in months:
+        assert rights(database, each["schema"], each["table"]) == set()
+
+
+def test_only_the_owner_puts_history_away(database: FreshDatabase) -> None:
+    """The application can open months and close books, and cannot compact."""
+    callable_by = "SELECT has_function_privilege('weir_ledger', oid, 'EXECUTE') AS may FROM pg_proc WHERE proname = $1"
+    found = {
+        each: [row["may"] for row in asked(database, callable_by, each)]
+        for each in ("open_months", "close_books", "compact")
+    }
+    assert found == {"open_months": [True], "close_books": [True], "compact": [False]}
 
 
 def test_no_service_reads_the_schema_of_another(database: FreshDatabase) -> None:
@@ -166,6 +195,8 @@ def test_a_breach_would_be_noticed(postgres: PostgresForTests) -> None:
         asked(breached, "CREATE TABLE weir_ledger.loose (id int UNIQUE, tenant text)")
         asked(breached, "ALTER TABLE weir_ledger.loose OWNER TO weir_ledger")
         asked(breached, "GRANT UPDATE ON weir_ledger.entries TO weir_ledger")
+        asked(breached, f"GRANT SELECT ON weir_ledger.entries_{datetime.now(UTC):%Y_%m} TO weir_ledger")
+        asked(breached, "GRANT EXECUTE ON FUNCTION weir_ledger.compact TO weir_ledger")
         for test in (
             test_tenant_leads_every_key,
             test_every_table_has_a_key,
@@ -174,6 +205,8 @@ def test_a_breach_would_be_noticed(postgres: PostgresForTests) -> None:
             test_the_application_owns_nothing,
             test_the_application_changes_rows_and_nothing_else,
             test_history_only_grows,
+            test_months_are_reached_through_the_whole,
+            test_only_the_owner_puts_history_away,
         ):
             with pytest.raises(AssertionError):
                 test(breached)

@@ -202,7 +202,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "page_size": 10,
             "freshness": freshness,
         },
-        f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness},
+        f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness, "as_of": {"revision": seen}},
         f"{service}ListBalances": {
             "owner": OWNER,
             "skus": [SKU],
@@ -213,6 +213,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "shortfall_only": True,
             "page_size": 10,
             "freshness": freshness,
+            "as_of": {"occurred_time": {"seconds": 1_700_000_000, "nanos": 1000}},
         },
         f"{service}ListShortfalls": {
             "owner": OWNER,
