@@ -213,38 +213,41 @@ def _stocked(
 ) -> Iterator[Remedy]:
     """More units of each product that counts, at the first location where they raise the level.
 
-    As few as raise what the location holds. Locations of one warehouse group that gain alike raise the level alike,
-    so that each case is computed once.
+    As few as make the location hold one more. Whether that helps is the same for all locations of a warehouse group
+    that the rule looks at, and for those that it does not, so that it is computed once for each.
     """
-    product, sharing = question.product, question.configuration.sharing
-    rule = question.configuration.rule(product)
-    levels: dict[tuple[str, bool, int], int] = {}
-    for source in sharing.reads(product):
-        for location in sorted(reached.locations):
-            units, more = _fewest(question, there[location], goods, source)
-            gain = more.units_out - there[location].units_out
-            looked_at = rule is None or not rule.warehouses or location in rule.warehouses
-            key = (reached.network.grouped[location], looked_at, gain)
-            if gain and key not in levels:
-                levels[key] = conclude(question, reached, {**there, location: more}).level
-            if gain and levels[key] > level:
-                yield Remedy(Lever.STOCK, location, units, location, source, levels[key])
+    rule = question.configuration.rule(question.product)
+    levels: dict[tuple[str, bool], int] = {}
+    helping: list[tuple[str, int]] = []
+    for location in sorted(reached.locations):
+        zone = (reached.network.grouped[location], rule is not None and location in rule.warehouses)
+        if zone not in levels:
+            more = replace(there[location], units_out=there[location].units_out + 1)
+            levels[zone] = conclude(question, reached, {**there, location: more}).level
+        if levels[zone] > level:
+            helping.append((location, levels[zone]))
+    for source in question.configuration.sharing.reads(question.product):
+        for location, higher in helping:
+            units = _fewest(question, there[location], goods, source)
+            if units is not None:
+                yield Remedy(Lever.STOCK, location, units, location, source, higher)
                 break
 
 
-def _fewest(question: Question, there: Step, goods: Goods, source: Product) -> tuple[int, Step]:
-    """The fewest units of a product by which a location holds more, and what it would hold then.
+def _fewest(question: Question, there: Step, goods: Goods, source: Product) -> int | None:
+    """The fewest units of a product by which a location holds one more; None where that product alone does not help.
 
-    Where it would hold no more: what it takes to make one more bundle of it alone.
+    One unit does it, or as many as the next bundle lacks, which are never more than a bundle of that product alone
+    would take.
     """
     product, sharing = question.product, question.configuration.sharing
 
-    def with_more(units: int) -> Step:
-        return place(product, there.name, sharing, goods.more(source, there.name, units))
+    def raises(units: int) -> bool:
+        more = goods.more(source, there.name, units)
+        return place(product, there.name, sharing, more).units_out > there.units_out
 
     most = 1
     if source != product and product in sharing.bundles:
         together = sum(step.units_out for step in there.steps if step.subject is Subject.ASSEMBLY)
         most = (together + 1) * sum(quantity for _, quantity in sharing.bundles[product].parts)
-    units = 1 + bisect_left(range(1, most), True, key=lambda units: with_more(units).units_out > there.units_out)
-    return units, with_more(units)
+    return 1 + bisect_left(range(1, most), True, key=raises) if raises(most) else None

@@ -113,12 +113,12 @@ class Sharing:
 
     def verdict(self, link: Link) -> Verdict:
         """COUNTED for a link that lends where source stock lies; otherwise the reason why it never does."""
-        kinds = (link.source in self.bundles, link.destination in self.bundles)
         if not link.active:
             return Verdict.LINK_INACTIVE
-        if kinds[0] != kinds[1]:
+        bundle = link.source in self.bundles
+        if bundle != (link.destination in self.bundles):
             return Verdict.BUNDLE_KIND_MISMATCH
-        if all(kinds) and not link.bundles:
+        if bundle and not link.bundles:
             return Verdict.BUNDLE_SHARING_OFF
         return Verdict.COUNTED
 

@@ -84,7 +84,7 @@ class Verdict(enum.Enum):
     """Units that the policy gives to nobody."""
 
     WON = enum.auto()
-    """Of the rules or policies that name the product, the one that comes first."""
+    """The first rule that names the product."""
     OUTRANKED = enum.auto()
     """A rule that names the product, but comes later."""
     OFFERED = enum.auto()
