@@ -1,4 +1,4 @@
-"""`weir demo`: the suite with a sample merchant, a short tour of what it can do, every claim of it checked."""
+"""`weir demo`: the suite with a sample merchant, a short tour of what it can do, all that it says checked."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rich.text import Text
 
 from weir_chassis.settings import SettingsFaults
 from weir_cli import configuring
-from weir_cli.claims import Claims
 from weir_cli.options import REFUSED, USAGE
 from weir_cli.paper import paper
 from weir_cli.suite import Plan, standing
 from weir_cli.supervisor import Event, Supervisor
+from weir_cli.tour import Tour
 from weir_cli.upping import line, planned, run
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -28,7 +28,7 @@ LOUD = ("died", "away")
 
 
 def demonstrate(*, data_directory: Path | None, ports: Mapping[str, int], stay: bool) -> int:
-    """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if every claim held.
+    """Run the tour; with `stay` the suite then stays up until Ctrl-C. The exit status, 0 only if all it said held.
 
     A directory of its own is removed at the end, but kept for its log where something went wrong.
     """
@@ -60,20 +60,20 @@ def _own_directory() -> Path:
 
 
 def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
-    claims = Claims(console)
+    tour = Tour(console)
     told = _Teller(console, log)
     supervisor = Supervisor(told)
 
     async def stand() -> None:
-        claims.chapter("The suite", "Postgres and three services, each a process of its own.")
+        tour.chapter("The suite", "Postgres and three services, each a process of its own.")
         began = time.perf_counter()
         told.waiting.start()
         async with standing(plan, supervisor, told) as addresses:
             told.waiting.stop()
-            claims.holds(f"Serving after {time.perf_counter() - began:.1f} s: {_named(addresses)}.", True)
+            tour.holds(f"Serving after {time.perf_counter() - began:.1f} s: {_named(addresses)}.", True)
             told.quiet = False
             try:
-                await _beside(supervisor.failure(), _toured(claims, addresses, stay=stay))
+                await _beside(supervisor.failure(), _toured(tour, addresses, stay=stay))
             finally:
                 told.quiet = True
                 if stay:
@@ -81,16 +81,16 @@ def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
 
     console.print(Text.assemble(("weir", "bold"), "  one ledger of truth, and what every channel may sell"))
     status = run(stand, supervisor, paper(stderr=True, soft_wrap=True))
-    return status or (0 if claims.complete else REFUSED)
+    return status or (0 if tour.complete else REFUSED)
 
 
-async def _toured(claims: Claims, addresses: Mapping[str, str], *, stay: bool) -> None:
-    from weir_cli.touring import recipes, tour
+async def _toured(tour: Tour, addresses: Mapping[str, str], *, stay: bool) -> None:
+    from weir_cli.touring import lead, recipes
 
-    await tour(claims, addresses, SAMPLE)
-    claims.conclude()
+    await lead(tour, addresses, SAMPLE)
+    tour.conclude()
     if stay:
-        claims.give(recipes(addresses))
+        tour.give(recipes(addresses))
         await asyncio.Event().wait()
 
 

@@ -28,9 +28,9 @@ from weir.ledger.v1 import (
 from weir_chassis import status
 from weir_chassis.ids import new_id
 from weir_cli import books, loading, moving, promising, selling, tables, watching
-from weir_cli.claims import Claims
 from weir_cli.options import Options
 from weir_cli.session import Session
+from weir_cli.tour import Tour
 from weir_cli.upping import exports
 
 SKU = "APRON-LINEN-NATURAL"
@@ -45,31 +45,31 @@ PRODUCTS_SHOWN = 8
 WAIT_SECONDS = 5.0
 
 
-async def tour(claims: Claims, addresses: Mapping[str, str], folder: Path) -> None:
-    """Load, look, ask why, order, audit; a call that fails is a claim that does not hold, and ends the tour."""
+async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
+    """Load, look, ask why, order, audit; a call that fails is a statement that does not hold, and ends the tour."""
     async with Session(Options(targets=dict(addresses))) as session:
         try:
-            await _load(claims, session, folder)
-            await _look(claims, session)
-            await _ask_why(claims, session)
-            await _order(claims, session)
+            await _load(tour, session, folder)
+            await _look(tour, session)
+            await _ask_why(tour, session)
+            await _order(tour, session)
             heads = await _signed(session)
-            await _report(claims, session)
-            await _audit(claims, session, heads)
+            await _report(tour, session)
+            await _audit(tour, session, heads)
         except grpc.aio.AioRpcError as error:
-            claims.holds(f"A call failed: {error.code().name}, {error.details()}", False)
+            tour.holds(f"A call failed: {error.code().name}, {error.details()}", False)
 
 
-async def _load(claims: Claims, session: Session, folder: Path) -> None:
-    claims.chapter("A merchant", "Birch & Ember sells enamel, linen and fire. `weir load` reads five CSV files.")
+async def _load(tour: Tour, session: Session, folder: Path) -> None:
+    tour.chapter("A merchant", "Birch & Ember sells enamel, linen and fire. `weir load` reads five CSV files.")
     began = time.perf_counter()
     answer = await loading.load(session, folder, dry_run=False)
-    claims.show(*answer.shown)
-    claims.holds(f"Loaded in {time.perf_counter() - began:.2f} s.", answer.exit_status == 0)
+    tour.show(*answer.shown)
+    tour.holds(f"Loaded in {time.perf_counter() - began:.2f} s.", answer.exit_status == 0)
 
 
-async def _look(claims: Claims, session: Session) -> None:
-    claims.chapter(
+async def _look(tour: Tour, session: Session) -> None:
+    tour.chapter(
         "What every channel may sell", "Europe pools DE1, DE2 and FR for three channels; others are by themselves."
     )
     found: selling.Levels = {}
@@ -78,20 +78,20 @@ async def _look(claims: Claims, session: Session) -> None:
         selling.read_table(found, part.table)
     channels = list(LEVELS)
     table = selling.level_table(found, channels, limit=PRODUCTS_SHOWN)
-    claims.show(table, Text(f"{PRODUCTS_SHOWN} of {len(found)} products", style="dim"))
+    tour.show(table, Text(f"{PRODUCTS_SHOWN} of {len(found)} products", style="dim"))
     first = next(iter(found.items()), (("", ""), {}))
     numbers = ", ".join(f"{channel} {level}" for channel, level in first[1].items())
-    claims.holds(f"{first[0][1]}: {numbers}.", first == (("", SKU), LEVELS))
+    tour.holds(f"{first[0][1]}: {numbers}.", first == (("", SKU), LEVELS))
 
 
-async def _ask_why(claims: Claims, session: Session) -> None:
-    claims.chapter(
+async def _ask_why(tour: Tour, session: Session) -> None:
+    tour.chapter(
         f"Why {LEVELS[SELLER]}?", "Every number can be asked how it came about; the answer is the computation itself."
     )
     request = contract.ExplainAvailabilityRequest(product=stock_pb2.Product(sku=SKU), channel=SELLER)
     response = await session.availability.ExplainAvailability(request)
-    claims.show(selling.explanation(response, SKU, SELLER))
-    claims.holds(f"The trace ends in {response.level}.", response.level == LEVELS[SELLER])
+    tour.show(selling.explanation(response, SKU, SELLER))
+    tour.holds(f"The trace ends in {response.level}.", response.level == LEVELS[SELLER])
 
 
 @dataclass(slots=True)
@@ -102,8 +102,8 @@ class _Seen:
     at: float = 0.0
 
 
-async def _order(claims: Claims, session: Session) -> None:
-    claims.chapter(
+async def _order(tour: Tour, session: Session) -> None:
+    tour.chapter(
         "An order", f"{SELLER} sells {ORDERED} from {SOURCE} while somebody watches the levels of every channel."
     )
     updates: asyncio.Queue[_Seen] = asyncio.Queue()
@@ -115,10 +115,10 @@ async def _order(claims: Claims, session: Session) -> None:
         answered = time.perf_counter()
         fallen = {each: level - ORDERED if each in SHARED else level for each, level in before.items()}
         seen = await _until(updates, fallen)
-        claims.show(*tables.reservation(promised.reservation), "", _compared(before, seen.levels), "")
+        tour.show(*tables.reservation(promised.reservation), "", _compared(before, seen.levels), "")
         took = f"Promised in {(answered - sent) * 1000:.1f} ms; every level that the order touches had fallen"
         late = (seen.at - answered) * 1000
-        claims.holds(
+        tour.holds(
             f"{took} {f'{late:.1f} ms later' if late > 0 else 'before the answer was back'}.", seen.levels == fallen
         )
         release = reservation_service_pb2.ReleaseRequest(
@@ -126,7 +126,7 @@ async def _order(claims: Claims, session: Session) -> None:
         )
         await session.reservations.Release(release)
         risen = await _until(updates, LEVELS)
-        claims.holds("Given up again, they are what they were.", risen.levels == LEVELS)
+        tour.holds("Given up again, they are what they were.", risen.levels == LEVELS)
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
@@ -172,8 +172,8 @@ def _compared(before: Mapping[str, int], after: Mapping[str, int]) -> Renderable
     return made
 
 
-async def _report(claims: Claims, session: Session) -> None:
-    claims.chapter(
+async def _report(tour: Tour, session: Session) -> None:
+    tour.chapter(
         "A warehouse reports, late",
         f"{SOURCE} was handed {PICKED} units' worth of A-1002 and says that {REPORTED} more are free. Before its report"
         f" is here, A-1003 is promised {LATER}.",
@@ -191,21 +191,21 @@ async def _report(claims: Claims, session: Session) -> None:
     await session.ledger.ImportSnapshot(iter([report]), timeout=WAIT_SECONDS)
     now = (await session.ledger.GetBalance(ledger_service_pb2.GetBalanceRequest(stock_item=item))).balance
     told = f"{REPORTED} free and {PICKED} handed over are {now.on_hand} on hand; {now.reserved} are promised."
-    claims.holds(told, (now.on_hand, now.reserved) == (REPORTED + PICKED, PICKED + LATER))
+    tour.holds(told, (now.on_hand, now.reserved) == (REPORTED + PICKED, PICKED + LATER))
     asked = ledger_service_pb2.ListShortfallsRequest(skus=[SKU])
     short = (await session.ledger.ListShortfalls(asked)).shortfalls
-    claims.show(*(part for each in short for part in tables.shortfall(each)), "")
+    tour.show(*(part for each in short for part in tables.shortfall(each)), "")
     hits = [(hit.order, hit.missing) for each in short for hit in each.hits]
-    claims.holds("The newest promise is hit, the other is whole.", hits == [("A-1003", LATER - REPORTED)])
+    tour.holds("The newest promise is hit, the other is whole.", hits == [("A-1003", LATER - REPORTED)])
     before = ledger_service_pb2.GetBalanceRequest(stock_item=item, as_of=ledger_pb2.AsOf(revision=later.revision))
     former = (await session.ledger.GetBalance(before)).balance.on_hand
-    claims.holds(f"Revision {later.revision.number}, before the report, can still be asked: {former}.", former == LYING)
+    tour.holds(f"Revision {later.revision.number}, before the report, can still be asked: {former}.", former == LYING)
     await session.ledger.RecordMovements(
         ledger_service_pb2.RecordMovementsRequest(
             request_id=new_id(), movements=[moving.movement("COUNT", item, LYING, reference="found again")]
         )
     )
-    claims.holds(
+    tour.holds(
         f"Counted again: {LYING}; nothing is short.", not (await session.ledger.ListShortfalls(asked)).shortfalls
     )
     for each in (picked, later):
@@ -224,8 +224,8 @@ async def _signed(session: Session) -> list[str]:
         return []
 
 
-async def _audit(claims: Claims, session: Session, heads: Sequence[str]) -> None:
-    claims.chapter("The books", "Double entry, append only: every balance is computed again from its entries.")
+async def _audit(tour: Tour, session: Session, heads: Sequence[str]) -> None:
+    tour.chapter("The books", "Double entry, append only: every balance is computed again from its entries.")
     found = ledger_pb2.Verification()
     asked = ledger_service_pb2.VerifyBooksRequest(signed_heads=heads)
     async for message in session.ledger.VerifyBooks(asked, timeout=WAIT_SECONDS):
@@ -233,9 +233,9 @@ async def _audit(claims: Claims, session: Session, heads: Sequence[str]) -> None
             found = message.verification
     told = f"{books.looked_at(found)}: {tables.counted(found.differences, 'difference')}."
     well = found.entries > 0 and found.differences == 0
-    claims.holds(told, well)
+    tour.holds(told, well)
     if heads:
-        claims.holds("The head that was signed before the report stands in the chain: no row was touched.", well)
+        tour.holds("The head that was signed before the report stands in the chain: no row was touched.", well)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ def leftovers() -> set[int]:
 
 
 async def test_a_second_demo_on_the_same_data_holds_too_and_a_third_on_other_data_does_not() -> None:
-    """What was loaded is found there, and every claim holds as it did the first time; the control: one unit more, and
-    the demo says which claims do not hold, and where the log is, with exit status 1."""
+    """What was loaded is found there, and everything holds as it did the first time; the control: one unit more, and
+    the demo says what does not hold, and where the log is, with exit status 1."""
     with directory() as home:
         for words in ("892 lines received", "892 lines received before; nothing was added"):
             said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
@@ -77,7 +77,7 @@ async def test_a_second_demo_on_the_same_data_holds_too_and_a_third_on_other_dat
         failed = [line for line in said.out.splitlines() if line.startswith("✗")]
         assert "webshop-us 81" in failed[0]
         assert said.out.splitlines()[-2:] == [
-            f"{len(failed)} claims did not hold.",
+            f"{len(failed)} statements did not hold.",
             f"What the services said is in {home / 'demo.log'}.",
         ]
         assert not EmbeddedPostgres(home).alive

@@ -10,11 +10,11 @@ from rich.rule import Rule
 from rich.text import Text
 
 
-class Claims:
+class Tour:
     """What the tour says, and whether all of it held."""
 
     def __init__(self, console: Console) -> None:
-        """Nothing claimed yet."""
+        """Nothing said yet."""
         self.console = console
         self._chapters = 0
         self._failed: list[str] = []
@@ -22,7 +22,7 @@ class Claims:
 
     @property
     def complete(self) -> bool:
-        """Whether the tour came to its end and every claim held."""
+        """Whether the tour came to its end and all that was said held."""
         return self._concluded and not self._failed
 
     def chapter(self, title: str, what: str) -> None:
@@ -54,6 +54,6 @@ class Claims:
         self._concluded = True
         self.console.print()
         if self._failed:
-            self.console.print(Text(f"{len(self._failed)} claims did not hold.", style="bold red"))
+            self.console.print(Text(f"{len(self._failed)} statements did not hold.", style="bold red"))
         else:
             self.console.print(Text("All of it held.", style="bold green"))
