@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 from tests.contract import protos
 
-WITHOUT_REVISION = {"/weir.ledger.v1.LedgerService/VerifyBooks"}
+WITHOUT_REVISION = {"/weir.ledger.v1.LedgerService/VerifyBooks", "/weir.ledger.v1.LedgerService/GetSignedHead"}
 """Reads whose revision is inside what they find."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines"}
 """Reads that ask what became of an attempt."""
