@@ -243,7 +243,7 @@ def test_generated_worlds_reach_everything() -> None:
     @settings(max_examples=120, deadline=None, derandomize=True, database=None)
     @given(worlds(), demands())
     def look(world: World, demand: Demand) -> None:
-        for product in PRODUCTS:
+        for product in PRODUCTS[2:]:
             for traced in traces(world, product, demand).values():
                 for step in steps(traced):
                     seen.add(step.verdict)
