@@ -13,7 +13,7 @@ from asyncpg import Record
 from msgspec.structs import replace
 
 from weir_chassis.database import Driver
-from weir_chassis.errors import Refusal, RequestIdReused
+from weir_chassis.errors import Kind, Refusal, RequestIdReused
 from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
@@ -35,6 +35,10 @@ Name = tuple[str, str]
 
 PROMISED_LINES_MAX = 2000
 """Most lines, with their claims, of the reservations that a group touches; their requests do not tell how many."""
+
+
+class BooksRaced(Exception):
+    """What was not there when the books were opened came into being meanwhile: to be decided anew."""
 
 
 class GroupTooLarge(Exception):
@@ -62,13 +66,15 @@ class Decided:
     to_remember: list[tuple[str, str, bytes, str]] = field(default_factory=list)
     unsettled: dict[int, BalanceChanged] = field(default_factory=dict)
     """Refusals for what an earlier command of the group changed, which wait for its revision."""
+    raced: list[int] = field(default_factory=list)
+    """Positions that were refused because they lost a race."""
 
 
 async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> list[Outcome]:
     """The outcome of each attempt, within the transaction that `driver` has open for `tenant`.
 
-    Nothing is durable before the caller commits. Raises GroupTooLarge, LimitsRaced, or what the database raises; then
-    none of the outcomes holds.
+    Nothing is durable before the caller commits. Raises GroupTooLarge, LimitsRaced, BooksRaced, or what the database
+    raises; then none of the outcomes holds.
     """
     opened = await _open(driver, tenant, group, limits)
     decided = _decide(group, opened)
@@ -79,9 +85,37 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], 
     elif decided.to_remember:
         columns = zip(*decided.to_remember, strict=True)
         await driver.execute(statements.REMEMBER, tenant, opened.head, opened.books.now, *map(list, columns))
+    await _require_current(driver, tenant, group, opened, decided)
     for position, original in decided.repeats.items():
         decided.outcomes[position] = decided.outcomes[original]
     return [decided.outcomes[position] for position in range(len(group))]
+
+
+async def _require_current(
+    driver: Driver, tenant: str, group: Sequence[Attempt[Any]], opened: Opened, decided: Decided
+) -> None:
+    """Raise BooksRaced where something came into being, while locks were waited for, that would have been decided on.
+
+    What is there is locked, and read as it is once it is; what is not there cannot be. Whoever books it first too
+    fails by its key; so that leaves what was refused, or granted less, for want of it. And an attempt that lost a
+    race may have lost it to itself, at another process.
+    """
+    books, found = opened.books, opened.found
+    absent = [key for item, key in found.keys.items() if not (item in found.balances or item in books.touched_items)]
+    claims = {claim for attempt in group for claim in attempt.command.claims()}
+    unclaimed = list(claims - found.claims - books.touched_claims.keys())
+    nowhere = list({item.location for item in found.keys} - books.places)
+    raced = [group[position] for position in decided.raced]
+    if (absent or unclaimed or nowhere or raced) and await driver.fetchval(
+        statements.APPEARED,
+        tenant,
+        absent,
+        unclaimed,
+        nowhere,
+        [attempt.method for attempt in raced],
+        [attempt.request_id for attempt in raced],
+    ):
+        raise BooksRaced
 
 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
@@ -205,6 +239,8 @@ def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: 
         decided.outcomes[position] = refusal
         if isinstance(refusal, BalanceChanged) and refusal.unsettled:
             decided.unsettled[position] = refusal
+        if refusal.kind is Kind.RACED and attempt.remembered:
+            decided.raced.append(position)
         if not refusal.kind.definite:
             return
         answer: object = refusal

@@ -200,6 +200,19 @@ WITH closed AS (DELETE FROM shortfalls WHERE tenant = $1 AND item = ANY ($4::uui
 INSERT INTO shortfalls (tenant, item, revision, opened_at) SELECT $1, item, $2, $3 FROM unnest($5::uuid[]) AS o (item)
 """
 
+APPEARED = """
+SELECT EXISTS (SELECT FROM balances WHERE tenant = $1 AND item = ANY ($2::uuid[]))
+    OR EXISTS (SELECT FROM claims WHERE tenant = $1 AND claim = ANY ($3::text[]))
+    OR EXISTS (SELECT FROM locations WHERE tenant = $1 AND location = ANY ($4::text[]))
+    OR EXISTS (
+        SELECT FROM unnest($5::text[], $6::text[]) AS asked (method, request_id)
+        CROSS JOIN LATERAL (
+            SELECT FROM requests WHERE tenant = $1 AND method = asked.method AND request_id = asked.request_id LIMIT 1
+        ) r
+    )
+"""
+"""Whether anything is there by now that was not when the books were opened."""
+
 ADD_LOCATION = "INSERT INTO locations (tenant, location, kind, display_name, revision) VALUES ($1, $2, $3, $4, $5)"
 
 CHANGE_LOCATION = """

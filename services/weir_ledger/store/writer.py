@@ -17,7 +17,7 @@ from weir_chassis.errors import DatabaseAway, Overloaded, Refusal
 from weir_chassis.telemetry import Caller, active
 from weir_ledger.domain.limits import Limits
 from weir_ledger.ports import Attempt, Done
-from weir_ledger.store.group import Outcome, carry_out
+from weir_ledger.store.group import BooksRaced, Outcome, carry_out
 from weir_ledger.store.writing import LimitsRaced
 
 R = TypeVar("R")
@@ -114,7 +114,7 @@ class Writer:
                 if (
                     not away
                     and not is_raced(error)
-                    and not isinstance(error, LimitsRaced)
+                    and not isinstance(error, (LimitsRaced, BooksRaced))
                     and sqlstate(error) not in _RACED
                 ):
                     raise
