@@ -1,6 +1,9 @@
 """Ledgers in processes of their own, to be killed; and sabotaged ones, which a checker must find out.
 
 python -m tests.kit.ledger_process READY_FILE [SABOTAGE]
+
+It ends with its standard input. Each line it reads there names the sabotage that it shall be under from then on, or
+none; what it is under stands in READY_FILE.sabotage.
 """
 
 from __future__ import annotations
@@ -9,26 +12,28 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 
+from tests.kit.waiting import until
+
 ROOT = Path(__file__).parents[2]
-UNLOCKED = "unlocked"
-"""Sabotage: balances are read without being locked, so two ledgers may promise the same units."""
 
 
 class LedgerProcess:
     """A ledger that can be killed and started again; `channel` leads to where it runs now."""
 
-    def __init__(self, directory: Path, name: str, database_url: str, sabotage: str = "") -> None:
-        """Name it; nothing runs before `start`."""
+    def __init__(self, directory: Path, name: str, database_url: str, environment: Mapping[str, str]) -> None:
+        """Name it; nothing runs before `launch`."""
         self._ready = directory / f"{name}.ready"
+        self._told = directory / f"{name}.ready.sabotage"
         self._log = directory / f"{name}.log"
-        self._url = database_url
-        self._sabotage = sabotage
+        self._environment = {"WEIR_DATABASE_URL": database_url, **environment}
+        self._sabotage = ""
         self._process: subprocess.Popen[bytes] | None = None
         self.channels: list[grpc.aio.Channel] = []
 
@@ -42,19 +47,19 @@ class LedgerProcess:
         self._ready.unlink(missing_ok=True)
         environment = {
             **os.environ,
-            "WEIR_DATABASE_URL": self._url,
             "WEIR_DATABASE_POOL_SIZE": "4",
             "WEIR_LISTEN": "127.0.0.1:0",
             "WEIR_NOTICE_SECONDS": "0",
             "WEIR_DRAIN_SECONDS": "2",
             "WEIR_LOG_LEVEL": "warning",
+            **self._environment,
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.kit.ledger_process", str(self._ready), self._sabotage],
                 cwd=ROOT,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
             )
@@ -69,11 +74,28 @@ class LedgerProcess:
         self.channels.append(grpc.aio.insecure_channel(address))
         return True
 
+    async def serving(self) -> None:
+        """Wait until it serves."""
+        await until(self.poll)
+
+    async def become(self, sabotage: str) -> None:
+        """Go on under another sabotage, or none."""
+        if sabotage == self._sabotage:
+            return
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._sabotage = sabotage
+        self._process.stdin.write(f"{sabotage}\n".encode())
+        self._process.stdin.flush()
+        await until(lambda: self._told.exists() and self._told.read_text() == sabotage)
+
     def kill(self) -> None:
         """End it as a crash would, and wait until it is gone."""
         assert self._process is not None
+        assert self._process.stdin is not None
         self._process.kill()
         self._process.wait()
+        self._process.stdin.close()
 
     def stop(self) -> None:
         """End it, however it stands."""
@@ -82,9 +104,9 @@ class LedgerProcess:
 
 
 @contextmanager
-def processes(directory: Path, number: int, database_url: str, sabotage: str = "") -> Iterator[list[LedgerProcess]]:
-    """Ledgers on one database, launched; whatever is left of them is ended with the block."""
-    made = [LedgerProcess(directory, f"ledger {each}", database_url, sabotage) for each in range(number)]
+def processes(directory: Path, database_urls: list[str], **environment: str) -> Iterator[list[LedgerProcess]]:
+    """Ledgers, one for each way to the database, launched; whatever is left of them is ended with the block."""
+    made = [LedgerProcess(directory, f"ledger {at}", url, environment) for at, url in enumerate(database_urls)]
     try:
         for each in made:
             each.launch()
@@ -99,15 +121,31 @@ def main(ready_file: str, sabotage: str = "") -> int:
     from weir_chassis import process
     from weir_chassis.settings import load
     from weir_ledger import app
-    from weir_ledger.store import statements
 
-    if sabotage == UNLOCKED:
-        assert "FOR UPDATE" in statements.OPEN_BOOKS
-        statements.OPEN_BOOKS = statements.OPEN_BOOKS.replace("FOR UPDATE", "")
-    else:
-        assert not sabotage
-    settings = load(app.Settings, os.environ)
-    return process.run(app.running, settings, service=app.SCHEMA, ready_file=Path(ready_file))
+    ready = Path(ready_file)
+    under = _begin(ready, sabotage)
+    threading.Thread(target=_listen, args=(ready, under), daemon=True).start()
+    return process.run(app.running, load(app.Settings, os.environ), service=app.SCHEMA, ready_file=ready)
+
+
+def _begin(ready: Path, sabotage: str) -> object:
+    """Come under a sabotage, and say so; the patches, which hold until they are dropped by `_end`."""
+    from tests.kit.sabotages import sabotaged
+
+    under = sabotaged(sabotage)
+    under.__enter__()
+    draft = ready.with_suffix(".draft")
+    draft.write_text(sabotage)
+    draft.replace(ready.with_name(f"{ready.name}.sabotage"))
+    return under
+
+
+def _listen(ready: Path, under: object) -> None:
+    """Do as the lines of the standard input say, and end with it."""
+    for line in sys.stdin:
+        under.__exit__(None, None, None)  # type: ignore[attr-defined]
+        under = _begin(ready, line.strip())
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A wire that a test can hold, let go and cut: between any two programs that speak TCP."""
+"""A wire that a test can slow, hold, let go and cut: between any two programs that speak TCP."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -14,14 +15,20 @@ class Wire:
 
     def __init__(self, target: str) -> None:
         """Lead to `host:port`."""
-        self._host, _, self._port = target.rpartition(":")
+        self.lead_to(target)
         self._open = asyncio.Event()
         self._open.set()
         self._ends: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
+        self.delay_seconds = (0.0, 0.0)
+        """How long bytes take each way, from and to."""
         self.connections = 0
         """How many were ever made."""
+
+    def lead_to(self, target: str) -> None:
+        """Lead to another `host:port` from now on; connections stay where they are."""
+        self._host, _, self._port = target.rpartition(":")
 
     def hold(self) -> None:
         """Let nothing through, as a slow network does; connections stay."""
@@ -58,6 +65,8 @@ class Wire:
         self._ends |= {writer, far_writer}
         try:
             await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
+        except asyncio.CancelledError:
+            pass  # it ends here in any case; asyncio would log a cancelled task of a stream as an accident
         finally:
             for end in (writer, far_writer):
                 self._ends.discard(end)
@@ -68,6 +77,10 @@ class Wire:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
                 await self._open.wait()
+                if self.delay_seconds[1]:
+                    await asyncio.sleep(random.uniform(*self.delay_seconds))
+                if writer.is_closing():
+                    break
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

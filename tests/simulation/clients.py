@@ -1,0 +1,237 @@
+"""Clients that do as planned, and write down what they asked and what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from tests.kit.ledger import Caller
+from tests.simulation.history import Call, History, Refusal, now
+from tests.simulation.model.books import CONFIRMED, HELD, Item, item, micros
+from tests.simulation.plan import ENDERS, Manner, Plan, Step
+from tests.simulation.wishes import KNOWN, STALE, otherwise
+from tests.simulation.world import World, other, pause
+from weir_chassis import status
+
+T = TypeVar("T")
+
+CALL_SECONDS = 10.0
+LINES_A_MESSAGE = 3
+FITTING = 0.7
+"""How often a client asks of a reservation what can be done with it, as far as it knows."""
+RECENT = 24
+"""Reservations and requests that are drawn from: the newest so many."""
+NOBODY = "00000000-0000-7000-8000-000000000001"
+"""A reservation that nobody made."""
+LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+VAGUE = ("DATABASE_AWAY", "OVERLOADED", "CALL_ABORTED", "DRAINING")
+"""Reasons that leave open what became of a request."""
+
+
+@dataclass(slots=True)
+class Board:
+    """What clients know of one another's doings."""
+
+    reservations: list[str] = field(default_factory=list)
+    """All that were ever made, in the order that they became known."""
+    running_out: dict[str, int] = field(default_factory=dict)
+    """When holds run out that nobody has confirmed or ended, as far as is known."""
+    confirmed: dict[str, None] = field(default_factory=dict)
+    balances: dict[Item, int] = field(default_factory=dict)
+    etags: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
+
+    def learn(self, answer: Message) -> None:
+        """Note what an answer tells."""
+        for found in within(answer, "reservation"):
+            if found.reservation not in self._known:
+                self._known.add(found.reservation)
+                self.reservations.append(found.reservation)
+            self.running_out.pop(found.reservation, None)
+            self.confirmed.pop(found.reservation, None)
+            if found.state == HELD:
+                self.running_out[found.reservation] = micros(found.expire_time)
+            elif found.state == CONFIRMED:
+                self.confirmed[found.reservation] = None
+        for balance in within(answer, "balance"):
+            what = item(balance.stock_item)
+            self.balances[what] = max(balance.changed_revision, self.balances.get(what, 0))
+        for location in within(answer, "location"):
+            self.etags[location.location] = location.etag
+
+    def reservation(self, method: str, draw: float) -> str:
+        """A reservation for a method: mostly one that is in the right state, as far as is known."""
+        right = list(self.confirmed if method == "Fulfil" else self.running_out)
+        among = right if right and draw < FITTING else self.reservations
+        return _recent(among, draw / FITTING % 1.0) if among else NOBODY
+
+
+def within(answer: Any, name: str) -> list[Any]:
+    """The objects of a name that an answer holds, if there is one."""
+    if hasattr(answer, f"{name}s"):
+        return list(getattr(answer, f"{name}s"))
+    if hasattr(answer, name):
+        return [getattr(answer, name)]
+    if name == "reservation" and hasattr(answer, "outcomes"):
+        return [each.reservation for each in answer.outcomes if each.HasField("reservation")]
+    return []
+
+
+class Clients:
+    """All clients of one run."""
+
+    def __init__(self, world: World, plan: Plan, history: History) -> None:
+        """Do `plan` in `world`, and write to `history`."""
+        self._world = world
+        self._plan = plan
+        self._history = history
+        self.tenant = f"seed {plan.seed}"
+        self.board = Board()
+        self.done = 0
+        """Steps done."""
+
+    async def run(self) -> None:
+        """All clients, each one step after the other, beside all others."""
+        await asyncio.gather(*(self._client(number) for number in range(len(self._plan.clients))))
+
+    async def _client(self, number: int) -> None:
+        for place, step in enumerate(self._plan.clients[number]):
+            await self._step(f"{number}.{place}", step)
+            self.done += 1
+
+    async def _step(self, name: str, step: Step) -> None:
+        """Do one step; its attempt, if it makes one, is named after it."""
+        method, wished = step.wish
+        asked = self._filled(method, wished, step)
+        if step.manner in (Manner.AGAIN, Manner.AGAIN_OTHERWISE) and self.board.asked:
+            method, asked = _recent(self.board.asked, step.draw)
+            if step.manner is Manner.AGAIN_OTHERWISE:
+                asked = otherwise(method, asked)
+        elif hasattr(asked, "request_id"):
+            asked.request_id = f"{self._plan.seed}.{name}"
+            asked.validate_only = step.manner is Manner.ONLY_ASKING and method != "ImportSnapshot"
+            if not asked.validate_only:
+                self.board.asked.append((method, asked))
+        match step.manner:
+            case Manner.DOOMED:
+                await self.ask(name, method, asked, step.ledger, dies_after_seconds=step.seconds)
+            case Manner.DOUBLED | Manner.DOUBLED_OTHERWISE:
+                twin = asked if step.manner is Manner.DOUBLED else otherwise(method, asked)
+                await asyncio.gather(
+                    self.ask(name, method, asked, step.ledger), self.ask(name, method, twin, other(step.ledger))
+                )
+            case Manner.AS_IT_EXPIRES:
+                await self._ask_as_it_expires(name, method, asked, step)
+            case _:
+                await self._ask(name, method, asked, step)
+
+    async def _ask(self, name: str, method: str, asked: Any, step: Step) -> None:
+        """Ask once, or until it is known what became of it; at the other ledger where one does not answer."""
+        chance = random.Random(step.draw)
+        ledger = step.ledger
+        call = await self.ask(name, method, asked, ledger)
+        while not call.known and step.stubborn and not call.accident:
+            await asyncio.sleep(pause(chance))
+            ledger = other(ledger)
+            call = await self.ask(name, method, asked, ledger)
+
+    async def _ask_as_it_expires(self, name: str, method: str, asked: Any, step: Step) -> None:
+        """Ask at about the moment when the next hold runs out, of both ledgers; at once where none is about to."""
+        until = {moment - now(): name for name, moment in self.board.running_out.items() if moment > now()}
+        if not until or min(until) > self._plan.patience_seconds * 1_000_000:
+            await self._ask(name, method, asked, step)
+            return
+        asked.reservation = until[min(until)]
+        await asyncio.sleep(min(until) / 1_000_000 + step.seconds * 4 - 0.02)
+        await self.ask(name, method, asked, step.ledger)
+
+    async def ask(
+        self, client: str, method: str, asked: Any, ledger: int, *, dies_after_seconds: float | None = None
+    ) -> Call:
+        """Ask once, and write down how it ended."""
+        call = Call(client, ledger, method, asked, now())
+        self._history.calls.append(call)
+        try:
+            async with asyncio.timeout(dies_after_seconds):
+                caller = Caller(self._world.channel(ledger), self.tenant)
+                sent = _messages(asked) if method == "ImportSnapshot" else asked
+                call.answer = await caller.send(method, sent, timeout=CALL_SECONDS)
+        except TimeoutError:
+            return call
+        except grpc.aio.AioRpcError as error:
+            call.refusal, call.accident = read(error)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            return call  # its channel was closed
+        if call.known:
+            call.returned = now()
+        if call.answer is not None:
+            self.board.learn(call.answer)
+        return call
+
+    def _filled(self, method: str, wished: Any, step: Step) -> Any:
+        """The request of a wish, with what it needs of what is known by now."""
+        made = type(wished)()
+        made.CopyFrom(wished)
+        if method in ENDERS or method == "GetReservation":
+            made.reservation = self.board.reservation(method, step.draw)
+        elif method == "RecordMovements":
+            for each in made.movements:
+                if each.expected_revision < 0:
+                    known = self.board.balances.get(item(each.stock_item), 0)
+                    each.expected_revision = max(0, known - (each.expected_revision == STALE))
+        elif method == "ImportSnapshot":
+            _date(made)
+        elif method == "UpdateLocation":
+            made.location.etag = self._etag(made.location.location, made.location.etag)
+        elif method == "DeleteLocation":
+            made.etag = self._etag(made.location, made.etag)
+        return made
+
+    def _etag(self, location: str, wanted: str) -> str:
+        known = self.board.etags.get(location, "1")
+        return {str(KNOWN): known, str(STALE): str(int(known or 1) - 1)}.get(wanted, wanted)
+
+
+def _date(asked: Any) -> None:
+    """Let the moments of figures, which are planned as from now, be so."""
+    for each in (asked.feed, *asked.lines):
+        if each.HasField("as_of_time"):
+            each.as_of_time.FromMicroseconds(now() + micros(each.as_of_time))
+
+
+def _messages(asked: Any) -> Iterator[Any]:
+    """An import as the messages of its stream, of a few lines each."""
+    first = type(asked)()
+    first.CopyFrom(asked)
+    del first.lines[LINES_A_MESSAGE:]
+    yield first
+    for begin in range(LINES_A_MESSAGE, len(asked.lines), LINES_A_MESSAGE):
+        yield type(asked)(lines=asked.lines[begin : begin + LINES_A_MESSAGE])
+
+
+def _recent(of: Sequence[T], draw: float) -> T:
+    """One of the newest, the very newest more often."""
+    return of[-1 - int(min(len(of), RECENT) * draw * draw)]
+
+
+def read(error: grpc.aio.AioRpcError) -> tuple[Refusal | None, str]:
+    """The refusal that a call ended with, None where nobody knows how it ended; and what nobody should ever see."""
+    told = status.told(error)
+    code = error.code()
+    if told is None:
+        return None, "" if code in LOST else f"{code.name}: {error.details()}"
+    if told.reason in VAGUE:
+        return None, ""
+    if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL):
+        return None, f"{told.reason}: {told.message}"
+    definite = told.kind.definite and told.reason != "REQUEST_ID_REUSED"
+    return Refusal(code.name, told.reason, dict(told.metadata), definite), ""

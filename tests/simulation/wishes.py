@@ -1,0 +1,281 @@
+"""What clients wish for: requests drawn by chance over few goods, few units, few claims.
+
+Hot goods are drawn far more often than others (zipf), so that promises, facts and holds that run out meet on them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from tests.kit.ledger import (
+    ADJUST,
+    CONSUME,
+    COUNT,
+    PARTIAL,
+    RECEIVE,
+    RETURN,
+    SHIP,
+    TRANSFER,
+    draft,
+    item,
+    movement,
+    request,
+)
+from tests.simulation.model.books import Limits
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, snapshot_pb2
+
+T = TypeVar("T")
+Wish = tuple[str, Any]
+"""A method and its request, which names neither the attempt nor, where it needs one, a reservation."""
+
+LIMITS = Limits(channel_reservations=6, channel_held_units=10, hold_seconds=60, lines=7)
+"""What the ledgers under test allow: so little that it is reached."""
+
+KNOWN, STALE = -1, -2
+"""Stand for the revision of a balance that a client last saw, and for the one before it."""
+LONG_AGO = 1_750_000_000
+"""A moment in the past that facts learned late happened around, in seconds."""
+
+_HOLD = stock_pb2.CONDITION_HOLD
+GOODS = (
+    item("A"),
+    item("B"),
+    item("A", "W2"),
+    item("C"),
+    item("A", custodian="rep"),
+    item("C", "W2", lot="L1"),
+    item("A", condition=_HOLD),
+    item("D", "X1"),
+    item("D", "X2", uom="CARTON"),
+    *(item(f"N{number}") for number in range(6)),
+)
+"""The hottest first; those at X1 and X2 lie where a location comes and goes, the last are booked by nobody at first."""
+PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
+"""Between which goods transfers go."""
+CLAIMS = ("gold", "silver", "bronze", "tin")
+CHANNELS = ("", "", "web", "kiosk", "kiosk")
+COMING_AND_GOING = ("X1", "X2", "X3")
+
+
+def hot(chance: random.Random, of: Sequence[T]) -> T:
+    """One of them, the first ones far more often."""
+    return chance.choices(of, [1 / number for number in range(1, len(of) + 1)])[0]
+
+
+def receipts() -> list[Wish]:
+    """What there is before clients come: two warehouses and a few units."""
+    places = [request("CreateLocation", location={"location": name, "kind": 1}) for name in ("W1", "W2")]
+    units = request("RecordMovements", movements=[movement(RECEIVE, GOODS[at], 9 - at) for at in range(6)])
+    return [*(("CreateLocation", each) for each in places), ("RecordMovements", units)]
+
+
+def reserve(chance: random.Random) -> Wish:
+    """Promise some units."""
+    return "Reserve", request("Reserve", draft=_draft(chance))
+
+
+def reserve_batch(chance: random.Random) -> Wish:
+    """Promise units to several orders."""
+    drafts = [_draft(chance, lines_max=2) for _ in range(chance.randint(1, 4))]
+    return "ReserveBatch", request("ReserveBatch", drafts=drafts, atomic=chance.random() < 0.5)
+
+
+def _draft(chance: random.Random, lines_max: int = 3) -> reservation_pb2.ReservationDraft:
+    """What an order asks for: several lines may be of the same stock item; few are more than may be."""
+    lines = 8 if chance.random() < 0.01 else chance.randint(1, lines_max)
+    made = draft(
+        *((hot(chance, GOODS), chance.choice((1, 1, 1, 2, 3))) for _ in range(lines)),
+        hold_seconds=chance.choices((chance.randint(1000, 1400) / 1000, 30.0, 120.0), (45, 53, 2))[0],
+        channel=chance.choice(CHANNELS),
+        order=f"order {chance.randrange(1000)}",
+    )
+    if chance.random() < 0.4:
+        made.mode = PARTIAL
+    for line in made.lines:
+        if chance.random() < 0.4:
+            for claim in chance.sample(CLAIMS, chance.choice((1, 1, 2))):
+                line.claims.add(claim=claim, ceiling=chance.choice((1, 2, 3, 5, 10, 20, 40)))
+    return made
+
+
+def confirm(chance: random.Random) -> Wish:
+    """Keep a promise."""
+    return "Confirm", request("Confirm")
+
+
+def extend(chance: random.Random) -> Wish:
+    """Hold for longer."""
+    made = request("Extend")
+    made.hold_duration.FromMilliseconds(chance.choice((1000, 1200, 20_000, 90_000)))
+    return "Extend", made
+
+
+def fulfil(chance: random.Random) -> Wish:
+    """Send units out, whole or in part."""
+    made = request("Fulfil", lines=_lines(chance), reference=chance.choice(("", "parcel 1")))
+    _late(chance, made.occurred_time)
+    return "Fulfil", made
+
+
+def release(chance: random.Random) -> Wish:
+    """Give units up, whole or in part."""
+    return "Release", request("Release", lines=_lines(chance))
+
+
+def mark_handed_over(chance: random.Random) -> Wish:
+    """Tell that lines are with the warehouse."""
+    made = request("MarkHandedOver", lines=[1] if chance.random() < 0.3 else [])
+    _late(chance, made.handed_over_time)
+    return "MarkHandedOver", made
+
+
+def _lines(chance: random.Random) -> list[reservation_pb2.LineQuantity]:
+    """Units of some lines; mostly none are named, which means everything open."""
+    numbers = sorted(chance.sample((1, 2, 3), chance.choices((0, 1, 2), (60, 35, 5))[0]))
+    return [reservation_pb2.LineQuantity(line=number, quantity=1) for number in numbers]
+
+
+def record_movements(chance: random.Random) -> Wish:
+    """Facts of every kind."""
+    number = 8 if chance.random() < 0.01 else chance.choice((1, 1, 2, 3))
+    return "RecordMovements", request("RecordMovements", movements=[_movement(chance) for _ in range(number)])
+
+
+def _movement(chance: random.Random) -> ledger_pb2.Movement:
+    """One fact; a count or a correction may expect what the balance is."""
+    kinds = (RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN)
+    kind = chance.choices(kinds, (6, 2, 3, 3, 3, 1, 1))[0]
+    if kind == TRANSFER:
+        source, destination = chance.choice(PAIRS)
+        made = movement(kind, GOODS[source], chance.randint(1, 2), destination=GOODS[destination])
+    else:
+        units = {COUNT: chance.randint(0, 6), ADJUST: chance.choice((-2, -1, 1, 2, 3))}
+        made = movement(kind, hot(chance, GOODS), units.get(kind, chance.randint(1, 3)))
+    if kind in (COUNT, ADJUST) and chance.random() < 0.5:
+        made.expected_revision = chance.choice((KNOWN, KNOWN, KNOWN, STALE, 0))
+    made.reference = chance.choice(("", "", "note 7"))
+    _late(chance, made.occurred_time)
+    return made
+
+
+def _late(chance: random.Random, moment: Any) -> None:
+    """Sometimes it happened long ago."""
+    if chance.random() < 0.2:
+        moment.FromSeconds(LONG_AGO + chance.randrange(86_400))
+
+
+def import_snapshot(chance: random.Random) -> Wish:
+    """Figures of a moment ago; moments are planned as from now, in microseconds."""
+    goods = list({id(each): each for each in (hot(chance, GOODS) for _ in range(chance.randint(1, 6)))}.values())
+    made = ledger_service_pb2.ImportSnapshotRequest(
+        feed=snapshot_pb2.SnapshotFeed(
+            basis=chance.choice((1, 2)),  # type: ignore[arg-type]
+            deduction=chance.choice((0, 1, 2, 3)),  # type: ignore[arg-type]
+            all_or_nothing=chance.random() < 0.25,
+            reference=chance.choice(("", "report 3")),
+        ),
+        lines=[snapshot_pb2.SnapshotLine(stock_item=each, quantity=chance.randint(0, 6)) for each in goods],
+    )
+    made.feed.as_of_time.FromMicroseconds(-chance.randrange(1_500_000))
+    if chance.random() < 0.2:
+        made.lines[0].as_of_time.FromMicroseconds(-chance.randrange(3_000_000))
+    if chance.random() < 0.3:
+        made.feed.full_scopes.add(location=chance.choice(("W2", "X1")))
+        made.feed.absent_items = chance.choice((1, 2))  # type: ignore[assignment]
+    return "ImportSnapshot", made
+
+
+def create_location(chance: random.Random) -> Wish:
+    """Add a location."""
+    return "CreateLocation", request("CreateLocation", location=_location(chance))
+
+
+def update_location(chance: random.Random) -> Wish:
+    """Change a location; with the etag last seen, an older one or none."""
+    changed = _location(chance)
+    changed.etag = chance.choice(("", str(KNOWN), str(KNOWN), str(STALE)))
+    return "UpdateLocation", request("UpdateLocation", location=changed)
+
+
+def delete_location(chance: random.Random) -> Wish:
+    """Remove a location."""
+    etag = chance.choice(("", "", str(KNOWN), str(STALE)))
+    return "DeleteLocation", request("DeleteLocation", location=hot(chance, COMING_AND_GOING), etag=etag)
+
+
+def _location(chance: random.Random) -> ledger_pb2.Location:
+    return ledger_pb2.Location(
+        location=hot(chance, COMING_AND_GOING),
+        kind=chance.randint(1, 4),  # type: ignore[arg-type]
+        display_name=f"place {chance.randrange(10)}",
+    )
+
+
+def question(chance: random.Random) -> Wish:
+    """Ask how things stand."""
+    method = chance.choice(("GetBalance", "GetBalance", "GetReservation", "GetClaims", "ListBalances",
+                            "ListShortfalls", "ListLocations"))  # fmt: skip
+    fields: dict[str, Any] = {}
+    if method == "GetBalance":
+        fields["stock_item"] = hot(chance, GOODS)
+    elif method == "GetClaims":
+        fields["claims"] = CLAIMS
+    return method, request(method, **fields)
+
+
+WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
+    (27, reserve),
+    (6, reserve_batch),
+    (10, confirm),
+    (6, extend),
+    (10, fulfil),
+    (9, release),
+    (4, mark_handed_over),
+    (20, record_movements),
+    (2, import_snapshot),
+    (1, create_location),
+    (1, update_location),
+    (1, delete_location),
+    (8, question),
+)
+"""Every operation with its weight."""
+
+
+def wish(chance: random.Random) -> Wish:
+    """Any of them."""
+    return chance.choices([each for _, each in WISHES], [weight for weight, _ in WISHES])[0](chance)
+
+
+def otherwise(method: str, asked: Any) -> Any:
+    """The same request with other contents, which is still well-formed."""
+    made = type(asked)()
+    made.CopyFrom(asked)
+    match method:
+        case "CreateLocation" | "UpdateLocation":
+            made.location.display_name += "!"
+        case "DeleteLocation":
+            made.etag = "1" if made.etag != "1" else "2"
+        case "ImportSnapshot":
+            made.feed.reference += "!"
+        case "RecordMovements":
+            made.movements[0].reference += "!"
+        case "Reserve":
+            made.draft.order += "!"
+        case "ReserveBatch":
+            made.drafts[0].order += "!"
+        case "Extend":
+            made.hold_duration.seconds += 1
+        case "MarkHandedOver":
+            made.handed_over_time.FromSeconds(LONG_AGO)
+        case "Fulfil":
+            made.reference += "!"
+        case "Release":
+            lines = [] if made.lines else [reservation_pb2.LineQuantity(line=1, quantity=1)]
+            del made.lines[:]
+            made.lines.extend(lines)
+        case _:
+            made.reservation = "00000000-0000-7000-8000-000000000000"
+    return made
