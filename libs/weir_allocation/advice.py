@@ -95,7 +95,7 @@ def advise(question: Question) -> Advice:
     if question.channel.by_custody:
         return Advice(Stage.REACH, ())
     remedies: dict[tuple[Lever, str, Product | None], Remedy] = {}
-    for remedy, changed in _changes(question, reached, there, traced):
+    for remedy, changed in _changes(question, reached, there, goods, traced):
         key = (remedy.lever, remedy.name, remedy.product)
         if key not in remedies and (level := explain(replace(question, configuration=changed)).level) > traced.level:
             remedies[key] = replace(remedy, level=level)
@@ -125,7 +125,9 @@ Change = tuple[Remedy, Configuration]
 """A change that may help, and the configuration it makes."""
 
 
-def _changes(question: Question, reached: Reach, there: Mapping[str, Step], traced: Trace) -> Iterator[Change]:
+def _changes(
+    question: Question, reached: Reach, there: Mapping[str, Step], goods: Goods, traced: Trace
+) -> Iterator[Change]:
     yield from _limits(question)
     rule = question.configuration.rule(question.product)
     if rule is not None:
@@ -133,7 +135,7 @@ def _changes(question: Question, reached: Reach, there: Mapping[str, Step], trac
             rules = tuple(changed if each is rule else each for each in question.configuration.rules)
             yield Remedy(lever, rule.rule, units, location), replace(question.configuration, rules=rules)
     yield from _policies(question)
-    yield from _links(question, reached)
+    yield from _links(question, reached, goods)
 
 
 def _limits(question: Question) -> Iterator[Change]:
@@ -184,26 +186,27 @@ def _policies(question: Question) -> Iterator[Change]:
         yield Remedy(Lever.POLICY, policy.policy), replace(question.configuration, policies=others)
 
 
-def _links(question: Question, reached: Reach) -> Iterator[Change]:
+def _links(question: Question, reached: Reach, goods: Goods) -> Iterator[Change]:
     sharing = question.configuration.sharing
     bundle = sharing.bundles.get(question.product)
     wanted = (question.product, *(product for product, _ in bundle.parts)) if bundle else (question.product,)
     for link in (link for product in wanted for link in sharing.links_to(product)):
-        for lever, units, location, changed in _terms(link, sharing.verdict(link), reached):
+        for lever, units, location, changed in _terms(link, sharing.verdict(link), reached, goods):
             remedy = Remedy(lever, link.link, units, location, link.source)
             after = sharing.changed(without_links=[link], links=[changed])
             yield remedy, replace(question.configuration, sharing=after)
 
 
-def _terms(link: Link, verdict: Verdict, reached: Reach) -> Iterator[tuple[Lever, int, str, Link]]:
+def _terms(link: Link, verdict: Verdict, reached: Reach, goods: Goods) -> Iterator[tuple[Lever, int, str, Link]]:
     """What may be changed of a link: the lever, the number or the location, and the link as it would be."""
     if verdict is Verdict.LINK_INACTIVE:
         yield Lever.LINK_ACTIVE, 0, "", replace(link, active=True)
     if verdict is Verdict.BUNDLE_SHARING_OFF:
         yield Lever.BUNDLE_FLAG, 0, "", replace(link, bundles=True)
     if verdict is Verdict.COUNTED:
-        for location in sorted(each for each in reached.locations if not link.lends_at(each)):
-            yield Lever.LINK_LOCATIONS, 0, location, replace(link, locations=link.locations | {location})
+        for location in goods.locations([link.source]):
+            if location in reached.locations and not link.lends_at(location):
+                yield Lever.LINK_LOCATIONS, 0, location, replace(link, locations=link.locations | {location})
         if link.keep_back:
             yield Lever.KEEP_BACK, link.keep_back - 1, "", replace(link, keep_back=link.keep_back - 1)
 
