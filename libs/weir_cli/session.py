@@ -136,28 +136,36 @@ class Session:
 def perform(
     options: Options, work: Callable[[Session], Awaitable[Answer]], *, request_id: str | None = None
 ) -> NoReturn:
-    """Do `work`, print what it answers, and end the program with its exit status."""
+    """Do `work`, print what it answers, and end the program with its exit status; Ctrl-C breaks it off."""
 
     async def one(session: Session) -> AsyncIterator[Answer]:
         yield await work(session)
 
-    stream(options, one, request_id=request_id)
+    _run(options, one, request_id, broken_off=UNAVAILABLE)
 
 
 def stream(
     options: Options, work: Callable[[Session], AsyncIterator[Answer]], *, request_id: str | None = None
 ) -> NoReturn:
     """Print every answer of `work` as it comes, and end the program; Ctrl-C ends it well."""
+    _run(options, work, request_id, broken_off=OK)
+
+
+def _run(
+    options: Options, work: Callable[[Session], AsyncIterator[Answer]], request_id: str | None, *, broken_off: int
+) -> NoReturn:
     try:
-        sys.exit(asyncio.run(_printed(options, work, request_id)))
+        sys.exit(asyncio.run(_printed(options, work, request_id, broken_off)))
     except KeyboardInterrupt:
-        sys.exit(OK)
+        sys.exit(broken_off)
     except BrokenPipeError:  # whoever reads us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
 
 
-async def _printed(options: Options, work: Callable[[Session], AsyncIterator[Answer]], request_id: str | None) -> int:
+async def _printed(
+    options: Options, work: Callable[[Session], AsyncIterator[Answer]], request_id: str | None, broken_off: int
+) -> int:
     exit_status = OK
     async with Session(options, request_id) as session:
         try:
@@ -169,6 +177,10 @@ async def _printed(options: Options, work: Callable[[Session], AsyncIterator[Ans
             failed = _failed(error, session)
             _print(options, failed, to_people=paper(stderr=True))
             return failed.exit_status
+        except asyncio.CancelledError:  # Ctrl-C
+            if broken_off != OK and session.changing:
+                paper(stderr=True).print(_unknown(session))
+            return broken_off
         except ClientFileUnusable as fault:
             paper(stderr=True).print(Text(f"Cannot be read: {fault}"))
             return USAGE
@@ -206,9 +218,13 @@ def _failed(error: grpc.aio.AioRpcError, session: Session) -> Answer:
     }
     shown = refusal_shown(refusal) if refusal is not None else [_silence(error, session)]
     if unknown:
-        again = f"Whether it was done is not known. Repeat it with --request-id {session.request_id} to find out."
-        shown = [*shown, Text(again, style="yellow")]
+        shown = [*shown, _unknown(session)]
     return Answer({"refusal": told}, shown, exit_status)
+
+
+def _unknown(session: Session) -> Text:
+    again = f"Whether it was done is not known. Repeat it with --request-id {session.request_id} to find out."
+    return Text(again, style="yellow")
 
 
 def refusal_shown(refusal: Refusal) -> list[RenderableType]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ import grpc
 import pytest
 
 from tests.kit.command import Weir
+from tests.kit.waiting import until
 from weir.ledger.v1 import ledger_service_pb2 as pb
 from weir.ledger.v1 import snapshot_pb2
 from weir_chassis import status
@@ -29,6 +32,8 @@ class Ledger:
         """With `ending` a whole stream is refused."""
         self.script = list(script)
         self._ending = ending
+        self.holding = asyncio.Lock()
+        """Keeps every stream waiting while it is held."""
         self.streams: list[int] = []
         """The line each stream began with."""
         self.units: dict[int, int] = {}
@@ -48,6 +53,8 @@ class Ledger:
         first = await anext(messages)
         self.feeds.append(first.feed)
         self.streams.append(first.first_line)
+        async with self.holding:
+            pass
         left = self.script.pop(0) if self.script else -1
         async for message in messages:
             if left == 0:
@@ -157,6 +164,18 @@ async def test_a_refusal_in_the_middle_of_a_stream_is_told_and_not_repeated(repo
         said = await weir(*line(report))
     assert (said.status, said.document["refusal"]["reason"]) == (1, "REQUEST_ID_REUSED")
     assert ledger.streams == [1]
+
+
+async def test_an_import_that_is_broken_off_says_how_to_go_on(report: str) -> None:
+    """Ctrl-C ends with status 3, as what became of it is not known, and names the attempt."""
+    ledger = Ledger()
+    async with serving(ledger) as weir, ledger.holding:
+        process = await weir.begin(*line(report))
+        await until(lambda: bool(ledger.streams), 60)
+        process.send_signal(signal.SIGINT)
+        _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 3
+    assert b"Repeat it with --request-id snapshot-" in err
 
 
 async def test_another_file_under_a_used_name_is_noticed(report: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ HELP = "\n\n".join(
         "Import what a warehouse reports: absolute figures, however many and however late.",
         "\b\nFILE is CSV with a row of column names, `-` is the standard input:\n"
         "sku, location, quantity, (owner), (lot), (uom), (custodian),\n"
-        "(condition), (as_of)",
+        "(condition), (as_of, when the figure was true, as ISO 8601)",
         "Each figure becomes the units on hand as of its moment; what moved after that is added again. A figure of a"
         " stock item that was counted or reported since is stale: kept on record, not applied.",
         "Rows that cannot be read are all told before anything is sent. What the ledger refuses is told by line, and"
@@ -84,13 +84,13 @@ def snapshot(
         list[str] | None,
         typer.Option(metavar="LOCATION", help="The file names all that lies there; may be given several times."),
     ] = None,
-    owner: Annotated[str | None, typer.Option(help="It does so for goods of this customer only; '' is the tenant.")] = (
-        None
-    ),
+    owner: Annotated[
+        str | None, typer.Option(help="What is full is so for this customer's goods only; '' is the tenant.")
+    ] = None,
     condition: Annotated[
         list[Condition] | None,
         typer.Option(
-            case_sensitive=False, help="And for goods in this state. Default: sellable; several are possible."
+            case_sensitive=False, help="And for goods in this state. Default: sellable. Several are possible."
         ),
     ] = None,
     absent: Annotated[

@@ -110,7 +110,14 @@ class Sending:
         except asyncio.CancelledError:
             if faults:
                 raise faults[0] from None
-            raise
+            task = asyncio.current_task()
+            assert task is not None
+            if task.cancelling():
+                raise
+            lost = "The connection was given up for a newer one."
+            raise grpc.aio.AioRpcError(
+                grpc.StatusCode.CANCELLED, grpc.aio.Metadata(), grpc.aio.Metadata(), lost
+            ) from None
 
     async def found(self) -> snapshot_pb2.SnapshotImport:
         """The import as the ledger has it; one that expects line 1 where it has none."""
