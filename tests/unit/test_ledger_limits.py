@@ -136,6 +136,13 @@ def test_what_counts(state: State, counted: Holding) -> None:
     assert holding(None) == Holding()
 
 
+@pytest.mark.parametrize(("limit", "held"), [(60, 60), (900, 900), (901, 900), (30 * 86400, 900)])
+def test_how_long_units_are_held_if_nobody_says(limit: float, held: float) -> None:
+    """For fifteen minutes, or for as long as this installation allows."""
+    assert Limits(hold_seconds=limit).usual_hold == held
+    assert ended(within(hold_seconds=limit), Reserve(NAME, order(("A", 1)))) == "ok"
+
+
 @pytest.mark.parametrize(("seconds", "expected"), [(60, "ok"), (60.001, "HOLD_TIME_EXHAUSTED")])
 def test_how_long_units_are_held(seconds: float, expected: str) -> None:
     """Units are held for as long as this installation allows and no longer."""

@@ -14,6 +14,8 @@ from tests.kit.snapshots import opening
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import Malformed
+from weir_chassis.revisions import Revision
+from weir_ledger.domain.queries import Moment
 from weir_ledger.wire import queries, requests, snapshots
 
 UUIDS = iter(f"{NAME[:-4]}{each:04x}" for each in range(60_000))
@@ -515,14 +517,41 @@ def test_all_bad_fields_at_once(method: str, fields: dict[str, Any], expected: s
 
 
 def test_defaults() -> None:
-    """What is left out means: each, sellable, all or nothing, held for 15 minutes, every open line."""
+    """What is left out means: each, sellable, all or nothing, held as is usual, every open line."""
     made = requests.reserve(request("Reserve", draft=draft(("A", 1))), lambda: NAME)
     [line] = made.draft.lines
     assert (line.item.uom, line.item.condition.name, made.draft.mode.name) == ("EACH", "SELLABLE", "ALL_OR_NOTHING")
-    assert (made.draft.hold_seconds, made.reservation) == (900, NAME)
+    assert (made.draft.hold_seconds, made.reservation) == (None, NAME)
     assert requests.fulfil(request("Fulfil", reservation=NAME)).lines == ()
     assert line.claims == ()
     handed = requests.mark_handed_over(request("MarkHandedOver", reservation=NAME))
     assert (handed.lines, handed.handed_over_at) == ((), None)
     [count] = requests.record_movements(request("RecordMovements", movements=[movement(4, "A", 1)])).movements
     assert count.expected_revision is None
+
+
+@pytest.mark.parametrize("method", ["GetBalance", "ListBalances"])
+def test_points_of_the_past(method: str) -> None:
+    """A point is a revision, or a moment by one of two clocks; a point that names none is refused, and so is a revision
+    that cannot be one, each by its path."""
+    read = READERS[method]
+    revision = {"context": "ledger", "cluster": "here", "epoch": 1, "number": 7}
+    moment = {"seconds": 1_800_000_000, "nanos": 1999}
+    when = datetime(2027, 1, 15, 8, 0, 0, 1, UTC)
+    points: list[tuple[str, dict[str, Any], Revision | Moment]] = [
+        ("revision", revision, Revision("ledger", "here", 1, 7)),
+        ("recorded_time", moment, Moment(when, occurred=False)),
+        ("occurred_time", moment, Moment(when, occurred=True)),
+    ]
+    for name, given, point in points:
+        assert read(request(method, **{**GOOD[method](), "as_of": {name: given}}))[1] == point
+    assert read(request(method, **GOOD[method]()))[1] is None
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({}, "as_of"),
+        ({"revision": {**revision, "cluster": ""}}, "as_of.revision.cluster"),
+        ({"revision": {**revision, "number": -1}}, "as_of.revision.number"),
+        ({"recorded_time": {"nanos": -1}}, "as_of.recorded_time"),
+        ({"occurred_time": {"seconds": 2**40}}, "as_of.occurred_time"),
+    ]
+    for given, field in refused:
+        assert bad(request(method, **{**GOOD[method](), "as_of": given})) == [field]

@@ -8,6 +8,8 @@ from weir_ledger.errors import HeldUnitsExhausted, HoldTimeExhausted, LinesExhau
 COUNT_MAX = 2**63 - 1
 """Beyond what any count can reach."""
 
+USUAL_HOLD_SECONDS = 900
+
 
 class Holding(Struct, frozen=True):
     """Reservations that have not ended, and the units of those that are only held."""
@@ -39,6 +41,11 @@ class Limits(Struct, frozen=True):
         """Raise LinesExhausted unless one request may have so many lines."""
         if lines > self.lines:
             raise LinesExhausted(limit=self.lines, requested=lines)
+
+    @property
+    def usual_hold(self) -> float:
+        """Seconds that units are held for where nobody says for how long."""
+        return min(USUAL_HOLD_SECONDS, self.hold_seconds)
 
     def require_hold(self, seconds: float) -> None:
         """Raise HoldTimeExhausted unless units may be held for so long, counted from when they were promised."""

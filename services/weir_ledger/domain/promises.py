@@ -161,7 +161,8 @@ def _tightest(page: Page, line: DraftLine, claimed: dict[str, int]) -> LineClaim
 
 def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int]) -> Reservation:
     """Book a hold of the `granted` units, which are available; raises where limits do not allow it."""
-    page.limits.require_hold(draft.hold_seconds)
+    hold_seconds = page.limits.usual_hold if draft.hold_seconds is None else draft.hold_seconds
+    page.limits.require_hold(hold_seconds)
     page.require_room(draft.channel, Holding(1, sum(granted)))
     for number, (line, units) in enumerate(zip(draft.lines, granted, strict=True), 1):
         if units:
@@ -177,7 +178,7 @@ def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int])
                 Line(line.item, line.quantity, units, units, claims=line.claims)
                 for line, units in zip(draft.lines, granted, strict=True)
             ),
-            expires_at=page.now + timedelta(seconds=draft.hold_seconds),
+            expires_at=page.now + timedelta(seconds=hold_seconds),
             created_at=page.now,
             order=draft.order,
             channel=draft.channel,

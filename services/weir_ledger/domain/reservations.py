@@ -60,11 +60,11 @@ class DraftLine(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What an order asks to be promised, and for how long unless confirmed."""
+    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None."""
 
     lines: tuple[DraftLine, ...]
     mode: Mode = Mode.ALL_OR_NOTHING
-    hold_seconds: float = 900
+    hold_seconds: float | None = None
     order: str = ""
     channel: str = ""
 

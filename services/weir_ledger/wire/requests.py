@@ -23,7 +23,6 @@ CLAIMS_MAX = 8
 CEILING_MAX = 10**15
 BATCH_LINES_MAX = 2000
 HOLD_SECONDS_MAX = 30 * 86400
-HOLD_SECONDS_DEFAULT = 900
 DISPLAY_NAME_MAX = 256
 REFERENCE_MAX = 256
 AHEAD = timedelta(days=1)
@@ -162,7 +161,7 @@ def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
             for each, line in fields.each("lines", message.lines, most=LINES_MAX)
         ),
         fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
-        _hold_seconds(fields, message, default_seconds=HOLD_SECONDS_DEFAULT),
+        _hold_seconds(fields, message) if message.HasField("hold_duration") else None,
         fields.identifier("order", message.order, optional=True),
         fields.identifier("channel", message.channel, optional=True),
     )
@@ -177,11 +176,9 @@ def _claims(fields: Fields, line: reservation_pb2.ReservationDraftLine) -> tuple
     )
 
 
-def _hold_seconds(fields: Fields, message: Message, *, default_seconds: float) -> float:
-    """How long units are held."""
-    return fields.duration(
-        message, "hold_duration", least_seconds=1, most_seconds=HOLD_SECONDS_MAX, default_seconds=default_seconds
-    )
+def _hold_seconds(fields: Fields, message: Message) -> float:
+    """How long units are to be held."""
+    return fields.duration(message, "hold_duration", least_seconds=1, most_seconds=HOLD_SECONDS_MAX, default_seconds=1)
 
 
 def confirm(request: reservation_service_pb2.ConfirmRequest) -> Confirm:
@@ -196,7 +193,7 @@ def extend(request: reservation_service_pb2.ExtendRequest) -> Extend:
     with Fields() as fields:
         fields.request_id(request.request_id)
         fields.required(request, "hold_duration")
-        seconds = _hold_seconds(fields, request, default_seconds=HOLD_SECONDS_DEFAULT)
+        seconds = _hold_seconds(fields, request)
         return Extend(reservation_name(fields, "reservation", request.reservation), seconds)
 
 

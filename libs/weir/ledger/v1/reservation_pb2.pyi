@@ -105,7 +105,9 @@ class ReservationDraft(_message.Message):
 
     @_builtins.property
     def hold_duration(self) -> _duration_pb2.Duration:
-        """How long the units are held unless confirmed: 1 second to 30 days. Default: 15 minutes."""
+        """How long the units are held unless confirmed: 1 second to 30 days. Default: 15 minutes, or as long as this
+        installation allows.
+        """
 
     def __init__(
         self,
