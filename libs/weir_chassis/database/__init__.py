@@ -14,11 +14,12 @@ on a race or a lost connection is repeated whole, by `retrying`.
 """
 
 from weir_chassis.database.faults import constraint_of, is_raced, retrying, sqlstate
-from weir_chassis.database.pool import Cluster, Database
+from weir_chassis.database.pool import BY_KEY, Cluster, Database
 from weir_chassis.database.tenancy import draw, head, notify
 from weir_chassis.database.transactions import Driver, TransactionFailed
 
 __all__ = [
+    "BY_KEY",
     "Cluster",
     "Database",
     "Driver",

@@ -28,6 +28,11 @@ class Cluster:
     epoch: int
 
 
+BY_KEY = "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off"
+"""Plan the statements of this transaction once for all parameters, and never to read a whole table: a plan that was
+made while a table, or a month of one, was empty would go on doing so when it is not any more.
+"""
+
 _LOCK_TENANT = """
 INSERT INTO tenants (tenant, revision) VALUES (current_setting('weir.tenant'), 0) ON CONFLICT DO NOTHING;
 SELECT FROM tenants WHERE tenant = current_setting('weir.tenant') FOR UPDATE
@@ -116,7 +121,7 @@ class Database:
 
         Each is planned once for all parameters: it has to find its rows by a key whatever they are.
         """
-        script = f"{self._opening(tenant)}; SET LOCAL plan_cache_mode = force_generic_plan"
+        script = f"{self._opening(tenant)}; {BY_KEY}"
         async with self._transaction(script, writing=True) as (_, driver):
             yield driver
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, DateTime, Select, bindparam, column, text, true
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from weir_chassis.database import Database, Driver, retrying
+from weir_chassis.database import BY_KEY, Database, Driver, retrying
 from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import Balance, StockItem
@@ -31,9 +31,6 @@ EARLY = timedelta(days=1, hours=1)
 """Longer than entries can be recorded before they occur: a day by a caller's clock, and what clocks differ by."""
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 """Before all that can have been recorded."""
-
-_PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
-"""With a plan of its own for each question, the planner would look at every month each time."""
 
 _NEWEST_BY = """
 coalesce(
@@ -180,7 +177,7 @@ class PastReader:
         async def work() -> list[Balance]:
             async with self._database.tenant(tenant) as connection:
                 driver = await driver_of(connection)
-                await driver.execute(_PLAN_ONCE)
+                await driver.execute(BY_KEY)  # planned for each question, it would be looked at every month each time
                 while True:
                     bounds = await _bounds(driver, tenant, as_of)
                     found = (await connection.execute(wanted, asdict(bounds))).mappings().all()
