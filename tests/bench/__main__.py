@@ -41,7 +41,7 @@ def main() -> None:
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {processor}, Python {platform.python_version()};",
         end=" ",
     )
-    print(f"medians of {asked.rounds} rounds of {asked.seconds:g} s; synchronous_commit on.")
+    print(f"medians of {asked.rounds} rounds, calls counted for {asked.seconds:g} s in each; synchronous_commit on.")
     for part in parts:
         print(f"\n{part}\n", flush=True)
         PARTS[part](Options(asked.rounds, asked.seconds, asked.only, asked.scale))
