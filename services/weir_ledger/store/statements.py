@@ -79,15 +79,14 @@ WITH line AS (
          AS e (kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved, reservation, reservation_line,
                request_id, reference, occurred_at, line)
 ), claimed AS (
-    SELECT * FROM unnest($50::text[] || $53::text[], $51::bigint[] || $54::bigint[], $52::bigint[] || $55::bigint[])
-         AS c (claim, open, fulfilled)
+    SELECT * FROM unnest($50::text[], $51::bigint[], $52::bigint[]) AS c (claim, open, fulfilled)
 ), content AS (
     SELECT clock_timestamp() AS moment, (SELECT {chain.ENTERED} FROM line e) AS entered,
            (SELECT {chain.CLAIMED} FROM claimed c) AS claimed
 ), head AS (
     UPDATE tenants
     SET revision = tenants.revision + 1,
-        open_reservations = open_reservations + $59, held_units = held_units + $60,
+        open_reservations = open_reservations + $56, held_units = held_units + $57,
         recorded_at = greatest(content.moment, recorded_at),
         digest = {
     chain.link(
@@ -100,7 +99,7 @@ WITH line AS (
 }
     FROM content WHERE tenant = $1
     RETURNING revision, recorded_at AS moment, digest,
-              ($59 > 0 AND open_reservations > $61) OR ($60 > 0 AND held_units > $62) AS exceeded
+              ($56 > 0 AND open_reservations > $58) OR ($57 > 0 AND held_units > $59) AS exceeded
 ), committed AS (
     INSERT INTO commits (tenant, revision, recorded_at, digest) SELECT $1, revision, moment, digest FROM head
 ), entered AS (
@@ -143,31 +142,19 @@ WITH line AS (
                       $46::bigint[], $47::timestamptz[], $48::text[], $49::text[])
          AS l (reservation, line, item, requested, quantity, open, fulfilled, released, handed_over_at, claims,
                ceilings)
-), claims_fresh AS (
-    INSERT INTO claims (tenant, claim, open, fulfilled, revision)
-    SELECT $1, c.claim, c.open, c.fulfilled, head.revision
-    FROM head, unnest($50::text[], $51::bigint[], $52::bigint[]) AS c (claim, open, fulfilled)
-), claims_changed AS (
-    UPDATE claims SET open = c.open, fulfilled = c.fulfilled, revision = head.revision
-    FROM head, unnest($53::text[], $54::bigint[], $55::bigint[]) AS c (claim, open, fulfilled)
-    CROSS JOIN LATERAL (SELECT ctid FROM claims WHERE tenant = $1 AND claim = c.claim LIMIT 1) found
-    WHERE claims.ctid = found.ctid
-), claims_kept AS (
-    INSERT INTO claim_changes (tenant, revision, claim, open, fulfilled)
-    SELECT $1, head.revision, c.claim, c.open, c.fulfilled FROM head, claimed c
 ), held AS (
     INSERT INTO holdings (tenant, channel, open_reservations, held_units)
     SELECT $1, h.channel, h.open_reservations, h.held_units
-    FROM head, unnest($56::text[], $57::bigint[], $58::bigint[]) AS h (channel, open_reservations, held_units)
+    FROM head, unnest($53::text[], $54::bigint[], $55::bigint[]) AS h (channel, open_reservations, held_units)
     ON CONFLICT (tenant, channel) DO UPDATE
         SET open_reservations = holdings.open_reservations + excluded.open_reservations,
             held_units = holdings.held_units + excluded.held_units
     RETURNING channel, open_reservations, held_units
 )
 SELECT revision, moment, pg_notify(current_schema(), $1), exceeded OR EXISTS (
-    SELECT FROM held JOIN unnest($56::text[], $57::bigint[], $58::bigint[]) AS more (channel, reservations, units)
+    SELECT FROM held JOIN unnest($53::text[], $54::bigint[], $55::bigint[]) AS more (channel, reservations, units)
         ON more.channel = held.channel
-    WHERE (more.reservations > 0 AND held.open_reservations > $63) OR (more.units > 0 AND held.held_units > $64)
+    WHERE (more.reservations > 0 AND held.open_reservations > $60) OR (more.units > 0 AND held.held_units > $61)
 ) AS exceeded
 FROM head
 """  # noqa: S608
@@ -177,6 +164,23 @@ The moment of the commit never goes back from one revision to the next: it is at
 stands on the row that is locked. There stands the digest of the one before, too. What tenant and channels hold is
 counted up; `exceeded` tells that this passed a limit, which then another process had approached meanwhile.
 """
+
+WRITE_CLAIMS = """
+WITH fresh AS (
+    INSERT INTO claims (tenant, claim, open, fulfilled, revision)
+    SELECT $1, c.*, $2 FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS c (claim, open, fulfilled)
+), changed AS (
+    UPDATE claims SET open = c.open, fulfilled = c.fulfilled, revision = $2
+    FROM unnest($6::text[], $7::bigint[], $8::bigint[]) AS c (claim, open, fulfilled)
+    CROSS JOIN LATERAL (SELECT ctid FROM claims WHERE tenant = $1 AND claim = c.claim LIMIT 1) found
+    WHERE claims.ctid = found.ctid
+)
+INSERT INTO claim_changes (tenant, revision, claim, open, fulfilled)
+SELECT $1, $2, c.*
+FROM unnest($3::text[] || $6::text[], $4::bigint[] || $7::bigint[], $5::bigint[] || $8::bigint[])
+     AS c (claim, open, fulfilled)
+"""
+"""What is claimed, under keys that are new and under others; WRITE has digested it."""
 
 CHANGE_RESERVATIONS = """
 WITH changed AS (

@@ -9,7 +9,7 @@ from typing import Any
 from weir_chassis.database import Driver
 from weir_ledger.domain.books import Books
 from weir_ledger.domain.limits import NOTHING, Holding
-from weir_ledger.domain.reservations import Reservation
+from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import statements
 from weir_ledger.store.snapshots import write_progress
@@ -63,8 +63,7 @@ async def write(
         *_columns(to_remember, 4),
         *_columns(map(_made, made), 5),
         *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 11),
-        *_columns(((each.claim, each.open, each.fulfilled) for each in claims if each.claim not in found.claims), 3),
-        *_columns(((each.claim, each.open, each.fulfilled) for each in claims if each.claim in found.claims), 3),
+        *_columns(map(_claimed, claims), 3),
         *_held(books, found),
     )
     if written is None:  # the tenant's first write: its revision row is made, and all is done again
@@ -73,6 +72,7 @@ async def write(
     if written["exceeded"]:
         raise LimitsRaced
     revision: int = written["revision"]
+    await _write_claims(driver, tenant, revision, claims, found)
     await _change_shortfalls(driver, tenant, revision, written["moment"], touched, found)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations)
@@ -166,6 +166,20 @@ def _made_lines(reservation: Reservation, keys: dict[StockItem, str]) -> Iterabl
             SEPARATOR.join(each.claim for each in line.claims),
             SEPARATOR.join(str(each.ceiling) for each in line.claims),
         )
+
+
+def _claimed(claim: Claim) -> tuple[Any, ...]:
+    """Row of what is claimed under a key."""
+    return (claim.claim, claim.open, claim.fulfilled)
+
+
+async def _write_claims(driver: Driver, tenant: str, revision: int, claims: Sequence[Claim], found: Found) -> None:
+    """Write what is claimed now; should another process use a new key first too, the later of the two fails."""
+    if not claims:
+        return
+    fresh = [_claimed(each) for each in claims if each.claim not in found.claims]
+    changed = [_claimed(each) for each in claims if each.claim in found.claims]
+    await driver.execute(statements.WRITE_CLAIMS, tenant, revision, *_columns(fresh, 3), *_columns(changed, 3))
 
 
 async def _change_shortfalls(
