@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 RUN := .venv/bin/python
+SEEDS ?= 1..10
 TREE := libs services tests tools
 export BUF_CACHE_DIR := .venv/buf
 LINT_IMPORTS := from importlinter.cli import lint_imports_command as run; run(["--no-logo"])
@@ -13,7 +14,8 @@ ifneq ($(shell cat .venv/made 2>&1 && $(RUN) -c "" 2>&1 || echo broken),$(shell 
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-style check-types check-protos check-imports check-stubs fmt stubs bench lock clean
+.PHONY: help demo test check check-style check-types check-protos check-imports check-stubs fmt stubs simulate bench
+.PHONY: lock clean
 
 help: ## Show the verbs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +54,9 @@ fmt: .venv/made ## Format Python and protos, and mend what ruff can mend.
 stubs: .venv/made ## Generate libs/weir from protos.
 	@$(RUN) tools/stubs.py
 
+simulate: .venv/made ## Race and kill ledgers, and judge what they answered; `make simulate SEEDS=1..300` plays many.
+	@$(RUN) -m tests.simulation $(SEEDS) $(ARGS)
+
 bench: .venv/made ## Measure, as ratios taken in one run.
 	@$(RUN) -m tests.bench $(ARGS)
 
@@ -59,7 +64,7 @@ lock: .venv/made ## Resolve the dependencies anew; `make lock ARGS=--upgrade` ta
 	@$(RUN) tools/lock.py $(ARGS)
 
 clean: ## Remove .venv and every cache, and nothing else.
-	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache *.egg-info libs/*.egg-info
+	@rm -rf .venv .hypothesis .simulation .import_linter_cache .mypy_cache .pytest_cache .ruff_cache *.egg-info libs/*.egg-info
 	@find libs services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made: requirements.lock requirements-uv.lock pyproject.toml tools/venv.py

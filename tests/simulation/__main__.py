@@ -7,10 +7,11 @@ is 0 where every history passed, 1 where something was wrong, 2 where a history 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import time
+import traceback
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,9 +19,9 @@ import uvloop
 
 from tests.simulation.figures import Verdict, judged, table
 from tests.simulation.history import History
-from tests.simulation.plan import CLIENTS, STEPS, drawn
+from tests.simulation.plan import CLIENTS, STEPS, Plan, drawn
 from tests.simulation.play import play
-from tests.simulation.world import world
+from tests.simulation.world import World, world
 
 PASSED, WRONG, UNKNOWN = 0, 1, 2
 SHOWN_MAX = 10
@@ -58,22 +59,38 @@ def seeds(text: str) -> list[int]:
 
 
 async def run(wanted: Sequence[int], clients: int, steps: int, keep: Path) -> list[Verdict]:
-    """The verdicts on the histories of some seeds, each shown as it is given."""
+    """The verdicts on the histories of some seeds, each shown as it is given.
+
+    Where one cannot be played to its end nobody knows what it would have shown; the next begins in a new world.
+    """
     verdicts: list[Verdict] = []
-    with tempfile.TemporaryDirectory() as directory:
-        async with world(Path(directory)) as here:
-            for seed in wanted:
-                begun = time.monotonic()
-                history = await play(here, drawn(seed, clients=clients, steps=steps))
-                played = time.monotonic() - begun
-                file = keep / f"seed-{seed}.jsonl"
-                history.save(file)
-                verdict = await asyncio.to_thread(judged, history)
-                verdicts.append(verdict)
-                show(verdict, file, f"{played:5.1f} s")
-                if not verdict.wrong:
-                    file.unlink()
+    left = list(wanted)
+    while left:
+        with tempfile.TemporaryDirectory() as directory:
+            async with world(Path(directory)) as here:
+                while left:
+                    plan = drawn(left.pop(0), clients=clients, steps=steps)
+                    try:
+                        verdicts.append(await judge(here, plan, keep))
+                    except Exception:
+                        traceback.print_exc()
+                        verdicts.append(Verdict(plan.seed, (), Counter()))
+                        break
     return verdicts
+
+
+async def judge(here: World, plan: Plan, keep: Path) -> Verdict:
+    """Play a plan, keep its history, and give the verdict on it; the history of one that passed is not needed."""
+    begun = time.monotonic()
+    history = await play(here, plan)
+    seconds = time.monotonic() - begun
+    file = keep / f"seed-{plan.seed}.jsonl"
+    history.save(file)
+    verdict = judged(history)
+    show(verdict, file, f"{seconds:5.1f} s")
+    if not verdict.wrong:
+        file.unlink()
+    return verdict
 
 
 def show(verdict: Verdict, file: Path, played: str = "") -> None:

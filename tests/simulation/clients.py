@@ -15,7 +15,7 @@ from tests.kit.ledger import Caller
 from tests.simulation.history import Call, History, Refusal, now
 from tests.simulation.model.books import CONFIRMED, HELD, Item, item, micros
 from tests.simulation.plan import ENDERS, Manner, Plan, Step
-from tests.simulation.wishes import KNOWN, STALE, otherwise
+from tests.simulation.wishes import KNOWN, LONG_AGO, STALE, otherwise
 from tests.simulation.world import World, other, pause
 from weir_chassis import status
 
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 CALL_SECONDS = 10.0
 LINES_A_MESSAGE = 3
+PROLONGED_MILLISECONDS = (1000, 1200, 20_000, 90_000)
+"""For how long reservations are prolonged; the last is longer than may be."""
 FITTING = 0.7
 """How often a client asks of a reservation what can be done with it, as far as it knows."""
 RECENT = 24
@@ -183,6 +185,7 @@ class Clients:
         made.CopyFrom(wished)
         if method in ENDERS or method == "GetReservation":
             made.reservation = self.board.reservation(method, step.draw)
+            _always_alike(made)
         elif method == "RecordMovements":
             for each in made.movements:
                 if each.expected_revision < 0:
@@ -199,6 +202,19 @@ class Clients:
     def _etag(self, location: str, wanted: str) -> str:
         known = self.board.etags.get(location, "1")
         return {str(KNOWN): known, str(STALE): str(int(known or 1) - 1)}.get(wanted, wanted)
+
+
+def _always_alike(asked: Any) -> None:
+    """Let a reservation be prolonged always by the same time, and marked always at the same moment: of several in one
+    commit no answer tells which came last."""
+    chance = random.Random(asked.reservation)
+    if hasattr(asked, "hold_duration"):
+        asked.hold_duration.FromMilliseconds(chance.choice(PROLONGED_MILLISECONDS))
+    elif hasattr(asked, "handed_over_time"):
+        asked.ClearField("lines")
+        asked.ClearField("handed_over_time")
+        if chance.random() < 0.5:
+            asked.handed_over_time.FromSeconds(LONG_AGO + chance.randrange(86_400))
 
 
 def _date(asked: Any) -> None:

@@ -92,7 +92,8 @@ def _figures(history: History) -> Iterator[tuple[str, int]]:
     yield "commits of several", sum(len(done) > 1 for done in by_revision(asked).values())
     yield "lock wait", history.lock_waits
     yield "watch resumed", sum(session.request.HasField("after") for session in history.sessions)
-    yield "kill", sum(fault.what.startswith(kill.value) for fault in history.faults for kill in KILLS)
+    killed = {kill.value: number for kill, number in KILLS.items()}
+    yield "kill", sum(killed.get(fault.what, 0) for fault in history.faults)
 
 
 def _beside_expiry(calls: Sequence[Call]) -> Iterator[bool]:

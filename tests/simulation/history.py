@@ -104,6 +104,7 @@ class Fault:
     """What was done to the system, and when."""
 
     what: str
+    value: int
     at: int
 
 

@@ -34,14 +34,14 @@ class Manner(enum.Enum):
 
 
 MANNERS = {
-    Manner.PLAIN: 66,
+    Manner.PLAIN: 63,
     Manner.DOOMED: 6,
     Manner.DOUBLED: 5,
     Manner.DOUBLED_OTHERWISE: 3,
     Manner.AGAIN: 6,
     Manner.AGAIN_OTHERWISE: 5,
     Manner.ONLY_ASKING: 4,
-    Manner.AS_IT_EXPIRES: 5,
+    Manner.AS_IT_EXPIRES: 8,
 }
 
 
@@ -68,7 +68,8 @@ class What(enum.Enum):
     SLOW = "the network takes up to so many milliseconds each way"
 
 
-KILLS = (What.LEDGER, What.POSTGRES, What.BOTH)
+KILLS = {What.LEDGER: 1, What.POSTGRES: 1, What.BOTH: 2}
+"""How many of the parts are killed by what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _misfortunes(chance: random.Random) -> list[Misfortune]:
     drawn = [Misfortune(0.0, What.SLOW, chance.choice((2, 4, 6)))]
     drawn += [Misfortune(chance.uniform(0.1, 0.9), What.CUT, chance.randrange(2)) for _ in range(chance.randint(0, 2))]
     for share in ((0.25, 0.45), (0.55, 0.8))[: chance.choice((1, 1, 2))]:
-        what = chance.choices(KILLS, (5, 4, 1))[0]
+        what = chance.choices(list(KILLS), (5, 4, 1))[0]
         drawn.append(Misfortune(chance.uniform(*share), what, chance.randrange(2)))
     slowest = chance.uniform(0.2, 0.8)
     drawn += [Misfortune(slowest, What.SLOW, 20), Misfortune(slowest + 0.06, What.SLOW, chance.choice((0, 2, 4)))]

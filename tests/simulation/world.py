@@ -77,7 +77,7 @@ class World:
 
     async def befall(self, misfortune: Misfortune) -> None:
         """Let something go wrong, and wait until what was killed is back."""
-        self.faults.append(Fault(f"{misfortune.what.value}: {misfortune.value}", now()))
+        self.faults.append(Fault(misfortune.what.value, misfortune.value, now()))
         match misfortune.what:
             case What.SLOW:
                 self.slow(misfortune.value)

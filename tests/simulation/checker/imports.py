@@ -36,10 +36,12 @@ class Imports:
         }
         self._commits = commits
         self._counted: dict[str, Counter[Item]] = {name: Counter() for name in self.by_name}
-        for commit in commits:
+        self._revisions: dict[str, set[int]] = {name: set() for name in self.by_name}
+        for number, commit in enumerate(commits, 1):
             for entry in commit.entries:
                 if entry.request_id in self.by_name and entry.account == STOCK:
                     self._counted[entry.request_id][entry.item] += 1
+                    self._revisions[entry.request_id].add(number)
 
     def waiting(self, most: int) -> Iterator[Waiting]:
         """Every line that was not applied, to be justified."""
@@ -73,10 +75,9 @@ class Imports:
 
     def _wrong_moments(self, name: str, attempt: Attempt) -> Iterator[str]:
         """Counts of an import that were recorded before it was asked for, or after it had ended."""
-        for number, commit in enumerate(self._commits, 1):
-            if any(entry.request_id == name for entry in commit.entries) and not (
-                attempt.since <= commit.recorded <= attempt.until and number > self._seen.by(attempt.since)
-            ):
+        for number in sorted(self._revisions[name]):
+            recorded = self._commits[number - 1].recorded
+            if number <= self._seen.by(attempt.since) or not attempt.since <= recorded <= attempt.until:
                 yield f"counted at revision {number}, which is not between call and answer: {attempt}"
 
     def _left(self, attempt: Attempt, books: Books) -> Iterator[str]:

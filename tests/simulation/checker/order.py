@@ -10,7 +10,7 @@ from typing import Any
 from tests.simulation.checker.asks import Attempt
 from tests.simulation.checker.commits import Commit
 from tests.simulation.model import DECISIONS, Books, Refused, expire
-from tests.simulation.model.books import STOCK, Booked
+from tests.simulation.model.books import STOCK, Booked, Promise, micros
 from tests.simulation.model.snapshots import absent, apply, figures, is_absent
 from weir.ledger.v1 import ledger_pb2
 
@@ -104,7 +104,8 @@ def ordered(
     It holds the `attempts` that were told its revision, parts of any of the `imports`, and holds that ran out.
 
     What made no entries is placed as early as it fits: it confirms, prolongs or marks one reservation, which can only
-    make more of the rest possible.
+    make more of the rest possible. Clients prolong and mark one reservation always alike, so that no order of such is
+    left to guess.
     """
     by_name = {each.request_id: each for each in attempts}
     steps: list[Step] = []
@@ -122,11 +123,24 @@ def ordered(
         if attempt is None:
             return f"units moved by {source}, which was not done here: {entries[0]}"
         steps.append(Done(attempt, stripped(attempt), entries))
-    search = _Search(books, clock, steps, [Done(each, stripped(each), ()) for each in by_name.values()])
+    loose = [Done(each, stripped(each), ()) for each in by_name.values()]
+    loose.sort(key=lambda each: _progress(books, each))
+    search = _Search(books, clock, steps, loose)
     mark = books.mark()
     found = search.run()
     books.undo(mark)
-    return search.order if found else search.reason
+    return search.order if found else f"no order is right; the farthest fails where {search.reason}"
+
+
+def _progress(books: Books, step: Done) -> tuple[int, bool, int]:
+    """How far a reservation had come when it was told: those who were told less are placed before the others."""
+    if not hasattr(step.answer, "reservation"):
+        return 0, False, 0
+    told = step.answer.reservation
+    before: Promise | None = books.get("promise", told.reservation)
+    expires = micros(told.expire_time) if told.HasField("expire_time") else None
+    prolonged = before is not None and before.expires != expires
+    return told.state, prolonged, sum(line.HasField("handed_over_time") for line in told.lines)
 
 
 class _Search:
@@ -153,7 +167,6 @@ class _Search:
         for step in nexts:
             self._tries += 1
             if self._tries > TRIES_MAX:
-                self.reason = f"no order found in {TRIES_MAX} tries; {self.reason}"
                 return False
             mark = self._books.mark()
             differs = step.apply(self._books, self._clock)
