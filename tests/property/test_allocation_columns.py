@@ -1,6 +1,6 @@
 """The arithmetic over arrays gives what the stages explain, on generated tenants.
 
-WEIR_ALLOCATION_CASES says how many tenants are generated: 150 unless it is set.
+WEIR_ALLOCATION_CASES says how many tenants are generated: 200 unless it is set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, bundles, links, worlds
-from weir_allocation.columns import UNTOLD, Columns, Levels, Rows
+from weir_allocation.columns import UNTOLD, Columns, Levels, Rows, available, last_day, unexpired
 from weir_allocation.columns.arrays import Indices, Units
 from weir_allocation.configuration import Configuration
 from weir_allocation.exposure import exposure
@@ -25,7 +25,7 @@ from weir_allocation.stock import ANY, Holdings, Stock
 from weir_allocation.trace import Verdict
 
 CASES = settings(
-    max_examples=int(os.environ.get("WEIR_ALLOCATION_CASES") or 150),
+    max_examples=int(os.environ.get("WEIR_ALLOCATION_CASES") or 200),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -35,14 +35,23 @@ NUMBERS = {product: number for number, product in enumerate(PRODUCTS)}
 def rows(stock: Iterable[Stock], products: Indices) -> Rows:
     """The stock items of some products, as arrays."""
     wanted = set(products.tolist())
-    lines = [
-        (number, PLACES.index(each.item.location), each.available if counts else 0)
-        for each in stock
-        for number in [NUMBERS[each.item.owner, each.item.sku]]
-        for counts in [fit(each.item, ANY) is Verdict.COUNTED and not each.expired(TODAY)]
-        if number in wanted
-    ]
-    return Rows(*np.array(lines, dtype=np.int64).reshape(len(lines), 3).T)
+    there = [each for each in stock if NUMBERS[each.item.owner, each.item.sku] in wanted]
+    fits = [fit(each.item, ANY) is Verdict.COUNTED for each in there]
+    fresh = unexpired(integers(last_day(each.expiry) for each in there), TODAY)
+    return Rows(
+        integers(NUMBERS[each.item.owner, each.item.sku] for each in there),
+        integers(PLACES.index(each.item.location) for each in there),
+        available(
+            integers(each.on_hand for each in there),
+            integers(each.reserved for each in there),
+            np.array(fits, dtype=np.bool_) & fresh,
+        ),
+    )
+
+
+def integers(values: Iterable[int]) -> Indices:
+    """A column of them."""
+    return np.array(list(values), dtype=np.int64)
 
 
 def columns(configuration: Configuration) -> Columns:

@@ -8,7 +8,7 @@ them ever gets near the end, and no product of two numbers is formed where one c
 `reached` holds the first two stages alone, for a table of what is neither shared nor divided nor offered.
 """
 
-from weir_allocation.columns.arrays import Flags, Indices, Units, available
+from weir_allocation.columns.arrays import Flags, Indices, Units, available, last_day, unexpired
 from weir_allocation.columns.cells import Rows
 from weir_allocation.columns.levels import Columns, Levels
 from weir_allocation.columns.offer import UNTOLD
@@ -24,6 +24,8 @@ __all__ = [
     "Units",
     "available",
     "channel_groups",
+    "last_day",
     "reaching",
     "supplies",
+    "unexpired",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,17 @@ Flags = NDArray[np.bool_]
 def available(on_hand: Units, reserved: Units, fit: Flags) -> Units:
     """Units each stock item has to give: `max(0, on_hand - reserved)` where it can serve the demand, else 0."""
     return np.where(fit, np.maximum(on_hand - reserved, 0), 0)
+
+
+def last_day(expiry: date | None) -> int:
+    """The last day on which a lot counts, as a number; one that never expires has the last day there is."""
+    return (expiry or date.max).toordinal()
+
+
+def unexpired(last_days: Indices, today: date) -> Flags:
+    """Which lots still count; all their units do on their last day."""
+    flags: Flags = last_days >= today.toordinal()
+    return flags
 
 
 def percent(units: Units, percent: Units, hundredths: Units | int) -> Units:
