@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from tests.kit.ledger import RECEIVE, item, ledger, movement, refusal
 from tests.kit.market import Market, golden, market
+from tests.kit.past import spread
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from weir_chassis.errors import Kind
 from weir_chassis.settings import AuthSettings, ClientSettings
+from weir_ledger.store.compaction import compact
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -117,6 +121,34 @@ async def test_a_restored_ledger_is_exported_anew(database: FreshDatabase) -> No
         assert await caller.level("BIKE", "shop-eu", reserved, before[1]) == 177
         refused = await caller.refused("GetAvailability", freshness={"at_least": [before[0]]}, **BIKE)
         assert refused.reason == "REVISION_FOREIGN"
+        await caller.close()
+
+
+async def test_a_compacted_ledger_is_exported_anew(database: FreshDatabase) -> None:
+    """What it missed of the books was put away before it could read on: the watch is refused, the books are read again,
+    and it goes on from there."""
+    async with market(database) as services:
+        caller = services.caller()
+        booked, linked = await golden(caller)
+        assert await caller.level("BIKE", "shop-eu", booked, linked) == 180
+        await services.ledger.end()
+        async with ledger(database) as other:
+            elsewhere = other.caller("acme")
+            missed = await elsewhere.record(movement(RECEIVE, item("BIKE", "FR"), 7))
+            owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": "weir_ledger"})
+            try:
+                await spread(owner, "acme", 30, ended_days=65)
+            finally:
+                await owner.close()
+            before = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+            assert await compact(database.owner_url, before) == [("acme", missed.revision.number)]
+            refused = await refusal(elsewhere.watched(missed.revision.number, after=booked))
+            assert refused.reason == "REVISION_COMPACTED"
+        await services.ledger.begin()
+        assert await caller.level("BIKE", "shop-eu", missed.revision, linked) == 187
+        reserved = await caller.reserve("BIKE", "FR", 3)
+        assert reserved.number == missed.revision.number + 1
+        assert await caller.level("BIKE", "shop-eu", reserved, linked) == 184
         await caller.close()
 
 
