@@ -253,7 +253,11 @@ class AsOf(_message.Message):
 
     @_builtins.property
     def occurred_time(self) -> _timestamp_pb2.Timestamp:
-        """As goods lay at this moment by all the ledger knows now, what it learned later included; not in the future."""
+        """As goods lay at this moment by all the ledger knows now: the sum of all that had occurred by then, whenever it was
+        recorded. Fewer than 0 units are there where goods are known to have gone before they are known to have come.
+        `changed_revision` and `counted_time` are those of the newest entry and count of the sum. Not in the future; and kept for
+        about a day less than the other points.
+        """
 
     def __init__(
         self,

@@ -284,6 +284,8 @@ class LedgerServiceServicer:
     def ListBalances(self, request, context):
         """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
 
+        Of a point of the past every filter holds against what was, and all pages rest on the revision of the first.
+
         Errors:
 
         * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
@@ -361,7 +363,8 @@ class LedgerServiceServicer:
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
         `ExportBalances`, then watch after its revision; after a break resume after the last `through` received. Entries carry the
-        counts after them, so that applying one twice does no harm.
+        counts after them, so that applying one twice does no harm. A reader so slow that what it has yet to read is put away is
+        refused like one who begins too early.
 
         Errors:
 

@@ -127,6 +127,8 @@ class LedgerServiceStub:
     ListBalances: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListBalancesRequest, _ledger_service_pb2.ListBalancesResponse]
     """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
 
+    Of a point of the past every filter holds against what was, and all pages rest on the revision of the first.
+
     Errors:
 
     * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
@@ -180,7 +182,8 @@ class LedgerServiceStub:
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
     `ExportBalances`, then watch after its revision; after a break resume after the last `through` received. Entries carry the
-    counts after them, so that applying one twice does no harm.
+    counts after them, so that applying one twice does no harm. A reader so slow that what it has yet to read is put away is
+    refused like one who begins too early.
 
     Errors:
 
@@ -367,6 +370,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_ledger_service_pb2.ListBalancesResponse]:
         """Lists counts by product, location, lot, unit of measure, custodian and condition, now or as they were.
 
+        Of a point of the past every filter holds against what was, and all pages rest on the revision of the first.
+
         Errors:
 
         * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
@@ -456,7 +461,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. To follow the books, read
         `ExportBalances`, then watch after its revision; after a break resume after the last `through` received. Entries carry the
-        counts after them, so that applying one twice does no harm.
+        counts after them, so that applying one twice does no harm. A reader so slow that what it has yet to read is put away is
+        refused like one who begins too early.
 
         Errors:
 
