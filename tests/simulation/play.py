@@ -18,7 +18,7 @@ from tests.simulation.history import Call, History, now
 from tests.simulation.model.books import HELD, micros
 from tests.simulation.plan import Plan
 from tests.simulation.watchers import SOME, Watcher
-from tests.simulation.wishes import CLAIMS, LIMITS, receipts
+from tests.simulation.wishes import CLAIMS, GOODS, LIMITS, receipts
 from tests.simulation.world import World
 
 AUDIT_PAUSE_SECONDS = 1.0
@@ -48,8 +48,7 @@ async def play(world: World, plan: Plan) -> History:
         await asyncio.gather(clients.run(), _misfortunes(world, plan, clients))
         world.slow(0)
         await _settle(clients, history, plan)
-    await _conclude(world, history, clients)
-    head = max(call.revision or 0 for call in history.calls)
+    head = await _conclude(world, history, clients)
     for _ in range(2):  # holds go on running out, and the mark of who does not want all may be further
         await asyncio.gather(*(each.catch_up(head) for each in watchers))
         head = max(head, *(each.through for each in watchers))
@@ -146,18 +145,22 @@ async def _nothing_overdue(clients: Clients) -> bool:
     return call.answer is not None and all(micros(each.expire_time) > now() for each in call.answer.reservations)
 
 
-async def _conclude(world: World, history: History, clients: Clients) -> None:
-    """Ask for everything there is, list the books, and audit them once more."""
+async def _conclude(world: World, history: History, clients: Clients) -> int:
+    """Ask for everything there is, list the books, and audit them once more; the newest revision."""
     for method in QUESTIONS:
         fields: dict[str, Any] = {"claims": CLAIMS} if method == "GetClaims" else {}
         asked = request(method, **fields)
         if hasattr(asked, "page_size"):
             asked.page_size = 100 if method == "ListShortfalls" else LISTED_MAX
         await clients.ask("conclude", method, asked, 1)
+    for goods in GOODS[:4]:
+        await clients.ask("conclude", "GetBalance", request("GetBalance", stock_item=goods), 0)
     for name in {call.request.request_id for call in history.calls if call.method == "ImportSnapshot"}:
         await clients.ask("conclude", "ListSnapshotLines", request("ListSnapshotLines", request_id=name), 0)
     async for page in world.caller(clients.tenant).pages("ListEntries", LISTED_MAX):
         history.entries += page.entries
         history.listed = page.revision.number
     await _audit(world, history, clients.tenant, 0)
-    await clients.ask("conclude", "ListLocations", request("ListLocations", page_size=LISTED_MAX), 0)
+    newest = await clients.ask("conclude", "ListLocations", request("ListLocations", page_size=LISTED_MAX), 0)
+    assert newest.revision is not None, newest
+    return newest.revision

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,12 @@ from tests.simulation.world import World
 
 HISTORIES = 3
 TRIES = 8
-KILLS: Sequence[Misfortune] = [Misfortune(share, What.POSTGRES, 0) for share in (0.3, 0.5, 0.7)]
+KILLS = [Misfortune(share, What.POSTGRES, 0) for share in (0.3, 0.5, 0.7)]
+SLOW = [Misfortune(0.0, What.SLOW, 8)]
+NEEDED: Mapping[str, Sequence[Misfortune]] = {
+    "careless": KILLS, "hasty": KILLS, "unlocked": SLOW, "unlocked_claims": SLOW,
+}  # fmt: skip
+"""What has to go wrong for a sabotage to show; most show by themselves."""
 
 
 async def test_ledgers_keep_their_promises(here: World, seed: int, tmp_path: Path) -> None:
@@ -50,11 +55,11 @@ async def test_sabotage_is_found_out(here: World, name: str, tmp_path: Path) -> 
 
 
 def _plan(name: str, seed: int) -> Plan:
-    """A short run in which such a sabotage shows: some do only where Postgres is killed, or holds run out."""
+    """A short run in which such a sabotage shows."""
     return drawn(
         seed,
         clients=24,
         steps=10,
-        misfortunes=KILLS if name in ("careless", "hasty") else (),
+        misfortunes=NEEDED.get(name, ()),
         patience_seconds=PATIENCE_SECONDS if name in ("late", "early") else 0.1,
     )

@@ -56,7 +56,7 @@ GOODS = (
 PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
 """Between which goods transfers go."""
 CLAIMS = ("gold", "silver", "bronze", "tin")
-CHANNELS = ("", "", "web", "kiosk", "kiosk")
+CHANNELS = ("", "web", "kiosk", "kiosk", "kiosk")
 COMING_AND_GOING = ("X1", "X2", "X3")
 
 

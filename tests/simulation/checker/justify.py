@@ -14,6 +14,9 @@ from tests.simulation.checker.times import moment_told
 from tests.simulation.history import Call
 from tests.simulation.model import DECISIONS, READS, Books, Refused
 
+ROOMY = ("Reserve", "ReserveBatch")
+"""What depends on what a channel holds."""
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -42,7 +45,9 @@ def answered(call: Call, least: int, most: int, clock: tuple[int, int], before: 
     what = f"{'refused' if call.refusal is not None else 'answered'}: {call}: {outcome(call)}"
 
     def holds(books: Books, holdings: Holdings) -> bool:
-        return _same(books, call, clock) or _same_but_for_room(books, call, clock, least, holdings)
+        return _same(books, call, clock) or (
+            call.method in ROOMY and _same_but_for_room(books, call, clock, least, holdings)
+        )
 
     return Waiting(what, holds, least, most, before)
 
@@ -71,10 +76,14 @@ def _same(books: Books, call: Call, clock: tuple[int, int]) -> bool:
 
 
 def _same_but_for_room(books: Books, call: Call, clock: tuple[int, int], least: int, holdings: Holdings) -> bool:
-    """Whether the model refuses a call as the ledger did, where its channel holds what it may have seemed to hold."""
+    """Whether the model answers a call as the ledger did, where its channel holds what it may have seemed to hold."""
     refusal = call.refusal
     if refusal is None or refusal.numbers.get("scope") != "channel":
-        return False
+        books.room_matters = False
+        try:
+            return _same(books, call, clock)
+        finally:
+            books.room_matters = True
     mark = books.mark()
     for held in holdings.plausible(least, refusal):
         books.put("held", refusal.numbers["channel"], held)
