@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -128,8 +128,8 @@ def main(ready_file: str, sabotage: str = "") -> int:
     return process.run(app.running, load(app.Settings, os.environ), service=app.SCHEMA, ready_file=ready)
 
 
-def _begin(ready: Path, sabotage: str) -> object:
-    """Come under a sabotage, and say so; the patches, which hold until they are dropped by `_end`."""
+def _begin(ready: Path, sabotage: str) -> AbstractContextManager[None]:
+    """Come under a sabotage, and say so; it holds until what is returned is left."""
     from tests.kit.sabotages import sabotaged
 
     under = sabotaged(sabotage)
@@ -140,10 +140,10 @@ def _begin(ready: Path, sabotage: str) -> object:
     return under
 
 
-def _listen(ready: Path, under: object) -> None:
+def _listen(ready: Path, under: AbstractContextManager[None]) -> None:
     """Do as the lines of the standard input say, and end with it."""
     for line in sys.stdin:
-        under.__exit__(None, None, None)  # type: ignore[attr-defined]
+        under.__exit__(None, None, None)
         under = _begin(ready, line.strip())
     os._exit(1)
 

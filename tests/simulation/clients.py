@@ -25,6 +25,8 @@ CALL_SECONDS = 10.0
 LINES_A_MESSAGE = 3
 PROLONGED_MILLISECONDS = (1000, 1200, 20_000, 90_000)
 """For how long reservations are prolonged; the last is longer than may be."""
+ELSEWHERE = 0.7
+"""How often a client that asks twice at once asks two ledgers."""
 FITTING = 0.7
 """How often a client asks of a reservation what can be done with it, as far as it knows."""
 RECENT = 24
@@ -126,9 +128,8 @@ class Clients:
                 await self.ask(name, method, asked, step.ledger, dies_after_seconds=step.seconds)
             case Manner.DOUBLED | Manner.DOUBLED_OTHERWISE:
                 twin = asked if step.manner is Manner.DOUBLED else otherwise(method, asked)
-                await asyncio.gather(
-                    self.ask(name, method, asked, step.ledger), self.ask(name, method, twin, other(step.ledger))
-                )
+                second = other(step.ledger) if step.draw < ELSEWHERE else step.ledger
+                await asyncio.gather(self.ask(name, method, asked, step.ledger), self.ask(name, method, twin, second))
             case Manner.AS_IT_EXPIRES:
                 await self._ask_as_it_expires(name, method, asked, step)
             case _:

@@ -25,8 +25,8 @@ class Manner(enum.Enum):
 
     PLAIN = "ask"
     DOOMED = "die before the answer"
-    DOUBLED = "ask both ledgers at once"
-    DOUBLED_OTHERWISE = "ask both ledgers at once, the other one with other contents"
+    DOUBLED = "ask twice at once"
+    DOUBLED_OTHERWISE = "ask twice at once, the second time with other contents"
     AGAIN = "ask again what somebody asked before"
     AGAIN_OTHERWISE = "ask with other contents under an earlier name"
     ONLY_ASKING = "ask what would happen"
