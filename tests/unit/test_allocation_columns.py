@@ -101,6 +101,18 @@ def test_products_and_locations_may_come_later() -> None:
     shelf.check({("BIKE", "N"): 7, ("BIKE", "S"): 5, ("LATE", "S"): 4, ("OTHER", "Z"): 9, ("LATE", "Z"): 3})
 
 
+@pytest.mark.parametrize("there", [4, 5])
+def test_a_rule_looks_at_what_nobody_reaches_too(there: int) -> None:
+    """Units in no warehouse group count for the threshold and for the priority store, and for nothing else."""
+    everyone = frozenset(NETWORK.channels)
+    low = Rule("low", 1, everyone, frozenset([("", "A")]), threshold=9)
+    kept = Rule("kept", 2, everyone, frozenset([("", "B")]), priority_store="till", priority_quantity=9)
+    shelf = Shelf(Configuration.of(NETWORK, rules=[low, kept]), "A", "B")
+    shelf.check({(sku, place): units for sku in "AB" for place, units in {"N": 1, "S": 3, "ATTIC": there}.items()})
+    told = shelf.compute({("A", "S"): 4, ("A", "ATTIC"): there, ("B", "S"): 4, ("B", "ATTIC"): there}).level
+    assert told.tolist() == ([[4, 4], [4, 4]] if there == 5 else [[0, 0], [0, 4]])
+
+
 def test_a_large_table_is_computed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of one product each give what the whole gives."""
     monkeypatch.setattr(levels, "UNITS_AT_ONCE", 1)
