@@ -62,7 +62,7 @@ drafts = st.builds(
     Draft,
     st.lists(st.builds(DraftLine, wanted, few, line_claims), min_size=1, max_size=3).map(tuple),
     st.sampled_from(Mode),
-    hold_seconds=st.sampled_from([60.0, 60.0, 60.0, 200.0, 200.0, 301.0]),
+    hold_seconds=st.sampled_from([None, 60.0, 60.0, 200.0, 200.0, 301.0]),
     channel=st.sampled_from(CHANNELS),
 )
 open_units = st.just(()) | st.lists(st.tuples(st.integers(1, 3), few), max_size=2, unique_by=lambda each: each[0]).map(

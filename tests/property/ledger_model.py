@@ -181,7 +181,8 @@ class Model:
 
     def reserve(self, name: str, draft: Draft, revision: int) -> Iterator[str]:
         """Promise line by line what is left: all, or what there is."""
-        until = self.now + timedelta(seconds=draft.hold_seconds)
+        seconds = min(900, self.limits.hold_seconds) if draft.hold_seconds is None else draft.hold_seconds
+        until = self.now + timedelta(seconds=seconds)
         promise = self.promises[name] = Promise(draft.channel, self.now, until)
         short: set[str] = set()
         for line in draft.lines:
@@ -200,7 +201,7 @@ class Model:
         for each in promise.lines:
             if each.open or each.item not in self.changed:
                 self.changed[each.item] = revision
-        if draft.hold_seconds > self.limits.hold_seconds:
+        if seconds > self.limits.hold_seconds:
             yield "HOLD_TIME_EXHAUSTED"
         for holder, limit in {draft.channel: self.limits.channel, "": self.limits.tenant}.items():
             promises, units = self.held(holder)
