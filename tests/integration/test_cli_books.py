@@ -248,7 +248,9 @@ async def test_a_report_whose_connection_is_cut_goes_on(weir: Weir, suite: Suite
         assert cable.connections > cuts > 0
     assert process.returncode == 0, (out, err)
     assert json.loads(out)["snapshot_import"]["applied"] == LINES
-    entries = (await weir("entries", "--kind", "count", "--limit", "40000", "--json")).document["entries"]
+    listed = await weir("entries", "--kind", "count", "--limit", "40000", "--deadline", "60", "--json")
+    assert listed.status == 0, listed
+    entries = listed.document["entries"]
     stock = [each["stock_item"]["product"]["sku"] for each in entries if each["account"] == "STOCK"]
     assert sorted(stock) == [row.split(",")[0] for row in rows]
     assert (await weir("verify")).status == 0
