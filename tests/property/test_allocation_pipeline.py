@@ -11,9 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, demands, holdings, worlds
+from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, demands, holdings, policies, worlds
 from weir_allocation.advice import Lever, advise
+from weir_allocation.exposure import exposure
+from weir_allocation.goods import Goods
 from weir_allocation.pipeline import Question, Trace, explain
+from weir_allocation.policy import Policy
+from weir_allocation.reach import reach
+from weir_allocation.sources import sources
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Product, Stock, StockItem
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 
@@ -178,6 +183,47 @@ def test_a_supply_is_what_one_order_can_be_given(world: World, product: Product)
     reached = {step.name: step.units_out for each in placed.values() for step in each if step.units_out}
     for location, units in reached.items():
         assert units == most_at(world, product, location)
+
+
+@MANY
+@given(worlds(), some_product, demands())
+def test_sources_serve_together_what_the_supply_is(world: World, product: Product, demand: Demand) -> None:
+    """Listed from where a channel reaches, own stock, links and what can be put together add up to its supply."""
+    for question in questions(world, product, demand).values():
+        configuration = question.configuration
+        reached = reach(configuration.network, question.channel, configuration.rule(product)).locations
+        goods = Goods(question.holdings, demand, TODAY)
+        listed = sources(product, configuration.sharing, goods, reached)
+        assert sum(source.units_out for source in listed) == explain(question).supply
+        for source in listed:
+            assert (source.units_out > 0) == (source.verdict in GIVING)
+
+
+@MANY
+@given(worlds(), some_product, st.data())
+def test_a_link_gives_and_its_removal_takes(world: World, product: Product, data: st.DataObject) -> None:
+    """Without a link no supply is higher, no step names it, and only readers of its ends differ."""
+    gone = data.draw(st.sampled_from(world.links))
+    fewer = replace(world, links=tuple(link for link in world.links if link is not gone))
+    sharing = world.configuration().sharing
+    before, after = traces(world, product), traces(fewer, product)
+    for name, traced in after.items():
+        assert traced.supply <= before[name].supply
+        assert all((step.subject, step.name) != (Subject.LINK, gone.link) for step in steps(traced))
+    if product not in (*sharing.readers(gone.source), *sharing.readers(gone.destination)):
+        assert before == after
+
+
+@MANY
+@given(worlds(), policies())
+def test_what_is_divided_among_single_stores_is_told_once(world: World, policy: Policy) -> None:
+    """Where a policy divides everything and no rule adds to it, groups of one store are not exposed."""
+    homes = {channel.channel_group: channel for channel in world.channels}
+    divided = replace(
+        world, channels=tuple(homes.values()), policies=(replace(policy, policy="P", products=None),), rules=()
+    )
+    for product in PRODUCTS:
+        assert exposure(divided.configuration(), product, world.holdings(), TODAY) == 0
 
 
 @MANY
