@@ -82,4 +82,4 @@ async def _close_whatever_happens(books: Books, tenant: str, hours: float) -> No
         log.exception("books could not be closed", tenant=tenant)
     else:
         if revision is not None:
-            log.info("books closed", tenant=tenant, number=revision)
+            log.debug("books closed", tenant=tenant, number=revision)

@@ -30,11 +30,12 @@ def test_after_a_balance(item: StockItem) -> None:
     position = queries.balance_position(Balance(item, 5, 3, 9))
     assert tuple(map(type, position)) == queries.BALANCE_POSITION
     assert queries.after_item(page(position)) == item
+    assert queries.after_listed(page((*position, 9))) == (item, 9)
 
 
 def test_the_first_page() -> None:
     """A first page begins before everything; one of entries after all lines of the revision that was named."""
-    assert queries.after_item(page(None)) is None
+    assert (queries.after_item(page(None)), queries.after_listed(page(None))) == (None, None)
     assert queries.after_location(page(None)) == queries.after_reservation(page(None)) == ""
     assert queries.after_entry(page(None), 0) == (0, 2**31 - 1)
     assert queries.after_entry(page(None), 7) == (7, 2**31 - 1)
@@ -52,6 +53,9 @@ IMPOSSIBLE: list[tuple[Callable[[Page], Any], Position]] = [
     (queries.after_item, ("", "s", "x" * 129, "", "", "", 1)),
     (queries.after_item, ("", "s", "l", "", "", "", 0)),
     (queries.after_item, ("", "s", "l", "", "", "", 2**70)),
+    (queries.after_listed, ("", "s", "l", "", "", "", 0, 5)),
+    (queries.after_listed, ("", "s", "l", "", "", "", 1, -1)),
+    (queries.after_listed, ("", "s", "l", "", "", "", 1, 2**63)),
     (queries.after_location, ("a\x00",)),
     (queries.after_reservation, ("nobody",)),
     (queries.after_reservation, (NAME.upper(),)),
