@@ -49,9 +49,20 @@ def unlocked(stack: ExitStack) -> None:
 
 @sabotage
 def unlocked_claims(stack: ExitStack) -> None:
-    """Claims are read without being locked, so two ledgers may pass a ceiling together."""
-    from weir_ledger.store import statements
+    """Claims are read a while before they are written and without being locked, so two ledgers may pass a ceiling
+    together."""
+    import asyncio
 
+    from weir_ledger.store import group, statements
+
+    open_books = group._open
+
+    async def open_and_wait(*arguments: Any) -> Any:
+        opened = await open_books(*arguments)
+        await asyncio.sleep(0.03)
+        return opened
+
+    _replace(stack, group, "_open", open_and_wait)
     _reword(stack, statements, "OPEN_BOOKS", "ORDER BY claim FOR UPDATE", "")
 
 

@@ -34,14 +34,14 @@ class Manner(enum.Enum):
 
 
 MANNERS = {
-    Manner.PLAIN: 63,
+    Manner.PLAIN: 61,
     Manner.DOOMED: 6,
     Manner.DOUBLED: 5,
     Manner.DOUBLED_OTHERWISE: 3,
     Manner.AGAIN: 6,
     Manner.AGAIN_OTHERWISE: 5,
     Manner.ONLY_ASKING: 4,
-    Manner.AS_IT_EXPIRES: 8,
+    Manner.AS_IT_EXPIRES: 10,
 }
 
 

@@ -56,7 +56,7 @@ GOODS = (
 PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
 """Between which goods transfers go."""
 CLAIMS = ("gold", "silver", "bronze", "tin")
-CHANNELS = ("", "web", "kiosk", "kiosk", "kiosk")
+CHANNELS = ("", "", "web", "kiosk", "kiosk")
 COMING_AND_GOING = ("X1", "X2", "X3")
 
 
@@ -88,7 +88,7 @@ def _draft(chance: random.Random, lines_max: int = 3) -> reservation_pb2.Reserva
     lines = 8 if chance.random() < 0.01 else chance.randint(1, lines_max)
     made = draft(
         *((hot(chance, GOODS), chance.choice((1, 1, 1, 2, 3))) for _ in range(lines)),
-        hold_seconds=chance.choices((chance.randint(1000, 1400) / 1000, 30.0, 120.0), (52, 46, 2))[0],
+        hold_seconds=chance.choices((chance.randint(1000, 1400) / 1000, 30.0, 120.0), (60, 38, 2))[0],
         channel=chance.choice(CHANNELS),
         order=f"order {chance.randrange(1000)}",
     )
