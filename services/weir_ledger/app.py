@@ -137,10 +137,11 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
                 authenticator=authenticator(settings.auth, settings.server.listen),
                 telemetry=telemetry.active(),
             )
+            keep_seconds = settings.database.request_keep_seconds
             workers = [
                 asyncio.create_task(expiring(books)),
-                asyncio.create_task(keeping(books, closing_hours=settings.closing_hours)),
-                asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
+                asyncio.create_task(keeping(books, closing_hours=settings.closing_hours, import_seconds=keep_seconds)),
+                asyncio.create_task(purging(database, keep_seconds=keep_seconds)),
             ]
             try:
                 await server.start()

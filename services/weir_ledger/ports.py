@@ -135,6 +135,10 @@ class Books(Protocol):
     ) -> Absent:
         """Stock items of a scope that an import has named in no line, among the `limit` that come after `after`."""
 
+    async def forget_import(self, tenant: str, *, seconds: float) -> bool:
+        """Forget one import that was not carried on for so long by the database's clock, and its lines; whether there
+        was one."""
+
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""
 

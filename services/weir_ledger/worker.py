@@ -1,4 +1,4 @@
-"""What time drives: holds that run out, books that are closed, months that begin."""
+"""What time drives: holds that run out, books that are closed, months that begin, imports that are forgotten."""
 
 import asyncio
 
@@ -53,17 +53,20 @@ async def expire_due(books: Books, tenant: str) -> int:
     return count
 
 
-async def keeping(books: Books, *, closing_hours: float, pause_seconds: float = KEEPING_PAUSE_SECONDS) -> None:
-    """Open the months to come and close the books of every tenant as it falls due, until cancelled.
+async def keeping(
+    books: Books, *, closing_hours: float, import_seconds: float, pause_seconds: float = KEEPING_PAUSE_SECONDS
+) -> None:
+    """Open the months to come, close the books of every tenant and forget its imports as it falls due, until cancelled.
 
     Several processes may do so at once; each tenant's books are closed once in `closing_hours`, and only if something
-    was recorded since.
+    was recorded since; an import is forgotten when it was not carried on for `import_seconds`.
     """
     while True:
         try:
             await books.open_months()
             for tenant in await books.tenants():
                 await _close_whatever_happens(books, tenant, closing_hours)
+                await _forget_whatever_happens(books, tenant, import_seconds)
         except DatabaseAway as refusal:
             log.warning("months cannot be opened now", reason=refusal.reason)
         except Exception:
@@ -83,3 +86,14 @@ async def _close_whatever_happens(books: Books, tenant: str, hours: float) -> No
     else:
         if revision is not None:
             log.debug("books closed", tenant=tenant, number=revision)
+
+
+async def _forget_whatever_happens(books: Books, tenant: str, seconds: float) -> None:
+    """Forget the old imports of a tenant; what hinders it is logged, and does not hinder the tenants after it."""
+    try:
+        while await books.forget_import(tenant, seconds=seconds):
+            pass
+    except DatabaseAway as refusal:
+        log.warning("imports cannot be forgotten now", tenant=tenant, reason=refusal.reason)
+    except Exception:
+        log.exception("imports could not be forgotten", tenant=tenant)

@@ -1,4 +1,4 @@
-"""Answer how far imports are, and what they did not apply or name."""
+"""Answer how far imports are, and what they did not apply or name; forget them in the end."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -46,6 +46,22 @@ asks.
 """
 
 
+FORGET = """
+WITH old AS (
+    DELETE FROM snapshot_imports WHERE tenant = $1 AND request_id = (
+        SELECT request_id FROM snapshot_imports
+        WHERE tenant = $1 AND updated_at < now() - make_interval(secs => $2) LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING request_id
+), forgotten AS (
+    DELETE FROM snapshot_lines USING old
+    WHERE snapshot_lines.tenant = $1 AND snapshot_lines.request_id = old.request_id
+)
+SELECT request_id FROM old
+"""
+"""One that a stream is just carrying on is passed over."""
+
+
 class ImportReader:
     """What `ports.Books` promises of imports."""
 
@@ -91,3 +107,7 @@ class ImportReader:
             )
 
         return await retrying(work)
+
+    async def forget_import(self, tenant: str, *, seconds: float) -> bool:
+        async with self._database.driving(tenant) as driver:
+            return await driver.fetchrow(FORGET, tenant, seconds) is not None

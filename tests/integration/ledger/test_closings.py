@@ -140,7 +140,10 @@ async def test_workers_beside_one_another(database: FreshDatabase, service: Ledg
         await each.place("W1")
     await owner.execute("ALTER TABLE closings ADD CHECK (tenant <> 'broken')")
     async with opened(database) as one, opened(database) as other:
-        workers = [asyncio.create_task(keeping(each, closing_hours=0, pause_seconds=0.1)) for each in (one, other)]
+        workers = [
+            asyncio.create_task(keeping(each, closing_hours=0, import_seconds=9, pause_seconds=0.1))
+            for each in (one, other)
+        ]
         for revision in (1, 2, 3):
 
             async def kept(revision: int = revision) -> bool:

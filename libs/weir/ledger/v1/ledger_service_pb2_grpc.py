@@ -232,8 +232,9 @@ class LedgerServiceServicer:
         of `as_of_time`, and what moved after that moment is applied again on top. Each applied line is one COUNT. A bad line is kept on
         record with its number and stops no other, unless the feed is `all_or_nothing`. Lines are applied in commits of one message
         each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
-        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`. A replica that is shutting down
-        ends the stream with `UNAVAILABLE`, `DRAINING`: resume it.
+        GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`; an import and its record are kept
+        for as long as outcomes of requests, a day at least. A replica that is shutting down ends the stream with `UNAVAILABLE`,
+        `DRAINING`: resume it.
 
         Errors:
 
