@@ -25,7 +25,7 @@ BAD: dict[str, tuple[snapshot_pb2.SnapshotLine, str, str]] = {
     "long": (line(item("A", "x" * 129), 1), "REQUEST_MALFORMED", "stock_item.location: At most 128 characters."),
     "condition": (line(item("A", condition=9), 1), "REQUEST_MALFORMED", "stock_item.condition: Not a known value."),
     "too old": (line("A", 1, as_of_time=moment(-31 * 86400)), "REQUEST_MALFORMED", "as_of_time: At most 30 days ago"),
-    "ahead": (line("A", 1, as_of_time=moment(600)), "REQUEST_MALFORMED", "as_of_time: At most 30 days ago"),
+    "ahead": (line("A", 1, as_of_time=moment(86400)), "REQUEST_MALFORMED", "as_of_time: At most 30 days ago"),
     "no moment": (line("A", 1, as_of_time={"nanos": -1}), "REQUEST_MALFORMED", "as_of_time: Not an instant"),
     "nowhere": (line(item("A", "nowhere"), 1), "LOCATION_NOT_FOUND", "There is no location 'nowhere'."),
 }
