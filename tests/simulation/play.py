@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -19,7 +20,7 @@ from tests.simulation.model.books import HELD, micros
 from tests.simulation.plan import Plan
 from tests.simulation.watchers import SOME, Watcher
 from tests.simulation.wishes import CLAIMS, GOODS, LIMITS, receipts
-from tests.simulation.world import World
+from tests.simulation.world import LEDGERS, World, pause
 
 AUDIT_PAUSE_SECONDS = 1.0
 AT_ONCE = 32
@@ -130,10 +131,12 @@ async def _settle(clients: Clients, history: History, plan: Plan) -> None:
 async def _settle_one(clients: Clients, calls: Sequence[Call]) -> None:
     """Ask for the outcome of one attempt: with each of its contents, until one has it."""
     contents = {each.request.SerializeToString(deterministic=True): each for each in calls}
-    for number, each in enumerate(contents.values()):
-        call = await clients.ask("settle", each.method, each.request, number % 2)
+    chance, ledgers = random.Random(0), itertools.cycle(range(LEDGERS))
+    for each in contents.values():
+        call = await clients.ask("settle", each.method, each.request, next(ledgers))
         while not call.known and not call.accident:
-            call = await clients.ask("settle", each.method, each.request, number % 2)
+            await asyncio.sleep(pause(chance))
+            call = await clients.ask("settle", each.method, each.request, next(ledgers))
         if call.definite:
             return
 

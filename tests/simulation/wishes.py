@@ -68,7 +68,7 @@ def hot(chance: random.Random, of: Sequence[T]) -> T:
 def receipts() -> list[Wish]:
     """What there is before clients come: two warehouses and a few units."""
     places = [request("CreateLocation", location={"location": name, "kind": 1}) for name in ("W1", "W2")]
-    units = request("RecordMovements", movements=[movement(RECEIVE, GOODS[at], 9 - at) for at in range(6)])
+    units = request("RecordMovements", movements=[movement(RECEIVE, GOODS[at], 12 - at) for at in range(6)])
     return [*(("CreateLocation", each) for each in places), ("RecordMovements", units)]
 
 
