@@ -67,6 +67,14 @@ class Fields:
         if self._notes:
             raise Malformed(self._notes)
 
+    def taken(self) -> list[Violation]:
+        """The notes so far, which are then forgotten; for inner messages that are refused one by one."""
+        if not self._notes:
+            return []
+        notes = list(self._notes)
+        self._notes.clear()
+        return notes
+
     def refuse(self, name: str, description: str, reason: str = "") -> None:
         """Take a note about the field `name`; the first hundred notes are kept."""
         if len(self._notes) < VIOLATIONS_MAX:

@@ -52,7 +52,7 @@ class Movement(Struct, frozen=True):
     """Revision that the balance must have, 0 if it must never have been booked; None for any."""
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One line of the books: how one account changed, and for a stock item its counts thereafter.
 
     `item` of an account outside is the stock item on the other side. `occurred_at` is None where it happened as it

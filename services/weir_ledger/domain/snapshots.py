@@ -53,7 +53,7 @@ class Feed(Struct, frozen=True):
         return self.basis is Basis.AVAILABLE and self.deduction is not Deduction.NONE
 
 
-class Figure(Struct, frozen=True):
+class Figure(Struct, frozen=True, gc=False):
     """A line: `quantity` units of `item` at `as_of`. `sent` is the line as its caller wrote it."""
 
     line: int
@@ -63,7 +63,7 @@ class Figure(Struct, frozen=True):
     sent: bytes = b""
 
 
-class Past(Struct, frozen=True):
+class Past(Struct, frozen=True, gc=False):
     """What a stock item has seen since a moment, and what of it was promised then.
 
     `moved` are the units that came less those that went after the moment, other than by counting; `open` those that
@@ -145,7 +145,7 @@ class LineState(enum.IntEnum):
     STAGED = 3
 
 
-class KeptLine(Struct, frozen=True):
+class KeptLine(Struct, frozen=True, gc=False):
     """A line that was not applied, as it was sent; `reason` and `message` say why it was refused.
 
     `item` is what it names, None where that is not known.

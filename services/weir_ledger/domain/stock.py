@@ -45,7 +45,7 @@ class BookedLocation(Struct, frozen=True):
     stock_items: int
 
 
-class StockItem(Struct, frozen=True, cache_hash=True):
+class StockItem(Struct, frozen=True, cache_hash=True, gc=False):
     """One physical row of the ledger of a tenant: the smallest thing that units are counted for."""
 
     owner: str
@@ -57,7 +57,7 @@ class StockItem(Struct, frozen=True, cache_hash=True):
     condition: Condition = Condition.SELLABLE
 
 
-class Balance(Struct, frozen=True):
+class Balance(Struct, frozen=True, gc=False):
     """The counts of one stock item; `revision` is that of their last change, 0 while it is being written.
 
     `counted_at` is when the units on hand were last counted or reported, None if never.

@@ -134,11 +134,13 @@ def import_lines(begun: Opening, message: ledger_service_pb2.ImportSnapshotReque
     now = datetime.now(UTC)
     figures: list[Figure] = []
     malformed: list[KeptLine] = []
+    fields = Fields()
     for number, line in enumerate(message.lines, first_line):
-        try:
-            figures.append(figure(number, line, begun.feed.as_of, now))
-        except Malformed as refusal:
-            malformed.append(_malformed(number, line, refusal))
+        figure = _figure(fields, number, line, begun.feed.as_of, now)
+        if faults := fields.taken():
+            malformed.append(_malformed(number, line, faults))
+        else:
+            figures.append(figure)
     return ImportLines(
         begun.begun,
         begun.feed,
@@ -149,17 +151,10 @@ def import_lines(begun: Opening, message: ledger_service_pb2.ImportSnapshotReque
     )
 
 
-def figure(number: int, message: snapshot_pb2.SnapshotLine, as_of: datetime, now: datetime | None) -> Figure:
-    """What a line reports, as of `as_of` unless it says so; raises Malformed, for its moment only where there is a
-    `now`."""
-    with Fields() as fields:
-        return _figure(fields, number, message, as_of, now)
-
-
 def _figure(
     fields: Fields, number: int, message: snapshot_pb2.SnapshotLine, as_of: datetime, now: datetime | None
 ) -> Figure:
-    """The fields of a line."""
+    """What a line reports, as of `as_of` unless it says so; takes notes of its moment only where there is a `now`."""
     return Figure(
         number,
         stock_item(fields.inner("stock_item"), message.stock_item),
@@ -169,14 +164,14 @@ def _figure(
     )
 
 
-def _malformed(number: int, message: snapshot_pb2.SnapshotLine, refusal: Malformed) -> KeptLine:
+def _malformed(number: int, message: snapshot_pb2.SnapshotLine, faults: Iterable[Violation]) -> KeptLine:
     """A line that is malformed; of one that is too long the beginnings of its texts are kept."""
     sent = message.SerializeToString()
     if len(sent) > SENT_BYTES_MAX:
         _shorten(message)
         sent = message.SerializeToString()
-    sentence = " ".join(f"{each.field}: {each.description}" for each in refusal.violations)
-    return KeptLine(number, LineState.REFUSED, None, sent, refusal.reason, sentence)
+    sentence = " ".join(f"{each.field}: {each.description}" for each in faults)
+    return KeptLine(number, LineState.REFUSED, None, sent, Malformed.reason, sentence)
 
 
 def _shorten(message: Message) -> None:
@@ -248,9 +243,11 @@ def line_outcome(kept: KeptLine) -> snapshot_pb2.SnapshotLineOutcome:
 
 def staged_figures(begun: Opening, staged: Iterable[KeptLine]) -> tuple[Figure, ...]:
     """What lines report that were found good when they were staged, however long ago that was."""
-    return tuple(
-        figure(each.line, snapshot_pb2.SnapshotLine.FromString(each.sent), begun.feed.as_of, None) for each in staged
-    )
+    with Fields() as fields:
+        return tuple(
+            _figure(fields, each.line, snapshot_pb2.SnapshotLine.FromString(each.sent), begun.feed.as_of, None)
+            for each in staged
+        )
 
 
 def violations(refused: Iterable[KeptLine]) -> list[Violation]:
