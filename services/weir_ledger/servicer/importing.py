@@ -6,7 +6,7 @@ another go on, even while the first still runs: what is settled is settled once.
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from weir.ledger.v1 import ledger_service_pb2 as pb
 from weir_chassis import call
-from weir_chassis.errors import Malformed, Overloaded, RequestIdReused, Violation
+from weir_chassis.errors import CallAborted, Malformed, Overloaded, RequestIdReused, Violation
 from weir_ledger.domain.imports import ApplyStaged, EndLines, ImportCommand, ImportLines, ZeroAbsent
 from weir_ledger.domain.snapshots import Figure, KeptLine, LineState, SnapshotImport, Stage
 from weir_ledger.domain.stock import StockItem
@@ -30,6 +30,8 @@ STEP = 1000
 """Staged lines applied, or stock items looked at, at a time."""
 CHECKED_MAX = 1000
 """Most lines that can be checked only."""
+SILENCE_SECONDS = 300.0
+"""How long a stream may bring nothing."""
 TOLD_MAX = 100
 """Most refused lines that an answer tells."""
 
@@ -62,7 +64,7 @@ class Imports:
 
 async def _run(books: Books, messages: Messages) -> tuple[SnapshotImport, Sequence[KeptLine]]:
     """Take what a stream brings, and finish."""
-    first = await anext(messages, None) or pb.ImportSnapshotRequest()
+    first = await _awaited(anext(messages, None)) or pb.ImportSnapshotRequest()
     begun = snapshots.opening(first)
     stream = (Check if begun.validate_only else Import)(books, begun)
     await stream.begin()
@@ -220,13 +222,25 @@ class Check(Import):
 
 
 async def ahead(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """The same values, each read while the one before it is dealt with; never more than one ahead."""
+    """The same values, each read while the one before it is dealt with; never more than one ahead.
+
+    Raises CallAborted where the next one is awaited for too long: its place is for others.
+    """
     async with aclosing(source):
         reading = asyncio.ensure_future(anext(source, None))
         try:
-            while (value := await reading) is not None:
+            while (value := await _awaited(reading)) is not None:
                 reading = asyncio.ensure_future(anext(source, None))
                 yield value
         finally:
             reading.cancel()
-            await asyncio.wait([reading])
+            await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _awaited(reading: Awaitable[T]) -> T:
+    """What is being read; raises CallAborted where that takes too long."""
+    try:
+        async with asyncio.timeout(SILENCE_SECONDS):
+            return await reading
+    except TimeoutError as error:
+        raise CallAborted from error

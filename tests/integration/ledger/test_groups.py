@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from weir_chassis.database import Database
 from weir_chassis.errors import Overloaded, Refusal
 from weir_ledger.domain.endings import Confirm, Expire
 from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.places import CreateLocation, DeleteLocation
 from weir_ledger.domain.promises import Reserve
 from weir_ledger.domain.reservations import Draft, DraftLine
+from weir_ledger.domain.snapshots import Basis, Feed, Figure, SnapshotImport
 from weir_ledger.domain.stock import Location, LocationKind, StockItem
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import PostgresBooks
@@ -120,6 +123,26 @@ async def test_locations_change_between_groups(books: PostgresBooks) -> None:
         attempt(DeleteLocation("N1", "")),
     )
     assert found == [2, "LOCATION_NOT_FOUND", 3, 4, "INSUFFICIENT_STOCK", "LOCATION_IN_USE"]
+
+
+async def test_an_import_is_carried_on_between_groups(books: PostgresBooks) -> None:
+    """A step of an import is a commit of its own: those before and behind it share none with it."""
+    await grouped(books, attempt(create("W1")))
+    begun = SnapshotImport("night", b"")
+    figure = Figure(1, A, 7, datetime.now(UTC) + timedelta(minutes=1))
+    lines = ImportLines(begun, Feed(Basis.ON_HAND, figure.as_of), (figure,), first_line=1, end_line=2)
+    found = await grouped(
+        books,
+        attempt(receive(5)),
+        attempt(receive(1)),
+        attempt(lines, "night"),
+        attempt(receive(2)),
+        attempt(receive(3)),
+    )
+    assert found == [2, 2, 3, 4, 4]
+    balance, _ = await books.balance(TENANT, A)
+    assert balance is not None
+    assert balance.on_hand == 12
 
 
 async def test_whole_reads_are_few_at_once(books: PostgresBooks) -> None:

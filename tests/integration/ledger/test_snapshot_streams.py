@@ -199,6 +199,19 @@ async def test_imports_at_once_are_limited(service: Ledger, acme: Caller, monkey
     assert (await imported(acme, opening(lines=figures(2, 2)))).snapshot_import.applied == 1
 
 
+async def test_a_silent_stream_is_ended(acme: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that brings nothing for long is ended so that it can be resumed; what it brought is settled."""
+    monkeypatch.setattr(importing, "SILENCE_SECONDS", 0.1)
+    told = opening(lines=figures(1, 1))
+    call = acme.send("ImportSnapshot", None)
+    await call.write(told)
+    refused = await refusal(call)
+    assert refused.reason == "CALL_ABORTED"
+    assert (await imported(acme, told)).snapshot_import.applied == 1
+    assert await counted(acme) == once(1)
+    assert (await refusal(acme.send("ImportSnapshot", None))).reason == "CALL_ABORTED"
+
+
 async def test_the_form_of_messages(acme: Caller) -> None:
     """What only the first message may say is refused in others, and messages have a limit; what came before stands."""
     for name, bad in {

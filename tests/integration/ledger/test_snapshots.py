@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.integration.ledger.conftest import Owner
 from tests.kit.ledger import ADJUST, COUNT, RECEIVE, SHIP, TRANSFER, Caller, Ledger, item, movement
 from tests.kit.snapshots import AVAILABLE, imported, kept, line, lines, moment, opening
 from weir.ledger.v1 import ledger_pb2, snapshot_pb2
@@ -222,6 +223,24 @@ async def test_figures_that_contradict_what_moved(acme: Caller) -> None:
     assert "5" in refused.message
     assert "7" in refused.message
     assert [(await acme.balance(sku))[0] for sku in "AB"] == [3, 1]
+
+
+async def test_history_that_was_put_away(acme: Caller, owner: Owner) -> None:
+    """A figure from before the oldest history kept is refused where anything was ever booked, for what moved since is
+    not known; of new stock items, and from then on, figures are applied."""
+    await acme.receive("A", 10)
+    then = await newest(acme)
+    await acme.ship("A", 3)
+    await owner.execute(
+        "INSERT INTO horizons SELECT tenant, revision, recorded_at, digest FROM commits"
+        " WHERE tenant = $1 ORDER BY revision DESC LIMIT 1",
+        acme.tenant,
+    )
+    done = await imported(acme, opening(as_of_time=then, lines=lines(("A", 10), ("B", 4))))
+    (refused,) = done.refused_lines
+    assert (refused.line, refused.reason) == (1, "REVISION_COMPACTED")
+    await imported(acme, opening(as_of_time=await newest(acme), lines=lines(("A", 9))))
+    assert [(await acme.balance(sku))[0] for sku in "AB"] == [9, 4]
 
 
 async def test_a_shortfall_is_told(acme: Caller) -> None:

@@ -93,7 +93,7 @@ class LedgerServiceStub:
     each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
     GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`; an import and its record are kept
     for as long as outcomes of requests, a day at least. A replica that is shutting down ends the stream with `UNAVAILABLE`,
-    `DRAINING`: resume it.
+    `DRAINING`, and one that brings nothing for five minutes is ended with `ABORTED`, `CALL_ABORTED`: resume it.
 
     Errors:
 
@@ -313,7 +313,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         each; a broken stream is resumed by sending it again under the same `request_id`, from any line up to the one that
         GetSnapshotImport expects: what is settled is not looked at again. Idempotent by `request_id`; an import and its record are kept
         for as long as outcomes of requests, a day at least. A replica that is shutting down ends the stream with `UNAVAILABLE`,
-        `DRAINING`: resume it.
+        `DRAINING`, and one that brings nothing for five minutes is ended with `ABORTED`, `CALL_ABORTED`: resume it.
 
         Errors:
 
