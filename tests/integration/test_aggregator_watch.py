@@ -136,6 +136,7 @@ async def test_a_network_that_changes(caller: Caller) -> None:
 async def test_a_slow_reader_is_told_the_newest(caller: Caller) -> None:
     """Two hundred orders while nobody reads: afterwards it hears the last level, in few messages."""
     made = await golden(caller)
+    await caller.do("GetAvailability", product={"sku": "BIKE"}, channel="shop-us", freshness={"at_least": made})
     slow = Watch(caller, channels=["shop-us"])
     await slow.reach(*made)
     draft = {"lines": [{"stock_item": {"product": {"sku": "BIKE"}, "location": "US"}, "quantity": 1}]}
