@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.kit.ledger import Caller, claiming, draft, item, movement, outcomes
+from tests.kit.snapshots import imported, line, moment, opening
 from weir.ledger.v1 import ledger_pb2
 
 
@@ -72,6 +73,11 @@ def fact(kind: int, quantity: int) -> Callable[[Caller, str, str], Awaitable[Any
     return call
 
 
+def report(quantity: int, seconds: float) -> Callable[[Caller, str, str], Awaitable[Any]]:
+    """A warehouse reports the product, as of so many seconds from when both writes are sent."""
+    return lambda caller, sku, _: imported(caller, opening(as_of_time=moment(seconds), lines=[line(sku, quantity)]))
+
+
 WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = {
     "Reserve": (reserve, lambda caller, sku, _: caller.reserve((sku, 1))),
     "ReserveBatch": (reserve, lambda caller, sku, _: caller.do("ReserveBatch", drafts=[draft((sku, 1))], atomic=True)),
@@ -86,6 +92,8 @@ WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = 
     "CONSUME": (move(-1), fact(ledger_pb2.ENTRY_KIND_CONSUME, 1)),
     "TRANSFER": (move(-2), fact(ledger_pb2.ENTRY_KIND_TRANSFER, 2)),
     "ADJUST": (move(-1), fact(ledger_pb2.ENTRY_KIND_ADJUST, -1)),
+    "ImportSnapshot": (lambda state: replace(state, on_hand=0), report(0, 60)),
+    "ImportSnapshot of what was there": (lambda state: state, report(2, 0)),
     "COUNT": (lambda state: replace(state, on_hand=0), fact(ledger_pb2.ENTRY_KIND_COUNT, 0)),
 }
 
