@@ -182,26 +182,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}UpdateLocation": {"location": {**place, "etag": world.etags["location"]}},
         f"{service}DeleteLocation": {"location": "own empty location", "etag": world.etags["empty location"]},
         f"{service}RecordMovements": {"movements": [movement]},
-        f"{service}ImportSnapshot": {
-            "feed": {
-                "basis": 2,
-                "deduction": 1,
-                "as_of_time": {"seconds": NOW},
-                "all_or_nothing": True,
-                "full_scopes": [{"location": "own location", "owner": OWNER, "conditions": [1]}],
-                "absent_items": 2,
-                "reference": "own reference",
-            },
-            "first_line": 1,
-            "lines": [{"stock_item": STOCK_ITEM, "quantity": 5, "as_of_time": {"seconds": NOW}}],
-        },
-        f"{service}GetSnapshotImport": {"request_id": "own snapshot", "freshness": freshness},
-        f"{service}ListSnapshotLines": {
-            "request_id": "own snapshot",
-            "state": 2,
-            "page_size": 10,
-            "freshness": freshness,
-        },
+        **_snapshots(service, freshness),
         f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness, "as_of": {"revision": seen}},
         f"{service}ListBalances": {
             "owner": OWNER,
@@ -236,6 +217,31 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}GetSignedHead": {"freshness": freshness},
         f"{service}ExportBalances": {"freshness": freshness},
         f"{service}WatchEntries": {"after": first_revision(seen), "products": [STOCK_ITEM["product"]]},
+    }
+
+
+def _snapshots(service: str, freshness: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{service}ImportSnapshot": {
+            "feed": {
+                "basis": 2,
+                "deduction": 1,
+                "as_of_time": {"seconds": NOW},
+                "all_or_nothing": True,
+                "full_scopes": [{"location": "own location", "owner": OWNER, "conditions": [1]}],
+                "absent_items": 2,
+                "reference": "own reference",
+            },
+            "first_line": 1,
+            "lines": [{"stock_item": STOCK_ITEM, "quantity": 5, "as_of_time": {"seconds": NOW}}],
+        },
+        f"{service}GetSnapshotImport": {"request_id": "own snapshot", "freshness": freshness},
+        f"{service}ListSnapshotLines": {
+            "request_id": "own snapshot",
+            "state": 2,
+            "page_size": 10,
+            "freshness": freshness,
+        },
     }
 
 

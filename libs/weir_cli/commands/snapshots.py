@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weir_cli.commands.stock import PANEL, Condition
 from weir_cli.options import CheckOnly, Limit, moment, options_of
+
+if TYPE_CHECKING:
+    from weir.ledger.v1.snapshot_pb2 import SnapshotFeed
 
 app = typer.Typer()
 
@@ -113,26 +117,40 @@ def snapshot(
     _require(absent is Absent.LEAVE or as_of is not None, "--absent zero needs --as-of: when there was nothing left.")
     _require(bool(full) or (owner is None and not condition), "--owner and --condition say what of --full is named.")
     _require(not (send_good and all_or_nothing), "--send-good and --all-or-nothing contradict one another.")
-    from weir.ledger.v1 import snapshot_pb2
-    from weir_cli.moving import stock_item
     from weir_cli.session import perform
     from weir_cli.snapshot import importing
 
-    conditions = [stock_item("", "", condition=each).condition for each in condition or ()]
+    feed = _feed(basis, deduction, absent, all_or_nothing=all_or_nothing, reference=reference)
+    _say_full(feed, full or (), owner, condition or ())
+    wish = importing.Wish(feed, as_of, send_good=send_good, check=check, limit=limit)
+    perform(options_of(context), lambda session: importing.snapshot(session, file, wish), request_id=request_id)
+
+
+def _feed(
+    basis: Basis, deduction: Deduction | None, absent: Absent, *, all_or_nothing: bool, reference: str
+) -> SnapshotFeed:
+    """What the figures mean, but for what they are complete for."""
+    from weir.ledger.v1 import snapshot_pb2
+
     feed = snapshot_pb2.SnapshotFeed(
         basis=snapshot_pb2.SnapshotBasis.Value(f"SNAPSHOT_BASIS_{basis.name}"),
         all_or_nothing=all_or_nothing,
-        full_scopes=[
-            snapshot_pb2.SnapshotScope(location=each, owner=owner, conditions=conditions) for each in full or ()
-        ],
         reference=reference,
     )
     if deduction is not None:
         feed.deduction = snapshot_pb2.SnapshotDeduction.Value(f"SNAPSHOT_DEDUCTION_{deduction.name}")
     if absent is Absent.ZERO:
         feed.absent_items = snapshot_pb2.ABSENT_ITEMS_SET_TO_ZERO
-    wish = importing.Wish(feed, as_of, send_good=send_good, check=check, limit=limit)
-    perform(options_of(context), lambda session: importing.snapshot(session, file, wish), request_id=request_id)
+    return feed
+
+
+def _say_full(feed: SnapshotFeed, locations: Sequence[str], owner: str | None, states: Sequence[Condition]) -> None:
+    """Say that the figures name all that lies at some locations, of an owner and in some states."""
+    from weir_cli.moving import stock_item
+
+    conditions = [stock_item("", "", condition=each).condition for each in states]
+    for location in locations:
+        feed.full_scopes.add(location=location, owner=owner, conditions=conditions)
 
 
 @app.command(rich_help_panel=PANEL)
