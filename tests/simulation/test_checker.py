@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.kit.ledger import RECEIVE, draft, movement, request
 from tests.simulation.checker import violations
 from tests.simulation.checker.commits import LAST
 from tests.simulation.history import Call, History, Refusal
 from tests.simulation.model.books import micros
+from tests.simulation.plan import PATIENCE_SECONDS, Manner, Plan, Step
+from tests.simulation.play import play
+from tests.simulation.wishes import GOODS
+from tests.simulation.world import World
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 
 T = TypeVar("T")
@@ -151,19 +157,6 @@ def read_stale(history: History) -> None:
     done(history, "ListBalances").answer.revision.number = 4
 
 
-def too_early(history: History) -> None:
-    """A hold is ended before it has run out."""
-    expired = {entry.reservation for entry in history.entries if entry.kind == ledger_pb2.ENTRY_KIND_EXPIRE}
-    told = [call for call in history.calls if call.answer is not None and hasattr(call.answer, "reservation")]
-    others = {call.answer.reservation.reservation for call in told if call.method != "Reserve"}
-    made = [
-        call for call in told if call.method == "Reserve" and call.answer.reservation.reservation in expired - others
-    ]
-    for call in made:
-        call.request.draft.hold_duration.seconds += 20
-        call.answer.reservation.expire_time.seconds += 20
-
-
 def out_of_time(history: History) -> None:
     """A write was done before it was asked for."""
     call = done(history, "RecordMovements")
@@ -204,7 +197,6 @@ TAMPERINGS: dict[Tampering, str] = {
     no_shortfall: "with other shortfalls",
     read_wrongly: "answered wrongly",
     read_stale: "which is not of that moment",
-    too_early: "that had not run out",
     out_of_time: "not between its call and its answer",
     lost_line: "an import ended as",
     accident: "accident",
@@ -225,3 +217,22 @@ def test_each_wrong_is_found(history: History, tamper: Tampering, sentence: str)
     tamper(history)
     found = violations(history)
     assert any(sentence in each for each in found), found
+
+
+async def test_a_hold_that_is_ended_before_it_has_run_out_is_found(here: World, tmp_path: Path) -> None:
+    """A promise of a second, of which it is said afterwards that it was for longer."""
+    wishes = (
+        ("RecordMovements", request("RecordMovements", movements=[movement(RECEIVE, GOODS[0], 1)]), Manner.PLAIN),
+        ("Reserve", request("Reserve", draft=draft((GOODS[0], 1), hold_seconds=1.0)), Manner.PLAIN),
+        ("GetReservation", request("GetReservation"), Manner.AS_IT_EXPIRES),
+    )
+    steps = [Step((method, asked), manner, 0, 0.0, 0.03, stubborn=True) for method, asked, manner in wishes]
+    (await play(here, Plan(1, [steps], [], PATIENCE_SECONDS))).save(tmp_path / "history.jsonl")
+    history = History.load(tmp_path / "history.jsonl")
+    assert ledger_pb2.ENTRY_KIND_EXPIRE in [entry.kind for entry in history.entries]
+    assert violations(history) == []
+    for call in history.calls:
+        if call.method == "Reserve" and call.answer is not None:
+            call.request.draft.hold_duration.seconds += 20
+            call.answer.reservation.expire_time.seconds += 20
+    assert any("that had not run out" in each for each in violations(history))
