@@ -22,6 +22,7 @@ from weir_chassis import status
 T = TypeVar("T")
 
 CALL_SECONDS = 10.0
+INSIST_SECONDS = 60
 LINES_A_MESSAGE = 3
 PROLONGED_MILLISECONDS = (1000, 1200, 20_000, 90_000)
 """For how long reservations are prolonged; the last is longer than may be."""
@@ -136,14 +137,24 @@ class Clients:
                 await self._ask(name, method, asked, step)
 
     async def _ask(self, name: str, method: str, asked: Any, step: Step) -> None:
-        """Ask once, or until it is known what became of it; at the other ledger where one does not answer."""
-        chance = random.Random(step.draw)
-        ledger = step.ledger
-        call = await self.ask(name, method, asked, ledger)
-        while not call.known and step.stubborn and not call.accident:
+        """Ask once, or until it is known what became of it."""
+        if step.stubborn:
+            await self.insist(name, method, asked, step.ledger, random.Random(step.draw))
+        else:
+            await self.ask(name, method, asked, step.ledger)
+
+    async def insist(self, client: str, method: str, asked: Any, ledger: int, chance: random.Random) -> Call:
+        """Ask until it is known what became of it, at the other ledger where one does not answer.
+
+        Give up where that takes longer than any accident does: an outcome that nobody can learn is for the checker.
+        """
+        end = now() + INSIST_SECONDS * 1_000_000
+        call = await self.ask(client, method, asked, ledger)
+        while not call.known and not call.accident and now() < end:
             await asyncio.sleep(pause(chance))
             ledger = other(ledger)
-            call = await self.ask(name, method, asked, ledger)
+            call = await self.ask(client, method, asked, ledger)
+        return call
 
     async def _ask_as_it_expires(self, name: str, method: str, asked: Any, step: Step) -> None:
         """Ask at about the moment when the next hold runs out, of both ledgers; at once where none is about to."""

@@ -20,7 +20,7 @@ from tests.simulation.model.books import HELD, micros
 from tests.simulation.plan import Plan
 from tests.simulation.watchers import SOME, Watcher
 from tests.simulation.wishes import CLAIMS, GOODS, LIMITS, receipts
-from tests.simulation.world import LEDGERS, World, pause
+from tests.simulation.world import LEDGERS, World
 
 AUDIT_PAUSE_SECONDS = 1.0
 AT_ONCE = 32
@@ -49,11 +49,12 @@ async def play(world: World, plan: Plan) -> History:
         await asyncio.gather(clients.run(), _misfortunes(world, plan, clients))
         world.slow(0)
         await _settle(clients, history, plan)
-    head = await _conclude(world, history, clients)
-    for _ in range(2):  # holds go on running out, and the mark of who does not want all may be further
-        await asyncio.gather(*(each.catch_up(head) for each in watchers))
-        head = max(head, *(each.through for each in watchers))
-    await Watcher(world, history, clients.tenant, "afterwards").catch_up(head)
+    watchers.append(Watcher(world, history, clients.tenant, "afterwards"))
+    shown, head = 0, await _conclude(world, history, clients)
+    while shown < head:  # holds go on running out, and whoever looks may be shown more than another
+        shown = head
+        await asyncio.gather(*(each.catch_up(shown) for each in watchers))
+        head = max(shown, *(each.through for each in watchers))
     history.faults, history.lock_waits = world.faults, world.lock_waits
     return history
 
@@ -133,10 +134,7 @@ async def _settle_one(clients: Clients, calls: Sequence[Call]) -> None:
     contents = {each.request.SerializeToString(deterministic=True): each for each in calls}
     chance, ledgers = random.Random(0), itertools.cycle(range(LEDGERS))
     for each in contents.values():
-        call = await clients.ask("settle", each.method, each.request, next(ledgers))
-        while not call.known and not call.accident:
-            await asyncio.sleep(pause(chance))
-            call = await clients.ask("settle", each.method, each.request, next(ledgers))
+        call = await clients.insist("settle", each.method, each.request, next(ledgers), chance)
         if call.definite:
             return
 
