@@ -1,4 +1,4 @@
-"""The sharing service: settings -> database -> networks -> handlers -> servicer -> server."""
+"""The sharing service: settings -> database -> networks -> handlers -> servicers -> server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from weir_chassis.auth import authenticator
 from weir_chassis.idempotency import purging
-from weir_chassis.paging import Pages
 from weir_chassis.provision import provided
 from weir_chassis.revisions import Origin
 from weir_chassis.server import Server
@@ -25,7 +24,7 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_sharing.handlers import Handlers
-from weir_sharing.servicer import POLICY, NetworkServicer
+from weir_sharing.servicer import POLICIES, registrations
 from weir_sharing.store import PostgresNetworks
 from weir_sharing.worker import forgetting
 
@@ -56,12 +55,11 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         cluster = await database.identity()
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
         networks = PostgresNetworks(database)
-        servicer = NetworkServicer(Handlers(networks, origin), origin=origin, pages=Pages(cluster.id), wakeups=wakeups)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[servicer.registration],
-            policies=[POLICY],
+            registrations=registrations(Handlers(networks, origin), origin, wakeups),
+            policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )
         chores = [

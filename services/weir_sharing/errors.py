@@ -131,6 +131,75 @@ class GroupLinkExists(Taken):
     thing = "link of"
 
 
+class ProductLinkNotFound(Missing):
+    """The two products are not linked in this direction."""
+
+    reason = "PRODUCT_LINK_NOT_FOUND"
+    thing = "product link of"
+
+
+class ProductLinkExists(Taken):
+    """The two products are linked in this direction."""
+
+    reason = "PRODUCT_LINK_EXISTS"
+    thing = "product link of"
+
+
+class BundleNotFound(Missing):
+    """The product is no bundle."""
+
+    reason = "BUNDLE_NOT_FOUND"
+    thing = "bundle"
+
+
+class BundleExists(Taken):
+    """The product is a bundle."""
+
+    reason = "BUNDLE_EXISTS"
+    thing = "bundle"
+
+
+class BundleInUse(InUse):
+    """The bundle is linked to other bundles."""
+
+    reason = "BUNDLE_IN_USE"
+    thing = "bundle"
+
+
+class BundleKindMismatch(Refusal):
+    """A bundle and a plain product cannot share."""
+
+    kind = Kind.UNMET
+    reason = "BUNDLE_KIND_MISMATCH"
+
+    def __init__(self, bundle: tuple[str, str], product: tuple[str, str]) -> None:
+        """Refuse to link `bundle` and the plain `product`, each an owner and a stock keeping unit."""
+        super().__init__(
+            f"'{bundle[1]}' is a bundle and '{product[1]}' is not: they cannot share.",
+            bundle_owner=bundle[0],
+            bundle_sku=bundle[1],
+            product_owner=product[0],
+            product_sku=product[1],
+        )
+
+
+class BundleNested(Refusal):
+    """Bundles do not nest."""
+
+    kind = Kind.UNMET
+    reason = "BUNDLE_NESTED"
+
+    def __init__(self, *, bundle: tuple[str, str], component: tuple[str, str]) -> None:
+        """Refuse to have `component`, a bundle itself, in `bundle`; each an owner and a stock keeping unit."""
+        super().__init__(
+            f"'{component[1]}' is, or would be, a bundle and a component of bundle '{bundle[1]}': bundles do not nest.",
+            bundle_owner=bundle[0],
+            bundle_sku=bundle[1],
+            component_owner=component[0],
+            component_sku=component[1],
+        )
+
+
 class ChannelGroupOwned(Refusal):
     """The channel group belongs to one channel alone."""
 

@@ -6,7 +6,7 @@ has each of them done once, between the recall of its request id and the record 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_chassis.watch import Batch
 from weir_sharing.domain import (
     KINDS,
+    Bundle,
     Channel,
     ChannelGroup,
     Commit,
@@ -26,9 +27,12 @@ from weir_sharing.domain import (
     Named,
     NetworkObject,
     Policy,
+    ProductLink,
     T,
     WarehouseGroup,
+    Where,
     existing,
+    products,
     rules,
 )
 from weir_sharing.ports import Network, Networks
@@ -76,7 +80,7 @@ class Handlers:
             return found or LocationSetting(location, Policy.GLOBAL), revision
 
     async def select(
-        self, tenant: str, kind: type[T], where: Mapping[str, str], fresh: Vector, *, after: Key, limit: int
+        self, tenant: str, kind: type[T], where: Where, fresh: Vector, *, after: Key, limit: int
     ) -> tuple[list[T], Revision]:
         """Objects as `Network.select` gives them."""
         async with self._reading(tenant, fresh) as (network, revision):
@@ -212,6 +216,66 @@ async def create_group_link(network: Network, wanted: GroupLink) -> Decision[Gro
 async def delete_group_link(network: Network, named: Named[GroupLink]) -> Decision[GroupLink]:
     """Stop a warehouse group from feeding a channel group."""
     return rules.delete_group_link(await _found(network, named))
+
+
+async def create_product_link(network: Network, wanted: ProductLink) -> Decision[ProductLink]:
+    """Let one product be served from the stock of another."""
+    return products.create_product_link(
+        wanted,
+        await network.get(ProductLink, wanted.key),
+        reverse=await _reverse(network, wanted),
+        bundles=await network.bundles((wanted.source, wanted.destination)),
+    )
+
+
+async def update_product_link(network: Network, wanted: ProductLink) -> Decision[ProductLink]:
+    """Replace all of a product link but its products."""
+    return products.update_product_link(
+        wanted, await network.get(ProductLink, wanted.key), reverse=await _reverse(network, wanted)
+    )
+
+
+async def delete_product_link(network: Network, named: Named[ProductLink]) -> Decision[ProductLink]:
+    """Stop a product from being served from another."""
+    return products.delete_product_link(await _found(network, named))
+
+
+async def create_bundle(network: Network, wanted: Bundle) -> Decision[Bundle]:
+    """Say what a product is put together from."""
+    return products.create_bundle(
+        wanted,
+        await network.get(Bundle, wanted.key),
+        bundles=await network.bundles([each.product for each in wanted.components]),
+        containing=await network.select(Bundle, {"component": wanted.product}, limit=1),
+        links=await _links(network, wanted),
+    )
+
+
+async def update_bundle(network: Network, wanted: Bundle) -> Decision[Bundle]:
+    """Replace the components of a bundle."""
+    return products.update_bundle(
+        wanted,
+        await network.get(Bundle, wanted.key),
+        bundles=await network.bundles([each.product for each in wanted.components]),
+    )
+
+
+async def delete_bundle(network: Network, named: Named[Bundle]) -> Decision[Bundle]:
+    """Make a bundle a plain product."""
+    current = await _found(network, named)
+    return products.delete_bundle(current, await _links(network, current))
+
+
+async def _reverse(network: Network, link: ProductLink) -> ProductLink | None:
+    """The link that joins the same products the other way."""
+    return await network.get(ProductLink, (*link.destination, *link.source))
+
+
+async def _links(network: Network, bundle: Bundle) -> list[ProductLink]:
+    """The links from and to the product."""
+    owner, sku = bundle.product
+    leaving = await network.select(ProductLink, {"source_owner": owner, "source_sku": sku})
+    return leaving + await network.select(ProductLink, {"destination_owner": owner, "destination_sku": sku})
 
 
 async def _found(network: Network, named: Named[T]) -> T:

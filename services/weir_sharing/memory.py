@@ -14,6 +14,7 @@ from weir_chassis.errors import Refusal, RequestIdReused
 from weir_chassis.idempotency import Attempt
 from weir_sharing.domain import (
     KINDS,
+    Bundle,
     Commit,
     Decision,
     History,
@@ -22,8 +23,10 @@ from weir_sharing.domain import (
     NetworkObject,
     Outcome,
     Policy,
+    Product,
     T,
     WarehouseGroup,
+    Where,
     stamped,
 )
 from weir_sharing.ports import Network
@@ -58,7 +61,7 @@ class MemoryNetwork:
         return self._all(kind).get(key)
 
     async def select(
-        self, kind: type[T], where: Mapping[str, str] | None = None, *, after: Key = (), limit: int | None = None
+        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
     ) -> list[T]:
         found = [each for key, each in sorted(self._all(kind).items()) if key > after and _is(each, where or {})]
         return found[:limit]
@@ -70,6 +73,9 @@ class MemoryNetwork:
     async def fixed(self, locations: Collection[str]) -> Collection[str]:
         settings = self._all(LocationSetting).values()
         return {each.location for each in settings if each.policy is Policy.FIXED and each.location in locations}
+
+    async def bundles(self, products: Collection[Product]) -> Collection[Product]:
+        return {each.product for each in self._all(Bundle).values() if each.product in products}
 
     def _all(self, kind: type[T]) -> dict[Key, T]:
         return cast(dict[Key, T], self.objects[kind])
@@ -125,6 +131,10 @@ class MemoryNetworks:
         return count
 
 
-def _is(each: NetworkObject, where: Mapping[str, str]) -> bool:
-    held = each.locations if isinstance(each, WarehouseGroup) else ()
-    return all(value in held if name == "location" else getattr(each, name) == value for name, value in where.items())
+def _is(each: NetworkObject, where: Where) -> bool:
+    match each:
+        case WarehouseGroup(locations=locations) if "location" in where:
+            return where["location"] in locations
+        case Bundle(components=components) if "component" in where:
+            return where["component"] in {component.product for component in components}
+    return all(getattr(each, name) == value for name, value in where.items())

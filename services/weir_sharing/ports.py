@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from weir_chassis.idempotency import Attempt
-from weir_sharing.domain import Decision, History, Key, Outcome, T
+from weir_sharing.domain import Decision, History, Key, Outcome, Product, T, Where
 
 
 class Network(Protocol):
@@ -23,11 +23,12 @@ class Network(Protocol):
         ...
 
     async def select(
-        self, kind: type[T], where: Mapping[str, str] | None = None, *, after: Key = (), limit: int | None = None
+        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
     ) -> list[T]:
         """Objects of this kind in order of their identifiers (by code point), from the first one past `after`.
 
-        `where` maps names of fields to the value they must have; of warehouse groups also `location`: one they hold.
+        `where` maps names of fields to the value they must have; of warehouse groups also `location`, one they hold,
+        and of bundles `component`, owner and stock keeping unit of one they have.
         """
         ...
 
@@ -37,6 +38,10 @@ class Network(Protocol):
 
     async def fixed(self, locations: Collection[str]) -> Collection[str]:
         """Those of the locations that are FIXED."""
+        ...
+
+    async def bundles(self, products: Collection[Product]) -> Collection[Product]:
+        """Those of the products that are bundles."""
         ...
 
 

@@ -35,6 +35,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis import idempotency
@@ -42,6 +43,7 @@ from weir_chassis.database import Database, draw, head, notify
 from weir_chassis.idempotency import Attempt
 from weir_sharing.domain import (
     KINDS,
+    Bundle,
     Change,
     Channel,
     ChannelGroup,
@@ -54,8 +56,11 @@ from weir_sharing.domain import (
     NetworkObject,
     Outcome,
     Policy,
+    Product,
+    ProductLink,
     T,
     WarehouseGroup,
+    Where,
     stamped,
 )
 from weir_sharing.ports import Network
@@ -63,12 +68,13 @@ from weir_sharing.ports import Network
 _metadata = MetaData()
 
 
-def _table(name: str, *columns: str) -> Table:
+def _table(name: str, *columns: str | Column[Any]) -> Table:
+    """A table of objects; what is given by name alone is text."""
     return Table(
         name,
         _metadata,
         Column("tenant", Text, primary_key=True),
-        *(Column(column, Text) for column in columns),
+        *(Column(column, Text) if isinstance(column, str) else column for column in columns),
         Column("changed", BigInteger),
     )
 
@@ -79,6 +85,18 @@ _TABLES: Mapping[type[NetworkObject], Table] = {
     ChannelGroup: _table("channel_groups", "channel_group", "display_name", "own_channel"),
     Channel: _table("channels", "channel", "kind", "display_name", "channel_group"),
     GroupLink: _table("group_links", "warehouse_group", "channel_group"),
+    Bundle: _table("bundles", "owner", "sku"),
+    ProductLink: _table(
+        "product_links",
+        *ProductLink.identity,
+        Column("bidirectional", Boolean),
+        Column("locations", postgresql.ARRAY(Text)),
+        Column("priority", Integer),
+        Column("keep_back", BigInteger),
+        Column("shares_bundles", Boolean),
+        Column("disabled", Boolean),
+        Column("created", BigInteger),
+    ),
 }
 _MEMBERS = Table(
     "warehouse_group_locations",
@@ -86,6 +104,16 @@ _MEMBERS = Table(
     Column("tenant", Text),
     Column("location", Text),
     Column("warehouse_group", Text),
+)
+_COMPONENTS = Table(
+    "bundle_components",
+    _metadata,
+    Column("tenant", Text),
+    Column("bundle_owner", Text),
+    Column("bundle_sku", Text),
+    Column("owner", Text),
+    Column("sku", Text),
+    Column("quantity", BigInteger),
 )
 _CHANGES = Table(
     "changes",
@@ -128,14 +156,14 @@ class PostgresNetwork:
         return found[0] if found else None
 
     async def select(
-        self, kind: type[T], where: Mapping[str, str] | None = None, *, after: Key = (), limit: int | None = None
+        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
     ) -> list[T]:
         identity = [_TABLES[kind].c[name] for name in kind.identity]
         query = self._query(kind).order_by(*identity).limit(limit)
         if after:
             query = query.where(tuple_(*identity) > tuple_(*map(literal, after)))
         for name, value in (where or {}).items():
-            query = query.where(_holds(value) if name not in _TABLES[kind].c else _TABLES[kind].c[name] == value)
+            query = query.where(_meant(kind, name, value))
         return await self._objects(kind, query)
 
     async def homes(self, locations: Collection[str]) -> Mapping[str, str]:
@@ -150,6 +178,13 @@ class PostgresNetwork:
             table.c.tenant == self._tenant, table.c.policy == Policy.FIXED, table.c.location == _any(locations)
         )
         return set((await self._connection.execute(query)).scalars())
+
+    async def bundles(self, products: Collection[Product]) -> Collection[Product]:
+        table = _TABLES[Bundle]
+        query = select(table.c.owner, table.c.sku).where(
+            table.c.tenant == self._tenant, tuple_(table.c.owner, table.c.sku).in_(products)
+        )
+        return {Product(*row) for row in await self._connection.execute(query)}
 
     async def apply(self, decision: Decision[T]) -> Outcome[T]:
         """Carry out the changes as the next revision and tell watchers; at most once, and only while writing."""
@@ -180,6 +215,8 @@ class PostgresNetwork:
         columns: list[ColumnElement[Any]] = [table.c[name] for name in _fields(table)]
         if kind is WarehouseGroup:
             columns.append(_members_of(table).label("locations"))
+        if kind is Bundle:
+            columns.append(_components_of(table).label("components"))
         return select(*columns, cast(table.c.changed, Text).label("etag")).where(table.c.tenant == self._tenant)
 
     async def _objects(self, kind: type[T], query: Select[Any]) -> list[T]:
@@ -198,6 +235,8 @@ class PostgresNetwork:
         )
         if isinstance(wanted, WarehouseGroup):
             await self._put_members(wanted)
+        if isinstance(wanted, Bundle):
+            await self._put_components(wanted)
 
     async def _put_members(self, group: WarehouseGroup) -> None:
         key = {"tenant": self._tenant, "warehouse_group": group.warehouse_group}
@@ -205,6 +244,12 @@ class PostgresNetwork:
         if group.locations:
             rows = [{**key, "location": location} for location in group.locations]
             await self._connection.execute(insert(_MEMBERS), rows)
+
+    async def _put_components(self, bundle: Bundle) -> None:
+        key = {"tenant": self._tenant, "bundle_owner": bundle.owner, "bundle_sku": bundle.sku}
+        await self._connection.execute(delete(_COMPONENTS).filter_by(**key))
+        rows = [{**key, **each._asdict()} for each in bundle.components]
+        await self._connection.execute(insert(_COMPONENTS), rows)
 
     async def _remove(self, last: NetworkObject) -> None:
         table = _TABLES[type(last)]
@@ -284,7 +329,26 @@ def _bears(kind: type[NetworkObject], key: Key) -> list[ColumnElement[bool]]:
     return [_TABLES[kind].c[name] == part for name, part in zip(kind.identity, key, strict=True)]
 
 
-def _holds(location: str) -> ColumnElement[bool]:
+def _meant(kind: type[NetworkObject], name: str, value: str | Key) -> ColumnElement[bool]:
+    """Whether an object has what it must have to be meant."""
+    if kind is Bundle and name == "component":
+        return _contains(Product(*value))
+    return _holds(value) if name not in _TABLES[kind].c else _TABLES[kind].c[name] == value
+
+
+def _contains(product: Product) -> ColumnElement[bool]:
+    """Whether a bundle has the component."""
+    bundles = _TABLES[Bundle]
+    return exists().where(
+        _COMPONENTS.c.tenant == bundles.c.tenant,
+        _COMPONENTS.c.bundle_owner == bundles.c.owner,
+        _COMPONENTS.c.bundle_sku == bundles.c.sku,
+        _COMPONENTS.c.owner == product.owner,
+        _COMPONENTS.c.sku == product.sku,
+    )
+
+
+def _holds(location: str | Key) -> ColumnElement[bool]:
     """Whether a warehouse group holds the location."""
     groups = _TABLES[WarehouseGroup]
     return exists().where(
@@ -301,6 +365,15 @@ def _members_of(groups: Table) -> ColumnElement[Any]:
         .order_by(_MEMBERS.c.location)
     )
     return func.array(members.correlate(groups).scalar_subquery(), type_=postgresql.ARRAY(Text))
+
+
+def _components_of(bundles: Table) -> ColumnElement[Any]:
+    parts = _COMPONENTS.c
+    component = func.json_build_array(parts.owner, parts.sku, parts.quantity)
+    components = select(
+        func.json_agg(aggregate_order_by(component, parts.owner, parts.sku), type_=postgresql.JSON)
+    ).where(parts.tenant == bundles.c.tenant, parts.bundle_owner == bundles.c.owner, parts.bundle_sku == bundles.c.sku)
+    return components.correlate(bundles).scalar_subquery()
 
 
 def _any(values: Collection[str]) -> ColumnElement[Any]:

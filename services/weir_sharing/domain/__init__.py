@@ -1,15 +1,18 @@
-"""Location -> warehouse group -> link -> channel group -> channel: the objects of the network and its rules; pure.
+"""The objects of the network and its rules; pure. What feeds what: location -> warehouse group -> link -> channel group
+-> channel. What may stand for what: product -> link -> product, and the components of bundles.
 
-`objects` names what there is, `rules` holds a decision for each request that would change it.
+`objects` names what there is; `rules` and `products` hold a decision for each request that would change it.
 """
 
 from weir_sharing.domain.objects import (
     KINDS,
+    Bundle,
     Change,
     Channel,
     ChannelGroup,
     ChannelKind,
     Commit,
+    Component,
     Decision,
     GroupLink,
     History,
@@ -19,18 +22,23 @@ from weir_sharing.domain.objects import (
     NetworkObject,
     Outcome,
     Policy,
+    Product,
+    ProductLink,
     T,
     WarehouseGroup,
+    Where,
 )
 from weir_sharing.domain.rules import existing, stamped
 
 __all__ = [
     "KINDS",
+    "Bundle",
     "Change",
     "Channel",
     "ChannelGroup",
     "ChannelKind",
     "Commit",
+    "Component",
     "Decision",
     "GroupLink",
     "History",
@@ -40,8 +48,11 @@ __all__ = [
     "NetworkObject",
     "Outcome",
     "Policy",
+    "Product",
+    "ProductLink",
     "T",
     "WarehouseGroup",
+    "Where",
     "existing",
     "stamped",
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from weir_sharing.errors import (
+    BundleExists,
+    BundleNotFound,
     ChannelExists,
     ChannelGroupExists,
     ChannelGroupNotFound,
@@ -15,10 +18,14 @@ from weir_sharing.errors import (
     GroupLinkExists,
     GroupLinkNotFound,
     Missing,
+    ProductLinkExists,
+    ProductLinkNotFound,
     Taken,
     WarehouseGroupExists,
     WarehouseGroupNotFound,
 )
+
+T = TypeVar("T", bound="NetworkObject")
 
 Key = tuple[str, ...]
 """An object's identifier: the values of the fields that its kind names in `identity`."""
@@ -45,7 +52,7 @@ class ChannelKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkObject:
-    """What the five kinds share: an identifier, and a mark of the version, which is no part of what an object says.
+    """What all kinds share: an identifier, and a mark of the version, which is no part of what an object says.
 
     `etag` is the number of the revision that last changed the object; empty where it was not stored.
     """
@@ -60,6 +67,10 @@ class NetworkObject:
     def key(self) -> Key:
         """Its identifier, unique among the objects of its kind and tenant."""
         return tuple(getattr(self, name) for name in self.identity)
+
+    def stamped(self: T, revision: int) -> T:
+        """The object as it is stored when `revision` changes it."""
+        return replace(self, etag=str(revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +135,96 @@ class GroupLink(NetworkObject):
     channel_group: str
 
 
-KINDS: tuple[type[NetworkObject], ...] = (LocationSetting, WarehouseGroup, ChannelGroup, Channel, GroupLink)
-"""Every kind of object, each after those it refers to."""
+class Product(NamedTuple):
+    """Something that is stocked and sold."""
 
-T = TypeVar("T", bound=NetworkObject)
+    owner: str
+    sku: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLink(NetworkObject):
+    """Demand for the destination may be served from the stock of the source, at `locations`, everywhere if empty.
+
+    `created` is the number of the revision that created it, 0 until then: of links with one `priority`, the older one
+    serves first.
+    """
+
+    identity = ("source_owner", "source_sku", "destination_owner", "destination_sku")
+    missing = ProductLinkNotFound
+    taken = ProductLinkExists
+
+    source_owner: str
+    source_sku: str
+    destination_owner: str
+    destination_sku: str
+    bidirectional: bool = False
+    locations: tuple[str, ...] = ()
+    priority: int = 0
+    keep_back: int = 0
+    shares_bundles: bool = False
+    disabled: bool = False
+    created: int = field(default=0, compare=False)
+
+    @property
+    def source(self) -> Product:
+        """The product whose stock is shared."""
+        return Product(self.source_owner, self.source_sku)
+
+    @property
+    def destination(self) -> Product:
+        """The product whose demand may be served from it."""
+        return Product(self.destination_owner, self.destination_sku)
+
+    def stamped(self, revision: int) -> ProductLink:
+        """The link as it is stored when `revision` changes it, or creates it."""
+        return replace(self, etag=str(revision), created=self.created or revision)
+
+
+class Component(NamedTuple):
+    """A part of a bundle: so many units of a product."""
+
+    owner: str
+    sku: str
+    quantity: int
+
+    @property
+    def product(self) -> Product:
+        """The product it is."""
+        return Product(self.owner, self.sku)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle(NetworkObject):
+    """A product that is put together from `components`, which are in order of their products, each once."""
+
+    identity = ("owner", "sku")
+    missing = BundleNotFound
+    taken = BundleExists
+
+    owner: str
+    sku: str
+    components: tuple[Component, ...]
+
+    @property
+    def product(self) -> Product:
+        """The product it is."""
+        return Product(self.owner, self.sku)
+
+
+Where = Mapping[str, str | Key]
+"""What objects must have to be meant: names of fields, and their values."""
+
+KINDS: tuple[type[NetworkObject], ...] = (
+    LocationSetting,
+    WarehouseGroup,
+    ChannelGroup,
+    Channel,
+    GroupLink,
+    Bundle,
+    ProductLink,
+)
+"""Every kind of object, each after those it refers to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`FAILED_PRECONDITION`. The group of a FIXED location may be linked to one channel group only. Metadata: `location`,
     `warehouse_group`, `channel_groups`, how many.
     """
+    ERROR_REASON_PRODUCT_LINK_NOT_FOUND: _ErrorReason.ValueType  # 215
+    """`NOT_FOUND`. The two products are not linked in this direction. Metadata: `source_owner`, `source_sku`, `destination_owner`,
+    `destination_sku`.
+    """
+    ERROR_REASON_PRODUCT_LINK_EXISTS: _ErrorReason.ValueType  # 216
+    """`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata: as of
+    `PRODUCT_LINK_NOT_FOUND`.
+    """
+    ERROR_REASON_BUNDLE_KIND_MISMATCH: _ErrorReason.ValueType  # 217
+    """`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,
+    `product_sku`.
+    """
+    ERROR_REASON_BUNDLE_NOT_FOUND: _ErrorReason.ValueType  # 218
+    """`NOT_FOUND`. The product is no bundle. Metadata: `owner`, `sku`."""
+    ERROR_REASON_BUNDLE_EXISTS: _ErrorReason.ValueType  # 219
+    """`ALREADY_EXISTS`. The product is a bundle. Metadata: `owner`, `sku`."""
+    ERROR_REASON_BUNDLE_IN_USE: _ErrorReason.ValueType  # 220
+    """`FAILED_PRECONDITION`. The bundle is linked. Metadata: `owner`, `sku`, `used_by`: the first ten, and how many more."""
+    ERROR_REASON_BUNDLE_NESTED: _ErrorReason.ValueType  # 221
+    """`FAILED_PRECONDITION`. Bundles do not nest: the product is a component of another bundle, or has a bundle among its components.
+    Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, which is a bundle itself.
+    """
     ERROR_REASON_TENANTS_EXHAUSTED: _ErrorReason.ValueType  # 300
     """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
 
@@ -305,6 +327,28 @@ ERROR_REASON_FIXED_LOCATION_SHARED: ErrorReason.ValueType  # 213
 ERROR_REASON_FIXED_LOCATION_LINKED: ErrorReason.ValueType  # 214
 """`FAILED_PRECONDITION`. The group of a FIXED location may be linked to one channel group only. Metadata: `location`,
 `warehouse_group`, `channel_groups`, how many.
+"""
+ERROR_REASON_PRODUCT_LINK_NOT_FOUND: ErrorReason.ValueType  # 215
+"""`NOT_FOUND`. The two products are not linked in this direction. Metadata: `source_owner`, `source_sku`, `destination_owner`,
+`destination_sku`.
+"""
+ERROR_REASON_PRODUCT_LINK_EXISTS: ErrorReason.ValueType  # 216
+"""`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata: as of
+`PRODUCT_LINK_NOT_FOUND`.
+"""
+ERROR_REASON_BUNDLE_KIND_MISMATCH: ErrorReason.ValueType  # 217
+"""`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,
+`product_sku`.
+"""
+ERROR_REASON_BUNDLE_NOT_FOUND: ErrorReason.ValueType  # 218
+"""`NOT_FOUND`. The product is no bundle. Metadata: `owner`, `sku`."""
+ERROR_REASON_BUNDLE_EXISTS: ErrorReason.ValueType  # 219
+"""`ALREADY_EXISTS`. The product is a bundle. Metadata: `owner`, `sku`."""
+ERROR_REASON_BUNDLE_IN_USE: ErrorReason.ValueType  # 220
+"""`FAILED_PRECONDITION`. The bundle is linked. Metadata: `owner`, `sku`, `used_by`: the first ten, and how many more."""
+ERROR_REASON_BUNDLE_NESTED: ErrorReason.ValueType  # 221
+"""`FAILED_PRECONDITION`. Bundles do not nest: the product is a component of another bundle, or has a bundle among its components.
+Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, which is a bundle itself.
 """
 ERROR_REASON_TENANTS_EXHAUSTED: ErrorReason.ValueType  # 300
 """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""

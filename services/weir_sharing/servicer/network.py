@@ -1,30 +1,27 @@
-"""The network service over gRPC: read, call, render."""
+"""NetworkService."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any
 
-from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
-from weir.common.v1.revision_pb2 import Revision
 from weir.sharing.v1 import network_service_pb2 as pb
 from weir.sharing.v1 import network_service_pb2_grpc
 from weir_chassis import call, policy
 from weir_chassis.auth import Role
-from weir_chassis.idempotency import Attempt
 from weir_chassis.paging import Pages
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.revisions import Origin
 from weir_chassis.server import Registration
 from weir_chassis.watch import Batch, Wakeups, follow
-from weir_sharing import handlers, wire
-from weir_sharing.domain import Change, Channel, ChannelGroup, GroupLink, LocationSetting, T, WarehouseGroup
-from weir_sharing.handlers import Decide, Handlers, W
-
-M = TypeVar("M", bound=Message)
+from weir_sharing import handlers
+from weir_sharing.domain import Change, Channel, ChannelGroup, GroupLink, LocationSetting, WarehouseGroup
+from weir_sharing.handlers import Handlers
+from weir_sharing.servicer.answering import Answering
+from weir_sharing.wire import answers, requests
 
 Context = ServicerContext[Any, Any]
 
@@ -32,7 +29,7 @@ _READ = Access(Role.READER, Traffic.READ)
 _WRITE = Access(Role.ADMINISTRATOR, Traffic.WRITE)
 _WATCH = Access(Role.READER, Traffic.WATCH)
 
-POLICY = policy.of(
+NETWORK_POLICY = policy.of(
     "weir.sharing.v1.NetworkService",
     SetLocationPolicy=_WRITE,
     GetLocationPolicy=_READ,
@@ -61,22 +58,12 @@ POLICY = policy.of(
 )
 
 
-class Listed(NamedTuple, Generic[M]):
-    """One page, rendered."""
-
-    messages: list[M]
-    token: str
-    revision: Revision
-
-
-class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
+class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer):
     """Every rpc of the network service, for the tenant of the caller."""
 
     def __init__(self, answering: Handlers, *, origin: Origin, pages: Pages, wakeups: Wakeups) -> None:
         """Answer by handlers whose revisions are drawn at `origin`; `wakeups` ring when a tenant has changed."""
-        self._handlers = answering
-        self._origin = origin
-        self._pages = pages
+        super().__init__(answering, origin=origin, pages=pages)
         self._wakeups = wakeups
 
     @property
@@ -88,125 +75,138 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
     async def SetLocationPolicy(
         self, request: pb.SetLocationPolicyRequest, context: Context
     ) -> pb.SetLocationPolicyResponse:
-        asked = wire.location_setting(request)
+        asked = requests.location_setting(request)
         done, revision = await self._write(request, asked, handlers.set_location_policy)
-        return pb.SetLocationPolicyResponse(location_setting=wire.to_location_setting(done), revision=revision)
+        return pb.SetLocationPolicyResponse(location_setting=answers.to_location_setting(done), revision=revision)
 
     async def GetLocationPolicy(
         self, request: pb.GetLocationPolicyRequest, context: Context
     ) -> pb.GetLocationPolicyResponse:
-        (location,), fresh = wire.lookup(request, LocationSetting)
+        (location,), fresh = requests.lookup(request, LocationSetting)
         found, revision = await self._handlers.location_policy(call.tenant(), location, fresh)
-        setting = wire.to_location_setting(found)
+        setting = answers.to_location_setting(found)
         return pb.GetLocationPolicyResponse(location_setting=setting, revision=revision.to_wire())
 
     async def ListLocationPolicies(
         self, request: pb.ListLocationPoliciesRequest, context: Context
     ) -> pb.ListLocationPoliciesResponse:
-        found, token, revision = await self._list(request, LocationSetting, wire.to_location_setting)
+        found, token, revision = await self._list(
+            request, LocationSetting, requests.listing(request), answers.to_location_setting
+        )
         return pb.ListLocationPoliciesResponse(location_settings=found, next_page_token=token, revision=revision)
 
     async def CreateWarehouseGroup(
         self, request: pb.CreateWarehouseGroupRequest, context: Context
     ) -> pb.CreateWarehouseGroupResponse:
-        done, revision = await self._write(request, wire.warehouse_group(request), handlers.create_warehouse_group)
-        return pb.CreateWarehouseGroupResponse(warehouse_group=wire.to_warehouse_group(done), revision=revision)
+        done, revision = await self._write(request, requests.warehouse_group(request), handlers.create_warehouse_group)
+        return pb.CreateWarehouseGroupResponse(warehouse_group=answers.to_warehouse_group(done), revision=revision)
 
     async def GetWarehouseGroup(
         self, request: pb.GetWarehouseGroupRequest, context: Context
     ) -> pb.GetWarehouseGroupResponse:
-        found, revision = await self._handlers.get(call.tenant(), WarehouseGroup, *wire.lookup(request, WarehouseGroup))
-        return pb.GetWarehouseGroupResponse(warehouse_group=wire.to_warehouse_group(found), revision=revision.to_wire())
+        found, revision = await self._handlers.get(
+            call.tenant(), WarehouseGroup, *requests.lookup(request, WarehouseGroup)
+        )
+        return pb.GetWarehouseGroupResponse(
+            warehouse_group=answers.to_warehouse_group(found), revision=revision.to_wire()
+        )
 
     async def ListWarehouseGroups(
         self, request: pb.ListWarehouseGroupsRequest, context: Context
     ) -> pb.ListWarehouseGroupsResponse:
-        found, token, revision = await self._list(request, WarehouseGroup, wire.to_warehouse_group, "location")
+        found, token, revision = await self._list(
+            request, WarehouseGroup, requests.listing(request, "location"), answers.to_warehouse_group
+        )
         return pb.ListWarehouseGroupsResponse(warehouse_groups=found, next_page_token=token, revision=revision)
 
     async def UpdateWarehouseGroup(
         self, request: pb.UpdateWarehouseGroupRequest, context: Context
     ) -> pb.UpdateWarehouseGroupResponse:
-        done, revision = await self._write(request, wire.warehouse_group(request), handlers.update_warehouse_group)
-        return pb.UpdateWarehouseGroupResponse(warehouse_group=wire.to_warehouse_group(done), revision=revision)
+        done, revision = await self._write(request, requests.warehouse_group(request), handlers.update_warehouse_group)
+        return pb.UpdateWarehouseGroupResponse(warehouse_group=answers.to_warehouse_group(done), revision=revision)
 
     async def DeleteWarehouseGroup(
         self, request: pb.DeleteWarehouseGroupRequest, context: Context
     ) -> pb.DeleteWarehouseGroupResponse:
-        _, revision = await self._write(request, wire.removal(request, WarehouseGroup), handlers.delete_warehouse_group)
+        _, revision = await self._write(
+            request, requests.removal(request, WarehouseGroup), handlers.delete_warehouse_group
+        )
         return pb.DeleteWarehouseGroupResponse(revision=revision)
 
     async def CreateChannelGroup(
         self, request: pb.CreateChannelGroupRequest, context: Context
     ) -> pb.CreateChannelGroupResponse:
-        done, revision = await self._write(request, wire.channel_group(request), handlers.create_channel_group)
-        return pb.CreateChannelGroupResponse(channel_group=wire.to_channel_group(done), revision=revision)
+        done, revision = await self._write(request, requests.channel_group(request), handlers.create_channel_group)
+        return pb.CreateChannelGroupResponse(channel_group=answers.to_channel_group(done), revision=revision)
 
     async def GetChannelGroup(self, request: pb.GetChannelGroupRequest, context: Context) -> pb.GetChannelGroupResponse:
-        found, revision = await self._handlers.get(call.tenant(), ChannelGroup, *wire.lookup(request, ChannelGroup))
-        return pb.GetChannelGroupResponse(channel_group=wire.to_channel_group(found), revision=revision.to_wire())
+        found, revision = await self._handlers.get(call.tenant(), ChannelGroup, *requests.lookup(request, ChannelGroup))
+        return pb.GetChannelGroupResponse(channel_group=answers.to_channel_group(found), revision=revision.to_wire())
 
     async def ListChannelGroups(
         self, request: pb.ListChannelGroupsRequest, context: Context
     ) -> pb.ListChannelGroupsResponse:
-        found, token, revision = await self._list(request, ChannelGroup, wire.to_channel_group)
+        found, token, revision = await self._list(
+            request, ChannelGroup, requests.listing(request), answers.to_channel_group
+        )
         return pb.ListChannelGroupsResponse(channel_groups=found, next_page_token=token, revision=revision)
 
     async def UpdateChannelGroup(
         self, request: pb.UpdateChannelGroupRequest, context: Context
     ) -> pb.UpdateChannelGroupResponse:
-        done, revision = await self._write(request, wire.channel_group(request), handlers.update_channel_group)
-        return pb.UpdateChannelGroupResponse(channel_group=wire.to_channel_group(done), revision=revision)
+        done, revision = await self._write(request, requests.channel_group(request), handlers.update_channel_group)
+        return pb.UpdateChannelGroupResponse(channel_group=answers.to_channel_group(done), revision=revision)
 
     async def DeleteChannelGroup(
         self, request: pb.DeleteChannelGroupRequest, context: Context
     ) -> pb.DeleteChannelGroupResponse:
-        _, revision = await self._write(request, wire.removal(request, ChannelGroup), handlers.delete_channel_group)
+        _, revision = await self._write(request, requests.removal(request, ChannelGroup), handlers.delete_channel_group)
         return pb.DeleteChannelGroupResponse(revision=revision)
 
     async def CreateChannel(self, request: pb.CreateChannelRequest, context: Context) -> pb.CreateChannelResponse:
-        done, revision = await self._write(request, wire.channel(request), handlers.create_channel)
-        return pb.CreateChannelResponse(channel=wire.to_channel(done), revision=revision)
+        done, revision = await self._write(request, requests.channel(request), handlers.create_channel)
+        return pb.CreateChannelResponse(channel=answers.to_channel(done), revision=revision)
 
     async def GetChannel(self, request: pb.GetChannelRequest, context: Context) -> pb.GetChannelResponse:
-        found, revision = await self._handlers.get(call.tenant(), Channel, *wire.lookup(request, Channel))
-        return pb.GetChannelResponse(channel=wire.to_channel(found), revision=revision.to_wire())
+        found, revision = await self._handlers.get(call.tenant(), Channel, *requests.lookup(request, Channel))
+        return pb.GetChannelResponse(channel=answers.to_channel(found), revision=revision.to_wire())
 
     async def ListChannels(self, request: pb.ListChannelsRequest, context: Context) -> pb.ListChannelsResponse:
-        found, token, revision = await self._list(request, Channel, wire.to_channel, "channel_group")
+        found, token, revision = await self._list(
+            request, Channel, requests.listing(request, "channel_group"), answers.to_channel
+        )
         return pb.ListChannelsResponse(channels=found, next_page_token=token, revision=revision)
 
     async def UpdateChannel(self, request: pb.UpdateChannelRequest, context: Context) -> pb.UpdateChannelResponse:
-        done, revision = await self._write(request, wire.channel(request), handlers.update_channel)
-        return pb.UpdateChannelResponse(channel=wire.to_channel(done), revision=revision)
+        done, revision = await self._write(request, requests.channel(request), handlers.update_channel)
+        return pb.UpdateChannelResponse(channel=answers.to_channel(done), revision=revision)
 
     async def DeleteChannel(self, request: pb.DeleteChannelRequest, context: Context) -> pb.DeleteChannelResponse:
-        _, revision = await self._write(request, wire.removal(request, Channel), handlers.delete_channel)
+        _, revision = await self._write(request, requests.removal(request, Channel), handlers.delete_channel)
         return pb.DeleteChannelResponse(revision=revision)
 
     async def CreateGroupLink(self, request: pb.CreateGroupLinkRequest, context: Context) -> pb.CreateGroupLinkResponse:
-        done, revision = await self._write(request, wire.group_link(request), handlers.create_group_link)
-        return pb.CreateGroupLinkResponse(group_link=wire.to_group_link(done), revision=revision)
+        done, revision = await self._write(request, requests.group_link(request), handlers.create_group_link)
+        return pb.CreateGroupLinkResponse(group_link=answers.to_group_link(done), revision=revision)
 
     async def GetGroupLink(self, request: pb.GetGroupLinkRequest, context: Context) -> pb.GetGroupLinkResponse:
-        found, revision = await self._handlers.get(call.tenant(), GroupLink, *wire.lookup(request, GroupLink))
-        return pb.GetGroupLinkResponse(group_link=wire.to_group_link(found), revision=revision.to_wire())
+        found, revision = await self._handlers.get(call.tenant(), GroupLink, *requests.lookup(request, GroupLink))
+        return pb.GetGroupLinkResponse(group_link=answers.to_group_link(found), revision=revision.to_wire())
 
     async def ListGroupLinks(self, request: pb.ListGroupLinksRequest, context: Context) -> pb.ListGroupLinksResponse:
-        found, token, revision = await self._list(
-            request, GroupLink, wire.to_group_link, "warehouse_group", "channel_group"
-        )
+        asked = requests.listing(request, "warehouse_group", "channel_group")
+        found, token, revision = await self._list(request, GroupLink, asked, answers.to_group_link)
         return pb.ListGroupLinksResponse(group_links=found, next_page_token=token, revision=revision)
 
     async def DeleteGroupLink(self, request: pb.DeleteGroupLinkRequest, context: Context) -> pb.DeleteGroupLinkResponse:
-        _, revision = await self._write(request, wire.removal(request, GroupLink), handlers.delete_group_link)
+        _, revision = await self._write(request, requests.removal(request, GroupLink), handlers.delete_group_link)
         return pb.DeleteGroupLinkResponse(revision=revision)
 
     async def ExportNetwork(
         self, request: pb.ExportNetworkRequest, context: Context
     ) -> AsyncIterator[pb.ExportNetworkResponse]:
-        objects, revision = await self._handlers.export(call.tenant(), wire.freshness(request))
-        for messages in wire.portions([wire.to_change(Change(each)) for each in objects]):
+        objects, revision = await self._handlers.export(call.tenant(), requests.freshness(request))
+        for messages in answers.portions([answers.to_change(Change(each)) for each in objects]):
             yield pb.ExportNetworkResponse(revision=revision.to_wire(), objects=messages)
 
     async def WatchNetwork(
@@ -216,32 +216,10 @@ class NetworkServicer(network_service_pb2_grpc.NetworkServiceServicer):
 
         async def read(after: int) -> Batch[pb.WatchNetworkResponse]:
             batch = await self._handlers.changes(tenant, after)
-            return Batch([wire.to_commit(each, origin) for each in batch.messages], batch.through, batch.more)
+            return Batch([answers.to_commit(each, origin) for each in batch.messages], batch.through, batch.more)
 
-        start = await self._handlers.watch_start(tenant, wire.after(request))
+        start = await self._handlers.watch_start(tenant, requests.after(request))
         with self._wakeups.bell(tenant) as bell:
-            heartbeat = partial(wire.heartbeat, origin=origin)
+            heartbeat = partial(answers.heartbeat, origin=origin)
             async for message in follow(read, after=start, bell=bell, heartbeat=heartbeat):
                 yield message
-
-    async def _write(
-        self, request: wire.Mutation, asked: tuple[Attempt, W], decide: Decide[W, T]
-    ) -> tuple[T, Revision]:
-        attempt, wanted = asked
-        if request.validate_only:
-            done, revision = await self._handlers.check(attempt.tenant, decide, wanted)
-        else:
-            done, revision = await self._handlers.write(attempt, decide, wanted)
-        return done, revision.to_wire()
-
-    async def _list(self, request: wire.Listing, kind: type[T], render: Callable[[T], M], *filters: str) -> Listed[M]:
-        where, fresh = wire.listing(request, *filters)
-        page = self._pages.read(cast(Message, request), (str,) * len(kind.identity))
-        after = tuple(map(str, page.after or ()))
-        found, revision = await self._handlers.select(
-            call.tenant(), kind, where, fresh, after=after, limit=page.size + 1
-        )
-        messages = [render(each) for each in found]
-        shown = min(page.size, wire.fitting(messages))
-        token = page.token(found[shown - 1].key) if shown < len(found) else ""
-        return Listed(messages[:shown], token, revision.to_wire())

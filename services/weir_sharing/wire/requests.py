@@ -1,56 +1,43 @@
-"""Messages to domain and back, and the limits of every field."""
+"""Make domain requests of messages; each refuses all bad fields at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 from google.protobuf.message import Message
 
 from weir.common.v1.revision_pb2 import Freshness
-from weir.sharing.v1 import network_pb2 as pb
 from weir.sharing.v1 import network_service_pb2 as service_pb
+from weir.sharing.v1 import sharing_service_pb2 as products_pb
 from weir_chassis import call
 from weir_chassis.fields import Fields
 from weir_chassis.idempotency import Attempt, fingerprint
-from weir_chassis.revisions import Origin, Revision, Vector, at_least, revision
+from weir_chassis.revisions import Revision, Vector, at_least, revision
 from weir_sharing.domain import (
-    Change,
+    Bundle,
     Channel,
     ChannelGroup,
-    ChannelKind,
-    Commit,
+    Component,
     GroupLink,
     Key,
     LocationSetting,
     Named,
     NetworkObject,
-    Policy,
+    Product,
+    ProductLink,
     T,
     WarehouseGroup,
+    Where,
 )
-
-M = TypeVar("M", bound=Message)
+from weir_sharing.wire.words import CHANNEL_KINDS, POLICIES
 
 DISPLAY_NAME_LENGTH_MAX = 256
 LOCATIONS_MAX = 1000
-OBJECTS_MAX = 1000
-OBJECTS_SIZE_MAX = 900_000
-"""Bytes of the objects of one message: a full warehouse group takes 600 kB, a message of 1 MiB is read everywhere."""
-
-_POLICIES_TOLD: Mapping[Policy, pb.LocationPolicy.ValueType] = {
-    Policy.GLOBAL: pb.LOCATION_POLICY_GLOBAL,
-    Policy.FIXED: pb.LOCATION_POLICY_FIXED,
-}
-_CHANNEL_KINDS_TOLD: Mapping[ChannelKind, pb.ChannelKind.ValueType] = {
-    ChannelKind.WEBSHOP: pb.CHANNEL_KIND_WEBSHOP,
-    ChannelKind.MARKETPLACE: pb.CHANNEL_KIND_MARKETPLACE,
-    ChannelKind.POS: pb.CHANNEL_KIND_POS,
-    ChannelKind.REP: pb.CHANNEL_KIND_REP,
-    ChannelKind.B2B: pb.CHANNEL_KIND_B2B,
-}
-_POLICIES: Mapping[int, Policy] = {value: policy for policy, value in _POLICIES_TOLD.items()}
-_CHANNEL_KINDS: Mapping[int, ChannelKind] = {value: kind for kind, value in _CHANNEL_KINDS_TOLD.items()}
+LINK_LOCATIONS_MAX = 100
+PRIORITY_MAX = 10**6
+COMPONENTS_MAX = 100
+COMPONENT_QUANTITY_MAX = 10**6
 
 
 class Mutation(Protocol):
@@ -99,7 +86,7 @@ def location_setting(request: service_pb.SetLocationPolicyRequest) -> tuple[Atte
         asked, inner = request.location_setting, _part(fields, request, "location_setting")
         return attempt(fields, request), LocationSetting(
             location=inner.identifier("location", asked.location),
-            policy=inner.enum("policy", asked.policy, _POLICIES),
+            policy=inner.enum("policy", asked.policy, POLICIES),
             etag=_etag(inner, asked),
         )
 
@@ -137,7 +124,7 @@ def channel(request: service_pb.CreateChannelRequest | service_pb.UpdateChannelR
         asked, inner = request.channel, _part(fields, request, "channel")
         return attempt(fields, request), Channel(
             channel=inner.identifier("channel", asked.channel),
-            kind=inner.enum("kind", asked.kind, _CHANNEL_KINDS),
+            kind=inner.enum("kind", asked.kind, CHANNEL_KINDS),
             display_name=_display_name(inner, asked),
             channel_group=inner.identifier("channel_group", asked.channel_group, optional=True),
             etag=_etag(inner, asked),
@@ -152,6 +139,44 @@ def group_link(request: service_pb.CreateGroupLinkRequest) -> tuple[Attempt, Gro
             warehouse_group=inner.identifier("warehouse_group", asked.warehouse_group),
             channel_group=inner.identifier("channel_group", asked.channel_group),
         )
+
+
+def product_link(
+    request: products_pb.CreateProductLinkRequest | products_pb.UpdateProductLinkRequest,
+) -> tuple[Attempt, ProductLink]:
+    """A product link as it shall be."""
+    with Fields() as fields:
+        asked, inner = request.product_link, _part(fields, request, "product_link")
+        source, destination = _product(inner, asked, "source"), _product(inner, asked, "destination")
+        if source == destination:
+            inner.refuse("destination", "Another product than source.")
+        return attempt(fields, request), ProductLink(
+            *source,
+            *destination,
+            bidirectional=asked.bidirectional,
+            locations=tuple(sorted(inner.identifiers("locations", asked.locations, most=LINK_LOCATIONS_MAX))),
+            priority=inner.number("priority", asked.priority, least=0, most=PRIORITY_MAX),
+            keep_back=inner.count("keep_back", asked.keep_back),
+            shares_bundles=asked.shares_bundles,
+            disabled=asked.disabled,
+            etag=_etag(inner, asked),
+        )
+
+
+def bundle(request: products_pb.CreateBundleRequest | products_pb.UpdateBundleRequest) -> tuple[Attempt, Bundle]:
+    """A bundle as it shall be."""
+    with Fields() as fields:
+        asked, inner = request.bundle, _part(fields, request, "bundle")
+        product = _product(inner, asked, "product")
+        components = [
+            Component(*_product(each, message, "product"), each.number("quantity", message.quantity, least=1,
+                                                                       most=COMPONENT_QUANTITY_MAX))
+            for each, message in inner.each("components", asked.components, most=COMPONENTS_MAX)
+        ]  # fmt: skip
+        inner.unique("components", [each.product for each in components])
+        if product in [each.product for each in components]:
+            inner.refuse("components", "None is the bundle itself.")
+        return attempt(fields, request), Bundle(*product, tuple(sorted(components)), etag=_etag(inner, asked))
 
 
 def removal(request: Removal, kind: type[T]) -> tuple[Attempt, Named[T]]:
@@ -174,6 +199,26 @@ def listing(request: Listing, *filters: str) -> tuple[Mapping[str, str], Vector]
         return {name: value for name, value in asked.items() if value}, at_least(fields, request.freshness)
 
 
+def link_listing(request: products_pb.ListProductLinksRequest) -> tuple[Where, Vector]:
+    """The products that the links listed must join, out of those the request may name, and how fresh."""
+    with Fields() as fields:
+        fields.page_size(request.page_size)
+        where: dict[str, str | Key] = {}
+        for end in ("source", "destination"):
+            if request.HasField(end):
+                where[f"{end}_owner"], where[f"{end}_sku"] = _product(fields, request, end)
+        return where, at_least(fields, request.freshness)
+
+
+def bundle_listing(request: products_pb.ListBundlesRequest) -> tuple[Where, Vector]:
+    """The component that the bundles listed must have, if the request names one, and how fresh."""
+    with Fields() as fields:
+        fields.page_size(request.page_size)
+        named = request.HasField("component")
+        where: Where = {"component": _product(fields, request, "component")} if named else {}
+        return where, at_least(fields, request.freshness)
+
+
 def freshness(request: Read) -> Vector:
     """How fresh the answer must be."""
     with Fields() as fields:
@@ -186,101 +231,24 @@ def after(request: service_pb.WatchNetworkRequest) -> Revision | None:
         return revision(fields.inner("after"), request.after) if request.HasField("after") else None
 
 
-def to_location_setting(setting: LocationSetting) -> pb.LocationSetting:
-    """The policy of a location."""
-    return pb.LocationSetting(location=setting.location, policy=_POLICIES_TOLD[setting.policy], etag=setting.etag)
-
-
-def to_warehouse_group(group: WarehouseGroup) -> pb.WarehouseGroup:
-    """A warehouse group."""
-    return pb.WarehouseGroup(
-        warehouse_group=group.warehouse_group,
-        display_name=group.display_name,
-        locations=group.locations,
-        etag=group.etag,
-    )
-
-
-def to_channel_group(group: ChannelGroup) -> pb.ChannelGroup:
-    """A channel group."""
-    return pb.ChannelGroup(
-        channel_group=group.channel_group,
-        display_name=group.display_name,
-        own_channel=group.own_channel,
-        etag=group.etag,
-    )
-
-
-def to_channel(each: Channel) -> pb.Channel:
-    """A channel."""
-    return pb.Channel(
-        channel=each.channel,
-        kind=_CHANNEL_KINDS_TOLD[each.kind],
-        display_name=each.display_name,
-        channel_group=each.channel_group,
-        etag=each.etag,
-    )
-
-
-def to_group_link(link: GroupLink) -> pb.GroupLink:
-    """A link."""
-    return pb.GroupLink(warehouse_group=link.warehouse_group, channel_group=link.channel_group, etag=link.etag)
-
-
-def to_change(change: Change) -> pb.NetworkChange:
-    """A change, with the object as it stands after it."""
-    told = pb.NetworkChange(deleted=change.deleted)
-    match change.object:
-        case LocationSetting() as setting:
-            told.location_setting.CopyFrom(to_location_setting(setting))
-        case WarehouseGroup() as group:
-            told.warehouse_group.CopyFrom(to_warehouse_group(group))
-        case ChannelGroup() as group:
-            told.channel_group.CopyFrom(to_channel_group(group))
-        case Channel() as each:
-            told.channel.CopyFrom(to_channel(each))
-        case GroupLink() as link:
-            told.group_link.CopyFrom(to_group_link(link))
-    return told
-
-
-def to_commit(commit: Commit, origin: Origin) -> service_pb.WatchNetworkResponse:
-    """A commit, as its watchers are told it."""
-    told = heartbeat(commit.revision, origin)
-    told.changes.extend(map(to_change, commit.changes))
-    told.recorded_time.FromDatetime(commit.recorded_at)
-    return told
-
-
-def heartbeat(through: int, origin: Origin) -> service_pb.WatchNetworkResponse:
-    """That everything up to a revision was sent."""
-    return service_pb.WatchNetworkResponse(through=origin.revision(through).to_wire())
-
-
-def portions(messages: Sequence[M]) -> Iterator[Sequence[M]]:
-    """All the messages, cut into what one answer each has room for; an empty portion if there are none."""
-    yield messages[: (count := fitting(messages))]
-    while messages := messages[count:]:
-        yield messages[: (count := fitting(messages))]
-
-
-def fitting(messages: Sequence[Message]) -> int:
-    """How many of the messages, from the first one on, one answer has room for: at least one, if there is one."""
-    size = 0
-    for count, message in enumerate(messages):
-        size += message.ByteSize()
-        if count == OBJECTS_MAX or (count > 0 and size > OBJECTS_SIZE_MAX):
-            return count
-    return len(messages)
-
-
 def _part(fields: Fields, request: Message, name: str) -> Fields:
     """The fields of the object that the request is about, which must be there."""
     fields.required(request, name)
     return fields.inner(name)
 
 
+def _product(fields: Fields, holder: Any, name: str) -> Product:
+    """The product that a field of `holder` names; it must be there."""
+    fields.required(holder, name)
+    inner, asked = fields.inner(name), getattr(holder, name)
+    return Product(inner.identifier("owner", asked.owner, optional=True), inner.identifier("sku", asked.sku))
+
+
 def _key(fields: Fields, request: object, kind: type[NetworkObject]) -> Key:
+    if kind is ProductLink:
+        return (*_product(fields, request, "source"), *_product(fields, request, "destination"))
+    if kind is Bundle:
+        return _product(fields, request, "product")
     return tuple(fields.identifier(name, getattr(request, name)) for name in kind.identity)
 
 

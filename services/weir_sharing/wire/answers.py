@@ -1,0 +1,153 @@
+"""Render domain values as messages, and see to it that they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from weir.common.v1 import stock_pb2
+from weir.sharing.v1 import network_pb2 as pb
+from weir.sharing.v1 import network_service_pb2 as service_pb
+from weir_chassis.revisions import Origin
+from weir_sharing.domain import (
+    Bundle,
+    Change,
+    Channel,
+    ChannelGroup,
+    Commit,
+    GroupLink,
+    LocationSetting,
+    Product,
+    ProductLink,
+    WarehouseGroup,
+)
+from weir_sharing.wire.words import CHANNEL_KINDS_TOLD, POLICIES_TOLD
+
+M = TypeVar("M", bound=Message)
+
+OBJECTS_MAX = 1000
+OBJECTS_SIZE_MAX = 900_000
+"""Bytes of the objects of one message: a full warehouse group takes 600 kB, a message of 1 MiB is read everywhere."""
+
+
+def to_location_setting(setting: LocationSetting) -> pb.LocationSetting:
+    """The policy of a location."""
+    return pb.LocationSetting(location=setting.location, policy=POLICIES_TOLD[setting.policy], etag=setting.etag)
+
+
+def to_warehouse_group(group: WarehouseGroup) -> pb.WarehouseGroup:
+    """A warehouse group."""
+    return pb.WarehouseGroup(
+        warehouse_group=group.warehouse_group,
+        display_name=group.display_name,
+        locations=group.locations,
+        etag=group.etag,
+    )
+
+
+def to_channel_group(group: ChannelGroup) -> pb.ChannelGroup:
+    """A channel group."""
+    return pb.ChannelGroup(
+        channel_group=group.channel_group,
+        display_name=group.display_name,
+        own_channel=group.own_channel,
+        etag=group.etag,
+    )
+
+
+def to_channel(each: Channel) -> pb.Channel:
+    """A channel."""
+    return pb.Channel(
+        channel=each.channel,
+        kind=CHANNEL_KINDS_TOLD[each.kind],
+        display_name=each.display_name,
+        channel_group=each.channel_group,
+        etag=each.etag,
+    )
+
+
+def to_group_link(link: GroupLink) -> pb.GroupLink:
+    """A link."""
+    return pb.GroupLink(warehouse_group=link.warehouse_group, channel_group=link.channel_group, etag=link.etag)
+
+
+def to_product_link(link: ProductLink) -> pb.ProductLink:
+    """A product link."""
+    return pb.ProductLink(
+        source=_product(link.source),
+        destination=_product(link.destination),
+        bidirectional=link.bidirectional,
+        locations=link.locations,
+        priority=link.priority,
+        keep_back=link.keep_back,
+        shares_bundles=link.shares_bundles,
+        disabled=link.disabled,
+        created_revision=link.created,
+        etag=link.etag,
+    )
+
+
+def to_bundle(bundle: Bundle) -> pb.Bundle:
+    """A bundle."""
+    return pb.Bundle(
+        product=_product(bundle.product),
+        components=[pb.Component(product=_product(each.product), quantity=each.quantity) for each in bundle.components],
+        etag=bundle.etag,
+    )
+
+
+def _product(product: Product) -> stock_pb2.Product:
+    return stock_pb2.Product(owner=product.owner, sku=product.sku)
+
+
+def to_change(change: Change) -> pb.NetworkChange:
+    """A change, with the object as it stands after it."""
+    told = pb.NetworkChange(deleted=change.deleted)
+    match change.object:
+        case LocationSetting() as setting:
+            told.location_setting.CopyFrom(to_location_setting(setting))
+        case WarehouseGroup() as group:
+            told.warehouse_group.CopyFrom(to_warehouse_group(group))
+        case ChannelGroup() as group:
+            told.channel_group.CopyFrom(to_channel_group(group))
+        case Channel() as each:
+            told.channel.CopyFrom(to_channel(each))
+        case GroupLink() as link:
+            told.group_link.CopyFrom(to_group_link(link))
+        case ProductLink() as link:
+            told.product_link.CopyFrom(to_product_link(link))
+        case Bundle() as bundle:
+            told.bundle.CopyFrom(to_bundle(bundle))
+    return told
+
+
+def to_commit(commit: Commit, origin: Origin) -> service_pb.WatchNetworkResponse:
+    """A commit, as its watchers are told it."""
+    told = heartbeat(commit.revision, origin)
+    told.changes.extend(map(to_change, commit.changes))
+    told.recorded_time.FromDatetime(commit.recorded_at)
+    return told
+
+
+def heartbeat(through: int, origin: Origin) -> service_pb.WatchNetworkResponse:
+    """That everything up to a revision was sent."""
+    return service_pb.WatchNetworkResponse(through=origin.revision(through).to_wire())
+
+
+def portions(messages: Sequence[M]) -> Iterator[Sequence[M]]:
+    """All the messages, cut into what one answer each has room for; an empty portion if there are none."""
+    yield messages[: (count := fitting(messages))]
+    while messages := messages[count:]:
+        yield messages[: (count := fitting(messages))]
+
+
+def fitting(messages: Sequence[Message]) -> int:
+    """How many of the messages, from the first one on, one answer has room for: at least one, if there is one."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += message.ByteSize()
+        if count == OBJECTS_MAX or (count > 0 and size > OBJECTS_SIZE_MAX):
+            return count
+    return len(messages)
