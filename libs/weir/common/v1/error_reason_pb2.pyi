@@ -182,6 +182,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TENANTS_EXHAUSTED: _ErrorReason.ValueType  # 300
     """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+    ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 400
+    """`NOT_FOUND`. No such policy. Metadata: `policy`."""
+    ERROR_REASON_POLICY_EXISTS: _ErrorReason.ValueType  # 401
+    """`ALREADY_EXISTS`. A policy of this identifier exists. Metadata: `policy`."""
+    ERROR_REASON_POLICY_PRIORITY_TAKEN: _ErrorReason.ValueType  # 402
+    """`ALREADY_EXISTS`. Another policy has this priority. Metadata: `priority`, `policy`, the other one."""
+    ERROR_REASON_POLICY_ORDER_INCOMPLETE: _ErrorReason.ValueType  # 403
+    """`FAILED_PRECONDITION`. The policies named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and
+    how many more.
+    """
+    ERROR_REASON_POLICIES_EXHAUSTED: _ErrorReason.ValueType  # 404
+    """`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_RULE_NOT_FOUND: _ErrorReason.ValueType  # 500
+    """`NOT_FOUND`. No such rule. Metadata: `rule`."""
+    ERROR_REASON_RULE_EXISTS: _ErrorReason.ValueType  # 501
+    """`ALREADY_EXISTS`. A rule of this identifier exists. Metadata: `rule`."""
+    ERROR_REASON_RULE_PRIORITY_TAKEN: _ErrorReason.ValueType  # 502
+    """`ALREADY_EXISTS`. Another rule has this priority. Metadata: `priority`, `rule`, the other one."""
+    ERROR_REASON_RULE_ORDER_INCOMPLETE: _ErrorReason.ValueType  # 503
+    """`FAILED_PRECONDITION`. The rules named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and how
+    many more.
+    """
+    ERROR_REASON_RULES_EXHAUSTED: _ErrorReason.ValueType  # 504
+    """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a service of the suite refuses a request.
@@ -352,4 +376,28 @@ Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, whic
 """
 ERROR_REASON_TENANTS_EXHAUSTED: ErrorReason.ValueType  # 300
 """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 400
+"""`NOT_FOUND`. No such policy. Metadata: `policy`."""
+ERROR_REASON_POLICY_EXISTS: ErrorReason.ValueType  # 401
+"""`ALREADY_EXISTS`. A policy of this identifier exists. Metadata: `policy`."""
+ERROR_REASON_POLICY_PRIORITY_TAKEN: ErrorReason.ValueType  # 402
+"""`ALREADY_EXISTS`. Another policy has this priority. Metadata: `priority`, `policy`, the other one."""
+ERROR_REASON_POLICY_ORDER_INCOMPLETE: ErrorReason.ValueType  # 403
+"""`FAILED_PRECONDITION`. The policies named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and
+how many more.
+"""
+ERROR_REASON_POLICIES_EXHAUSTED: ErrorReason.ValueType  # 404
+"""`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+ERROR_REASON_RULE_NOT_FOUND: ErrorReason.ValueType  # 500
+"""`NOT_FOUND`. No such rule. Metadata: `rule`."""
+ERROR_REASON_RULE_EXISTS: ErrorReason.ValueType  # 501
+"""`ALREADY_EXISTS`. A rule of this identifier exists. Metadata: `rule`."""
+ERROR_REASON_RULE_PRIORITY_TAKEN: ErrorReason.ValueType  # 502
+"""`ALREADY_EXISTS`. Another rule has this priority. Metadata: `priority`, `rule`, the other one."""
+ERROR_REASON_RULE_ORDER_INCOMPLETE: ErrorReason.ValueType  # 503
+"""`FAILED_PRECONDITION`. The rules named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and how
+many more.
+"""
+ERROR_REASON_RULES_EXHAUSTED: ErrorReason.ValueType  # 504
+"""`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -24,56 +24,67 @@ _sym_db = _symbol_database.Default()
 
 from weir.common.v1 import revision_pb2 as weir_dot_common_dot_v1_dot_revision__pb2
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
+from weir.common.v1 import verdict_pb2 as weir_dot_common_dot_v1_dot_verdict__pb2
 from weir.sharing.v1 import network_pb2 as weir_dot_sharing_dot_v1_dot_network__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%weir/sharing/v1/sharing_service.proto\x12\x0fweir.sharing.v1\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1dweir/sharing/v1/network.proto\"y\n\x18\x43reateProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x0cproduct_link\x18\x02 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"{\n\x19\x43reateProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x9c\x01\n\x15GetProductLinkRequest\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"x\n\x16GetProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xc5\x01\n\x17ListProductLinksRequest\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x94\x01\n\x18ListProductLinksResponse\x12\x33\n\rproduct_links\x18\x01 \x03(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"y\n\x18UpdateProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x0cproduct_link\x18\x02 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"{\n\x19UpdateProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xaa\x01\n\x18\x44\x65leteProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"G\n\x19\x44\x65leteProductLinkResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"i\n\x13\x43reateBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"k\n\x14\x43reateBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"j\n\x10GetBundleRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"h\n\x11GetBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x95\x01\n\x12ListBundlesRequest\x12*\n\tcomponent\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x84\x01\n\x13ListBundlesResponse\x12(\n\x07\x62undles\x18\x01 \x03(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"i\n\x13UpdateBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"k\n\x14UpdateBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"x\n\x13\x44\x65leteBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x07product\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"B\n\x14\x44\x65leteBundleResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision2\xe5\x07\n\x0eSharingService\x12j\n\x11\x43reateProductLink\x12).weir.sharing.v1.CreateProductLinkRequest\x1a*.weir.sharing.v1.CreateProductLinkResponse\x12\x61\n\x0eGetProductLink\x12&.weir.sharing.v1.GetProductLinkRequest\x1a\'.weir.sharing.v1.GetProductLinkResponse\x12g\n\x10ListProductLinks\x12(.weir.sharing.v1.ListProductLinksRequest\x1a).weir.sharing.v1.ListProductLinksResponse\x12j\n\x11UpdateProductLink\x12).weir.sharing.v1.UpdateProductLinkRequest\x1a*.weir.sharing.v1.UpdateProductLinkResponse\x12j\n\x11\x44\x65leteProductLink\x12).weir.sharing.v1.DeleteProductLinkRequest\x1a*.weir.sharing.v1.DeleteProductLinkResponse\x12[\n\x0c\x43reateBundle\x12$.weir.sharing.v1.CreateBundleRequest\x1a%.weir.sharing.v1.CreateBundleResponse\x12R\n\tGetBundle\x12!.weir.sharing.v1.GetBundleRequest\x1a\".weir.sharing.v1.GetBundleResponse\x12X\n\x0bListBundles\x12#.weir.sharing.v1.ListBundlesRequest\x1a$.weir.sharing.v1.ListBundlesResponse\x12[\n\x0cUpdateBundle\x12$.weir.sharing.v1.UpdateBundleRequest\x1a%.weir.sharing.v1.UpdateBundleResponse\x12[\n\x0c\x44\x65leteBundle\x12$.weir.sharing.v1.DeleteBundleRequest\x1a%.weir.sharing.v1.DeleteBundleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%weir/sharing/v1/sharing_service.proto\x12\x0fweir.sharing.v1\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1cweir/common/v1/verdict.proto\x1a\x1dweir/sharing/v1/network.proto\"y\n\x18\x43reateProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x0cproduct_link\x18\x02 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"{\n\x19\x43reateProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x9c\x01\n\x15GetProductLinkRequest\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"x\n\x16GetProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xc5\x01\n\x17ListProductLinksRequest\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x94\x01\n\x18ListProductLinksResponse\x12\x33\n\rproduct_links\x18\x01 \x03(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"y\n\x18UpdateProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x0cproduct_link\x18\x02 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"{\n\x19UpdateProductLinkResponse\x12\x32\n\x0cproduct_link\x18\x01 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xaa\x01\n\x18\x44\x65leteProductLinkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"G\n\x19\x44\x65leteProductLinkResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"i\n\x13\x43reateBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"k\n\x14\x43reateBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"j\n\x10GetBundleRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"h\n\x11GetBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x95\x01\n\x12ListBundlesRequest\x12*\n\tcomponent\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x84\x01\n\x13ListBundlesResponse\x12(\n\x07\x62undles\x18\x01 \x03(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"i\n\x13UpdateBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\'\n\x06\x62undle\x18\x02 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"k\n\x14UpdateBundleResponse\x12\'\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x17.weir.sharing.v1.Bundle\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"x\n\x13\x44\x65leteBundleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12(\n\x07product\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"B\n\x14\x44\x65leteBundleResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x86\x01\n\x12ListSourcesRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0b\n\x03lot\x18\x02 \x01(\t\x12\x0b\n\x03uom\x18\x03 \x01(\t\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"l\n\x13ListSourcesResponse\x12(\n\x07sources\x18\x01 \x03(\x0b\x32\x17.weir.sharing.v1.Source\x12+\n\trevisions\x18\x02 \x03(\x0b\x32\x18.weir.common.v1.Revision\"\xd8\x02\n\x06Source\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.weir.sharing.v1.Source.Kind\x12(\n\x07product\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x32\n\x0cproduct_link\x18\x03 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLink\x12\x0c\n\x04held\x18\x04 \x01(\x03\x12\r\n\x05units\x18\x05 \x01(\x03\x12(\n\x07verdict\x18\x06 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12,\n\x06places\x18\x07 \x03(\x0b\x32\x1c.weir.sharing.v1.SourcePlace\"O\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_OWN\x10\x01\x12\x0f\n\x0bKIND_LINKED\x10\x02\x12\x12\n\x0eKIND_ASSEMBLED\x10\x03\"t\n\x0bSourcePlace\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x0c\n\x04held\x18\x02 \x01(\x03\x12\r\n\x05units\x18\x03 \x01(\x03\x12(\n\x07verdict\x18\x04 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x0c\n\x04lots\x18\x05 \x03(\t2\xbf\x08\n\x0eSharingService\x12j\n\x11\x43reateProductLink\x12).weir.sharing.v1.CreateProductLinkRequest\x1a*.weir.sharing.v1.CreateProductLinkResponse\x12\x61\n\x0eGetProductLink\x12&.weir.sharing.v1.GetProductLinkRequest\x1a\'.weir.sharing.v1.GetProductLinkResponse\x12g\n\x10ListProductLinks\x12(.weir.sharing.v1.ListProductLinksRequest\x1a).weir.sharing.v1.ListProductLinksResponse\x12j\n\x11UpdateProductLink\x12).weir.sharing.v1.UpdateProductLinkRequest\x1a*.weir.sharing.v1.UpdateProductLinkResponse\x12j\n\x11\x44\x65leteProductLink\x12).weir.sharing.v1.DeleteProductLinkRequest\x1a*.weir.sharing.v1.DeleteProductLinkResponse\x12[\n\x0c\x43reateBundle\x12$.weir.sharing.v1.CreateBundleRequest\x1a%.weir.sharing.v1.CreateBundleResponse\x12R\n\tGetBundle\x12!.weir.sharing.v1.GetBundleRequest\x1a\".weir.sharing.v1.GetBundleResponse\x12X\n\x0bListBundles\x12#.weir.sharing.v1.ListBundlesRequest\x1a$.weir.sharing.v1.ListBundlesResponse\x12[\n\x0cUpdateBundle\x12$.weir.sharing.v1.UpdateBundleRequest\x1a%.weir.sharing.v1.UpdateBundleResponse\x12[\n\x0c\x44\x65leteBundle\x12$.weir.sharing.v1.DeleteBundleRequest\x1a%.weir.sharing.v1.DeleteBundleResponse\x12X\n\x0bListSources\x12#.weir.sharing.v1.ListSourcesRequest\x1a$.weir.sharing.v1.ListSourcesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.sharing.v1.sharing_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEPRODUCTLINKREQUEST']._serialized_start=148
-  _globals['_CREATEPRODUCTLINKREQUEST']._serialized_end=269
-  _globals['_CREATEPRODUCTLINKRESPONSE']._serialized_start=271
-  _globals['_CREATEPRODUCTLINKRESPONSE']._serialized_end=394
-  _globals['_GETPRODUCTLINKREQUEST']._serialized_start=397
-  _globals['_GETPRODUCTLINKREQUEST']._serialized_end=553
-  _globals['_GETPRODUCTLINKRESPONSE']._serialized_start=555
-  _globals['_GETPRODUCTLINKRESPONSE']._serialized_end=675
-  _globals['_LISTPRODUCTLINKSREQUEST']._serialized_start=678
-  _globals['_LISTPRODUCTLINKSREQUEST']._serialized_end=875
-  _globals['_LISTPRODUCTLINKSRESPONSE']._serialized_start=878
-  _globals['_LISTPRODUCTLINKSRESPONSE']._serialized_end=1026
-  _globals['_UPDATEPRODUCTLINKREQUEST']._serialized_start=1028
-  _globals['_UPDATEPRODUCTLINKREQUEST']._serialized_end=1149
-  _globals['_UPDATEPRODUCTLINKRESPONSE']._serialized_start=1151
-  _globals['_UPDATEPRODUCTLINKRESPONSE']._serialized_end=1274
-  _globals['_DELETEPRODUCTLINKREQUEST']._serialized_start=1277
-  _globals['_DELETEPRODUCTLINKREQUEST']._serialized_end=1447
-  _globals['_DELETEPRODUCTLINKRESPONSE']._serialized_start=1449
-  _globals['_DELETEPRODUCTLINKRESPONSE']._serialized_end=1520
-  _globals['_CREATEBUNDLEREQUEST']._serialized_start=1522
-  _globals['_CREATEBUNDLEREQUEST']._serialized_end=1627
-  _globals['_CREATEBUNDLERESPONSE']._serialized_start=1629
-  _globals['_CREATEBUNDLERESPONSE']._serialized_end=1736
-  _globals['_GETBUNDLEREQUEST']._serialized_start=1738
-  _globals['_GETBUNDLEREQUEST']._serialized_end=1844
-  _globals['_GETBUNDLERESPONSE']._serialized_start=1846
-  _globals['_GETBUNDLERESPONSE']._serialized_end=1950
-  _globals['_LISTBUNDLESREQUEST']._serialized_start=1953
-  _globals['_LISTBUNDLESREQUEST']._serialized_end=2102
-  _globals['_LISTBUNDLESRESPONSE']._serialized_start=2105
-  _globals['_LISTBUNDLESRESPONSE']._serialized_end=2237
-  _globals['_UPDATEBUNDLEREQUEST']._serialized_start=2239
-  _globals['_UPDATEBUNDLEREQUEST']._serialized_end=2344
-  _globals['_UPDATEBUNDLERESPONSE']._serialized_start=2346
-  _globals['_UPDATEBUNDLERESPONSE']._serialized_end=2453
-  _globals['_DELETEBUNDLEREQUEST']._serialized_start=2455
-  _globals['_DELETEBUNDLEREQUEST']._serialized_end=2575
-  _globals['_DELETEBUNDLERESPONSE']._serialized_start=2577
-  _globals['_DELETEBUNDLERESPONSE']._serialized_end=2643
-  _globals['_SHARINGSERVICE']._serialized_start=2646
-  _globals['_SHARINGSERVICE']._serialized_end=3643
+  _globals['_CREATEPRODUCTLINKREQUEST']._serialized_start=178
+  _globals['_CREATEPRODUCTLINKREQUEST']._serialized_end=299
+  _globals['_CREATEPRODUCTLINKRESPONSE']._serialized_start=301
+  _globals['_CREATEPRODUCTLINKRESPONSE']._serialized_end=424
+  _globals['_GETPRODUCTLINKREQUEST']._serialized_start=427
+  _globals['_GETPRODUCTLINKREQUEST']._serialized_end=583
+  _globals['_GETPRODUCTLINKRESPONSE']._serialized_start=585
+  _globals['_GETPRODUCTLINKRESPONSE']._serialized_end=705
+  _globals['_LISTPRODUCTLINKSREQUEST']._serialized_start=708
+  _globals['_LISTPRODUCTLINKSREQUEST']._serialized_end=905
+  _globals['_LISTPRODUCTLINKSRESPONSE']._serialized_start=908
+  _globals['_LISTPRODUCTLINKSRESPONSE']._serialized_end=1056
+  _globals['_UPDATEPRODUCTLINKREQUEST']._serialized_start=1058
+  _globals['_UPDATEPRODUCTLINKREQUEST']._serialized_end=1179
+  _globals['_UPDATEPRODUCTLINKRESPONSE']._serialized_start=1181
+  _globals['_UPDATEPRODUCTLINKRESPONSE']._serialized_end=1304
+  _globals['_DELETEPRODUCTLINKREQUEST']._serialized_start=1307
+  _globals['_DELETEPRODUCTLINKREQUEST']._serialized_end=1477
+  _globals['_DELETEPRODUCTLINKRESPONSE']._serialized_start=1479
+  _globals['_DELETEPRODUCTLINKRESPONSE']._serialized_end=1550
+  _globals['_CREATEBUNDLEREQUEST']._serialized_start=1552
+  _globals['_CREATEBUNDLEREQUEST']._serialized_end=1657
+  _globals['_CREATEBUNDLERESPONSE']._serialized_start=1659
+  _globals['_CREATEBUNDLERESPONSE']._serialized_end=1766
+  _globals['_GETBUNDLEREQUEST']._serialized_start=1768
+  _globals['_GETBUNDLEREQUEST']._serialized_end=1874
+  _globals['_GETBUNDLERESPONSE']._serialized_start=1876
+  _globals['_GETBUNDLERESPONSE']._serialized_end=1980
+  _globals['_LISTBUNDLESREQUEST']._serialized_start=1983
+  _globals['_LISTBUNDLESREQUEST']._serialized_end=2132
+  _globals['_LISTBUNDLESRESPONSE']._serialized_start=2135
+  _globals['_LISTBUNDLESRESPONSE']._serialized_end=2267
+  _globals['_UPDATEBUNDLEREQUEST']._serialized_start=2269
+  _globals['_UPDATEBUNDLEREQUEST']._serialized_end=2374
+  _globals['_UPDATEBUNDLERESPONSE']._serialized_start=2376
+  _globals['_UPDATEBUNDLERESPONSE']._serialized_end=2483
+  _globals['_DELETEBUNDLEREQUEST']._serialized_start=2485
+  _globals['_DELETEBUNDLEREQUEST']._serialized_end=2605
+  _globals['_DELETEBUNDLERESPONSE']._serialized_start=2607
+  _globals['_DELETEBUNDLERESPONSE']._serialized_end=2673
+  _globals['_LISTSOURCESREQUEST']._serialized_start=2676
+  _globals['_LISTSOURCESREQUEST']._serialized_end=2810
+  _globals['_LISTSOURCESRESPONSE']._serialized_start=2812
+  _globals['_LISTSOURCESRESPONSE']._serialized_end=2920
+  _globals['_SOURCE']._serialized_start=2923
+  _globals['_SOURCE']._serialized_end=3267
+  _globals['_SOURCE_KIND']._serialized_start=3188
+  _globals['_SOURCE_KIND']._serialized_end=3267
+  _globals['_SOURCEPLACE']._serialized_start=3269
+  _globals['_SOURCEPLACE']._serialized_end=3385
+  _globals['_SHARINGSERVICE']._serialized_start=3388
+  _globals['_SHARINGSERVICE']._serialized_end=4475
 # @@protoc_insertion_point(module_scope)

@@ -7,8 +7,10 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from weir.common.v1 import revision_pb2 as _revision_pb2
 from weir.common.v1 import stock_pb2 as _stock_pb2
+from weir.common.v1 import verdict_pb2 as _verdict_pb2
 from weir.sharing.v1 import network_pb2 as _network_pb2
 import builtins as _builtins
 import sys
@@ -670,3 +672,190 @@ class DeleteBundleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteBundleResponse: _TypeAlias = DeleteBundleResponse  # noqa: Y015
+
+@_typing.final
+class ListSourcesRequest(_message.Message):
+    """Request of ListSources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    UOM_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    lot: _builtins.str
+    """Only units of this lot. Default: any lot."""
+    uom: _builtins.str
+    """Units of measure to count. Default: `EACH`."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Required. What is to be served."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        lot: _builtins.str = ...,
+        uom: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSourcesRequest: _TypeAlias = ListSourcesRequest  # noqa: Y015
+
+@_typing.final
+class ListSourcesResponse(_message.Message):
+    """Response of ListSources."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCES_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___Source]:
+        """Sources in serving order."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revision of the network and revision of the ledger that the answer rests on."""
+
+    def __init__(
+        self,
+        *,
+        sources: _abc.Iterable[Global___Source] | None = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions", "sources", b"sources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSourcesResponse: _TypeAlias = ListSourcesResponse  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """One source that demand may be served from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Source._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Source._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_OWN: Source._Kind.ValueType  # 1
+        """The product itself."""
+        KIND_LINKED: Source._Kind.ValueType  # 2
+        """A product linked to it."""
+        KIND_ASSEMBLED: Source._Kind.ValueType  # 3
+        """Bundles that can be put together of its components, own and shared."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What it is to the product asked for."""
+
+    KIND_UNSPECIFIED: Source.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_OWN: Source.Kind.ValueType  # 1
+    """The product itself."""
+    KIND_LINKED: Source.Kind.ValueType  # 2
+    """A product linked to it."""
+    KIND_ASSEMBLED: Source.Kind.ValueType  # 3
+    """Bundles that can be put together of its components, own and shared."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    PRODUCT_LINK_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    kind: Global___Source.Kind.ValueType
+    """What it is to the product asked for."""
+    held: _builtins.int
+    """Units that all its locations together hold for the demand."""
+    units: _builtins.int
+    """Units of them that may serve it."""
+    verdict: _verdict_pb2.Verdict.ValueType
+    """Why none does, or that some do."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Product whose stock it is; of `KIND_ASSEMBLED` the bundle."""
+
+    @_builtins.property
+    def product_link(self) -> _network_pb2.ProductLink:
+        """Link that leads to it, as it was made; unset unless `KIND_LINKED`."""
+
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourcePlace]:
+        """What lies where, by location."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___Source.Kind.ValueType = ...,
+        product: _stock_pb2.Product | None = ...,
+        product_link: _network_pb2.ProductLink | None = ...,
+        held: _builtins.int = ...,
+        units: _builtins.int = ...,
+        verdict: _verdict_pb2.Verdict.ValueType = ...,
+        places: _abc.Iterable[Global___SourcePlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "product_link", b"product_link"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "kind", b"kind", "places", b"places", "product", b"product", "product_link", b"product_link", "units", b"units", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class SourcePlace(_message.Message):
+    """What a source holds at one location."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    LOTS_FIELD_NUMBER: _builtins.int
+    location: _builtins.str
+    """Identifier of the location."""
+    held: _builtins.int
+    """Units held for the demand."""
+    units: _builtins.int
+    """Units of them that may serve it: without those kept back."""
+    verdict: _verdict_pb2.Verdict.ValueType
+    """Why none does, or that some do."""
+    @_builtins.property
+    def lots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lots that serve, earliest expiry first; the empty lot is of goods that are not tracked by lot."""
+
+    def __init__(
+        self,
+        *,
+        location: _builtins.str = ...,
+        held: _builtins.int = ...,
+        units: _builtins.int = ...,
+        verdict: _verdict_pb2.Verdict.ValueType = ...,
+        lots: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "location", b"location", "lots", b"lots", "units", b"units", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourcePlace: _TypeAlias = SourcePlace  # noqa: Y015

@@ -88,6 +88,11 @@ class SharingServiceStub:
                 request_serializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleRequest.SerializeToString,
                 response_deserializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleResponse.FromString,
                 _registered_method=True)
+        self.ListSources = channel.unary_unary(
+                '/weir.sharing.v1.SharingService/ListSources',
+                request_serializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesRequest.SerializeToString,
+                response_deserializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesResponse.FromString,
+                _registered_method=True)
 
 
 class SharingServiceServicer:
@@ -217,6 +222,21 @@ class SharingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSources(self, request, context):
+        """Lists what a product may be served from, in serving order: its own stock, then the products linked to it; of a bundle also what can
+        be put together.
+
+        Each with what it holds now at every location, as the ledger has it, and why it does not count where it does not. Which channels
+        are served from there is another question: the aggregator's ExplainAvailability answers it.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the ledger does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SharingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -269,6 +289,11 @@ def add_SharingServiceServicer_to_server(servicer, server):
                     servicer.DeleteBundle,
                     request_deserializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleRequest.FromString,
                     response_serializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleResponse.SerializeToString,
+            ),
+            'ListSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSources,
+                    request_deserializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesRequest.FromString,
+                    response_serializer=weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -545,6 +570,33 @@ class SharingService:
             '/weir.sharing.v1.SharingService/DeleteBundle',
             weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleRequest.SerializeToString,
             weir_dot_sharing_dot_v1_dot_sharing__service__pb2.DeleteBundleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.sharing.v1.SharingService/ListSources',
+            weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesRequest.SerializeToString,
+            weir_dot_sharing_dot_v1_dot_sharing__service__pb2.ListSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -98,6 +98,17 @@ class SharingServiceStub:
     * `NOT_FOUND`, `BUNDLE_NOT_FOUND`: no such bundle.
     * `FAILED_PRECONDITION`, `BUNDLE_IN_USE`: it is linked to other bundles; the status names the links.
     """
+    ListSources: _aio.UnaryUnaryMultiCallable[_sharing_service_pb2.ListSourcesRequest, _sharing_service_pb2.ListSourcesResponse]
+    """Lists what a product may be served from, in serving order: its own stock, then the products linked to it; of a bundle also what can
+    be put together.
+
+    Each with what it holds now at every location, as the ledger has it, and why it does not count where it does not. Which channels
+    are served from there is another question: the aggregator's ExplainAvailability answers it.
+
+    Errors:
+
+    * `UNAVAILABLE`, `PEER_AWAY`: the ledger does not answer.
+    """
 
 class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Says which products may be served from the stock of others, and what bundles are made of.
@@ -242,6 +253,23 @@ class SharingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         * `NOT_FOUND`, `BUNDLE_NOT_FOUND`: no such bundle.
         * `FAILED_PRECONDITION`, `BUNDLE_IN_USE`: it is linked to other bundles; the status names the links.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSources(
+        self,
+        request: _sharing_service_pb2.ListSourcesRequest,
+        context: _aio.ServicerContext[_sharing_service_pb2.ListSourcesRequest, _abc.Awaitable[_sharing_service_pb2.ListSourcesResponse]],
+    ) -> _abc.Awaitable[_sharing_service_pb2.ListSourcesResponse]:
+        """Lists what a product may be served from, in serving order: its own stock, then the products linked to it; of a bundle also what can
+        be put together.
+
+        Each with what it holds now at every location, as the ledger has it, and why it does not count where it does not. Which channels
+        are served from there is another question: the aggregator's ExplainAvailability answers it.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the ledger does not answer.
         """
 
 def add_SharingServiceServicer_to_server(servicer: SharingServiceServicer, server: _aio.Server) -> None: ...
