@@ -194,6 +194,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_POLICIES_EXHAUSTED: _ErrorReason.ValueType  # 404
     """`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_POLICIES_TOO_LARGE: _ErrorReason.ValueType  # 405
+    """`RESOURCE_EXHAUSTED`. All policies together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
     ERROR_REASON_RULE_NOT_FOUND: _ErrorReason.ValueType  # 500
     """`NOT_FOUND`. No such rule. Metadata: `rule`."""
     ERROR_REASON_RULE_EXISTS: _ErrorReason.ValueType  # 501
@@ -206,6 +208,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_RULES_EXHAUSTED: _ErrorReason.ValueType  # 504
     """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_RULES_TOO_LARGE: _ErrorReason.ValueType  # 505
+    """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a service of the suite refuses a request.
@@ -388,6 +392,8 @@ how many more.
 """
 ERROR_REASON_POLICIES_EXHAUSTED: ErrorReason.ValueType  # 404
 """`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+ERROR_REASON_POLICIES_TOO_LARGE: ErrorReason.ValueType  # 405
+"""`RESOURCE_EXHAUSTED`. All policies together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
 ERROR_REASON_RULE_NOT_FOUND: ErrorReason.ValueType  # 500
 """`NOT_FOUND`. No such rule. Metadata: `rule`."""
 ERROR_REASON_RULE_EXISTS: ErrorReason.ValueType  # 501
@@ -400,4 +406,6 @@ many more.
 """
 ERROR_REASON_RULES_EXHAUSTED: ErrorReason.ValueType  # 504
 """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
+ERROR_REASON_RULES_TOO_LARGE: ErrorReason.ValueType  # 505
+"""`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

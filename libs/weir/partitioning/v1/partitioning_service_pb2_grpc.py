@@ -115,6 +115,7 @@ class PartitioningServiceServicer:
         * `ALREADY_EXISTS`, `POLICY_EXISTS`: it exists.
         * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
         * `RESOURCE_EXHAUSTED`, `POLICIES_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +148,7 @@ class PartitioningServiceServicer:
 
         * `NOT_FOUND`, `POLICY_NOT_FOUND`: no such policy.
         * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
+        * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

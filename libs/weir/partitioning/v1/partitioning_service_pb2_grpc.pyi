@@ -39,6 +39,7 @@ class PartitioningServiceStub:
     * `ALREADY_EXISTS`, `POLICY_EXISTS`: it exists.
     * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
     * `RESOURCE_EXHAUSTED`, `POLICIES_EXHAUSTED`: there are as many as this installation allows.
+    * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
     """
     GetPolicy: _aio.UnaryUnaryMultiCallable[_partitioning_service_pb2.GetPolicyRequest, _partitioning_service_pb2.GetPolicyResponse]
     """Returns one policy.
@@ -58,6 +59,7 @@ class PartitioningServiceStub:
 
     * `NOT_FOUND`, `POLICY_NOT_FOUND`: no such policy.
     * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
+    * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
     """
     ReorderPolicies: _aio.UnaryUnaryMultiCallable[_partitioning_service_pb2.ReorderPoliciesRequest, _partitioning_service_pb2.ReorderPoliciesResponse]
     """Gives all policies their priorities: 1, 2, 3 and so on in the order named.
@@ -127,6 +129,7 @@ class PartitioningServiceServicer(metaclass=_abc_1.ABCMeta):
         * `ALREADY_EXISTS`, `POLICY_EXISTS`: it exists.
         * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
         * `RESOURCE_EXHAUSTED`, `POLICIES_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
         """
 
     @_abc_1.abstractmethod
@@ -164,6 +167,7 @@ class PartitioningServiceServicer(metaclass=_abc_1.ABCMeta):
 
         * `NOT_FOUND`, `POLICY_NOT_FOUND`: no such policy.
         * `ALREADY_EXISTS`, `POLICY_PRIORITY_TAKEN`: another policy has its priority.
+        * `RESOURCE_EXHAUSTED`, `POLICIES_TOO_LARGE`: all policies together would take more than 8 MiB; name fewer products.
         """
 
     @_abc_1.abstractmethod
