@@ -130,6 +130,7 @@ class RuleServiceServicer:
         * `ALREADY_EXISTS`, `RULE_EXISTS`: it exists.
         * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
         * `RESOURCE_EXHAUSTED`, `RULES_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,6 +163,7 @@ class RuleServiceServicer:
 
         * `NOT_FOUND`, `RULE_NOT_FOUND`: no such rule.
         * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
+        * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,6 +39,7 @@ class RuleServiceStub:
     * `ALREADY_EXISTS`, `RULE_EXISTS`: it exists.
     * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
     * `RESOURCE_EXHAUSTED`, `RULES_EXHAUSTED`: there are as many as this installation allows.
+    * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
     """
     GetRule: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.GetRuleRequest, _rule_service_pb2.GetRuleResponse]
     """Returns one rule.
@@ -58,6 +59,7 @@ class RuleServiceStub:
 
     * `NOT_FOUND`, `RULE_NOT_FOUND`: no such rule.
     * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
+    * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
     """
     ReorderRules: _aio.UnaryUnaryMultiCallable[_rule_service_pb2.ReorderRulesRequest, _rule_service_pb2.ReorderRulesResponse]
     """Gives all rules their priorities: 1, 2, 3 and so on in the order named.
@@ -136,6 +138,7 @@ class RuleServiceServicer(metaclass=_abc_1.ABCMeta):
         * `ALREADY_EXISTS`, `RULE_EXISTS`: it exists.
         * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
         * `RESOURCE_EXHAUSTED`, `RULES_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
         """
 
     @_abc_1.abstractmethod
@@ -173,6 +176,7 @@ class RuleServiceServicer(metaclass=_abc_1.ABCMeta):
 
         * `NOT_FOUND`, `RULE_NOT_FOUND`: no such rule.
         * `ALREADY_EXISTS`, `RULE_PRIORITY_TAKEN`: another rule has its priority.
+        * `RESOURCE_EXHAUSTED`, `RULES_TOO_LARGE`: all rules together would take more than 8 MiB; name fewer products.
         """
 
     @_abc_1.abstractmethod
