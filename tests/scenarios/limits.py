@@ -58,15 +58,17 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One field of one rpc, and its limit."""
+    """One field of one rpc, and its limit; `sample` is which of the good requests of the rpc has it."""
 
     method: str
     place: Place
     limit: Limit
+    sample: int = 0
 
     def __str__(self) -> str:
         """As a test is called."""
-        return f"{self.method.rpartition('/')[2]}-{self.place.name}"
+        which = f"-{self.sample}" if self.sample else ""
+        return f"{self.method.rpartition('/')[2]}{which}-{self.place.name}"
 
 
 def limit(place: Place) -> Limit | None:
@@ -82,16 +84,18 @@ def limit(place: Place) -> Limit | None:
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         each = "" if index is None else "[]"
         least, most = OVERRIDES.get(field.full_name + each) or _range(comment)
-        return Limit(NUMBER, least, most, zero_is_default=field.name == "page_size")
+        return Limit(NUMBER, least, most, zero_is_default=index is None and least == 1 and "Default: " in comment)
     return None
 
 
 @functools.cache
 def cases() -> list[Case]:
     """Every limited field of every rpc."""
+    nobodys = samples.imagined()
     return [
-        Case(method, place, found)
-        for method, request in samples.imagined().items()
+        Case(method, place, found, number)
+        for method in nobodys.requests()
+        for number, request in enumerate(nobodys.samples(method))
         for place in places(request)
         if (found := limit(place)) is not None
     ]

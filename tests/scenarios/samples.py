@@ -1,7 +1,8 @@
 """A merchant who has one of everything, and a good request of every rpc that names it.
 
 Each request sets every field that its message has, so that a test can go wrong in one of them at a time; but for the
-token of a page, which belongs to a query, and the etag of what is yet to be created, which is ignored.
+token of a page, which belongs to a query, and the etag of what is yet to be created, which is ignored. Where some
+fields cannot stand beside others, there are several requests of the rpc, which set every field together.
 """
 
 from __future__ import annotations
@@ -56,13 +57,23 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
-        made = {}
-        for name, fields in asked.items():
-            method = METHODS[name]
-            if "validate_only" in method.input_type.fields_by_name:
-                fields = {"request_id": "own request", "validate_only": True, **fields}
-            made[name] = rpcs.request(method, **fields)
-        return made
+        return {name: _made(name, fields) for name, fields in asked.items()}
+
+    def others(self) -> dict[str, list[Message]]:
+        """More of them where one cannot set every field, by the rpc's full name."""
+        asked: dict[str, list[dict[str, Any]]] = {}
+        return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
+
+    def samples(self, name: str) -> list[Message]:
+        """Every good request of an rpc."""
+        return [self.requests()[name], *self.others().get(name, ())]
+
+
+def _made(name: str, fields: dict[str, Any]) -> Message:
+    method = METHODS[name]
+    if "validate_only" in method.input_type.fields_by_name:
+        fields = {"request_id": "own request", "validate_only": True, **fields}
+    return rpcs.request(method, **fields)
 
 
 async def world(merchant: Merchant) -> World:
@@ -150,11 +161,11 @@ async def _networked(merchant: Merchant) -> dict[str, str]:
     }
 
 
-def imagined() -> dict[str, Message]:
-    """The same requests of a merchant who does not exist: what they are made of can be told before anything runs."""
+def imagined() -> World:
+    """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1")).requests()
+    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:

@@ -45,7 +45,7 @@ def identifiers() -> list[Identifier]:
     """Every field of every rpc that names something."""
     return [
         Identifier(method, place)
-        for method, request in samples.imagined().items()
+        for method, request in samples.imagined().requests().items()
         for place in places(request)
         if place.field.type == FieldDescriptor.TYPE_STRING and place.field.name not in NAMELESS
         if not (place.field.is_repeated and place.steps[-1][1] is None)
