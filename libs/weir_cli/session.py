@@ -19,7 +19,9 @@ from rich.text import Text
 from weir.aggregator.v1 import availability_service_pb2_grpc
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, reservation_service_pb2_grpc
-from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc
+from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc
+from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc, sharing_service_pb2_grpc
+from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
 from weir_chassis import status
 from weir_chassis.client import ClientFileUnusable, Peer
 from weir_chassis.errors import Refusal
@@ -104,6 +106,21 @@ class Session:
         return network_service_pb2_grpc.NetworkServiceStub(self.channel("sharing"))
 
     @cached_property
+    def sharing(self) -> sharing_service_pb2_grpc.SharingServiceStub:
+        """What may stand for what."""
+        return sharing_service_pb2_grpc.SharingServiceStub(self.channel("sharing"))
+
+    @cached_property
+    def partitioning(self) -> partitioning_service_pb2_grpc.PartitioningServiceStub:
+        """How stock is divided."""
+        return partitioning_service_pb2_grpc.PartitioningServiceStub(self.channel("partitioning"))
+
+    @cached_property
+    def rules(self) -> rule_service_pb2_grpc.RuleServiceStub:
+        """What stores are told."""
+        return rule_service_pb2_grpc.RuleServiceStub(self.channel("sync"))
+
+    @cached_property
     def availability(self) -> availability_service_pb2_grpc.AvailabilityServiceStub:
         """What every channel may sell."""
         return availability_service_pb2_grpc.AvailabilityServiceStub(self.channel("aggregator"))
@@ -126,11 +143,13 @@ class Session:
         """What an answer must include: everything written so far, or nothing in particular."""
         if not fresh:
             return revision_pb2.Freshness()
-        books, network = await asyncio.gather(
+        books, network, policies, rules = await asyncio.gather(
             self.head(),
             self.network.ListChannels(network_service_pb2.ListChannelsRequest(page_size=1)),
+            self.partitioning.ListPolicies(partitioning_service_pb2.ListPoliciesRequest(page_size=1)),
+            self.rules.ListRules(rule_service_pb2.ListRulesRequest(page_size=1)),
         )
-        return revision_pb2.Freshness(at_least=[books, network.revision])
+        return revision_pb2.Freshness(at_least=[books, network.revision, policies.revision, rules.revision])
 
 
 def perform(
