@@ -661,6 +661,8 @@ class Difference(_message.Message):
         """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
         LAW_HOLDINGS: Difference._Law.ValueType  # 10
         """The counts of open reservations and held units are those of the reservations."""
+        LAW_LOTS: Difference._Law.ValueType  # 11
+        """What is known of a lot is what its newest change says."""
 
     class Law(_Law, metaclass=_LawEnumTypeWrapper):
         """Sort of law that is broken."""
@@ -687,6 +689,8 @@ class Difference(_message.Message):
     """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
     LAW_HOLDINGS: Difference.Law.ValueType  # 10
     """The counts of open reservations and held units are those of the reservations."""
+    LAW_LOTS: Difference.Law.ValueType  # 11
+    """What is known of a lot is what its newest change says."""
 
     LAW_FIELD_NUMBER: _builtins.int
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
@@ -696,7 +700,9 @@ class Difference(_message.Message):
     law: Global___Difference.Law.ValueType
     """Law that is broken."""
     booked: _builtins.int
-    """What the books say; of the chain the number of the revision that is concerned, of a moment microseconds since 1970."""
+    """What the books say; of the chain the number of the revision that is concerned, of a moment microseconds since 1970,
+    of a day a number like 20270131, or 0 for none.
+    """
     computed: _builtins.int
     """What it should be; of the chain as `booked`, or the number of the newest commit."""
     sentence: _builtins.str

@@ -1204,8 +1204,8 @@ class WatchEntriesRequest(_message.Message):
 
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
-        """Only commits that touch one of these products carry entries, and only theirs: up to 100. Default: all. The mark moves on in
-        either case.
+        """Only commits that touch one of these products carry entries or lots, and only theirs: up to 100. Default: all. The mark moves on
+        in either case.
         """
 
     def __init__(
