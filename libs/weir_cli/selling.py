@@ -84,8 +84,8 @@ def level_table(found: Levels, channels: Sequence[str], *, limit: int | None = N
 
 
 def level(value: int) -> Text:
-    """A level in a table; of what a store is told nothing of, a dash."""
-    return Text("–", style="dim") if value == UNTOLD else tables.number(value)
+    """A level in a table; of what a store is told nothing of, a dot."""
+    return Text("·", style="dim") if value == UNTOLD else tables.number(value)
 
 
 def level_rows(found: Levels) -> list[dict[str, Any]]:
