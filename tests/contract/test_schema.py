@@ -15,7 +15,8 @@ from tests.kit.suite import SCHEMAS
 
 OF_NO_TENANT = {"cluster", "alembic_version"}
 HISTORY = {
-    ("weir_ledger", each) for each in ("entries", "commits", "claim_changes", "closings", "closing_balances")
+    ("weir_ledger", each)
+    for each in ("entries", "commits", "claim_changes", "lot_changes", "closings", "closing_balances")
 }  # fmt: skip
 MONTHS = """
 SELECT n.nspname AS schema, t.relname AS table FROM pg_inherits i
