@@ -25,6 +25,7 @@ from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
+from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
 
 TIMEOUT_SECONDS = 20.0
 
@@ -37,11 +38,12 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Stubs:
-    """The four services, each call in somebody's name."""
+    """Every service, each call in somebody's name."""
 
     ledger: LedgerServiceStub
     reservations: ReservationServiceStub
     network: NetworkServiceStub
+    sharing: SharingServiceStub
     availability: AvailabilityServiceStub
 
 
@@ -72,6 +74,7 @@ def stubs(ledger: Channel, sharing: Channel, aggregator: Channel, metadata: tupl
         LedgerServiceStub(named(ledger)),
         ReservationServiceStub(named(ledger)),
         NetworkServiceStub(named(sharing)),
+        SharingServiceStub(named(sharing)),
         AvailabilityServiceStub(named(aggregator)),
     )
 

@@ -109,10 +109,11 @@ class Example:
     """One example of a page."""
 
     title: str
-    lines: tuple[Said | Asked, ...]
+    text: str
+    """Its sentences, those that begin every example first."""
 
 
-def examples(page: str, today: date) -> list[Example]:
+def examples(page: str) -> list[Example]:
     """The examples of a page in Markdown, each titled as its section; what is said in `house` begins every one."""
     house = title = ""
     found: list[Example] = []
@@ -122,7 +123,7 @@ def examples(page: str, today: date) -> list[Example]:
         if kind == "house":
             house = text
         elif kind:
-            found.append(Example(title, tuple(Reader(today).read(house + text))))
+            found.append(Example(title, house + text))
     return found
 
 
