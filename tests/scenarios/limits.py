@@ -24,6 +24,8 @@ TEXT, NUMBER, COUNT, SPAN = "characters", "units", "values", "seconds"
 IDENTIFIER_MAX = 128
 SPELT_BY_THE_LEDGER = {"reservation", "signed_heads"}
 """What only the ledger gives: it has one form, and nothing else is one."""
+DAYS = {"expiry_date", "expiring_before"}
+"""What is a day of the calendar: it has one form, too."""
 NAMED_BESIDE = {"priority_store"}
 """What must be one of the values of another field of the request, and so is held to that one's limit."""
 
@@ -83,7 +85,7 @@ def limit(place: Place) -> Limit | None:
     if field.message_type is not None:
         return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
-        return None if field.name in SPELT_BY_THE_LEDGER | NAMED_BESIDE else _text(field, index, comment)
+        return None if field.name in SPELT_BY_THE_LEDGER | DAYS | NAMED_BESIDE else _text(field, index, comment)
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         each = "" if index is None else "[]"
         least, most = OVERRIDES.get(field.full_name + each) or _range(comment)

@@ -97,7 +97,15 @@ async def world(merchant: Merchant) -> World:
     location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
-    etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
+    lot: Any = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
+    known = await ledger.SetLot(ledger_service_pb2.SetLotRequest(request_id="own request", lot=lot))
+    merchant.saw(known.revision)
+    etags = {
+        "location": location.location.etag,
+        "empty location": empty.location.etag,
+        "lot": known.lot.etag,
+        **network,
+    }
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
@@ -192,6 +200,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}ListLocations": {"kind": 1, "page_size": 10, "freshness": freshness},
         f"{service}UpdateLocation": {"location": {**place, "etag": world.etags["location"]}},
         f"{service}DeleteLocation": {"location": "own empty location", "etag": world.etags["empty location"]},
+        **_lots(world, service, freshness),
         f"{service}RecordMovements": {"movements": [movement]},
         **_snapshots(service, freshness),
         f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness, "as_of": {"revision": seen}},
@@ -228,6 +237,20 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}GetSignedHead": {"freshness": freshness},
         f"{service}ExportBalances": {"freshness": freshness},
         f"{service}WatchEntries": {"after": first_revision(seen), "products": [STOCK_ITEM["product"]]},
+    }
+
+
+def _lots(world: World, service: str, freshness: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    named = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
+    return {
+        f"{service}SetLot": {"lot": {**named, "expiry_date": "2027-01-31", "etag": world.etags["lot"]}},
+        f"{service}GetLot": {**named, "freshness": freshness},
+        f"{service}ListLots": {
+            "product": named["product"],
+            "expiring_before": "2027-01-31",
+            "page_size": 10,
+            "freshness": freshness,
+        },
     }
 
 
