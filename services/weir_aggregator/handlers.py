@@ -23,8 +23,8 @@ Revisions = tuple[Revision, ...]
 async def availability(tenants: Tenants, question: Question, asked: Vector) -> tuple[int, int, Revisions]:
     """Level and supply of one product in one channel; raises ChannelNotFound and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    level, supply = projection.level(question)
-    return level, supply, projection.revisions
+    found = projection.availability(question)
+    return max(0, found.level), found.supply, projection.revisions
 
 
 async def batch(

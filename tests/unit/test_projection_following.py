@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import date
 from typing import Any
 
 import pytest
 
-from tests.kit.projections import LEDGER, SHARING, books, channel, count, group, level, link, network
-from weir_aggregator.domain import Count
-from weir_aggregator.ports import Commit
+from tests.kit.projections import (
+    LEDGER,
+    SHARING,
+    books,
+    channel,
+    count,
+    group,
+    level,
+    link,
+    network,
+    policies,
+    rules,
+)
+from weir_aggregator.domain import BooksChange
+from weir_aggregator.ports import Commit, Feeds
 from weir_aggregator.projection import Patience, Projection, follow
 from weir_chassis.errors import PeerAway
 from weir_chassis.revisions import Origin, Revision
@@ -19,6 +32,7 @@ from weir_chassis.watch import Fenced
 
 BIKE = ("", "BIKE")
 NETWORK = network(1, group("w", "US"), channel("shop"), link("w", "shop"))
+TODAY = date(2026, 3, 1)
 
 Script = Sequence[Any]
 """What a feed does, one after the other: commits are given, exceptions raised, an event is waited for."""
@@ -53,12 +67,41 @@ async def _played(script: Script) -> AsyncIterator[Commit[Any]]:
             yield each
 
 
+class Days:
+    """A calendar whose days end when a test says so."""
+
+    def __init__(self) -> None:
+        """It is TODAY."""
+        self.day = TODAY
+        self._turned = asyncio.Event()
+
+    def today(self) -> date:
+        return self.day
+
+    async def over(self, day: date) -> None:
+        while self.day <= day:
+            await self._turned.wait()
+
+    def turn(self, day: date) -> None:
+        """Let it be another day."""
+        self.day = day
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+
 @asynccontextmanager
-async def following(ledger: ScriptedFeed, sharing: ScriptedFeed | None = None) -> AsyncIterator[Projection]:
+async def following(
+    ledger: ScriptedFeed, days: Days | None = None, **others: ScriptedFeed
+) -> AsyncIterator[Projection]:
     """A projection that follows these feeds within the block, without patience."""
     projection = Projection(1 << 20)
     quick = Patience(least_seconds=0.0, most_seconds=0.0)
-    task = asyncio.create_task(follow(projection, "acme", ledger, sharing or ScriptedFeed([[NETWORK]]), quick))
+    sharing, partitioning, sync = (
+        others.get(commit.through.context, ScriptedFeed([[commit]])) for commit in (NETWORK, policies(1), rules(1))
+    )
+    task = asyncio.create_task(
+        follow(projection, "acme", Feeds(ledger, sharing, partitioning, sync), days or Days(), quick)
+    )
     try:
         yield projection
     finally:
@@ -77,7 +120,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def at(projection: Projection, number: int) -> Callable[[], bool]:
-    """Whether both contexts are loaded and the ledger is at this number."""
+    """Whether all contexts are loaded and the ledger is at this number."""
     return lambda: projection.caught_up and projection.revisions[0].number == number
 
 
@@ -96,7 +139,7 @@ async def test_half_an_export_is_never_shown() -> None:
     gate = asyncio.Event()
     ledger = ScriptedFeed([[books(3, count("BIKE", "US", 5)), PeerAway()], [gate, books(9, count("CAR", "US", 7))]])
     async with following(ledger) as projection:
-        await until(lambda: len(projection.revisions) == 1)
+        await until(lambda: len(projection.revisions) == 3)
         assert projection.revisions[0].context == "sharing"
         gate.set()
         await until(at(projection, 9))
@@ -130,14 +173,14 @@ async def test_two_histories_are_never_mixed() -> None:
     )
     async with following(ledger) as projection:
         await until(at(projection, 3))
-        assert projection.revisions == (restored.revision(3), SHARING.revision(1))
+        assert projection.revisions[:2] == (restored.revision(3), SHARING.revision(1))
         assert (level(projection, "shop", BIKE), level(projection, "shop", ("", "CAR"))) == (1, 0)
 
 
 async def test_an_export_of_nothing_is_a_state_too() -> None:
     """A tenant that never did anything is caught up at revision 0."""
-    empty: Commit[Count] = Commit(LEDGER.revision(0), [])
-    async with following(ScriptedFeed([[empty]]), ScriptedFeed([[network(0)]])) as projection:
+    empty: Commit[BooksChange] = Commit(LEDGER.revision(0), [])
+    async with following(ScriptedFeed([[empty]]), sharing=ScriptedFeed([[network(0)]])) as projection:
         await until(at(projection, 0))
 
 

@@ -1,4 +1,4 @@
-"""Keep a projection in step with the two contexts: export, then watch, and again where that breaks."""
+"""Keep a projection in step with the contexts and the day: export, then watch, and again where that breaks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import random
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
 
-from weir_aggregator.domain import Count, NetworkChange
-from weir_aggregator.ports import BalanceFeed, Commit, Feed, NetworkFeed
+from weir_aggregator.domain import BooksChange, Change
+from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.book import NetworkBook
-from weir_aggregator.projection.state import LEDGER, SHARING, Projection
+from weir_aggregator.projection.state import LEDGER, PARTITIONING, SHARING, SYNC, Projection
 from weir_chassis.errors import Refusal
 from weir_chassis.revisions import Revision
 from weir_chassis.watch import Fenced
@@ -57,25 +57,36 @@ class _Loading(Generic[T]):
 
 
 async def follow(
-    projection: Projection,
-    tenant: str,
-    ledger: BalanceFeed,
-    sharing: NetworkFeed,
-    patience: Patience = Patience(),
+    projection: Projection, tenant: str, feeds: Feeds, calendar: Calendar, patience: Patience = Patience()
 ) -> None:
-    """Load both contexts into the projection and keep them in step; never ends by itself."""
+    """Load all contexts into the projection, keep them in step and turn its days; never ends by itself."""
 
-    def begin_balances() -> _Loading[Count]:
+    def begin_books() -> _Loading[BooksChange]:
         balances = Balances()
-        return _Loading(balances.put, lambda through: projection.load_balances(balances, through))
+        return _Loading(balances.put, partial(projection.load_balances, balances))
 
-    def begin_network() -> _Loading[NetworkChange]:
-        book = NetworkBook()
-        return _Loading(book.put, lambda through: projection.load_network(book, through))
+    def begin_configuration() -> _Loading[Change]:
+        changes: list[Change] = []
+        return _Loading(changes.append, partial(projection.load_configuration, changes))
 
-    async with asyncio.TaskGroup() as sides:
-        sides.create_task(_keep(_Side(LEDGER, ledger, begin_balances, projection.apply_balances), tenant, patience))
-        sides.create_task(_keep(_Side(SHARING, sharing, begin_network, projection.apply_network), tenant, patience))
+    configured = {SHARING: feeds.sharing, PARTITIONING: feeds.partitioning, SYNC: feeds.sync}
+    sides = [
+        _Side(context, feed, begin_configuration, projection.apply_configuration)
+        for context, feed in configured.items()
+    ]
+    projection.turn(calendar.today())
+    async with asyncio.TaskGroup() as tasks:
+        books = _Side(LEDGER, feeds.ledger, begin_books, projection.apply_balances)
+        tasks.create_task(_keep(books, tenant, patience))
+        for side in sides:
+            tasks.create_task(_keep(side, tenant, patience))
+        tasks.create_task(_turn_days(projection, calendar))
+
+
+async def _turn_days(projection: Projection, calendar: Calendar) -> None:
+    while True:
+        await calendar.over(projection.today)
+        projection.turn(calendar.today())
 
 
 async def _keep(side: _Side[T], tenant: str, patience: Patience) -> None:
