@@ -30,6 +30,9 @@ POLICY = policy.of(
     ListLevels=Access(Role.READER, Traffic.WATCH),
     WatchLevels=Access(Role.READER, Traffic.WATCH),
     ExplainAvailability=Access(Role.READER, Traffic.READ),
+    PreviewChange=Access(Role.READER, Traffic.WATCH),
+    GetExposure=Access(Role.READER, Traffic.READ),
+    ListExposures=Access(Role.READER, Traffic.READ),
 )
 
 
@@ -75,3 +78,20 @@ class AvailabilityServicer(AvailabilityServiceServicer):
     ) -> pb.ExplainAvailabilityResponse:
         question, asked = requests.question(request)
         return answers.explanation(*await handlers.explanation(self._tenants, question, asked))
+
+    async def PreviewChange(
+        self, request: pb.PreviewChangeRequest, context: Context
+    ) -> AsyncIterator[pb.PreviewChangeResponse]:
+        preview, revisions = await handlers.preview(self._tenants, *requests.preview(request))
+        async with aclosing(preview.differences()) as differing:
+            async for some in differing:
+                for part in answers.differences(some):
+                    yield part
+        yield answers.summary(preview.summary, revisions)
+
+    async def GetExposure(self, request: pb.GetExposureRequest, context: Context) -> pb.GetExposureResponse:
+        products, asked = requests.exposure(request)
+        return answers.exposure(*await handlers.exposure(self._tenants, products, asked))
+
+    async def ListExposures(self, request: pb.ListExposuresRequest, context: Context) -> pb.ListExposuresResponse:
+        return answers.exposures(*await handlers.exposures(self._tenants, *requests.exposures(request)))

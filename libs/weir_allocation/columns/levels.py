@@ -41,6 +41,16 @@ class Levels:
         """By product: units that all stores together are told beyond what there is."""
         return exposure(self.told, self.reached)
 
+    def of(self, places: Indices) -> Levels:
+        """Those of some of the products, by their places."""
+        return Levels(
+            self.supply[:, places],
+            self.share[:, places],
+            self.level[:, places],
+            self.told[places],
+            self.reached[places],
+        )
+
     def beside(self, others: Levels) -> Levels:
         """The same with those of other products behind them."""
         return Levels(

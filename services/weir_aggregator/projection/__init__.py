@@ -2,12 +2,13 @@
 
 `state` answers from it, `following` keeps it in step with the contexts and the day, `watching` tells of its changes,
 `tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
-`table` (the levels), `supposed` (the levels under another configuration) and `changes` (the log a watcher goes on
-from).
+`table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration) and `changes` (the
+log a watcher goes on from).
 """
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
+from weir_aggregator.projection.preview import Preview
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
 from weir_aggregator.projection.supposed import Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
@@ -18,6 +19,7 @@ __all__ = [
     "Pace",
     "Patience",
     "Picture",
+    "Preview",
     "Projection",
     "Supposed",
     "Tenants",

@@ -45,9 +45,9 @@ class Book:
             if kind not in fresh:
                 objects[kind] = fresh[kind] = dict(objects.get(kind, {}))
             if change.deleted:
-                fresh[kind].pop(_key(change.object), None)
+                fresh[kind].pop(key(change.object), None)
             else:
-                fresh[kind][_key(change.object)] = change.object
+                fresh[kind][key(change.object)] = change.object
         return Book(objects, _configuration(self, objects, fresh))
 
     def without(self, kinds: Iterable[Kind]) -> Book:
@@ -61,7 +61,8 @@ EMPTY = Book({}, Configuration.of(Network.of(warehouse_groups={}, channels=(), l
 """Nothing configured."""
 
 
-def _key(configured: Configured) -> Hashable:
+def key(configured: Configured) -> Hashable:
+    """What identifies an object among those of its sort."""
     match configured:
         case WarehouseGroup():
             return configured.warehouse_group

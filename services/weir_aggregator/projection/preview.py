@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Preview:
         _, _, self._exposure = projection.exposed(None, 0)
         self._more_exposed = 0
 
-    async def differences(self) -> AsyncIterator[Differences]:
+    async def differences(self) -> AsyncGenerator[Differences, None]:
         """The levels that differ, some at once, by product, then channel."""
         numbers = self._affected()
         step = max(1, CELLS_AT_ONCE // max(1, len(self._channels)))

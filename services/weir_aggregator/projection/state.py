@@ -26,6 +26,7 @@ from weir_aggregator.ports import Commit
 from weir_aggregator.projection import book
 from weir_aggregator.projection.balances import NONE, Balances
 from weir_aggregator.projection.changes import Changes
+from weir_aggregator.projection.settling import settled
 from weir_aggregator.projection.supposed import Supposed
 from weir_aggregator.projection.table import Excerpt, Table
 from weir_allocation import advice, pipeline
@@ -216,7 +217,7 @@ class Projection:
 
     def suppose(self, changes: Iterable[Change]) -> Supposed:
         """What would be if these changes were made, later ones on top of earlier ones; nothing is changed by it."""
-        after = self._book.changed(changes).configuration
+        after = self._book.changed(settled(self._book.objects, changes)).configuration
         return Supposed(self.configuration, after, table=self._table, balances=self._balances, today=self.today)
 
     def levels(self, products: Sequence[Product], channels: Sequence[str]) -> Levels:

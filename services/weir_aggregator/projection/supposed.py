@@ -9,13 +9,13 @@ import numpy as np
 
 from weir_aggregator.domain import Product
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.table import Table, column_of, computed
-from weir_allocation.columns import Columns, Indices, Levels
+from weir_aggregator.projection.table import Table, column_of
+from weir_allocation.columns import Columns, Indices, Levels, Rows
 from weir_allocation.configuration import Configuration
 
 
 class Supposed:
-    """Levels as they are and as they would be; of one state as long as nothing is awaited in between.
+    """Levels as they are and as they would be, of the state there was when it was made, whatever becomes of it.
 
     It numbers products as the projection does, and those that only the other configuration names behind them.
     """
@@ -39,13 +39,17 @@ class Supposed:
         self._columns = Columns(after, products=self.products, numbers=numbers, locations=balances.locations)
         self.after: Mapping[str, int] = column_of(after, self._columns)
         """Column of each channel as it would be."""
-        self._table = table
-        self._balances = balances
-        self._today = today
+        known = self.affected[self.affected < len(balances.products)]
+        unknown = [self.products[number] for number in self.affected[len(known) :].tolist()]
+        # Copies of all that is looked at, so that they may be gone through in pieces while commits are taken over.
+        self._levels = table.kept(known).beside(table.columns.nowhere(unknown))
+        reads = self._columns.lending.reads(self.affected)
+        self._rows = balances.rows(reads[reads < len(balances.products)], today)
 
     def compute(self, numbers: Indices) -> tuple[Levels, Levels]:
-        """Some products, given ascending by number, as they are and as they would be."""
-        known = numbers[numbers < len(self._balances.products)]
-        fresh = [self.products[number] for number in numbers[len(known) :].tolist()]
-        before = self._table.kept(known).beside(self._table.columns.nowhere(fresh))
-        return before, computed(self._columns, self._balances, numbers, self._today)
+        """Some of those affected, given ascending by number, as they are and as they would be."""
+        before = self._levels.of(np.searchsorted(self.affected, numbers))
+        read = np.zeros(len(self.products), dtype=np.bool_)
+        read[self._columns.lending.reads(numbers)] = True
+        rows = np.flatnonzero(read[self._rows.product])
+        return before, self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)))

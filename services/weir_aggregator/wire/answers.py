@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.aggregator.v1 import explanation_pb2
 from weir.common.v1 import revision_pb2, stock_pb2, verdict_pb2
-from weir_aggregator.domain import Levels, Update
+from weir_aggregator.domain import Availability, Differences, Exposure, Levels, Summary, Update
 from weir_aggregator.wire.remedies import advised
 from weir_aggregator.wire.sentences import sentence
 from weir_allocation.advice import Advice, Lever, Remedy
+from weir_allocation.columns import UNTOLD
 from weir_allocation.pipeline import Trace
 from weir_allocation.stock import Condition, Product, StockItem
 from weir_allocation.trace import Stage, Step, Subject, Verdict
@@ -26,6 +27,9 @@ VERDICTS = {
     for each in Verdict
 }
 LEVERS = {each: explanation_pb2.Remedy.Lever.Value(f"LEVER_{each.name}") for each in Lever}
+_MESSAGE_BYTES = 256 * 1024
+_ROW_BYTES = 32
+"""What a level that differs takes beside its names, at most: two numbers, and the lengths of the names."""
 _CONDITIONS = {
     Condition.SELLABLE: stock_pb2.CONDITION_SELLABLE,
     Condition.HOLD: stock_pb2.CONDITION_HOLD,
@@ -33,9 +37,15 @@ _CONDITIONS = {
 }
 
 
-def availability(level: int, supply: int, revisions: Iterable[Revision]) -> pb.GetAvailabilityResponse:
-    """The level of one product in one channel."""
-    return pb.GetAvailabilityResponse(level=level, supply=supply, revisions=_mark(revisions))
+def availability(found: Availability, revisions: Iterable[Revision]) -> pb.GetAvailabilityResponse:
+    """The level of one product in one channel; 0 where the store is told nothing."""
+    return pb.GetAvailabilityResponse(
+        level=max(0, found.level),
+        supply=found.supply,
+        share=found.share,
+        untold=found.level == UNTOLD,
+        revisions=_mark(revisions),
+    )
 
 
 def batch(levels: Levels, revisions: Iterable[Revision]) -> pb.BatchGetAvailabilityResponse:
@@ -69,6 +79,59 @@ def explanation(trace: Trace, advice: Advice, revisions: Iterable[Revision]) -> 
         binding=STAGES[advice.binding],
         remedies=[_remedy(remedy, trace.level) for remedy in advice.remedies],
         revisions=_mark(revisions),
+    )
+
+
+def differences(differing: Differences) -> Iterator[pb.PreviewChangeResponse]:
+    """Levels that would be others, in messages that are well below what a caller can take."""
+    part, size = pb.PreviewChangeResponse(), 0
+    rows = zip(differing.products, differing.channels, differing.before, differing.after, strict=True)
+    for (owner, sku), channel, before, after in rows:
+        row = len(owner.encode()) + len(sku.encode()) + len(channel.encode()) + _ROW_BYTES
+        if size + row > _MESSAGE_BYTES:
+            yield part
+            part, size = pb.PreviewChangeResponse(), 0
+        size += row
+        part.owners.append(owner)
+        part.skus.append(sku)
+        part.channels.append(channel)
+        part.before.append(before)
+        part.after.append(after)
+    if part.skus:
+        yield part
+
+
+def summary(found: Summary, revisions: Iterable[Revision]) -> pb.PreviewChangeResponse:
+    """What a preview comes to, its last message."""
+    return pb.PreviewChangeResponse(
+        summary=pb.PreviewSummary(
+            levels=found.levels,
+            products=found.products,
+            channels=found.channels,
+            exposure_before=found.exposure_before,
+            exposure_after=found.exposure_after,
+            revisions=_mark(revisions),
+        )
+    )
+
+
+def exposure(found: Iterable[Exposure], revisions: Iterable[Revision]) -> pb.GetExposureResponse:
+    """What stores are told of products, in the order they were asked for."""
+    return pb.GetExposureResponse(exposures=map(_exposure, found), revisions=_mark(revisions))
+
+
+def exposures(
+    found: Iterable[Exposure], products: int, units: int, revisions: Iterable[Revision]
+) -> pb.ListExposuresResponse:
+    """The most exposed products; how many are exposed, and by how many units together."""
+    return pb.ListExposuresResponse(
+        exposures=map(_exposure, found), products=products, exposure=units, revisions=_mark(revisions)
+    )
+
+
+def _exposure(found: Exposure) -> pb.Exposure:
+    return pb.Exposure(
+        product=_product(found.product), exposure=found.exposure, levels=found.levels, supply=found.supply
     )
 
 
