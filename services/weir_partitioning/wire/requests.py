@@ -8,7 +8,7 @@ from typing import Any
 from weir.partitioning.v1 import partitioning_service_pb2 as service_pb
 from weir.partitioning.v1 import policy_pb2 as pb
 from weir_chassis.configuration.priorities import PRIORITY_MAX
-from weir_chassis.configuration.wire import attempt
+from weir_chassis.configuration.wire import attempt, etag
 from weir_chassis.fields import QUANTITY_MAX, Fields
 from weir_chassis.idempotency import Attempt
 from weir_partitioning.domain import Mode, Part, Policy, Product, Strategy
@@ -60,7 +60,7 @@ def _policy(fields: Fields, asked: pb.Policy) -> Policy:
         products=_products(fields, asked),
         parts=_parts(fields, asked, strategy),
         disabled=asked.disabled,
-        etag=fields.identifier("etag", asked.etag, optional=True),
+        etag=etag(fields, asked),
         **numbers,
     )
 
