@@ -89,8 +89,8 @@ class Rule(Ranked):
         if not self.priority_store or self.priority_quantity > self.threshold:
             return []
         sentence = (
-            f"The priority store '{self.priority_store}' is ignored: its quantity {self.priority_quantity} is not above "
-            f"the threshold {self.threshold}."
+            f"The priority store '{self.priority_store}' is ignored: its quantity {self.priority_quantity} is not "
+            f"above the threshold {self.threshold}."
         )
         return [Warned(WarningCode.PRIORITY_IGNORED, sentence)]
 
@@ -121,7 +121,6 @@ class StoreLimits(Configured):
 
 KINDS: tuple[type[Configured], ...] = (Rule, StoreLimits)
 """Every kind of object."""
-
 
 
 def set_store_limits(wanted: StoreLimits, current: StoreLimits | None) -> Decision[StoreLimits]:

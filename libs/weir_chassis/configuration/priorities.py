@@ -36,8 +36,9 @@ class PriorityTaken(Refusal):
 
     def __init__(self, *, priority: int, other: str) -> None:
         """Refuse a second object of `priority`, which is that of `other`."""
-        numbers = {"priority": priority, self.thing: other}
-        super().__init__(f"The {self.thing} '{other}' has priority {priority} already.", **numbers)
+        others = {self.thing: other}
+        sentence = f"The {self.thing} '{other}' has priority {priority} already."
+        super().__init__(sentence, violations=(), retry_after_seconds=None, priority=priority, **others)
 
 
 class OrderIncomplete(Refusal):
@@ -50,10 +51,17 @@ class OrderIncomplete(Refusal):
         """Refuse an order that leaves out `missing` and names `unknown`, which are not there."""
         assert missing or unknown
         left_out, not_there = told(missing), told(unknown)
-        sentences = [f"An order names every {self.thing}."]
-        sentences += [f"It leaves out {left_out}."] if missing else []
-        sentences += [f"There is no {self.thing} {not_there}."] if unknown else []
-        super().__init__(" ".join(sentences), missing=left_out, unknown=not_there)
+        super().__init__(
+            f"An order names every {self.thing} there is: this one leaves out {len(missing)}, and names {len(unknown)} "
+            "that are not there.",
+            violations=[
+                Violation(names, description)
+                for names, description in ((left_out, "Left out."), (not_there, f"No such {self.thing}."))
+                if names
+            ],
+            missing=left_out,
+            unknown=not_there,
+        )
 
 
 class Exhausted(Refusal):
