@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.text import Text
 
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.ledger.v1 import ledger_service_pb2
 from weir_cli import tables
 from weir_cli.merchant.values import FILES, STOCK
 from weir_cli.merchant.writing import delivered, sheet
 from weir_cli.merchant.writing import tables as written
-from weir_cli.moving import PAGE
 from weir_cli.options import REFUSED, USAGE
+from weir_cli.paging import listed
 from weir_cli.session import Answer, Session
 from weir_cli.surveying import survey
 
@@ -30,7 +30,8 @@ async def export(session: Session, folder: Path, *, stock: bool, replace: bool) 
     except ValueError as fault:
         return Answer({"folder": str(folder), "fault": str(fault)}, [Text(str(fault), style="bold red")], REFUSED)
     if stock:
-        files[STOCK] = sheet(STOCK, delivered([each async for each in _balances(session)]))
+        balances = await listed(session.ledger.ListBalances, ledger_service_pb2.ListBalancesRequest(), "balances")
+        files[STOCK] = sheet(STOCK, delivered(each for each in balances.found if each.on_hand > 0))
     _write(folder, files)
     counts = {name: content.count("\n") - 1 for name, content in files.items()}
     made = tables.table("file", "#lines")
@@ -52,16 +53,3 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8", newline="")
-
-
-async def _balances(session: Session) -> AsyncIterator[ledger_pb2.Balance]:
-    """Stock items that units lie of."""
-    asked = ledger_service_pb2.ListBalancesRequest(page_size=PAGE)
-    while True:
-        page = await session.ledger.ListBalances(asked)
-        for each in page.balances:
-            if each.on_hand > 0:
-                yield each
-        asked.page_token = page.next_page_token
-        if not asked.page_token:
-            return

@@ -41,7 +41,7 @@ async def load(session: Session, folder: Path, *, dry_run: bool) -> Answer:
         if found:
             raise FolderFaults(found)
     except FolderFaults as wrong:
-        return _faulty(wrong)
+        return faulty(wrong)
     steps = arrangement(merchant, state)
     batches = deliveries(merchant, prefix=session.request_id if session.named else None)
     if dry_run:
@@ -146,7 +146,8 @@ async def _receive(
         progress.advance(task, len(batch.movements))
 
 
-def _faulty(wrong: FolderFaults) -> Answer:
+def faulty(wrong: FolderFaults) -> Answer:
+    """Everything that is wrong with a folder."""
     shown: list[RenderableType] = [
         Text.assemble((f"{each.file}:{each.line}" if each.line else each.file, "bold"), "  ", each.description)
         for each in wrong.faults[:FAULTS_SHOWN]

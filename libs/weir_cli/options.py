@@ -114,6 +114,16 @@ def month(text: str) -> date:
     raise typer.BadParameter("give a month such as 2026-11.")
 
 
+def day(text: str) -> str:
+    """A day such as `2027-01-31`; `never` is none."""
+    if text == "never":
+        return ""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise typer.BadParameter("give a day such as 2027-01-31, or never.") from None
+
+
 RequestId = Annotated[
     str | None,
     typer.Option(

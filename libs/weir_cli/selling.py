@@ -166,3 +166,29 @@ def _grow(tree: Tree, step: explanation_pb2.Step, *, idle: bool = False) -> None
 
 _COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "WON", "OFFERED", "LIMITED")
 """Verdicts of steps that have a part in the level."""
+
+
+async def exposure(session: Session, skus: Sequence[str], *, owner: str | None, limit: int, fresh: bool) -> Answer:
+    """Units that stores are told beyond what there is: of the named products, or of those that are exposed most."""
+    freshness = await session.freshness(fresh)
+    note = ""
+    response: contract.GetExposureResponse | contract.ListExposuresResponse
+    if skus:
+        products = [stock_pb2.Product(owner=owner or "", sku=sku) for sku in skus]
+        asked = contract.GetExposureRequest(products=products, freshness=freshness)
+        response = await session.availability.GetExposure(asked)
+    else:
+        listed = contract.ListExposuresRequest(owner=owner, page_size=min(limit, BATCH), freshness=freshness)
+        response = await session.availability.ListExposures(listed)
+        note = f"{tables.counted(response.products, 'product')} exposed by {tables.counted(response.exposure, 'unit')}"
+    made = tables.table("product", "#exposure", "#levels", "#supply")
+    for each in response.exposures:
+        made.add_row(
+            tables.product(each.product.owner, each.product.sku),
+            Text(tables.number(each.exposure).plain, style="bold red" if each.exposure else "dim"),
+            tables.number(each.levels), tables.number(each.supply),
+        )  # fmt: skip
+    shown: RenderableType = made
+    if not response.exposures:
+        shown = Text("No store is told of more than there is.", style="green")
+    return Answer(document(response), [shown, tables.footnote(*response.revisions, note=note)])

@@ -12,7 +12,7 @@ from weir.sync.v1 import rule_service_pb2
 from weir_cli.merchant.configured import named
 from weir_cli.merchant.state import State
 from weir_cli.merchant.values import DIVIDING, FILES, LOTS, TELLING
-from weir_cli.moving import PAGE
+from weir_cli.paging import listed
 from weir_cli.session import Session
 
 
@@ -31,23 +31,15 @@ async def survey(session: Session, files: Collection[str] = FILES) -> State:
 
 
 async def _locations(session: Session, state: State) -> revision_pb2.Revision:
-    asked = ledger_service_pb2.ListLocationsRequest(page_size=PAGE)
-    while True:
-        page = await session.ledger.ListLocations(asked)
-        state.locations.update((each.location, each) for each in page.locations)
-        asked.page_token = page.next_page_token
-        if not asked.page_token:
-            return page.revision
+    found = await listed(session.ledger.ListLocations, ledger_service_pb2.ListLocationsRequest(), "locations")
+    state.locations.update((each.location, each) for each in found.found)
+    return found.revision
 
 
 async def _lots(session: Session, state: State) -> revision_pb2.Revision:
-    asked = ledger_service_pb2.ListLotsRequest(page_size=PAGE)
-    while True:
-        page = await session.ledger.ListLots(asked)
-        state.lots.update(((named(each.product), each.lot), each) for each in page.lots)
-        asked.page_token = page.next_page_token
-        if not asked.page_token:
-            return page.revision
+    found = await listed(session.ledger.ListLots, ledger_service_pb2.ListLotsRequest(), "lots")
+    state.lots.update(((named(each.product), each.lot), each) for each in found.found)
+    return found.revision
 
 
 async def _network(session: Session, state: State) -> revision_pb2.Revision:
