@@ -26,7 +26,7 @@ async def update_policy(objects: Objects, wanted: Policy) -> Decision[Policy]:
     return update_ranked(wanted, await objects.select(Policy))
 
 
-async def reorder_policies(objects: Objects, names: Sequence[str]) -> Decision[Order[Policy]]:
+async def reorder_policies(objects: Objects, names: Sequence[str]) -> Decision[Order]:
     """Give all policies their priorities."""
     return reorder_ranked(Policy, names, await objects.select(Policy))
 

@@ -27,7 +27,7 @@ async def update_rule(objects: Objects, wanted: Rule) -> Decision[Rule]:
     return update_ranked(wanted, await objects.select(Rule))
 
 
-async def reorder_rules(objects: Objects, names: Sequence[str]) -> Decision[Order[Rule]]:
+async def reorder_rules(objects: Objects, names: Sequence[str]) -> Decision[Order]:
     """Give all rules their priorities."""
     return reorder_ranked(Rule, names, await objects.select(Rule))
 

@@ -15,6 +15,7 @@ from weir_chassis.configuration.priorities import (
     PRIORITY_MAX,
     Exhausted,
     OrderIncomplete,
+    Place,
     PriorityTaken,
     Ranked,
     TooLarge,
@@ -156,15 +157,16 @@ def test_a_change_leaves_an_object_in_its_place() -> None:
 def test_an_order_is_given_at_once(names: str, moved: list[tuple[str, int]]) -> None:
     """All get the priorities 1, 2, 3 in the order named, and it tells what each became when the revision is drawn."""
     decision = stamped(reorder_ranked(Song, list(names), THERE), 9)
-    assert [(each.song, each.priority) for each in decision.object.moved] == moved
-    assert {each.etag for each in decision.object.moved} == {"9"}
-    assert tuple(change.object for change in decision.changes) == decision.object.moved
+    assert decision.object.moved == tuple(Place(name, priority, "9") for name, priority in moved)
+    songs = [change.object for change in decision.changes]
+    assert [(each.key, each.etag) for each in songs] == [((name,), "9") for name, _ in moved]
+    assert songs[0] == replace(B if moved[0][0] == "b" else A, priority=1)
 
 
 def test_an_order_changes_only_what_moves() -> None:
     """What stands in its place already keeps its version; an order that is there already changes nothing."""
     there = [Song("a", priority=1), Song("b", priority=3), Song("c", priority=2)]
-    assert [each.song for each in reorder_ranked(Song, ["a", "b", "c"], there).object.moved] == ["b", "c"]
+    assert [each.name for each in reorder_ranked(Song, ["a", "b", "c"], there).object.moved] == ["b", "c"]
     assert reorder_ranked(Song, ["a", "c", "b"], there).changes == ()
 
 

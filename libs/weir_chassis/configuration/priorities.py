@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
@@ -111,17 +111,25 @@ class Ranked(Configured):
         return name
 
 
+class Place(NamedTuple):
+    """Where an object has come to stand, and the version of it that stands there."""
+
+    name: str
+    priority: int
+    etag: str
+
+
 @dataclass(frozen=True, slots=True)
-class Order(Configured, Generic[R]):
-    """What a new order comes to: the objects whose priority it changed, in that order."""
+class Order(Configured):
+    """What a new order comes to: the places of those whose priority it changed, in that order."""
 
     identity = ()
 
-    moved: tuple[R, ...]
+    moved: tuple[Place, ...]
 
-    def stamped(self, revision: int) -> Order[R]:
-        """The objects as they are stored when `revision` moves them."""
-        return Order(tuple(each.stamped(revision) for each in self.moved))
+    def stamped(self, revision: int) -> Order:
+        """The places as `revision` stores them."""
+        return Order(tuple(each._replace(etag=str(revision)) for each in self.moved))
 
 
 def create_ranked(wanted: R, there: Sequence[R], *, most: int) -> Decision[R]:
@@ -146,7 +154,7 @@ def update_ranked(wanted: R, there: Sequence[R]) -> Decision[R]:
     return written(_placed(wanted, there, default=current.priority), current)
 
 
-def reorder_ranked(kind: type[R], names: Sequence[str], there: Sequence[R]) -> Decision[Order[R]]:
+def reorder_ranked(kind: type[R], names: Sequence[str], there: Sequence[R]) -> Decision[Order]:
     """Give the priorities 1, 2, 3 and so on in the order of `names`, each once; raises the kind's `order_incomplete`
     unless these are all that there are.
     """
@@ -157,7 +165,8 @@ def reorder_ranked(kind: type[R], names: Sequence[str], there: Sequence[R]) -> D
         raise kind.order_incomplete(missing=missing, unknown=unknown)
     placed = [replace(found[name], priority=place) for place, name in enumerate(names, start=1)]
     moved = tuple(each for each in placed if each.priority != found[each.name].priority)
-    return Decision(Order(moved), tuple(map(Change, moved)))
+    places = tuple(Place(each.name, each.priority, each.etag) for each in moved)
+    return Decision(Order(places), tuple(map(Change, moved)))
 
 
 def _found(wanted: R, there: Sequence[R]) -> R | None:

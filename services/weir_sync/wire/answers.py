@@ -8,6 +8,7 @@ from weir.common.v1 import stock_pb2
 from weir.sync.v1 import rule_pb2 as pb
 from weir.sync.v1 import rule_service_pb2 as service_pb
 from weir_chassis.configuration.objects import Change
+from weir_chassis.configuration.priorities import Place
 from weir_sync.domain import Product, Rule, StoreLimits
 from weir_sync.wire.words import ROUNDINGS_TOLD, WARNING_CODES_TOLD
 
@@ -33,9 +34,9 @@ def to_rule(rule: Rule) -> pb.Rule:
     )
 
 
-def to_priority(rule: Rule) -> service_pb.RulePriority:
+def to_priority(place: Place) -> service_pb.RulePriority:
     """The place of a rule in the order."""
-    return service_pb.RulePriority(rule=rule.rule, priority=rule.priority, etag=rule.etag)
+    return service_pb.RulePriority(rule=place.name, priority=place.priority, etag=place.etag)
 
 
 def to_store_limits(limits: StoreLimits) -> pb.StoreLimits:
