@@ -3,14 +3,13 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from weir_allocation.configuration import Configuration
-from weir_allocation.network import Channel, Network
+from weir_aggregator.domain import Change, Configured, Count, GroupLink, StoreLimits, WarehouseGroup
+from weir_allocation.network import Channel
 from weir_allocation.policy import Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
-from weir_allocation.sharing import NO_SHARING, Bundle, Link
-from weir_allocation.stock import Product
+from weir_allocation.sharing import Bundle, Link
+from weir_allocation.stock import EACH, Condition, Product
 
 PRODUCTS = 200_000
 CHANNEL_GROUPS = tuple(f"group-{number}" for number in range(10))
@@ -26,29 +25,23 @@ NAMED_EACH = 2_000
 POLICIES, RULES = 10, 50
 
 
-class Held(NamedTuple):
-    """What lies at one place of one product."""
-
-    product: Product
-    location: str
-    on_hand: int
-    reserved: int
-
-
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """All of it; the same for the same number of products."""
 
     products: Sequence[Product]
-    configuration: Configuration
+    network: Sequence[Change]
+    policies: Sequence[Change]
+    rules: Sequence[Change]
 
-    def held(self) -> Iterator[Held]:
+    def books(self) -> Iterator[Count]:
         """Every stock item, product by product."""
         chance = random.Random(1)
         for product in self.products:
             for location in chance.sample(LOCATIONS, PLACES_EACH):
                 on_hand = chance.randrange(100)
-                yield Held(product, location, on_hand, chance.randrange(1 + on_hand // 5))
+                reserved = chance.randrange(1 + on_hand // 5)
+                yield Count(*product, location, "", EACH, "", Condition.SELLABLE, on_hand, reserved)
 
 
 def tenant(products: int) -> Tenant:
@@ -56,26 +49,25 @@ def tenant(products: int) -> Tenant:
     made = [("", f"SKU-{number:07}") for number in range(products)]
     bundled = products * BUNDLES_PERCENT // 100
     chance = random.Random(2)
+    links = _links(made[bundled:], products * LINKED_PERCENT // 100, chance)
+    bundles = _bundles(made[:bundled], made[bundled:], chance)
     return Tenant(
         made,
-        Configuration.of(
-            _network(),
-            sharing=NO_SHARING.changed(
-                links=_links(made[bundled:], products * LINKED_PERCENT // 100, chance),
-                bundles=_bundles(made[:bundled], made[bundled:], chance),
-            ),
-            policies=_policies(made, chance),
-            rules=_rules(made, chance),
-            limits=_limits(made, chance),
-        ),
+        [*map(Change, _network()), *map(Change, links), *map(Change, bundles)],
+        [*map(Change, _policies(made, chance))],
+        [*map(Change, _rules(made, chance)), *map(Change, _limits(made, chance))],
     )
 
 
-def _network() -> Network:
+def _network() -> Iterator[Configured]:
     """Each channel group is fed by two of the warehouse groups."""
+    for group, locations in WAREHOUSE_GROUPS.items():
+        yield WarehouseGroup(group, locations)
+    yield from CHANNELS
     regions = list(WAREHOUSE_GROUPS)
-    pairs = [(regions[(number + more) % 5], group) for number, group in enumerate(CHANNEL_GROUPS) for more in (0, 2)]
-    return Network.of(warehouse_groups=WAREHOUSE_GROUPS, channels=CHANNELS, links=pairs)
+    for number, group in enumerate(CHANNEL_GROUPS):
+        for more in (0, 2):
+            yield GroupLink(regions[(number + more) % len(regions)], group)
 
 
 def _links(plain: Sequence[Product], number: int, chance: random.Random) -> Iterator[Link]:
@@ -125,10 +117,10 @@ def _rules(products: Sequence[Product], chance: random.Random) -> Iterator[Rule]
         )
 
 
-def _limits(products: Sequence[Product], chance: random.Random) -> dict[str, Limits]:
+def _limits(products: Sequence[Product], chance: random.Random) -> Iterator[StoreLimits]:
     """One store that does not sell some products, and one that is told little."""
-    few, small = CHANNELS[4].channel, CHANNELS[9].channel
-    return {few: Limits(denied=_named(products, chance)), small: Limits(max_quantity=10)}
+    yield StoreLimits(CHANNELS[4].channel, Limits(denied=_named(products, chance)))
+    yield StoreLimits(CHANNELS[9].channel, Limits(max_quantity=10))
 
 
 def _named(products: Sequence[Product], chance: random.Random) -> frozenset[Product]:
