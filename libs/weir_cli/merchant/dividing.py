@@ -27,6 +27,7 @@ NUMBERS = {
     "FIXED": ("quantity",),
 }
 """The numbers of a part that each strategy uses, beside its rank and its cap."""
+ALL_NUMBERS = ("weight", "percent", "minimum", "quantity")
 BUFFERS = ("buffer_units", "buffer_percent")
 PARTED = ("RANKED", "FIXED")
 """Strategies that need to be told their parts."""
@@ -65,10 +66,9 @@ def _parts(merchant: Merchant, known: Known) -> Iterator[Fault]:
         if missing(group, groups):
             yield Fault(POLICY_PARTS, row.line, unknown("channel group", group, merchant.channels, CHANNELS))
         strategy = strategies.get(name, "")
-        for numbers in NUMBERS.values():
-            for column in numbers:
-                if strategy in NUMBERS and column not in NUMBERS[strategy] and row.number(column):
-                    yield Fault(POLICY_PARTS, row.line, f"{column}: {strategy} does not use it.")
+        for column in ALL_NUMBERS:
+            if strategy in NUMBERS and column not in NUMBERS[strategy] and row.number(column):
+                yield Fault(POLICY_PARTS, row.line, f"{column}: {strategy} does not use it.")
         before = percent.get(name, 0)
         percent[name] = before + row.number("percent")
         if before <= 100 < percent[name] and strategy == "RANKED":

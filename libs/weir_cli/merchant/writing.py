@@ -156,7 +156,8 @@ def _product_links(state: State) -> Iterator[Cells]:
 
 def _lots(state: State) -> Iterator[Cells]:
     for ((owner, sku), lot), each in sorted(state.lots.items()):
-        yield {"sku": sku, "lot": lot, "expiry_date": each.expiry_date, "owner": owner}
+        if each.expiry_date:
+            yield {"sku": sku, "lot": lot, "expiry_date": each.expiry_date, "owner": owner}
 
 
 def _policies(state: State) -> Iterator[Cells]:
@@ -164,7 +165,7 @@ def _policies(state: State) -> Iterator[Cells]:
         yield {
             "policy": each.policy,
             "strategy": word(each, "strategy"),
-            "priority": str(each.priority),
+            "priority": _number(each.priority),
             "display_name": each.display_name,
             "mode": word(plain(each), "mode"),
             "buffer_units": _number(each.buffer_units),
@@ -199,7 +200,7 @@ def _rules(state: State) -> Iterator[Cells]:
         yield {
             "rule": each.rule,
             "stores": joined(each.stores),
-            "priority": str(each.priority),
+            "priority": _number(each.priority),
             "display_name": each.display_name,
             "warehouses": joined(each.warehouses),
             "threshold": _number(each.threshold),
