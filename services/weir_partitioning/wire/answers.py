@@ -6,6 +6,7 @@ from weir.common.v1.stock_pb2 import Product
 from weir.partitioning.v1 import partitioning_service_pb2 as service_pb
 from weir.partitioning.v1 import policy_pb2 as pb
 from weir_chassis.configuration.objects import Change
+from weir_chassis.configuration.priorities import Place
 from weir_partitioning.domain import Part, Policy
 from weir_partitioning.wire.words import MODES_TOLD, STRATEGIES_TOLD
 
@@ -40,9 +41,9 @@ def to_part(part: Part) -> pb.PolicyPart:
     )
 
 
-def to_priority(policy: Policy) -> service_pb.PolicyPriority:
+def to_priority(place: Place) -> service_pb.PolicyPriority:
     """The place of a policy in the order."""
-    return service_pb.PolicyPriority(policy=policy.policy, priority=policy.priority, etag=policy.etag)
+    return service_pb.PolicyPriority(policy=place.name, priority=place.priority, etag=place.etag)
 
 
 def to_change(change: Change) -> pb.PartitioningChange:
