@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_chassis.auth import authenticator
+from weir_chassis.configuration.handlers import Handlers
+from weir_chassis.configuration.worker import forgetting
 from weir_chassis.idempotency import purging
 from weir_chassis.provision import provided
 from weir_chassis.revisions import Origin
@@ -23,10 +25,9 @@ from weir_chassis.settings import (
     setting,
 )
 from weir_chassis.watch import Wakeups
-from weir_sharing.handlers import Handlers
+from weir_sharing.domain import KINDS
 from weir_sharing.servicer import POLICIES, registrations
 from weir_sharing.store import PostgresNetworks
-from weir_sharing.worker import forgetting
 
 SERVICE = "weir_sharing"
 CONTEXT = "sharing"
@@ -58,7 +59,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=registrations(Handlers(networks, origin), origin, wakeups),
+            registrations=registrations(Handlers(networks, origin, KINDS), wakeups),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )

@@ -3,55 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any, ClassVar
 
+from weir_chassis.configuration.errors import InUse, Missing, Taken
 from weir_chassis.errors import Kind, Refusal, Violation
-
-USERS_NAMED_MAX = 10
-USERS_NAMED_SIZE_MAX = 1024
-"""How many users of an object a refusal names, and in how many bytes: a status travels in a trailer of 8 KiB."""
-
-
-class Missing(Refusal):
-    """Nothing of this kind bears the identifier; a subclass for each kind."""
-
-    kind = Kind.UNKNOWN
-    thing: ClassVar[str]
-
-    def __init__(self, **key: Any) -> None:
-        """Refuse for want of the object whose identifier is `key`, by the names of its parts."""
-        super().__init__(f"There is no {self.thing} {_named(key)}.", **key)
-
-
-class Taken(Refusal):
-    """The identifier is in use; a subclass for each kind."""
-
-    kind = Kind.TAKEN
-    thing: ClassVar[str]
-
-    def __init__(self, **key: Any) -> None:
-        """Refuse a second object of the identifier `key`, by the names of its parts."""
-        super().__init__(f"The {self.thing} {_named(key)} exists already.", **key)
-
-
-class InUse(Refusal):
-    """Others rest on the object; a subclass for each kind."""
-
-    kind = Kind.UNMET
-    thing: ClassVar[str]
-
-    def __init__(self, users: Sequence[str], **key: Any) -> None:
-        """Refuse to remove the object whose identifier is `key`; `users` are named as in `channel web`, in order."""
-        assert users
-        named = _first(users)
-        more = f" and {len(users) - len(named)} more" if len(users) > len(named) else ""
-        super().__init__(
-            f"The {self.thing} {_named(key)} is in use by {', '.join(named)}{more}.",
-            violations=[Violation(user, f"Uses the {self.thing}.") for user in named],
-            **key,
-            used_by=", ".join(named) + more,
-        )
 
 
 class WarehouseGroupNotFound(Missing):
@@ -265,12 +219,3 @@ class FixedLocationLinked(Refusal):
             warehouse_group=warehouse_group,
             channel_groups=channel_groups,
         )
-
-
-def _named(key: dict[str, str]) -> str:
-    return " and ".join(f"'{part}'" for part in key.values())
-
-
-def _first(users: Sequence[str]) -> list[str]:
-    sizes = accumulate(len(user.encode()) for user in users[:USERS_NAMED_MAX])
-    return [user for user, size in zip(users, sizes, strict=False) if size <= USERS_NAMED_SIZE_MAX]

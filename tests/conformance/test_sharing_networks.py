@@ -9,6 +9,7 @@ import pytest
 
 from tests.kit.network import attempt, postgres_networks, write
 from tests.kit.postgres import FreshDatabase
+from weir_chassis.configuration.objects import Decision, History, Named, Outcome
 from weir_chassis.database import Database
 from weir_chassis.errors import EtagStale, Refusal, RequestIdReused
 from weir_sharing import handlers
@@ -17,12 +18,8 @@ from weir_sharing.domain import (
     Channel,
     ChannelGroup,
     ChannelKind,
-    Decision,
     GroupLink,
-    History,
     LocationSetting,
-    Named,
-    Outcome,
     Policy,
     WarehouseGroup,
 )

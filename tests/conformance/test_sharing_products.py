@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.kit.network import write
+from weir_chassis.configuration.objects import Named
 from weir_sharing import handlers
-from weir_sharing.domain import Bundle, Component, Named, Product, ProductLink
+from weir_sharing.domain import Bundle, Component, Product, ProductLink
 from weir_sharing.ports import Networks
 
 LINK = ProductLink("", "TV-1", "", "SPACE-1", True, ("DE1", "DE2"), 3, 2, shares_bundles=True, disabled=True)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from weir_chassis.configuration.objects import Decision
+from weir_chassis.configuration.rules import stamped
 from weir_chassis.errors import Refusal
-from weir_sharing.domain import Bundle, Component, Decision, Product, ProductLink, products, stamped
+from weir_sharing.domain import Bundle, Component, Product, ProductLink, products
 
 A, B, C = (Product("", sku) for sku in "ABC")
 LINK, BACK = ProductLink("", "A", "", "B"), ProductLink("", "B", "", "A")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from tests.kit.network import write
+from weir_chassis.configuration.objects import History
+from weir_chassis.configuration.worker import forgetting
 from weir_chassis.settings import load
 from weir_sharing import handlers
 from weir_sharing.app import Settings
-from weir_sharing.domain import ChannelGroup, History
+from weir_sharing.domain import ChannelGroup
 from weir_sharing.memory import MemoryNetworks
-from weir_sharing.worker import forgetting
 
 
 class BrokenOnce(MemoryNetworks):

@@ -1,13 +1,12 @@
-"""The network's objects, what changes them, and what came of it."""
+"""The network's objects."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from weir_chassis.configuration.objects import Configured
 from weir_sharing.errors import (
     BundleExists,
     BundleNotFound,
@@ -17,18 +16,11 @@ from weir_sharing.errors import (
     ChannelNotFound,
     GroupLinkExists,
     GroupLinkNotFound,
-    Missing,
     ProductLinkExists,
     ProductLinkNotFound,
-    Taken,
     WarehouseGroupExists,
     WarehouseGroupNotFound,
 )
-
-T = TypeVar("T", bound="NetworkObject")
-
-Key = tuple[str, ...]
-"""An object's identifier: the values of the fields that its kind names in `identity`."""
 
 
 class Policy(enum.StrEnum):
@@ -51,30 +43,7 @@ class ChannelKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkObject:
-    """What all kinds share: an identifier, and a mark of the version, which is no part of what an object says.
-
-    `etag` is the number of the revision that last changed the object; empty where it was not stored.
-    """
-
-    identity: ClassVar[tuple[str, ...]]
-    missing: ClassVar[type[Missing]]
-    taken: ClassVar[type[Taken]]
-
-    etag: str = field(default="", compare=False, kw_only=True)
-
-    @property
-    def key(self) -> Key:
-        """Its identifier, unique among the objects of its kind and tenant."""
-        return tuple(getattr(self, name) for name in self.identity)
-
-    def stamped(self: T, revision: int) -> T:
-        """The object as it is stored when `revision` changes it."""
-        return replace(self, etag=str(revision))
-
-
-@dataclass(frozen=True, slots=True)
-class LocationSetting(NetworkObject):
+class LocationSetting(Configured):
     """The policy of one location of the ledger."""
 
     identity = ("location",)
@@ -84,7 +53,7 @@ class LocationSetting(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class WarehouseGroup(NetworkObject):
+class WarehouseGroup(Configured):
     """Locations pooled together; `locations` are in order of their identifiers, each once."""
 
     identity = ("warehouse_group",)
@@ -95,9 +64,13 @@ class WarehouseGroup(NetworkObject):
     display_name: str
     locations: tuple[str, ...]
 
+    def has(self, name: str, value: Any) -> bool:
+        """Whether it holds the `location`, or has a field of this value."""
+        return value in self.locations if name == "location" else Configured.has(self, name, value)
+
 
 @dataclass(frozen=True, slots=True)
-class ChannelGroup(NetworkObject):
+class ChannelGroup(Configured):
     """Channels that see one and the same level; `own_channel` is the one it belongs to alone, if any."""
 
     identity = ("channel_group",)
@@ -110,7 +83,7 @@ class ChannelGroup(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class Channel(NetworkObject):
+class Channel(Configured):
     """One place of sale; in requests an empty `channel_group` asks for one of its own."""
 
     identity = ("channel",)
@@ -124,7 +97,7 @@ class Channel(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupLink(NetworkObject):
+class GroupLink(Configured):
     """The stock of a warehouse group feeds a channel group."""
 
     identity = ("warehouse_group", "channel_group")
@@ -143,7 +116,7 @@ class Product(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ProductLink(NetworkObject):
+class ProductLink(Configured):
     """Demand for the destination may be served from the stock of the source, at `locations`, everywhere if empty.
 
     `created` is the number of the revision that created it, 0 until then: of links with one `priority`, the older one
@@ -195,7 +168,7 @@ class Component(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle(NetworkObject):
+class Bundle(Configured):
     """A product that is put together from `components`, which are in order of their products, each once."""
 
     identity = ("owner", "sku")
@@ -211,11 +184,14 @@ class Bundle(NetworkObject):
         """The product it is."""
         return Product(self.owner, self.sku)
 
+    def has(self, name: str, value: Any) -> bool:
+        """Whether it has the `component`, owner and stock keeping unit, or a field of this value."""
+        if name != "component":
+            return Configured.has(self, name, value)
+        return value in [each.product for each in self.components]
 
-Where = Mapping[str, str | Key]
-"""What objects must have to be meant: names of fields, and their values."""
 
-KINDS: tuple[type[NetworkObject], ...] = (
+KINDS: tuple[type[Configured], ...] = (
     LocationSetting,
     WarehouseGroup,
     ChannelGroup,
@@ -225,57 +201,3 @@ KINDS: tuple[type[NetworkObject], ...] = (
     ProductLink,
 )
 """Every kind of object, each after those it refers to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An object as it stands after a change; or, if `deleted`, the last state it had."""
-
-    object: NetworkObject
-    deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[T]):
-    """What a request comes to: the object asked about, as it will be, and every change; none if all is as asked."""
-
-    object: T
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Named(Generic[T]):
-    """An object that a request names, in the version `etag`; empty: in whatever version it is."""
-
-    kind: type[T]
-    key: Key
-    etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """How a request ended: the object it was about, as stored, and the revision the answer rests on."""
-
-    object: T
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Everything that one revision changed."""
-
-    revision: int
-    recorded_at: datetime
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A stretch of what happened, whole commits in order, and between which revisions history is kept.
-
-    Everything after revision `oldest` is kept, up to `head`; `commits` are those of them that were asked for.
-    """
-
-    oldest: int
-    head: int
-    commits: tuple[Commit, ...]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from weir_sharing.domain.objects import Bundle, Decision, Product, ProductLink
-from weir_sharing.domain.rules import check_absent, deleted, existing, told, written
+from weir_chassis.configuration.objects import Decision
+from weir_chassis.configuration.rules import check_absent, deleted, existing, written
+from weir_sharing.domain.objects import Bundle, Product, ProductLink
+from weir_sharing.domain.rules import users
 from weir_sharing.errors import BundleInUse, BundleKindMismatch, BundleNested, ProductLinkExists
 
 
@@ -80,7 +82,7 @@ def delete_bundle(current: Bundle, links: Sequence[ProductLink]) -> Decision[Bun
     """Make a bundle a plain product; raises BundleInUse if `links` join it to other bundles."""
     if links:
         named = [f"{link.source.sku} to {link.destination.sku}" for link in links]
-        raise BundleInUse(told("product link", named), owner=current.owner, sku=current.sku)
+        raise BundleInUse(users("product link", named), owner=current.owner, sku=current.sku)
     return deleted(current)
 
 

@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from weir_chassis.errors import EtagStale
+from weir_chassis.configuration.objects import Change, Decision
+from weir_chassis.configuration.rules import check_absent, check_etag, deleted, existing, written
 from weir_sharing.domain.objects import (
-    Change,
     Channel,
     ChannelGroup,
-    Decision,
     GroupLink,
-    Key,
     LocationSetting,
-    NetworkObject,
     Policy,
-    T,
     WarehouseGroup,
 )
 from weir_sharing.errors import (
@@ -33,24 +29,6 @@ from weir_sharing.errors import (
     LocationGrouped,
     WarehouseGroupInUse,
 )
-
-
-def stamped(decision: Decision[T], revision: int) -> Decision[T]:
-    """The decision with all that it changes as `revision` stores it; what is deleted keeps the etag it had."""
-    if not decision.changes:
-        return decision
-    return Decision(
-        decision.object.stamped(revision),
-        tuple(each if each.deleted else Change(each.object.stamped(revision)) for each in decision.changes),
-    )
-
-
-def existing(kind: type[T], key: Key, found: T | None, *, etag: str = "") -> T:
-    """What was `found` under `key`; raises the kind's `missing`, or EtagStale if it is not the version `etag`."""
-    if found is None:
-        raise kind.missing(**dict(zip(kind.identity, key, strict=True)))
-    check_etag(found, etag)
-    return found
 
 
 def set_location_policy(
@@ -101,7 +79,7 @@ def update_warehouse_group(
 def delete_warehouse_group(current: WarehouseGroup, fed: Sequence[str]) -> Decision[WarehouseGroup]:
     """Remove a warehouse group; raises WarehouseGroupInUse if it feeds any channel group."""
     if fed:
-        raise WarehouseGroupInUse(told("channel group", fed), warehouse_group=current.warehouse_group)
+        raise WarehouseGroupInUse(users("channel group", fed), warehouse_group=current.warehouse_group)
     return deleted(current)
 
 
@@ -123,8 +101,8 @@ def delete_channel_group(
 ) -> Decision[ChannelGroup]:
     """Remove a channel group; raises ChannelGroupOwned, or ChannelGroupInUse if it has channels or is fed."""
     _check_open(current, channel="")
-    if users := told("channel", channels) + told("warehouse group", feeders):
-        raise ChannelGroupInUse(users, channel_group=current.channel_group)
+    if found := users("channel", channels) + users("warehouse group", feeders):
+        raise ChannelGroupInUse(found, channel_group=current.channel_group)
     return deleted(current)
 
 
@@ -231,19 +209,6 @@ def _check_homes(group: WarehouseGroup, homes: Mapping[str, str]) -> None:
         raise LocationGrouped(elsewhere)
 
 
-def check_etag(current: NetworkObject | None, etag: str) -> None:
-    """Raise EtagStale unless the object is the version `etag`, or any is meant."""
-    is_now = current.etag if current is not None else ""
-    if etag and etag != is_now:
-        raise EtagStale(current=is_now)
-
-
-def check_absent(wanted: NetworkObject, found: NetworkObject | None) -> None:
-    """Raise the kind's `taken` where the identifier is in use."""
-    if found is not None:
-        raise wanted.taken(**dict(zip(wanted.identity, wanted.key, strict=True)))
-
-
 def _check_open(group: ChannelGroup, *, channel: str) -> None:
     if group.own_channel not in ("", channel):
         raise ChannelGroupOwned(channel_group=group.channel_group, channel=group.own_channel)
@@ -251,29 +216,13 @@ def _check_open(group: ChannelGroup, *, channel: str) -> None:
 
 def _check_unfed(channel: str, feeders: Sequence[str]) -> None:
     if feeders:
-        raise ChannelInUse(told("warehouse group", feeders), channel=channel)
+        raise ChannelInUse(users("warehouse group", feeders), channel=channel)
 
 
 def _own_group(channel: Channel) -> ChannelGroup:
     return ChannelGroup(channel.channel, channel.display_name, own_channel=channel.channel)
 
 
-def told(word: str, names: Sequence[str]) -> list[str]:
+def users(word: str, names: Sequence[str]) -> list[str]:
     """The users of an object as a refusal names them."""
     return [f"{word} {name}" for name in names]
-
-
-def written(wanted: T, current: T | None, *first: Change) -> Decision[T]:
-    """The decision to store `wanted` where it differs from `current`, after the changes it rests on.
-
-    Until it is stored, the object bears the etag of what it replaces.
-    """
-    if wanted == current:
-        return Decision(current)
-    after = replace(wanted, etag=current.etag if current is not None else "")
-    return Decision(after, (*first, Change(after)))
-
-
-def deleted(current: T) -> Decision[T]:
-    """The decision to remove an object."""
-    return Decision(current, (Change(current, deleted=True),))

@@ -2,21 +2,21 @@
 SharingService.
 """
 
+from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.paging import Pages
-from weir_chassis.revisions import Origin
 from weir_chassis.server import Registration
 from weir_chassis.watch import Wakeups
-from weir_sharing.handlers import Handlers
+from weir_sharing.ports import Network
 from weir_sharing.servicer.network import NETWORK_POLICY, NetworkServicer
 from weir_sharing.servicer.products import SHARING_POLICY, SharingServicer
 
 POLICIES = (NETWORK_POLICY, SHARING_POLICY)
 
 
-def registrations(handlers: Handlers, origin: Origin, wakeups: Wakeups) -> list[Registration]:
+def registrations(handlers: Handlers[Network], wakeups: Wakeups) -> list[Registration]:
     """Both services, answering by `handlers`."""
-    pages = Pages(origin.cluster)
+    pages = Pages(handlers.origin.cluster)
     return [
-        NetworkServicer(handlers, origin=origin, pages=pages, wakeups=wakeups).registration,
-        SharingServicer(handlers, origin=origin, pages=pages).registration,
+        NetworkServicer(handlers, pages=pages, wakeups=wakeups).registration,
+        SharingServicer(handlers, pages=pages, wakeups=wakeups).registration,
     ]

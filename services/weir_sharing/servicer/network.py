@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 from grpc.aio import ServicerContext
 
 from weir.sharing.v1 import network_service_pb2 as pb
 from weir.sharing.v1 import network_service_pb2_grpc
-from weir_chassis import call, policy
+from weir_chassis import policy
 from weir_chassis.auth import Role
-from weir_chassis.paging import Pages
+from weir_chassis.configuration import wire
+from weir_chassis.configuration.servicer import Answering
 from weir_chassis.policy import Access, Traffic
-from weir_chassis.revisions import Origin
 from weir_chassis.server import Registration
-from weir_chassis.watch import Batch, Wakeups, follow
 from weir_sharing import handlers
-from weir_sharing.domain import Change, Channel, ChannelGroup, GroupLink, LocationSetting, WarehouseGroup
-from weir_sharing.handlers import Handlers
-from weir_sharing.servicer.answering import Answering
+from weir_sharing.domain import Channel, ChannelGroup, GroupLink, LocationSetting, Policy, WarehouseGroup
+from weir_sharing.ports import Network
 from weir_sharing.wire import answers, requests
 
 Context = ServicerContext[Any, Any]
@@ -58,13 +55,8 @@ NETWORK_POLICY = policy.of(
 )
 
 
-class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer):
+class NetworkServicer(Answering[Network], network_service_pb2_grpc.NetworkServiceServicer):
     """Every rpc of the network service, for the tenant of the caller."""
-
-    def __init__(self, answering: Handlers, *, origin: Origin, pages: Pages, wakeups: Wakeups) -> None:
-        """Answer by handlers whose revisions are drawn at `origin`; `wakeups` ring when a tenant has changed."""
-        super().__init__(answering, origin=origin, pages=pages)
-        self._wakeups = wakeups
 
     @property
     def registration(self) -> Registration:
@@ -82,16 +74,16 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
     async def GetLocationPolicy(
         self, request: pb.GetLocationPolicyRequest, context: Context
     ) -> pb.GetLocationPolicyResponse:
-        (location,), fresh = requests.lookup(request, LocationSetting)
-        found, revision = await self._handlers.location_policy(call.tenant(), location, fresh)
-        setting = answers.to_location_setting(found)
-        return pb.GetLocationPolicyResponse(location_setting=setting, revision=revision.to_wire())
+        asked = requests.lookup(request, LocationSetting)
+        unset = LocationSetting(request.location, Policy.GLOBAL)
+        found, revision = await self._get(LocationSetting, asked, default=unset)
+        return pb.GetLocationPolicyResponse(location_setting=answers.to_location_setting(found), revision=revision)
 
     async def ListLocationPolicies(
         self, request: pb.ListLocationPoliciesRequest, context: Context
     ) -> pb.ListLocationPoliciesResponse:
         found, token, revision = await self._list(
-            request, LocationSetting, requests.listing(request), answers.to_location_setting
+            request, LocationSetting, wire.listing(request), answers.to_location_setting
         )
         return pb.ListLocationPoliciesResponse(location_settings=found, next_page_token=token, revision=revision)
 
@@ -104,18 +96,14 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
     async def GetWarehouseGroup(
         self, request: pb.GetWarehouseGroupRequest, context: Context
     ) -> pb.GetWarehouseGroupResponse:
-        found, revision = await self._handlers.get(
-            call.tenant(), WarehouseGroup, *requests.lookup(request, WarehouseGroup)
-        )
-        return pb.GetWarehouseGroupResponse(
-            warehouse_group=answers.to_warehouse_group(found), revision=revision.to_wire()
-        )
+        found, revision = await self._get(WarehouseGroup, requests.lookup(request, WarehouseGroup))
+        return pb.GetWarehouseGroupResponse(warehouse_group=answers.to_warehouse_group(found), revision=revision)
 
     async def ListWarehouseGroups(
         self, request: pb.ListWarehouseGroupsRequest, context: Context
     ) -> pb.ListWarehouseGroupsResponse:
         found, token, revision = await self._list(
-            request, WarehouseGroup, requests.listing(request, "location"), answers.to_warehouse_group
+            request, WarehouseGroup, wire.listing(request, "location"), answers.to_warehouse_group
         )
         return pb.ListWarehouseGroupsResponse(warehouse_groups=found, next_page_token=token, revision=revision)
 
@@ -140,14 +128,14 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
         return pb.CreateChannelGroupResponse(channel_group=answers.to_channel_group(done), revision=revision)
 
     async def GetChannelGroup(self, request: pb.GetChannelGroupRequest, context: Context) -> pb.GetChannelGroupResponse:
-        found, revision = await self._handlers.get(call.tenant(), ChannelGroup, *requests.lookup(request, ChannelGroup))
-        return pb.GetChannelGroupResponse(channel_group=answers.to_channel_group(found), revision=revision.to_wire())
+        found, revision = await self._get(ChannelGroup, requests.lookup(request, ChannelGroup))
+        return pb.GetChannelGroupResponse(channel_group=answers.to_channel_group(found), revision=revision)
 
     async def ListChannelGroups(
         self, request: pb.ListChannelGroupsRequest, context: Context
     ) -> pb.ListChannelGroupsResponse:
         found, token, revision = await self._list(
-            request, ChannelGroup, requests.listing(request), answers.to_channel_group
+            request, ChannelGroup, wire.listing(request), answers.to_channel_group
         )
         return pb.ListChannelGroupsResponse(channel_groups=found, next_page_token=token, revision=revision)
 
@@ -168,12 +156,12 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
         return pb.CreateChannelResponse(channel=answers.to_channel(done), revision=revision)
 
     async def GetChannel(self, request: pb.GetChannelRequest, context: Context) -> pb.GetChannelResponse:
-        found, revision = await self._handlers.get(call.tenant(), Channel, *requests.lookup(request, Channel))
-        return pb.GetChannelResponse(channel=answers.to_channel(found), revision=revision.to_wire())
+        found, revision = await self._get(Channel, requests.lookup(request, Channel))
+        return pb.GetChannelResponse(channel=answers.to_channel(found), revision=revision)
 
     async def ListChannels(self, request: pb.ListChannelsRequest, context: Context) -> pb.ListChannelsResponse:
         found, token, revision = await self._list(
-            request, Channel, requests.listing(request, "channel_group"), answers.to_channel
+            request, Channel, wire.listing(request, "channel_group"), answers.to_channel
         )
         return pb.ListChannelsResponse(channels=found, next_page_token=token, revision=revision)
 
@@ -190,11 +178,11 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
         return pb.CreateGroupLinkResponse(group_link=answers.to_group_link(done), revision=revision)
 
     async def GetGroupLink(self, request: pb.GetGroupLinkRequest, context: Context) -> pb.GetGroupLinkResponse:
-        found, revision = await self._handlers.get(call.tenant(), GroupLink, *requests.lookup(request, GroupLink))
-        return pb.GetGroupLinkResponse(group_link=answers.to_group_link(found), revision=revision.to_wire())
+        found, revision = await self._get(GroupLink, requests.lookup(request, GroupLink))
+        return pb.GetGroupLinkResponse(group_link=answers.to_group_link(found), revision=revision)
 
     async def ListGroupLinks(self, request: pb.ListGroupLinksRequest, context: Context) -> pb.ListGroupLinksResponse:
-        asked = requests.listing(request, "warehouse_group", "channel_group")
+        asked = wire.listing(request, "warehouse_group", "channel_group")
         found, token, revision = await self._list(request, GroupLink, asked, answers.to_group_link)
         return pb.ListGroupLinksResponse(group_links=found, next_page_token=token, revision=revision)
 
@@ -202,24 +190,10 @@ class NetworkServicer(Answering, network_service_pb2_grpc.NetworkServiceServicer
         _, revision = await self._write(request, requests.removal(request, GroupLink), handlers.delete_group_link)
         return pb.DeleteGroupLinkResponse(revision=revision)
 
-    async def ExportNetwork(
+    def ExportNetwork(
         self, request: pb.ExportNetworkRequest, context: Context
     ) -> AsyncIterator[pb.ExportNetworkResponse]:
-        objects, revision = await self._handlers.export(call.tenant(), requests.freshness(request))
-        for messages in answers.portions([answers.to_change(Change(each)) for each in objects]):
-            yield pb.ExportNetworkResponse(revision=revision.to_wire(), objects=messages)
+        return self._export(request, pb.ExportNetworkResponse, answers.to_change)
 
-    async def WatchNetwork(
-        self, request: pb.WatchNetworkRequest, context: Context
-    ) -> AsyncIterator[pb.WatchNetworkResponse]:
-        tenant, origin = call.tenant(), self._origin
-
-        async def read(after: int) -> Batch[pb.WatchNetworkResponse]:
-            batch = await self._handlers.changes(tenant, after)
-            return Batch([answers.to_commit(each, origin) for each in batch.messages], batch.through, batch.more)
-
-        start = await self._handlers.watch_start(tenant, requests.after(request))
-        with self._wakeups.bell(tenant) as bell:
-            heartbeat = partial(answers.heartbeat, origin=origin)
-            async for message in follow(read, after=start, bell=bell, heartbeat=heartbeat):
-                yield message
+    def WatchNetwork(self, request: pb.WatchNetworkRequest, context: Context) -> AsyncIterator[pb.WatchNetworkResponse]:
+        return self._watch(request, pb.WatchNetworkResponse, answers.to_change)

@@ -8,13 +8,14 @@ from grpc.aio import ServicerContext
 
 from weir.sharing.v1 import sharing_service_pb2 as pb
 from weir.sharing.v1 import sharing_service_pb2_grpc
-from weir_chassis import call, policy
+from weir_chassis import policy
 from weir_chassis.auth import Role
+from weir_chassis.configuration.servicer import Answering
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Registration
 from weir_sharing import handlers
 from weir_sharing.domain import Bundle, ProductLink
-from weir_sharing.servicer.answering import Answering
+from weir_sharing.ports import Network
 from weir_sharing.wire import answers, requests
 
 Context = ServicerContext[Any, Any]
@@ -37,7 +38,7 @@ SHARING_POLICY = policy.of(
 )
 
 
-class SharingServicer(Answering, sharing_service_pb2_grpc.SharingServiceServicer):
+class SharingServicer(Answering[Network], sharing_service_pb2_grpc.SharingServiceServicer):
     """Every rpc of the sharing service, for the tenant of the caller."""
 
     @property
@@ -53,8 +54,8 @@ class SharingServicer(Answering, sharing_service_pb2_grpc.SharingServiceServicer
         return pb.CreateProductLinkResponse(product_link=answers.to_product_link(done), revision=revision)
 
     async def GetProductLink(self, request: pb.GetProductLinkRequest, context: Context) -> pb.GetProductLinkResponse:
-        found, revision = await self._handlers.get(call.tenant(), ProductLink, *requests.lookup(request, ProductLink))
-        return pb.GetProductLinkResponse(product_link=answers.to_product_link(found), revision=revision.to_wire())
+        found, revision = await self._get(ProductLink, requests.lookup(request, ProductLink))
+        return pb.GetProductLinkResponse(product_link=answers.to_product_link(found), revision=revision)
 
     async def ListProductLinks(
         self, request: pb.ListProductLinksRequest, context: Context
@@ -81,8 +82,8 @@ class SharingServicer(Answering, sharing_service_pb2_grpc.SharingServiceServicer
         return pb.CreateBundleResponse(bundle=answers.to_bundle(done), revision=revision)
 
     async def GetBundle(self, request: pb.GetBundleRequest, context: Context) -> pb.GetBundleResponse:
-        found, revision = await self._handlers.get(call.tenant(), Bundle, *requests.lookup(request, Bundle))
-        return pb.GetBundleResponse(bundle=answers.to_bundle(found), revision=revision.to_wire())
+        found, revision = await self._get(Bundle, requests.lookup(request, Bundle))
+        return pb.GetBundleResponse(bundle=answers.to_bundle(found), revision=revision)
 
     async def ListBundles(self, request: pb.ListBundlesRequest, context: Context) -> pb.ListBundlesResponse:
         found, token, revision = await self._list(request, Bundle, requests.bundle_listing(request), answers.to_bundle)

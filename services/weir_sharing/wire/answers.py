@@ -1,22 +1,14 @@
-"""Render domain values as messages, and see to it that they fit."""
+"""Render domain values as messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
-from google.protobuf.message import Message
-
 from weir.common.v1 import stock_pb2
 from weir.sharing.v1 import network_pb2 as pb
-from weir.sharing.v1 import network_service_pb2 as service_pb
-from weir_chassis.revisions import Origin
+from weir_chassis.configuration.objects import Change
 from weir_sharing.domain import (
     Bundle,
-    Change,
     Channel,
     ChannelGroup,
-    Commit,
     GroupLink,
     LocationSetting,
     Product,
@@ -24,12 +16,6 @@ from weir_sharing.domain import (
     WarehouseGroup,
 )
 from weir_sharing.wire.words import CHANNEL_KINDS_TOLD, POLICIES_TOLD
-
-M = TypeVar("M", bound=Message)
-
-OBJECTS_MAX = 1000
-OBJECTS_SIZE_MAX = 900_000
-"""Bytes of the objects of one message: a full warehouse group takes 600 kB, a message of 1 MiB is read everywhere."""
 
 
 def to_location_setting(setting: LocationSetting) -> pb.LocationSetting:
@@ -121,33 +107,3 @@ def to_change(change: Change) -> pb.NetworkChange:
         case Bundle() as bundle:
             told.bundle.CopyFrom(to_bundle(bundle))
     return told
-
-
-def to_commit(commit: Commit, origin: Origin) -> service_pb.WatchNetworkResponse:
-    """A commit, as its watchers are told it."""
-    told = heartbeat(commit.revision, origin)
-    told.changes.extend(map(to_change, commit.changes))
-    told.recorded_time.FromDatetime(commit.recorded_at)
-    return told
-
-
-def heartbeat(through: int, origin: Origin) -> service_pb.WatchNetworkResponse:
-    """That everything up to a revision was sent."""
-    return service_pb.WatchNetworkResponse(through=origin.revision(through).to_wire())
-
-
-def portions(messages: Sequence[M]) -> Iterator[Sequence[M]]:
-    """All the messages, cut into what one answer each has room for; an empty portion if there are none."""
-    yield messages[: (count := fitting(messages))]
-    while messages := messages[count:]:
-        yield messages[: (count := fitting(messages))]
-
-
-def fitting(messages: Sequence[Message]) -> int:
-    """How many of the messages, from the first one on, one answer has room for: at least one, if there is one."""
-    size = 0
-    for count, message in enumerate(messages):
-        size += message.ByteSize()
-        if count == OBJECTS_MAX or (count > 0 and size > OBJECTS_SIZE_MAX):
-            return count
-    return len(messages)

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any
 
 from google.protobuf.message import Message
 
-from weir.common.v1.revision_pb2 import Freshness
 from weir.sharing.v1 import network_service_pb2 as service_pb
 from weir.sharing.v1 import sharing_service_pb2 as products_pb
-from weir_chassis import call
+from weir_chassis.configuration import wire
+from weir_chassis.configuration.objects import Configured, Key, Named, T, Where
+from weir_chassis.configuration.wire import attempt, etag, plain_key
 from weir_chassis.fields import Fields
-from weir_chassis.idempotency import Attempt, fingerprint
-from weir_chassis.revisions import Revision, Vector, at_least, revision
+from weir_chassis.idempotency import Attempt
+from weir_chassis.revisions import Vector, at_least
 from weir_sharing.domain import (
     Bundle,
     Channel,
     ChannelGroup,
     Component,
     GroupLink,
-    Key,
     LocationSetting,
-    Named,
-    NetworkObject,
     Product,
     ProductLink,
-    T,
     WarehouseGroup,
-    Where,
 )
 from weir_sharing.wire.words import CHANNEL_KINDS, POLICIES
 
@@ -40,46 +35,6 @@ COMPONENTS_MAX = 100
 COMPONENT_QUANTITY_MAX = 10**6
 
 
-class Mutation(Protocol):
-    """What every request that changes something has."""
-
-    request_id: str
-    validate_only: bool
-
-
-class Removal(Mutation, Protocol):
-    """What every request that removes something has."""
-
-    etag: str
-
-
-class Read(Protocol):
-    """What every request that only reads has."""
-
-    @property
-    def freshness(self) -> Freshness:
-        """The revisions that the answer must include."""
-        ...
-
-
-class Listing(Read, Protocol):
-    """What every request for a page has."""
-
-    page_size: int
-    page_token: str
-
-
-def attempt(fields: Fields, request: Mutation) -> Attempt:
-    """The caller's try, by the name it gave it."""
-    current = call.current()
-    return Attempt(
-        current.principal.tenant,
-        current.method,
-        fields.request_id(request.request_id),
-        fingerprint(cast(Message, request)),
-    )
-
-
 def location_setting(request: service_pb.SetLocationPolicyRequest) -> tuple[Attempt, LocationSetting]:
     """The policy that a location shall have."""
     with Fields() as fields:
@@ -87,7 +42,7 @@ def location_setting(request: service_pb.SetLocationPolicyRequest) -> tuple[Atte
         return attempt(fields, request), LocationSetting(
             location=inner.identifier("location", asked.location),
             policy=inner.enum("policy", asked.policy, POLICIES),
-            etag=_etag(inner, asked),
+            etag=etag(inner, asked),
         )
 
 
@@ -101,7 +56,7 @@ def warehouse_group(
             warehouse_group=inner.identifier("warehouse_group", asked.warehouse_group),
             display_name=_display_name(inner, asked),
             locations=tuple(sorted(inner.identifiers("locations", asked.locations, most=LOCATIONS_MAX))),
-            etag=_etag(inner, asked),
+            etag=etag(inner, asked),
         )
 
 
@@ -114,7 +69,7 @@ def channel_group(
         return attempt(fields, request), ChannelGroup(
             channel_group=inner.identifier("channel_group", asked.channel_group),
             display_name=_display_name(inner, asked),
-            etag=_etag(inner, asked),
+            etag=etag(inner, asked),
         )
 
 
@@ -127,7 +82,7 @@ def channel(request: service_pb.CreateChannelRequest | service_pb.UpdateChannelR
             kind=inner.enum("kind", asked.kind, CHANNEL_KINDS),
             display_name=_display_name(inner, asked),
             channel_group=inner.identifier("channel_group", asked.channel_group, optional=True),
-            etag=_etag(inner, asked),
+            etag=etag(inner, asked),
         )
 
 
@@ -159,7 +114,7 @@ def product_link(
             keep_back=inner.count("keep_back", asked.keep_back),
             shares_bundles=asked.shares_bundles,
             disabled=asked.disabled,
-            etag=_etag(inner, asked),
+            etag=etag(inner, asked),
         )
 
 
@@ -176,34 +131,24 @@ def bundle(request: products_pb.CreateBundleRequest | products_pb.UpdateBundleRe
         inner.unique("components", [each.product for each in components])
         if product in [each.product for each in components]:
             inner.refuse("components", "None is the bundle itself.")
-        return attempt(fields, request), Bundle(*product, tuple(sorted(components)), etag=_etag(inner, asked))
+        return attempt(fields, request), Bundle(*product, tuple(sorted(components)), etag=etag(inner, asked))
 
 
-def removal(request: Removal, kind: type[T]) -> tuple[Attempt, Named[T]]:
+def removal(request: wire.Removal, kind: type[T]) -> tuple[Attempt, Named[T]]:
     """What shall be removed."""
-    with Fields() as fields:
-        return attempt(fields, request), Named(kind, _key(fields, request, kind), _etag(fields, request))
+    return wire.removal(request, kind, key=_key)
 
 
-def lookup(request: Read, kind: type[NetworkObject]) -> tuple[Key, Vector]:
+def lookup(request: wire.Read, kind: type[Configured]) -> tuple[Key, Vector]:
     """What shall be shown, and how fresh."""
-    with Fields() as fields:
-        return _key(fields, request, kind), at_least(fields, request.freshness)
-
-
-def listing(request: Listing, *filters: str) -> tuple[Mapping[str, str], Vector]:
-    """The fields that what is listed must have the values of, out of those the request may name, and how fresh."""
-    with Fields() as fields:
-        fields.page_size(request.page_size)
-        asked = {name: fields.identifier(name, getattr(request, name), optional=True) for name in filters}
-        return {name: value for name, value in asked.items() if value}, at_least(fields, request.freshness)
+    return wire.lookup(request, kind, key=_key)
 
 
 def link_listing(request: products_pb.ListProductLinksRequest) -> tuple[Where, Vector]:
     """The products that the links listed must join, out of those the request may name, and how fresh."""
     with Fields() as fields:
         fields.page_size(request.page_size)
-        where: dict[str, str | Key] = {}
+        where: dict[str, str | int | Key] = {}
         for end in ("source", "destination"):
             if request.HasField(end):
                 where[f"{end}_owner"], where[f"{end}_sku"] = _product(fields, request, end)
@@ -219,18 +164,6 @@ def bundle_listing(request: products_pb.ListBundlesRequest) -> tuple[Where, Vect
         return where, at_least(fields, request.freshness)
 
 
-def freshness(request: Read) -> Vector:
-    """How fresh the answer must be."""
-    with Fields() as fields:
-        return at_least(fields, request.freshness)
-
-
-def after(request: service_pb.WatchNetworkRequest) -> Revision | None:
-    """The revision to begin after; None where none is named."""
-    with Fields() as fields:
-        return revision(fields.inner("after"), request.after) if request.HasField("after") else None
-
-
 def _part(fields: Fields, request: Message, name: str) -> Fields:
     """The fields of the object that the request is about, which must be there."""
     fields.required(request, name)
@@ -244,16 +177,10 @@ def _product(fields: Fields, holder: Any, name: str) -> Product:
     return Product(inner.identifier("owner", asked.owner, optional=True), inner.identifier("sku", asked.sku))
 
 
-def _key(fields: Fields, request: object, kind: type[NetworkObject]) -> Key:
+def _key(fields: Fields, request: Any, kind: type[Configured]) -> Key:
     if kind is ProductLink:
         return (*_product(fields, request, "source"), *_product(fields, request, "destination"))
-    if kind is Bundle:
-        return _product(fields, request, "product")
-    return tuple(fields.identifier(name, getattr(request, name)) for name in kind.identity)
-
-
-def _etag(fields: Fields, asked: Any) -> str:
-    return fields.identifier("etag", asked.etag, optional=True)
+    return _product(fields, request, "product") if kind is Bundle else plain_key(fields, request, kind)
 
 
 def _display_name(fields: Fields, asked: Any) -> str:

@@ -6,16 +6,16 @@ import asyncio
 
 import structlog
 
-from weir_sharing.ports import Networks
+from weir_chassis.configuration.ports import Objects, Tenants
 
 log = structlog.get_logger(__name__)
 
 
-async def forgetting(networks: Networks, *, keep_seconds: float, pause_seconds: float = 600) -> None:
+async def forgetting(tenants: Tenants[Objects], *, keep_seconds: float, pause_seconds: float = 600) -> None:
     """Forget old history again and again until cancelled; what goes wrong is logged and tried again."""
     while True:
         try:
-            log.debug("history forgotten", commits=await networks.forget(keep_seconds=keep_seconds))
+            log.debug("history forgotten", commits=await tenants.forget(keep_seconds=keep_seconds))
         except Exception:
             log.exception("history could not be forgotten")
         await asyncio.sleep(pause_seconds)
