@@ -25,6 +25,7 @@ from weir_chassis.configuration.priorities import (
 )
 from weir_chassis.configuration.rules import stamped
 from weir_chassis.errors import EtagStale, Kind, Malformed, Refusal
+from weir_chassis.settings import ClientSettings, ServerSettings
 
 
 class SongMissing(Missing):
@@ -201,3 +202,8 @@ def test_all_together_fit_into_a_message(monkeypatch: pytest.MonkeyPatch) -> Non
     assert refused(lambda: update_ranked(Song("a", "x" * 600), there)).reason == "SONGS_TOO_LARGE"
     assert created(Song("c"), there).priority == 3
     assert update_ranked(Song("a", "y" * 400), there).object.text == "y" * 400
+
+
+def test_the_limit_of_all_is_half_of_what_a_message_may_hold() -> None:
+    """What is stored as so many bytes is told in few more, to a client as the suite has them."""
+    assert min(ServerSettings().sent_bytes_max, ClientSettings().message_bytes_max) >= 2 * priorities.SIZE_MAX
