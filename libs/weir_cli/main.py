@@ -52,6 +52,12 @@ def shared(
     sharing: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of sharing. Also WEIR_SHARING_TARGET.")
     ] = None,
+    partitioning: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of partitioning. Also WEIR_PARTITIONING_TARGET.")
+    ] = None,
+    sync: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of sync. Also WEIR_SYNC_TARGET.")
+    ] = None,
     aggregator: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of the aggregator. Also WEIR_AGGREGATOR_TARGET.")
     ] = None,
@@ -78,7 +84,13 @@ def shared(
 ) -> None:
     """Inventory: one ledger of truth, and what every channel may sell."""
     base = default_options()
-    named = {"ledger": ledger, "sharing": sharing, "aggregator": aggregator}
+    named = {
+        "ledger": ledger,
+        "sharing": sharing,
+        "partitioning": partitioning,
+        "sync": sync,
+        "aggregator": aggregator,
+    }
     context.obj = replace(
         base,
         targets={**base.targets, **{name: target for name, target in named.items() if target}},

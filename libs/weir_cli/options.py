@@ -19,7 +19,7 @@ OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
 """Exit statuses: done; refused, or the books differ; the line cannot be read; no answer, so that it is not known
 whether a change was made: repeat it with the same --request-id."""
 
-_VALUED = ("--ledger", "--sharing", "--aggregator", "--tenant", "--token-file", "--tls-ca-file", "--deadline")
+_VALUED = (*(f"--{name}" for name in SERVICES), "--tenant", "--token-file", "--tls-ca-file", "--deadline")
 _FLAGS = ("--json",)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

@@ -111,7 +111,7 @@ async def test_everything_comes_up_is_kept_up_and_ends_in_order() -> None:
             weir = running.weir
             status = await weir("status", "--json")
             assert status.status == 0, status
-            assert [each["health"] for each in status.document["services"]] == ["SERVING"] * 3
+            assert [each["health"] for each in status.document["services"]] == ["SERVING"] * len(SERVICES)
             ledger = running.state["processes"]["ledger"]
             os.kill(ledger, signal.SIGKILL)
             await until(lambda: running.said("ledger", "was killed by SIGKILL; starting it again in 0.5 s"))

@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 def terminal(suite: Suite) -> Weir:
     """Somebody at a terminal, for a tenant of their own."""
     return Weir(
-        {"ledger": suite.ledger, "sharing": suite.sharing, "aggregator": suite.aggregator},
+        suite.addresses,
         f"terminal {next(_numbers)}",
     )
 
