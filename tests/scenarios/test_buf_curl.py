@@ -92,11 +92,8 @@ def ledger(suite: Suite, merchant: Merchant, tmp_path: Path) -> Curl:
 
 async def test_it_finds_every_service_and_method(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
     """By reflection alone it lists the services and methods of the contracts, and with them health and reflection."""
-    for address, name in (
-        (suite.ledger, "weir.ledger.v1"),
-        (suite.sharing, "weir.sharing.v1"),
-        (suite.aggregator, "weir.aggregator.v1"),
-    ):
+    for context, address in suite.addresses.items():
+        name = f"weir.{context}.v1"
         curl = Curl(address, merchant.tenant, tmp_path)
         services = {each.full_name for each in protos.services() if each.full_name.startswith(name)}
         methods = {

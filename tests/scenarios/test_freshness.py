@@ -4,7 +4,7 @@ refused."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -24,11 +24,21 @@ from weir_chassis import status
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """A suite whose aggregator hears from ledger and sharing over wires that a test can hold."""
+    """A suite whose aggregator hears from every context over a wire that a test can hold."""
 
     suite: kit.Suite
-    ledger: Wire
-    sharing: Wire
+    wires: Mapping[str, Wire]
+    """To each context, by name."""
+
+    @property
+    def ledger(self) -> Wire:
+        """The wire to the ledger."""
+        return self.wires["ledger"]
+
+    @property
+    def sharing(self) -> Wire:
+        """The wire to sharing."""
+        return self.wires["sharing"]
 
     async def merchant(self) -> Merchant:
         """A merchant of golden case 1, whose projection is loaded."""
@@ -44,21 +54,21 @@ async def slow_suite(postgres: PostgresForTests) -> AsyncIterator[Slow]:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(postgres.fresh(*kit.SCHEMAS))
         servers = await kit.books_and_rules(stack, database)
-        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
-        ledger_wire = await stack.enter_async_context(wire(ledger))
-        sharing_wire = await stack.enter_async_context(wire(sharing))
-        settings = kit.aggregator_settings(ledger_wire.address, sharing_wire.address)
+        addresses = kit.addresses(servers)
+        wires = {name: await stack.enter_async_context(wire(address)) for name, address in addresses.items()}
+        settings = kit.aggregator_settings({name: each.address for name, each in wires.items()})
         aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
-        channels = await stack.enter_async_context(kit.connected(ledger, sharing, aggregator.address))
-        yield Slow(kit.Suite(ledger, sharing, aggregator.address, channels, servers), ledger_wire, sharing_wire)
+        addresses["aggregator"] = aggregator.address
+        channels = await stack.enter_async_context(kit.connected(*addresses.values()))
+        yield Slow(kit.Suite(addresses, channels, servers), wires)
 
 
 @pytest.fixture
 async def slow(slow_suite: Slow) -> AsyncIterator[Slow]:
     """The same, its wires open before and after each test."""
     yield slow_suite
-    slow_suite.ledger.let_go()
-    slow_suite.sharing.let_go()
+    for each in slow_suite.wires.values():
+        each.let_go()
 
 
 async def ask(
@@ -85,7 +95,7 @@ async def test_a_reservation_is_seen_at_its_revision(slow: Slow) -> None:
     answer = await waiting
     assert answer.level == 176
     rests_on = {each.context: each for each in answer.revisions}
-    assert set(rests_on) == {"ledger", "sharing"}
+    assert set(rests_on) == set(kit.CONTEXTS)
     assert rests_on["ledger"].number >= reserved.revision.number
 
 
@@ -94,7 +104,7 @@ async def test_stock_is_never_seen_through_a_revoked_link(slow: Slow, lagging: s
     """Revoke a link, then receive stock: no answer at least as new as both shows that stock through the link, whichever
     of the two the aggregator hears of first."""
     merchant = await slow.merchant()
-    held = [getattr(slow, each) for each in (("ledger", "sharing") if lagging == "both" else (lagging,))]
+    held = [slow.wires[each] for each in (("ledger", "sharing") if lagging == "both" else (lagging,))]
     for each in held:
         each.hold()
     revoked = await merchant.unlink("europe", "web-eu")

@@ -39,9 +39,9 @@ async def narrow(database: FreshDatabase) -> AsyncIterator[Suite]:
     """A ledger and a sharing service that take few calls at once; no aggregator."""
     async with AsyncExitStack() as stack:
         servers = await kit.books_and_rules(stack, database, write_limit=LIMIT, read_limit=LIMIT, watch_limit=LIMIT)
-        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
-        channels = await stack.enter_async_context(kit.connected(ledger, sharing))
-        yield Suite(ledger, sharing, ledger, channels, servers)
+        addresses = kit.addresses(servers)
+        channels = await stack.enter_async_context(kit.connected(*addresses.values()))
+        yield Suite({**addresses, "aggregator": addresses["ledger"]}, channels, servers)
 
 
 @asynccontextmanager
