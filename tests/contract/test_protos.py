@@ -148,6 +148,9 @@ def test_there_is_something_to_hold() -> None:
         "LedgerService",
         "ReservationService",
         "NetworkService",
+        "SharingService",
+        "PartitioningService",
+        "RuleService",
         "AvailabilityService",
     }
     assert sum(changes(method) for method in protos.methods()) >= 20
