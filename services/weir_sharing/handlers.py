@@ -1,5 +1,5 @@
 """One function per request that changes the network: it reads what bears on the request, and hands it to its rule in
-`domain`.
+`domain`. And `list_sources`, which changes nothing and asks the ledger, too.
 
 `weir_chassis.configuration.handlers` has each of them done once, between the recall of its request id and the record of
 its outcome.
@@ -7,20 +7,27 @@ its outcome.
 
 from __future__ import annotations
 
-from weir_chassis.configuration.handlers import found
+from datetime import UTC, datetime
+
+from weir_allocation.stock import Demand
+from weir_chassis.configuration.handlers import Handlers, found
 from weir_chassis.configuration.objects import Decision, Key, Named
+from weir_chassis.revisions import Revision, Vector
 from weir_sharing.domain import (
     Bundle,
     Channel,
     ChannelGroup,
     GroupLink,
     LocationSetting,
+    Product,
     ProductLink,
+    Serving,
+    Source,
     WarehouseGroup,
     products,
     rules,
 )
-from weir_sharing.ports import Network
+from weir_sharing.ports import Ledger, Network
 
 
 async def set_location_policy(network: Network, wanted: LocationSetting) -> Decision[LocationSetting]:
@@ -167,6 +174,31 @@ async def delete_bundle(network: Network, named: Named[Bundle]) -> Decision[Bund
     """Make a bundle a plain product."""
     current = await found(network, named)
     return products.delete_bundle(current, await _links(network, current))
+
+
+async def list_sources(
+    handlers: Handlers[Network], ledger: Ledger, tenant: str, product: Product, demand: Demand, fresh: Vector
+) -> tuple[list[Source], list[Revision]]:
+    """What a product may be served from today, and the revisions of the network and of the books that it rests on.
+
+    Raises PeerAway, and what either refuses of `fresh`.
+    """
+    context = handlers.origin.context
+    own = {name: each for name, each in fresh.items() if name == context}
+    others = {name: each for name, each in fresh.items() if name != context}
+    async with handlers.reading(tenant, own) as (network, revision):
+        serving = await _serving(network, product)
+    held = await ledger.held(serving.reads, others)  # with no transaction open
+    today = datetime.now(UTC).date()
+    return serving.sources(held.holdings, demand, today), [revision, held.revision]
+
+
+async def _serving(network: Network, product: Product) -> Serving:
+    bundle = await network.get(Bundle, product)
+    wanted = [product, *(part.product for part in bundle.components)] if bundle is not None else [product]
+    links = await network.serving(wanted)
+    ends = {each for link in links for each in (link.source, link.destination)}
+    return Serving(product, bundle, links=links, bundles=await network.bundles(sorted({*wanted, *ends})))
 
 
 async def _reverse(network: Network, link: ProductLink) -> ProductLink | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
-from weir_sharing.domain import Bundle, LocationSetting, Policy, Product, WarehouseGroup
+from weir_sharing.domain import Bundle, LocationSetting, Policy, Product, ProductLink, WarehouseGroup
 
 
 class MemoryNetwork(MemoryObjects):
@@ -18,6 +18,10 @@ class MemoryNetwork(MemoryObjects):
     async def fixed(self, locations: Collection[str]) -> Collection[str]:
         settings = self.all(LocationSetting).values()
         return {each.location for each in settings if each.policy is Policy.FIXED and each.location in locations}
+
+    async def serving(self, products: Collection[Product]) -> list[ProductLink]:
+        links = sorted(self.all(ProductLink).values(), key=lambda link: link.key)
+        return [each for each in links if each.serves & set(products)]
 
     async def bundles(self, products: Collection[Product]) -> Collection[Product]:
         return {each.product for each in self.all(Bundle).values() if each.product in products}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, cast, func, literal, select, tuple_
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, and_, cast, func, literal, or_, select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from weir_chassis.configuration.postgres import Children, Kept, PostgresObjects, PostgresTenants, Tables, column
@@ -62,7 +62,7 @@ class PostgresNetwork(PostgresObjects):
     """One tenant's network within one transaction: `Network`."""
 
     async def homes(self, locations: Collection[str]) -> Mapping[str, str]:
-        members = self._tables[WarehouseGroup].rows
+        members = TABLES[WarehouseGroup].rows
         assert members is not None
         query = select(members.c.location, members.c.warehouse_group).where(
             members.c.tenant == self._tenant, members.c.location == _any(locations)
@@ -70,16 +70,24 @@ class PostgresNetwork(PostgresObjects):
         return {row.location: row.warehouse_group for row in await self._connection.execute(query)}
 
     async def fixed(self, locations: Collection[str]) -> Collection[str]:
-        table = self._tables[LocationSetting].table
+        table = TABLES[LocationSetting].table
         query = select(table.c.location).where(
             table.c.tenant == self._tenant, table.c.policy == Policy.FIXED, table.c.location == _any(locations)
         )
         return set((await self._connection.execute(query)).scalars())
 
+    async def serving(self, products: Collection[Product]) -> list[ProductLink]:
+        kept = TABLES[ProductLink]
+        links = kept.table.c
+        to = _among(products, links.destination_owner, links.destination_sku)
+        back = and_(links.bidirectional, _among(products, links.source_owner, links.source_sku))
+        query = kept.query(self._tenant).where(or_(to, back)).order_by(*kept.identity)
+        return await self._objects(ProductLink, query)
+
     async def bundles(self, products: Collection[Product]) -> Collection[Product]:
-        table = self._tables[Bundle].table
+        table = TABLES[Bundle].table
         query = select(table.c.owner, table.c.sku).where(
-            table.c.tenant == self._tenant, tuple_(table.c.owner, table.c.sku).in_(products)
+            table.c.tenant == self._tenant, _among(products, table.c.owner, table.c.sku)
         )
         return {Product(*row) for row in await self._connection.execute(query)}
 
@@ -92,5 +100,15 @@ class PostgresNetworks(PostgresTenants[PostgresNetwork]):
         super().__init__(database, TABLES, PostgresNetwork)
 
 
+def _among(products: Collection[Product], owner: ColumnElement[str], sku: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether the two columns name one of the products, however many there are."""
+    named = [func.unnest(_array([each[part] for each in products])) for part in (0, 1)]
+    return tuple_(owner, sku).in_(select(*named))
+
+
 def _any(values: Collection[str]) -> ColumnElement[Any]:
-    return func.any(cast(literal(list(values), postgresql.ARRAY(Text)), postgresql.ARRAY(Text)))
+    return func.any(_array(values))
+
+
+def _array(values: Collection[str]) -> ColumnElement[Any]:
+    return cast(literal(list(values), postgresql.ARRAY(Text)), postgresql.ARRAY(Text))

@@ -1,7 +1,8 @@
 """The objects of the network and its rules; pure. What feeds what: location -> warehouse group -> link -> channel group
 -> channel. What may stand for what: product -> link -> product, and the components of bundles.
 
-`objects` names what there is; `rules` and `products` hold a decision for each request that would change it.
+`objects` names what there is; `rules` and `products` hold a decision for each request that would change it; `sources`
+says what a product may be served from.
 """
 
 from weir_sharing.domain.objects import (
@@ -18,6 +19,7 @@ from weir_sharing.domain.objects import (
     ProductLink,
     WarehouseGroup,
 )
+from weir_sharing.domain.sources import Place, Serving, Source, SourceKind
 
 __all__ = [
     "KINDS",
@@ -28,8 +30,12 @@ __all__ = [
     "Component",
     "GroupLink",
     "LocationSetting",
+    "Place",
     "Policy",
     "Product",
     "ProductLink",
+    "Serving",
+    "Source",
+    "SourceKind",
     "WarehouseGroup",
 ]

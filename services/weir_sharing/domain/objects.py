@@ -149,6 +149,11 @@ class ProductLink(Configured):
         """The product whose demand may be served from it."""
         return Product(self.destination_owner, self.destination_sku)
 
+    @property
+    def serves(self) -> frozenset[Product]:
+        """The products whose demand may be served by it."""
+        return frozenset({self.destination, self.source} if self.bidirectional else {self.destination})
+
     def stamped(self, revision: int) -> ProductLink:
         """The link as it is stored when `revision` changes it, or creates it."""
         return replace(self, etag=str(revision), created=self.created or revision)

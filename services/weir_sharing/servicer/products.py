@@ -8,14 +8,17 @@ from grpc.aio import ServicerContext
 
 from weir.sharing.v1 import sharing_service_pb2 as pb
 from weir.sharing.v1 import sharing_service_pb2_grpc
-from weir_chassis import policy
+from weir_chassis import call, policy
 from weir_chassis.auth import Role
+from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.servicer import Answering
+from weir_chassis.paging import Pages
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Registration
+from weir_chassis.watch import Wakeups
 from weir_sharing import handlers
 from weir_sharing.domain import Bundle, ProductLink
-from weir_sharing.ports import Network
+from weir_sharing.ports import Ledger, Network
 from weir_sharing.wire import answers, requests
 
 Context = ServicerContext[Any, Any]
@@ -35,11 +38,17 @@ SHARING_POLICY = policy.of(
     ListBundles=_READ,
     UpdateBundle=_WRITE,
     DeleteBundle=_WRITE,
+    ListSources=_READ,
 )
 
 
 class SharingServicer(Answering[Network], sharing_service_pb2_grpc.SharingServiceServicer):
     """Every rpc of the sharing service, for the tenant of the caller."""
+
+    def __init__(self, answering: Handlers[Network], ledger: Ledger, *, pages: Pages, wakeups: Wakeups) -> None:
+        """Answer by handlers; `ledger` says what lies where."""
+        super().__init__(answering, pages=pages, wakeups=wakeups)
+        self._ledger = ledger
 
     @property
     def registration(self) -> Registration:
@@ -96,3 +105,10 @@ class SharingServicer(Answering[Network], sharing_service_pb2_grpc.SharingServic
     async def DeleteBundle(self, request: pb.DeleteBundleRequest, context: Context) -> pb.DeleteBundleResponse:
         _, revision = await self._write(request, requests.removal(request, Bundle), handlers.delete_bundle)
         return pb.DeleteBundleResponse(revision=revision)
+
+    async def ListSources(self, request: pb.ListSourcesRequest, context: Context) -> pb.ListSourcesResponse:
+        asked = requests.sources(request)
+        found, revisions = await handlers.list_sources(self._handlers, self._ledger, call.tenant(), *asked)
+        return pb.ListSourcesResponse(
+            sources=map(answers.to_source, found), revisions=[each.to_wire() for each in revisions]
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weir.common.v1 import stock_pb2
 from weir.sharing.v1 import network_pb2 as pb
+from weir.sharing.v1 import sharing_service_pb2 as sharing_pb
 from weir_chassis.configuration.objects import Change
 from weir_sharing.domain import (
     Bundle,
@@ -13,9 +14,10 @@ from weir_sharing.domain import (
     LocationSetting,
     Product,
     ProductLink,
+    Source,
     WarehouseGroup,
 )
-from weir_sharing.wire.words import CHANNEL_KINDS_TOLD, POLICIES_TOLD
+from weir_sharing.wire.words import CHANNEL_KINDS_TOLD, POLICIES_TOLD, SOURCE_KINDS_TOLD, VERDICTS_TOLD
 
 
 def to_location_setting(setting: LocationSetting) -> pb.LocationSetting:
@@ -81,6 +83,28 @@ def to_bundle(bundle: Bundle) -> pb.Bundle:
         product=_product(bundle.product),
         components=[pb.Component(product=_product(each.product), quantity=each.quantity) for each in bundle.components],
         etag=bundle.etag,
+    )
+
+
+def to_source(source: Source) -> sharing_pb.Source:
+    """What a product may be served from."""
+    return sharing_pb.Source(
+        kind=SOURCE_KINDS_TOLD[source.kind],
+        product=_product(source.product),
+        product_link=to_product_link(source.link) if source.link is not None else None,
+        held=source.held,
+        units=source.units,
+        verdict=VERDICTS_TOLD[source.verdict],
+        places=[
+            sharing_pb.SourcePlace(
+                location=each.location,
+                held=each.held,
+                units=each.units,
+                verdict=VERDICTS_TOLD[each.verdict],
+                lots=each.lots,
+            )
+            for each in source.places
+        ],
     )
 
 

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from weir.sharing.v1 import network_service_pb2 as service_pb
 from weir.sharing.v1 import sharing_service_pb2 as products_pb
+from weir_allocation.stock import EACH, Demand
 from weir_chassis.configuration import wire
 from weir_chassis.configuration.objects import Configured, Key, Named, T, Where
 from weir_chassis.configuration.wire import attempt, etag, plain_key
@@ -162,6 +163,15 @@ def bundle_listing(request: products_pb.ListBundlesRequest) -> tuple[Where, Vect
         named = request.HasField("component")
         where: Where = {"component": _product(fields, request, "component")} if named else {}
         return where, at_least(fields, request.freshness)
+
+
+def sources(request: products_pb.ListSourcesRequest) -> tuple[Product, Demand, Vector]:
+    """The product that shall be served, which of its units count, and how fresh."""
+    with Fields() as fields:
+        product = _product(fields, request, "product")
+        lot = fields.identifier("lot", request.lot, optional=True)
+        uom = fields.identifier("uom", request.uom, optional=True) or EACH
+        return product, Demand(lot, uom), at_least(fields, request.freshness)
 
 
 def _part(fields: Fields, request: Message, name: str) -> Fields:
