@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from weir_aggregator.domain import Availability, Change, Exposure, Levels, Product, Question, Selection
@@ -58,7 +59,8 @@ async def preview(
 ) -> tuple[Preview, Revisions]:
     """What would differ if these changes were made; raises ChannelNotFound and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    return Preview(projection, changes, selection), projection.revisions
+    instant, revisions = projection.instant(), projection.revisions
+    return await asyncio.to_thread(Preview, instant, changes, selection), revisions
 
 
 async def exposure(

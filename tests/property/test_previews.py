@@ -55,7 +55,7 @@ def test_a_preview_is_the_difference(before: World, after: World, owner: str | N
     names = sorted({name for _, name in (*now, *then)})[: 2 if some else None]
     selection = Selection(tuple(names) if some else (), owner)
     exposed = (sum(tenant.exposed()), sum(changed.exposed()))
-    previewed = Preview(tenant.projection, changes(before, replace(after, stock=())), selection)
+    previewed = Preview(tenant.projection.instant(), changes(before, replace(after, stock=())), selection)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(preview, "CELLS_AT_ONCE", 1)
         rows = asyncio.run(told(previewed, tenant, Happening("stock", after, TODAY, True)))
@@ -84,7 +84,7 @@ def test_what_changes_nothing_differs_nowhere(world: World) -> None:
     """Objects as they stand, once more, are no difference."""
     tenant = lived(world)
     same = changes(World({}, (), (), (), (), (), (), {}, ()), world)
-    previewed = Preview(tenant.projection, same, Selection())
+    previewed = Preview(tenant.projection.instant(), same, Selection())
     assert asyncio.run(told(previewed, tenant, Happening("day", world, TODAY, True))) == []
     exposed = previewed.summary.exposure_before
     assert previewed.summary == Summary(0, 0, 0, exposed, exposed)
@@ -95,4 +95,4 @@ def test_what_changes_nothing_differs_nowhere(world: World) -> None:
 def test_a_channel_that_never_is_is_refused(world: World) -> None:
     """One that is in neither network, now or then, is named."""
     with pytest.raises(ChannelNotFound):
-        Preview(lived(world).projection, (), Selection(("nowhere",)))
+        Preview(lived(world).projection.instant(), (), Selection(("nowhere",)))

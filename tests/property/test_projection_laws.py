@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +35,7 @@ from weir_aggregator.domain import (
     StoreLimits,
     WarehouseGroup,
 )
-from weir_aggregator.projection import Pace, Projection, updates
+from weir_aggregator.projection import Pace, Projection, Supposed, updates
 from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD
 from weir_allocation.exposure import exposure
@@ -239,7 +238,7 @@ def test_what_is_supposed_is_what_would_be(history: list[Happening], other: Worl
         tenant.happen(event)
     before = listed(tenant.projection)
     after = replace(other, stock=())
-    supposed = tenant.projection.suppose(changes(tenant.world, after))
+    supposed = Supposed(tenant.projection.instant(), changes(tenant.world, after))
     affected = [supposed.products[number] for number in supposed.affected.tolist()]
     found = {
         side: {

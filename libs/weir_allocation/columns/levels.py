@@ -41,26 +41,6 @@ class Levels:
         """By product: units that all stores together are told beyond what there is."""
         return exposure(self.told, self.reached)
 
-    def of(self, places: Indices) -> Levels:
-        """Those of some of the products, by their places."""
-        return Levels(
-            self.supply[:, places],
-            self.share[:, places],
-            self.level[:, places],
-            self.told[places],
-            self.reached[places],
-        )
-
-    def beside(self, others: Levels) -> Levels:
-        """The same with those of other products behind them."""
-        return Levels(
-            np.c_[self.supply, others.supply],
-            np.c_[self.share, others.share],
-            np.c_[self.level, others.level],
-            np.r_[self.told, others.told],
-            np.r_[self.reached, others.reached],
-        )
-
 
 def exposure(told: Units, reached: Units) -> Units:
     """`max(0, sum of levels - supply over all locations reached)`."""

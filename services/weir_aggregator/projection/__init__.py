@@ -10,12 +10,13 @@ from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
 from weir_aggregator.projection.preview import Preview
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
-from weir_aggregator.projection.supposed import Supposed
+from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
 from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
 
 __all__ = [
     "CONTEXTS",
+    "Instant",
     "Pace",
     "Patience",
     "Picture",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,9 @@ from weir_chassis.watch import Fenced
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+JOINED_MAX = 1000
+"""Commits that are taken over as one, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class _Side(Generic[T]):
     feed: Feed[T]
     begin: Callable[[], _Loading[T]]
     apply: Callable[[Commit[T]], None]
+    joined: bool = False
+    """Whether commits that come faster than they can be taken over are taken over together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ async def follow(
 
     configured = {SHARING: feeds.sharing, PARTITIONING: feeds.partitioning, SYNC: feeds.sync}
     sides = [
-        _Side(context, feed, begin_configuration, projection.apply_configuration)
+        _Side(context, feed, begin_configuration, projection.apply_configuration, joined=True)
         for context, feed in configured.items()
     ]
     projection.turn(calendar.today())
@@ -126,6 +131,40 @@ async def _load(side: _Side[T], tenant: str) -> Revision:
 
 
 async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
-    async with aclosing(side.feed.watch(tenant, after)) as commits:
+    async with aclosing(side.feed.watch(tenant, after)) as watched:
+        async with aclosing(_joined(watched) if side.joined else watched) as commits:
+            async for commit in commits:
+                side.apply(commit)
+
+
+async def _joined(commits: AsyncGenerator[Commit[T], None]) -> AsyncGenerator[Commit[T], None]:
+    """The same, but what comes while one is taken over, and for as long again, is given as one commit.
+
+    So half of the time at most is spent on computing whole tables, and questions are answered in the other half.
+    """
+    come: asyncio.Queue[Commit[T] | Exception] = asyncio.Queue(JOINED_MAX)
+    reading = asyncio.create_task(_read(commits, come))
+    clock = asyncio.get_running_loop().time
+    try:
+        while True:
+            found = [await come.get()]
+            while not come.empty():
+                found.append(come.get_nowait())
+            whole = [each for each in found if isinstance(each, Commit)]
+            if whole:
+                begun = clock()
+                yield Commit(whole[-1].through, [change for each in whole for change in each.changes])
+                await asyncio.sleep(clock() - begun)
+            if isinstance(found[-1], Exception):
+                raise found[-1]
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _read(commits: AsyncGenerator[Commit[T], None], come: asyncio.Queue[Commit[T] | Exception]) -> None:
+    try:
         async for commit in commits:
-            side.apply(commit)
+            await come.put(commit)
+    except Exception as fault:
+        await come.put(fault)

@@ -9,21 +9,25 @@ import numpy as np
 
 from weir_aggregator.domain import Change, Differences, Selection, Summary
 from weir_aggregator.errors import ChannelNotFound
-from weir_aggregator.projection.state import Projection
+from weir_aggregator.projection.supposed import Instant, Supposed
+from weir_aggregator.projection.table import Figures
 from weir_allocation.columns import UNTOLD, Flags, Indices, Units
 
 CELLS_AT_ONCE = 65_536
-"""Levels compared in one piece; between two pieces others have their turn."""
+"""Levels compared in one piece."""
 _MISSING = -2
 """In place of the column of a channel that is not there; one that sells from custody has CUSTODY, -1."""
 
 
 class Preview:
-    """Walks once along all products that changes can affect, of one state however long that takes."""
+    """Walks once along all products that changes can affect, of one instant however long that takes."""
 
-    def __init__(self, projection: Projection, changes: Iterable[Change], selection: Selection) -> None:
-        """Later changes are taken on top of earlier ones; raises ChannelNotFound for one that is in neither network."""
-        self._supposed = supposed = projection.suppose(changes)
+    def __init__(self, instant: Instant, changes: Iterable[Change], selection: Selection) -> None:
+        """Later changes are taken on top of earlier ones; raises ChannelNotFound for one that is in neither network.
+
+        It takes time for a large tenant, and may be done in another thread.
+        """
+        self._supposed = supposed = Supposed(instant, changes)
         there = {*supposed.before, *supposed.after}
         for channel in selection.channels:
             if channel not in there:
@@ -32,22 +36,19 @@ class Preview:
         self._channels = sorted(selection.channels or there)
         self._before = _columns(supposed.before, self._channels)
         self._after = _columns(supposed.after, self._channels)
-        self._ordered = projection.ordered(None)
+        self._numbers = _affected(supposed, instant.ordered)
         self._levels = 0
         self._products = 0
         self._differing: Flags = np.zeros(len(self._channels), dtype=np.bool_)
-        _, _, self._exposure = projection.exposed(None, 0)
         self._more_exposed = 0
 
     async def differences(self) -> AsyncGenerator[Differences, None]:
-        """The levels that differ, some at once, by product, then channel."""
-        numbers = self._affected()
+        """The levels that differ, some at once, by product, then channel; others have their turn meanwhile."""
         step = max(1, CELLS_AT_ONCE // max(1, len(self._channels)))
-        for begin in range(0, len(numbers), step):
-            part = self._compared(numbers[begin : begin + step])
+        for begin in range(0, len(self._numbers), step):
+            part = await asyncio.to_thread(self._compared, self._numbers[begin : begin + step])
             if part.products:
                 yield part
-            await asyncio.sleep(0)
 
     @property
     def summary(self) -> Summary:
@@ -56,22 +57,9 @@ class Preview:
             self._levels,
             self._products,
             int(np.count_nonzero(self._differing)),
-            self._exposure,
-            self._exposure + self._more_exposed,
+            self._supposed.exposure,
+            self._supposed.exposure + self._more_exposed,
         )
-
-    def _affected(self) -> Indices:
-        """The numbers of the products whose levels can differ, in order of products."""
-        supposed = self._supposed
-        numbers = list(self._ordered)
-        if len(numbers) < len(supposed.products):
-            # Those that only the changes name; the others stand in order already, which is cheap to sort again.
-            fresh = range(len(numbers), len(supposed.products))
-            numbers = sorted([*numbers, *fresh], key=supposed.products.__getitem__)
-        affected = np.zeros(len(numbers), dtype=np.bool_)
-        affected[supposed.affected] = True
-        ordered = np.array(numbers, dtype=np.int64)
-        return ordered[affected[ordered]]
 
     def _compared(self, numbers: Indices) -> Differences:
         """What differs of some products, given in their order; counts it."""
@@ -82,9 +70,7 @@ class Preview:
             _levels(each.level[:, back], columns)
             for each, columns in zip(computed, (self._before, self._after), strict=True)
         )
-        exposed = [each.exposure[back] for each in computed]
-        self._exposure += int(exposed[0][numbers >= len(self._ordered)].sum())
-        self._more_exposed += int((exposed[1] - exposed[0]).sum())
+        self._more_exposed += int((computed[1].exposure - computed[0].exposure).sum())
         products = [self._supposed.products[number] for number in numbers.tolist()]
         differs = before != after
         if self._owner is not None:
@@ -101,11 +87,23 @@ class Preview:
         )
 
 
+def _affected(supposed: Supposed, known: Sequence[int]) -> Indices:
+    """The numbers of the products whose levels can differ, in order of products; `known` are the older ones in it."""
+    numbers = list(known)
+    if len(numbers) < len(supposed.products):
+        fresh = range(len(numbers), len(supposed.products))
+        numbers = sorted([*numbers, *fresh], key=supposed.products.__getitem__)
+    affected = np.zeros(len(numbers), dtype=np.bool_)
+    affected[supposed.affected] = True
+    ordered = np.array(numbers, dtype=np.int64)
+    return ordered[affected[ordered]]
+
+
 def _columns(column_of: Mapping[str, int], channels: Sequence[str]) -> Indices:
     return np.array([column_of.get(channel, _MISSING) for channel in channels], dtype=np.int64)
 
 
-def _levels(levels: Units, columns: Indices) -> Units:
+def _levels(levels: Figures, columns: Indices) -> Units:
     """The levels in each channel: UNTOLD where it is missing, and 0 where it sells from custody."""
     products = levels.shape[1]
     missing, custody = np.full((1, products), UNTOLD), np.zeros((1, products))

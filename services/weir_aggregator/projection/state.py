@@ -26,8 +26,7 @@ from weir_aggregator.ports import Commit
 from weir_aggregator.projection import book
 from weir_aggregator.projection.balances import NONE, Balances
 from weir_aggregator.projection.changes import Changes
-from weir_aggregator.projection.settling import settled
-from weir_aggregator.projection.supposed import Supposed
+from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
 from weir_allocation import advice, pipeline
 from weir_allocation.advice import Advice
@@ -215,10 +214,20 @@ class Projection:
         first = np.argsort(-beyond, kind="stable")[: min(most, np.count_nonzero(beyond))]
         return list(self._exposed(numbers[first])), int(np.count_nonzero(beyond)), int(beyond.sum())
 
-    def suppose(self, changes: Iterable[Change]) -> Supposed:
-        """What would be if these changes were made, later ones on top of earlier ones; nothing is changed by it."""
-        after = self._book.changed(settled(self._book.objects, changes)).configuration
-        return Supposed(self.configuration, after, table=self._table, balances=self._balances, today=self.today)
+    def instant(self) -> Instant:
+        """All that levels are made of, as it is now."""
+        levels, beyond = self._table.copied()
+        return Instant(
+            book=self._book,
+            products=list(self._balances.products),
+            ordered=self._balances.ordered(),
+            locations=list(self._balances.locations),
+            rows=self._balances.rows(np.arange(len(self._balances.products)), self.today),
+            columns=self._table.columns,
+            channels=self._table.channels,
+            levels=levels,
+            exposure=beyond,
+        )
 
     def levels(self, products: Sequence[Product], channels: Sequence[str]) -> Levels:
         """The levels of some products in some channels, all of them where none is named; raises ChannelNotFound."""

@@ -2,54 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from weir_aggregator.domain import Product
-from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.table import Table, column_of
-from weir_allocation.columns import Columns, Indices, Levels, Rows
-from weir_allocation.configuration import Configuration
+from weir_aggregator.domain import Change, Product
+from weir_aggregator.projection.book import Book
+from weir_aggregator.projection.settling import settled
+from weir_aggregator.projection.table import Figures, column_of
+from weir_allocation.columns import Columns, Indices, Rows, Units
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """All that levels are made of at one instant; no commit alters any of it."""
+
+    book: Book
+    products: Sequence[Product]
+    """By number."""
+    ordered: Sequence[int]
+    """Numbers of all products, in order of products."""
+    locations: Sequence[str]
+    """By number."""
+    rows: Rows
+    """Every stock item."""
+    columns: Columns
+    """Those of the table, which goes on: they may be asked for what is the same for ever, `nowhere`, and no more."""
+    channels: Mapping[str, int]
+    """Column of each channel, CUSTODY where it has none."""
+    levels: Figures
+    """As `[column, product]`."""
+    exposure: Units
+    """By product."""
+
+
+class Side(NamedTuple):
+    """Some products, as they are or as they would be."""
+
+    level: Figures
+    """As `[column, product]`."""
+    exposure: Units
+    """By product."""
 
 
 class Supposed:
-    """Levels as they are and as they would be, of the state there was when it was made, whatever becomes of it.
+    """Levels as they are and as they would be, of one instant.
 
-    It numbers products as the projection does, and those that only the other configuration names behind them.
+    It numbers products as the projection does, and those that only the changes name behind them. That takes time for a
+    large tenant; as an instant is never altered, it may be made and asked in another thread.
     """
 
-    def __init__(
-        self, before: Configuration, after: Configuration, *, table: Table, balances: Balances, today: date
-    ) -> None:
-        """`table` is what `before` makes of `balances` on a day."""
-        numbers = balances.numbers
+    def __init__(self, instant: Instant, changes: Iterable[Change]) -> None:
+        """Later changes are taken on top of earlier ones."""
+        before, known = instant.book.configuration, len(instant.products)
+        after = instant.book.changed(settled(instant.book.objects, changes)).configuration
+        numbers = {product: number for number, product in enumerate(instant.products)}
         fresh = list(dict.fromkeys(product for product in after.sharing.named() if product not in numbers))
-        self.products: Sequence[Product] = [*balances.products, *fresh]
+        numbers.update({product: known + place for place, product in enumerate(fresh)})
+        self.products: Sequence[Product] = [*instant.products, *fresh]
         """By number."""
-        numbers = {**numbers, **{product: len(numbers) + place for place, product in enumerate(fresh)}}
-        self.before: Mapping[str, int] = table.channels
+        self.before: Mapping[str, int] = instant.channels
         """Column of each channel as it is, CUSTODY where it has none."""
+        self._columns = Columns(after, products=self.products, numbers=numbers, locations=instant.locations)
+        self.after: Mapping[str, int] = column_of(after, self._columns)
+        """Column of each channel as it would be."""
         self.affected: Indices = np.arange(len(self.products))
         """Numbers of the products whose levels can differ, ascending; those of others are the same."""
         if before.lends_alone(after):
             affected = after.sharing.affected(before.sharing)
             self.affected = np.array(sorted(numbers[product] for product in affected), dtype=np.int64)
-        self._columns = Columns(after, products=self.products, numbers=numbers, locations=balances.locations)
-        self.after: Mapping[str, int] = column_of(after, self._columns)
-        """Column of each channel as it would be."""
-        known = self.affected[self.affected < len(balances.products)]
-        unknown = [self.products[number] for number in self.affected[len(known) :].tolist()]
-        # Copies of all that is looked at, so that they may be gone through in pieces while commits are taken over.
-        self._levels = table.kept(known).beside(table.columns.nowhere(unknown))
-        reads = self._columns.lending.reads(self.affected)
-        self._rows = balances.rows(reads[reads < len(balances.products)], today)
+        nowhere = instant.columns.nowhere(fresh)
+        self._levels = np.concatenate((instant.levels, nowhere.level), axis=1)
+        self._exposure = np.concatenate((instant.exposure, nowhere.exposure))
+        self._rows = instant.rows
 
-    def compute(self, numbers: Indices) -> tuple[Levels, Levels]:
-        """Some of those affected, given ascending by number, as they are and as they would be."""
-        before = self._levels.of(np.searchsorted(self.affected, numbers))
+    @property
+    def exposure(self) -> int:
+        """Units that stores are told beyond what there is, over all products, as it is."""
+        return int(self._exposure.sum())
+
+    def compute(self, numbers: Indices) -> tuple[Side, Side]:
+        """Some products, given ascending by number, as they are and as they would be."""
         read = np.zeros(len(self.products), dtype=np.bool_)
         read[self._columns.lending.reads(numbers)] = True
         rows = np.flatnonzero(read[self._rows.product])
-        return before, self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)))
+        computed = self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)))
+        before = Side(self._levels[:, numbers], self._exposure[numbers])
+        return before, Side(computed.level, computed.exposure)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weir_aggregator.domain import Availability, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
-from weir_allocation.columns import Columns, Flags, Indices, Levels, Units
+from weir_allocation.columns import Columns, Flags, Indices, Levels, Units, exposure
 from weir_allocation.configuration import Configuration
 
 CUSTODY = -1
@@ -104,11 +104,10 @@ class Table:
         levels[:, :-1] = self.columns.nowhere(products).level[distinct].T
         return Excerpt(levels, places)
 
-    def kept(self, numbers: Indices) -> Levels:
-        """All that was computed of some products."""
-        supply, share, level = self._figures[:, :, numbers].astype(np.int64)
-        told, reached = self.told(numbers)
-        return Levels(supply, share, level, told, reached)
+    def copied(self) -> tuple[Figures, Units]:
+        """Copies of all levels, as `[column, product]`, and of the exposure of every product."""
+        every = slice(self._products)
+        return self._figures[_LEVEL, :, every].copy(), exposure(self._told[every], self._reached[every])
 
     def told(self, numbers: Indices) -> tuple[Units, Units]:
         """Of each product the sum of the levels of all stores, and what lies at all locations that any of them
