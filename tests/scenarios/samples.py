@@ -19,13 +19,14 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
+from tests.scenarios import rule_samples
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
 
 METHODS = {rpcs.full_name(method): method for method in protos.methods()}
 
-CONTEXTS = ("ledger", "sharing")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
 REVISION: dict[str, Any] = {"cluster": "somewhere", "epoch": 1, "number": 1}
 GLOBAL = network_pb2.LOCATION_POLICY_GLOBAL
 NOW = int(time.time())
@@ -57,11 +58,13 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
+        seen = self.merchant.seen["sync"]
+        asked |= rule_samples.requests(seen, first_revision(seen), self.etags)
         return {name: _made(name, fields) for name, fields in asked.items()}
 
     def others(self) -> dict[str, list[Message]]:
         """More of them where one cannot set every field, by the rpc's full name."""
-        asked: dict[str, list[dict[str, Any]]] = {}
+        asked: dict[str, list[dict[str, Any]]] = {**rule_samples.others(self.etags)}
         return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
 
     def samples(self, name: str) -> list[Message]:
@@ -105,6 +108,7 @@ async def world(merchant: Merchant) -> World:
         "empty location": empty.location.etag,
         "lot": known.lot.etag,
         **network,
+        **await rule_samples.ruled(merchant),
     }
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
