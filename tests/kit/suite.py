@@ -106,11 +106,11 @@ async def suite(
 ) -> AsyncIterator[Suite]:
     """The suite on `database` for the block.
 
-    With `auth` every caller needs a token, and the aggregator presents the one in `token_file`; `server` are settings
-    of every server.
+    With `auth` every caller needs a token, and services that call others present the one in `token_file`; `server` are
+    settings of every server.
     """
     async with AsyncExitStack() as stack:
-        running = await books_and_rules(stack, database, auth=auth, **server)
+        running = await books_and_rules(stack, database, auth=auth, token_file=token_file, **server)
         contexts = addresses(running)
         settings = aggregator_settings(contexts, auth=auth, token_file=token_file, **server)
         aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
@@ -125,27 +125,32 @@ def addresses(servers: Mapping[str, Server]) -> dict[str, str]:
 
 
 async def books_and_rules(
-    stack: AsyncExitStack, database: FreshDatabase, *, auth: AuthSettings | None = None, **server: Any
+    stack: AsyncExitStack,
+    database: FreshDatabase,
+    *,
+    auth: AuthSettings | None = None,
+    token_file: Path | None = None,
+    **server: Any,
 ) -> dict[str, Server]:
     """Every service but the aggregator, by package, running until the stack is left."""
-    apps: list[tuple[str, Any, dict[str, Any]]] = [
-        ("weir_ledger", weir_ledger.app, {"signing_key": signing_key()}),
-        ("weir_sharing", weir_sharing.app, {}),
-        ("weir_partitioning", weir_partitioning.app, {}),
-        ("weir_sync", weir_sync.app, {}),
-    ]
-    return {
-        name: await stack.enter_async_context(
-            app.running(
-                app.Settings(
-                    server=server_settings(**server),
-                    database=database.settings(name),
-                    auth=auth or AuthSettings(),
-                    **own,
-                )
-            )
+
+    async def start(app: Any, **own: Any) -> Server:
+        settings = app.Settings(
+            server=server_settings(**server),
+            database=database.settings(app.SERVICE),
+            auth=auth or AuthSettings(),
+            **own,
         )
-        for name, app, own in apps
+        serving: Server = await stack.enter_async_context(app.running(settings))
+        return serving
+
+    ledger = await start(weir_ledger.app, signing_key=signing_key())
+    client = ClientSettings(token_file=token_file)
+    return {
+        "weir_ledger": ledger,
+        "weir_sharing": await start(weir_sharing.app, client=client, ledger_target=ledger.address),
+        "weir_partitioning": await start(weir_partitioning.app),
+        "weir_sync": await start(weir_sync.app),
     }
 
 
