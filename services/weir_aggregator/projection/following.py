@@ -131,10 +131,12 @@ async def _load(side: _Side[T], tenant: str) -> Revision:
 
 
 async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
-    async with aclosing(side.feed.watch(tenant, after)) as watched:
-        async with aclosing(_joined(watched) if side.joined else watched) as commits:
-            async for commit in commits:
-                side.apply(commit)
+    async with (
+        aclosing(side.feed.watch(tenant, after)) as watched,
+        aclosing(_joined(watched) if side.joined else watched) as commits,
+    ):
+        async for commit in commits:
+            side.apply(commit)
 
 
 async def _joined(commits: AsyncGenerator[Commit[T], None]) -> AsyncGenerator[Commit[T], None]:
