@@ -103,8 +103,13 @@ async def explain(session: Session, sku: str, channel: str, *, owner: str, lot: 
     return Answer(document(response), [explanation(response, sku, channel), tables.footnote(*response.revisions)])
 
 
-def explanation(response: contract.ExplainAvailabilityResponse, sku: str, channel: str) -> Group:
-    """Stage by stage, what counted stands out, and what did not stands back with the reason; then what would help."""
+def explanation(
+    response: contract.ExplainAvailabilityResponse, sku: str, channel: str, *, depth: int | None = None
+) -> Group:
+    """Stage by stage, what counted stands out, and what did not stands back with the reason; then what would help.
+
+    With `depth` only so many steps down of every stage.
+    """
     told: tuple[str, str] = (f"{response.level}", "bold green")
     if response.untold:
         told = ("told nothing", "bold yellow")
@@ -114,7 +119,7 @@ def explanation(response: contract.ExplainAvailabilityResponse, sku: str, channe
         stage = word(step, "stage")
         if stage not in stages:
             stages[stage] = tree.add(Text(_STAGES.get(stage, stage.lower()), style="bold cyan"))
-        _grow(stages[stage], step)
+        _grow(stages[stage], step, depth)
     return Group(tree, *_advice(response))
 
 
@@ -147,7 +152,7 @@ def _advice(response: contract.ExplainAvailabilityResponse) -> list[Text]:
     return said
 
 
-def _grow(tree: Tree, step: explanation_pb2.Step, *, idle: bool = False) -> None:
+def _grow(tree: Tree, step: explanation_pb2.Step, depth: int | None, *, idle: bool = False) -> None:
     """Add a step; below one that did not count nothing counts, whatever it would have given."""
     verdict = word(step, "verdict")
     sums = verdict == "UNSPECIFIED"
@@ -160,8 +165,9 @@ def _grow(tree: Tree, step: explanation_pb2.Step, *, idle: bool = False) -> None
     if not counted:
         label.append(f"  {verdict.lower().replace('_', ' ')}", style="yellow dim")
     branch = tree.add(label)
-    for inner in step.steps:
-        _grow(branch, inner, idle=idle)
+    if depth is None or depth > 1:
+        for inner in step.steps:
+            _grow(branch, inner, None if depth is None else depth - 1, idle=idle)
 
 
 _COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "WON", "OFFERED", "LIMITED")
