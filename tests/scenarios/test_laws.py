@@ -114,9 +114,16 @@ async def answered(merchant: Merchant, world: World) -> Numbers:
 
 
 async def test_the_suite_answers_what_the_arithmetic_says(merchant: Merchant, world: World) -> None:
-    """Supply, share and level of every product in every channel, and what was never set up has none."""
+    """Supply, share and level of every product in every channel; and no share is more than the supply, no level more
+    than the share, unless a rate above 100 % or a constant asks for it."""
     await found(merchant, world)
-    assert await answered(merchant, world) == computed(world)
+    numbers = await answered(merchant, world)
+    assert numbers == computed(world)
+    for (_, product), (supply, share, level) in numbers.items():
+        rule = world.configuration().rule(product)
+        asks_for_more = rule is not None and (rule.rate_percent > 100 or rule.constant > 0)
+        assert 0 <= share <= supply
+        assert asks_for_more or (level or 0) <= share
 
 
 async def test_shares_and_what_is_held_back_are_the_supply(merchant: Merchant, world: World) -> None:
