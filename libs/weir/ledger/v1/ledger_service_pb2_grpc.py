@@ -397,7 +397,7 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportBalances(self, request, context):
-        """Streams all balances at one revision, to begin a watch from.
+        """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
         Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
         """

@@ -192,7 +192,7 @@ class LedgerServiceStub:
     * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: the ledger was given no key.
     """
     ExportBalances: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]
-    """Streams all balances at one revision, to begin a watch from.
+    """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
     Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
     """
@@ -502,7 +502,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.ExportBalancesRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.ExportBalancesRequest, _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]],
     ) -> _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]:
-        """Streams all balances at one revision, to begin a watch from.
+        """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
         Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
         """
