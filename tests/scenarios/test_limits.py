@@ -100,7 +100,9 @@ def ruled_out(field: FieldDescriptor, found: set[str]) -> bool:
 
 def left_out(name: str) -> set[str]:
     """Fields that a sample need not set: of a new object, what the service sets."""
-    return {"page_token", "own_channel", "code", "sentence"} | ({"etag"} if "/Create" in name else set())
+    return {"page_token", "own_channel", "created_revision", "code", "sentence"} | (
+        {"etag"} if "/Create" in name else set()
+    )
 
 
 def leaves(message: Descriptor) -> Iterable[FieldDescriptor]:

@@ -27,7 +27,7 @@ VERDICTS = {
     for each in Verdict
 }
 LEVERS = {each: explanation_pb2.Remedy.Lever.Value(f"LEVER_{each.name}") for each in Lever}
-_MESSAGE_BYTES = 256 * 1024
+_MESSAGE_BYTES = 64 * 1024
 _ROW_BYTES = 32
 """What a level that differs takes beside its names, at most: two numbers, and the lengths of the names."""
 _CONDITIONS = {
