@@ -137,7 +137,7 @@ async def books_and_rules(
     async def start(app: Any, **own: Any) -> Server:
         settings = app.Settings(
             server=server_settings(**server),
-            database=database.settings(app.SERVICE),
+            database=database.settings(app.__name__.partition(".")[0]),
             auth=auth or AuthSettings(),
             **own,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -13,12 +13,13 @@ from weir_chassis.configuration import wire
 from weir_chassis.configuration.handlers import Decide, Handlers, O, W
 from weir_chassis.configuration.objects import Change, Commit, Key, T, Where
 from weir_chassis.idempotency import Attempt
-from weir_chassis.paging import Pages
+from weir_chassis.paging import Page, Pages, Position
 from weir_chassis.revisions import Vector
 from weir_chassis.watch import Batch, Wakeups, follow
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
+S = TypeVar("S")
 
 Render = Callable[[Change], Message]
 """Makes of a change the message of the contract, with the object as it stands after it."""
@@ -64,10 +65,7 @@ class Answering(Generic[O]):
         found, revision = await self._handlers.select(
             call.tenant(), kind, where, fresh, after=after, limit=page.size + 1
         )
-        messages = [render(each) for each in found]
-        shown = min(page.size, wire.fitting(messages))
-        token = page.token(found[shown - 1].key) if shown < len(found) else ""
-        return Listed(messages[:shown], token, revision.to_wire())
+        return Listed(*shown(page, found, lambda each: each.key, render), revision.to_wire())
 
     async def _export(self, request: wire.Read, response: type[R], render: Render) -> AsyncIterator[R]:
         """Every object, in messages that have `revision` and `objects`."""
@@ -97,3 +95,12 @@ class Answering(Generic[O]):
         with self._wakeups.bell(tenant) as bell:
             async for message in follow(read, after=start, bell=bell, heartbeat=heartbeat):
                 yield message
+
+
+def shown(
+    page: Page, found: Sequence[S], position: Callable[[S], Position], render: Callable[[S], M]
+) -> tuple[list[M], str]:
+    """As many of what was found as the page and a message have room for, and the token of the next page, if any is."""
+    messages = [render(each) for each in found[: page.size]]
+    count = wire.fitting(messages)
+    return messages[:count], page.token(position(found[count - 1])) if count < len(found) else ""

@@ -19,7 +19,7 @@ from weir_sharing.domain.objects import (
     ProductLink,
     WarehouseGroup,
 )
-from weir_sharing.domain.sources import Place, Serving, Source, SourceKind
+from weir_sharing.domain.sources import Serving, Source, SourceKind, SourcePlace
 
 __all__ = [
     "KINDS",
@@ -30,12 +30,12 @@ __all__ = [
     "Component",
     "GroupLink",
     "LocationSetting",
-    "Place",
     "Policy",
     "Product",
     "ProductLink",
     "Serving",
     "Source",
     "SourceKind",
+    "SourcePlace",
     "WarehouseGroup",
 ]

@@ -25,7 +25,7 @@ def create_product_link(
     """
     check_absent(wanted, found)
     if reverse is not None and reverse.bidirectional:
-        raise _exists(wanted)
+        raise _exists(reverse)
     _check_one_way(wanted, reverse)
     if (wanted.source in bundles) != (wanted.destination in bundles):
         pair = (wanted.source, wanted.destination)

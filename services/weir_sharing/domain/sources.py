@@ -16,7 +16,7 @@ from weir_sharing.domain.objects import Bundle, Product, ProductLink
 
 
 class SourceKind(enum.Enum):
-    """What a source is to the product that it may serve."""
+    """What a source is to the product that it may serve, in serving order."""
 
     OWN = enum.auto()
     LINKED = enum.auto()
@@ -24,7 +24,7 @@ class SourceKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePlace:
     """Units of a source at one location: those held for the demand, and those that serve it, of which `lots`."""
 
     location: str
@@ -44,7 +44,13 @@ class Source:
     held: int
     units: int
     verdict: Verdict
-    places: tuple[Place, ...]
+    places: tuple[SourcePlace, ...]
+
+    @property
+    def place(self) -> tuple[int, int, int, str, str]:
+        """Its place in serving order, which is nobody else's."""
+        priority, created = (self.link.priority, self.link.created) if self.link is not None else (0, 0)
+        return self.kind.value, priority, created, *self.product
 
 
 class Serving:
@@ -111,7 +117,7 @@ def _allocated(name: str, link: ProductLink) -> allocation.Link:
     )
 
 
-def _place(step: Step) -> Place:
+def _place(step: Step) -> SourcePlace:
     serving = step.steps if step.units_out else ()
     lots = [each.item.lot for each in serving if each.item is not None and each.units_out]
-    return Place(step.name, step.units_in, step.units_out, step.verdict, tuple(lots))
+    return SourcePlace(step.name, step.units_in, step.units_out, step.verdict, tuple(lots))

@@ -11,7 +11,7 @@ from weir.sharing.v1 import sharing_service_pb2_grpc
 from weir_chassis import call, policy
 from weir_chassis.auth import Role
 from weir_chassis.configuration.handlers import Handlers
-from weir_chassis.configuration.servicer import Answering
+from weir_chassis.configuration.servicer import Answering, shown
 from weir_chassis.paging import Pages
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Registration
@@ -108,7 +108,9 @@ class SharingServicer(Answering[Network], sharing_service_pb2_grpc.SharingServic
 
     async def ListSources(self, request: pb.ListSourcesRequest, context: Context) -> pb.ListSourcesResponse:
         asked = requests.sources(request)
+        page = self._pages.read(request, (int, int, int, str, str))
         found, revisions = await handlers.list_sources(self._handlers, self._ledger, call.tenant(), *asked)
-        return pb.ListSourcesResponse(
-            sources=map(answers.to_source, found), revisions=[each.to_wire() for each in revisions]
-        )
+        rest = [each for each in found if page.after is None or each.place > page.after]
+        messages, token = shown(page, rest, lambda each: each.place, answers.to_source)
+        told = [each.to_wire() for each in revisions]
+        return pb.ListSourcesResponse(sources=messages, next_page_token=token, revisions=told)

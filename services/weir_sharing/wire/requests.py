@@ -168,6 +168,7 @@ def bundle_listing(request: products_pb.ListBundlesRequest) -> tuple[Where, Vect
 def sources(request: products_pb.ListSourcesRequest) -> tuple[Product, Demand, Vector]:
     """The product that shall be served, which of its units count, and how fresh."""
     with Fields() as fields:
+        fields.page_size(request.page_size)
         product = _product(fields, request, "product")
         lot = fields.identifier("lot", request.lot, optional=True)
         uom = fields.identifier("uom", request.uom, optional=True) or EACH

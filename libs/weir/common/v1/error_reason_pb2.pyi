@@ -163,8 +163,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     `destination_sku`.
     """
     ERROR_REASON_PRODUCT_LINK_EXISTS: _ErrorReason.ValueType  # 216
-    """`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata: as of
-    `PRODUCT_LINK_NOT_FOUND`.
+    """`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata:
+    `source_owner`, `source_sku`, `destination_owner`, `destination_sku`: of the one that is there.
     """
     ERROR_REASON_BUNDLE_KIND_MISMATCH: _ErrorReason.ValueType  # 217
     """`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,
@@ -361,8 +361,8 @@ ERROR_REASON_PRODUCT_LINK_NOT_FOUND: ErrorReason.ValueType  # 215
 `destination_sku`.
 """
 ERROR_REASON_PRODUCT_LINK_EXISTS: ErrorReason.ValueType  # 216
-"""`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata: as of
-`PRODUCT_LINK_NOT_FOUND`.
+"""`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata:
+`source_owner`, `source_sku`, `destination_owner`, `destination_sku`: of the one that is there.
 """
 ERROR_REASON_BUNDLE_KIND_MISMATCH: ErrorReason.ValueType  # 217
 """`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,

@@ -682,18 +682,24 @@ class ListSourcesRequest(_message.Message):
     PRODUCT_FIELD_NUMBER: _builtins.int
     LOT_FIELD_NUMBER: _builtins.int
     UOM_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     lot: _builtins.str
     """Only units of this lot. Default: any lot."""
     uom: _builtins.str
     """Units of measure to count. Default: `EACH`."""
+    page_size: _builtins.int
+    """Sources per page: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """Required. What is to be served."""
 
     @_builtins.property
     def freshness(self) -> _revision_pb2.Freshness:
-        """How fresh the answer must be."""
+        """How fresh the network and the ledger must be."""
 
     def __init__(
         self,
@@ -701,11 +707,13 @@ class ListSourcesRequest(_message.Message):
         product: _stock_pb2.Product | None = ...,
         lot: _builtins.str = ...,
         uom: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "lot", b"lot", "page_size", b"page_size", "page_token", b"page_token", "product", b"product", "uom", b"uom"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -718,24 +726,28 @@ class ListSourcesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SOURCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     REVISIONS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___Source]:
         """Sources in serving order."""
 
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
-        """Revision of the network and revision of the ledger that the answer rests on."""
+        """Revision of the network and revision of the ledger that the page rests on."""
 
     def __init__(
         self,
         *,
         sources: _abc.Iterable[Global___Source] | None = ...,
+        next_page_token: _builtins.str = ...,
         revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions", "sources", b"sources"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revisions", b"revisions", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -227,7 +227,8 @@ class SharingServiceServicer:
         be put together.
 
         Each with what it holds now at every location, as the ledger has it, and why it does not count where it does not. Which channels
-        are served from there is another question: the aggregator's ExplainAvailability answers it.
+        are served from there is another question: the aggregator's ExplainAvailability answers it. A page is shorter than asked where it
+        would not fit into 1 MiB.
 
         Errors:
 
