@@ -1,4 +1,5 @@
-"""What a policy may say: each number only under a strategy that uses it, everything in order, and what is answered."""
+"""What a policy may say: each number only under a strategy that uses it, everything in order, what is answered, and
+what the service reads from its environment."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from weir_allocation import policy as allocation
 from weir_chassis import call
 from weir_chassis.auth import Principal, Role
 from weir_chassis.errors import Malformed
+from weir_chassis.settings import load
+from weir_partitioning.app import Settings
 from weir_partitioning.domain import Mode, Part, Policy, Product, Strategy
 from weir_partitioning.wire import answers, requests
 from weir_partitioning.wire.words import STRATEGIES_TOLD
@@ -138,3 +141,10 @@ def test_what_was_read_is_answered() -> None:
     assert (
         answers.to_policy(requests.policy(service_pb.UpdatePolicyRequest(request_id="one", policy=asked))[1]) == asked
     )
+
+
+def test_settings_of_an_empty_environment() -> None:
+    """Nothing need be set: port 7103 on loopback, 200 policies, and a month of history."""
+    settings = load(Settings, {})
+    assert str(settings.server.listen) == "127.0.0.1:7103"
+    assert (settings.policies_max, settings.history_keep_seconds) == (200, 30 * 24 * 3600)
