@@ -139,7 +139,9 @@ class Rule(_message.Message):
     priority_store: _builtins.str
     """The one of `stores` that alone is told anything while the supply of the rule is below `priority_quantity`. Default: none."""
     priority_quantity: _builtins.int
-    """Supply below which all is kept for the priority store; ignored, with a warning, unless it is above `threshold`. 0 to 10^9."""
+    """Supply below which all is kept for the priority store; ignored, with a warning, unless it is above `threshold`. 0 to 10^9; 0 where
+    there is no priority store.
+    """
     disabled: _builtins.bool
     """The rule is kept and names nothing."""
     etag: _builtins.str
