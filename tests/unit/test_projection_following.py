@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -22,10 +22,13 @@ from tests.kit.projections import (
     network,
     policies,
     rules,
+    stands,
 )
-from weir_aggregator.domain import BooksChange
+from weir_aggregator.domain import BooksChange, Change, Lot
 from weir_aggregator.ports import Commit, Feeds
-from weir_aggregator.projection import Patience, Projection, follow
+from weir_aggregator.projection import Patience, Projection, UtcCalendar, follow
+from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.rules import Rule
 from weir_chassis.errors import PeerAway
 from weir_chassis.revisions import Origin, Revision
 from weir_chassis.watch import Fenced
@@ -182,6 +185,68 @@ async def test_an_export_of_nothing_is_a_state_too() -> None:
     empty: Commit[BooksChange] = Commit(LEDGER.revision(0), [])
     async with following(ScriptedFeed([[empty]]), sharing=ScriptedFeed([[network(0)]])) as projection:
         await until(at(projection, 0))
+
+
+async def test_each_context_is_loaded_again_by_itself() -> None:
+    """The history of partitioning is cut: its policies are read again, nothing else is, and its changes go on."""
+    half = Policy("half", 1, Strategy.FIXED, parts=(Part("shop", quantity=2),))
+    partitioning = ScriptedFeed(
+        [[policies(3, stands(half))], [policies(7)]], [[Fenced("REVISION_COMPACTED", "gone")], [policies(8)]]
+    )
+    ledger = ScriptedFeed([[books(3, count("BIKE", "US", 5))]])
+    async with following(ledger, partitioning=partitioning) as projection:
+        await until(lambda: projection.caught_up and projection.revisions[2].number == 8)
+        assert level(projection, "shop", BIKE) == 5
+        assert projection.revisions[0].number == 3
+    assert [revision.number for revision in partitioning.watched_after] == [3, 7]
+    assert len(ledger.watched_after) == 1
+
+
+async def test_configuration_that_comes_fast_is_taken_over_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred rules, one commit each, are far fewer computations; all of them are there in the end, and a fault
+    among them loses none that came before.
+    """
+    applied: list[int] = []
+    apply = Projection.apply_configuration
+
+    def counted(projection: Projection, commit: Commit[Change]) -> None:
+        applied.append(len(commit.changes))
+        apply(projection, commit)
+
+    monkeypatch.setattr(Projection, "apply_configuration", counted)
+    many = [rules(n, stands(Rule(f"rule {n}", n, frozenset({"shop"}), rate_percent=50))) for n in range(2, 202)]
+    gate = asyncio.Event()
+    sync = ScriptedFeed([[rules(1)], [gate, rules(300)]], [[*many, PeerAway()]])
+    ledger = ScriptedFeed([[books(3, count("BIKE", "US", 8))]])
+    async with following(ledger, sync=sync) as projection:
+        await until(lambda: projection.caught_up and projection.revisions[3].number == 201)
+        assert level(projection, "shop", BIKE) == 4
+        assert len(projection.configuration.rules) == 200
+        assert (sum(applied), len(applied) < 20) == (200, True)
+        gate.set()
+        await until(lambda: projection.revisions[3].number == 300)
+        assert level(projection, "shop", BIKE) == 8
+
+
+async def test_days_are_turned_as_the_calendar_says() -> None:
+    """It begins on the day that it is; when that is over, what expired then counts no more."""
+    days = Days()
+    held: list[BooksChange] = [count("BIKE", "US", 5, lot="L1"), Lot("", "BIKE", "L1", TODAY)]
+    async with following(ScriptedFeed([[books(3, *held)]]), days) as projection:
+        await until(at(projection, 3))
+        assert (projection.today, level(projection, "shop", BIKE)) == (TODAY, 5)
+        days.turn(TODAY + timedelta(days=3))
+        await until(lambda: projection.today != TODAY)
+        assert level(projection, "shop", BIKE) == 0
+        assert projection.revisions[0].number == 3
+
+
+async def test_the_calendar_of_utc() -> None:
+    """A day that is over is over at once; the one that it is, is not."""
+    calendar = UtcCalendar()
+    await calendar.over(calendar.today() - timedelta(days=1))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(calendar.over(calendar.today() + timedelta(days=1)), 0.01)
 
 
 def test_patience_grows_and_has_an_end() -> None:

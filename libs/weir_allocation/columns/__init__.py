@@ -8,6 +8,7 @@ them ever gets near the end, and no product of two numbers is formed where one c
 
 from weir_allocation.columns.arrays import Flags, Indices, Units, available, last_day, unexpired
 from weir_allocation.columns.cells import Rows
+from weir_allocation.columns.lending import Lending
 from weir_allocation.columns.levels import Columns, Levels, exposure
 from weir_allocation.columns.offer import UNTOLD
 
@@ -16,6 +17,7 @@ __all__ = [
     "Columns",
     "Flags",
     "Indices",
+    "Lending",
     "Levels",
     "Rows",
     "Units",

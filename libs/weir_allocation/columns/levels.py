@@ -62,12 +62,15 @@ class Columns:
         products: Sequence[Product],
         numbers: Mapping[Product, int],
         locations: Sequence[str],
+        lending: Lending | None = None,
     ) -> None:
-        """`numbers` says where in `products` each one stands."""
+        """`numbers` says where in `products` each one stands; `lending` is one made of the same links and bundles
+        before.
+        """
         network = configuration.network
         self.columns: dict[str, int] = {}
         """The column of each channel; one that is reached by custody has none."""
-        self.lending = Lending(configuration.sharing, products, numbers)
+        self.lending = lending or Lending(configuration.sharing, products, numbers)
         self._products = products
         self._numbers = numbers
         self._locations = locations

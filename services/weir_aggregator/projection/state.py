@@ -323,7 +323,8 @@ class Projection:
         if former.lends_alone(configuration):
             affected = configuration.sharing.affected(former.sharing)
             return self._table.lend(configuration, [self._balances.number(product) for product in affected])
-        table = Table(configuration, self._balances, self.today)
+        lending = self._table.columns.lending if configuration.sharing == former.sharing else None
+        table = Table(configuration, self._balances, self.today, lending)
         changed, self._table = table.differing(self._table), table
         return changed
 

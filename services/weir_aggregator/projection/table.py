@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from weir_aggregator.domain import Availability, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
-from weir_allocation.columns import Columns, Flags, Indices, Levels, Units, exposure
+from weir_allocation.columns import Columns, Flags, Indices, Lending, Levels, Units, exposure
 from weir_allocation.configuration import Configuration
 
 CUSTODY = -1
@@ -52,10 +52,19 @@ class Table:
     product.
     """
 
-    def __init__(self, configuration: Configuration, balances: Balances, today: date) -> None:
-        """Compute everything; whatever is in a link or a bundle must have its number."""
+    def __init__(
+        self, configuration: Configuration, balances: Balances, today: date, lending: Lending | None = None
+    ) -> None:
+        """Compute everything; whatever is in a link or a bundle must have its number.
+
+        `lending` is that of a former table of the same balances, links and bundles.
+        """
         self.columns = Columns(
-            configuration, products=balances.products, numbers=balances.numbers, locations=balances.locations
+            configuration,
+            products=balances.products,
+            numbers=balances.numbers,
+            locations=balances.locations,
+            lending=lending,
         )
         self.channels = column_of(configuration, self.columns)
         """Column of each channel, in order of channels."""
