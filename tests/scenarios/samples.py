@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
-from tests.scenarios import rule_samples
+from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
@@ -58,13 +58,22 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
-        seen = self.merchant.seen["sync"]
-        asked |= rule_samples.requests(seen, first_revision(seen), self.etags)
+        for context, samples in (
+            ("sharing", sharing_samples),
+            ("partitioning", policy_samples),
+            ("sync", rule_samples),
+        ):
+            seen = self.merchant.seen[context]
+            asked |= samples.requests(seen, first_revision(seen), self.etags)
         return {name: _made(name, fields) for name, fields in asked.items()}
 
     def others(self) -> dict[str, list[Message]]:
         """More of them where one cannot set every field, by the rpc's full name."""
-        asked: dict[str, list[dict[str, Any]]] = {**rule_samples.others(self.etags)}
+        asked: dict[str, list[dict[str, Any]]] = {
+            **policy_samples.others(self.etags),
+            **rule_samples.others(self.etags),
+            change_samples.PREVIEW: change_samples.previews({"at_least": list(self.merchant.seen.values())})[1:],
+        }
         return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
 
     def samples(self, name: str) -> list[Message]:
@@ -108,6 +117,8 @@ async def world(merchant: Merchant) -> World:
         "empty location": empty.location.etag,
         "lot": known.lot.etag,
         **network,
+        **await sharing_samples.shared(merchant),
+        **await policy_samples.divided(merchant),
         **await rule_samples.ruled(merchant),
     }
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
@@ -387,4 +398,7 @@ def _availability(world: World) -> dict[str, dict[str, Any]]:
             "after": [first_revision(seen["ledger"]), first_revision(seen["sharing"])],
         },
         f"{service}ExplainAvailability": question,
+        f"{service}PreviewChange": change_samples.previews(freshness)[0],
+        f"{service}GetExposure": {"products": [product], "freshness": freshness},
+        f"{service}ListExposures": {"owner": OWNER, "page_size": 10, "freshness": freshness},
     }
