@@ -21,7 +21,7 @@ async def divided(merchant: Merchant) -> dict[str, str]:
             request_id=request_id(), policy=policy_pb2.Policy(**_policy(f"own {name}", priority=0, **HELD))
         )
         done = await merchant.stubs.partitioning.CreatePolicy(request)
-        etags[name] = done.policy.etag
+        etags[f"partitioning {name}"] = done.policy.etag
     merchant.saw(done.revision)
     return etags
 
@@ -33,9 +33,9 @@ def requests(seen: Revision, first: Revision, etags: Mapping[str, str]) -> dict[
         f"{SERVICE}CreatePolicy": {"policy": _policy("own new policy", **HELD)},
         f"{SERVICE}GetPolicy": {"policy": "own policy", "freshness": freshness},
         f"{SERVICE}ListPolicies": {"page_size": 10, "freshness": freshness},
-        f"{SERVICE}UpdatePolicy": {"policy": _policy("own policy", etag=etags["policy"], **HELD)},
+        f"{SERVICE}UpdatePolicy": {"policy": _policy("own policy", etag=etags["partitioning policy"], **HELD)},
         f"{SERVICE}ReorderPolicies": {"policies": ["own policy", "own spare policy"]},
-        f"{SERVICE}DeletePolicy": {"policy": "own spare policy", "etag": etags["spare policy"]},
+        f"{SERVICE}DeletePolicy": {"policy": "own spare policy", "etag": etags["partitioning spare policy"]},
         f"{SERVICE}ExportPartitioning": {"freshness": freshness},
         f"{SERVICE}WatchPartitioning": {"after": first},
     }
@@ -50,7 +50,9 @@ def others(etags: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         f"{SERVICE}CreatePolicy": [{"policy": _policy("own new policy", **each)} for each in said],
-        f"{SERVICE}UpdatePolicy": [{"policy": _policy("own policy", etag=etags["policy"], **each)} for each in said],
+        f"{SERVICE}UpdatePolicy": [
+            {"policy": _policy("own policy", etag=etags["partitioning policy"], **each)} for each in said
+        ],
     }
 
 
