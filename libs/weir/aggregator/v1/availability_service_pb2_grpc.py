@@ -29,8 +29,9 @@ class AvailabilityServiceStub:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
-    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked and that nothing serves has nothing to sell: its level is 0, not an error. A store that is
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
     told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
     in tables -1.
 
@@ -90,8 +91,9 @@ class AvailabilityServiceServicer:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
-    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked and that nothing serves has nothing to sell: its level is 0, not an error. A store that is
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
     told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
     in tables -1.
 
@@ -122,7 +124,7 @@ class AvailabilityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLevels(self, request, context):
-        """Streams the levels of all products that were ever stocked.
+        """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
         All messages show the same state; the stream ends when all were sent.
 
@@ -139,8 +141,8 @@ class AvailabilityServiceServicer:
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
         whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-        resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-        tell. Everything is sent anew also when a channel came or went.
+        resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+        marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
         Errors:
 
@@ -251,8 +253,9 @@ class AvailabilityService:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
-    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked and that nothing serves has nothing to sell: its level is 0, not an error. A store that is
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
     told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
     in tables -1.
 

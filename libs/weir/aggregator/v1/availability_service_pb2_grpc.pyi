@@ -16,8 +16,9 @@ class AvailabilityServiceStub:
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
-    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked and that nothing serves has nothing to sell: its level is 0, not an error. A store that is
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
     told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
     in tables -1.
 
@@ -41,7 +42,7 @@ class AvailabilityServiceStub:
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
     ListLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.ListLevelsRequest, _availability_service_pb2.ListLevelsResponse]
-    """Streams the levels of all products that were ever stocked.
+    """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
     All messages show the same state; the stream ends when all were sent.
 
@@ -54,8 +55,8 @@ class AvailabilityServiceStub:
 
     Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
     whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-    resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-    tell. Everything is sent anew also when a channel came or went.
+    resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+    marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
     Errors:
 
@@ -96,8 +97,9 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers what every channel may sell.
 
     Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
-    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked and that nothing serves has nothing to sell: its level is 0, not an error. A store that is
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
     told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
     in tables -1.
 
@@ -137,7 +139,7 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _availability_service_pb2.ListLevelsRequest,
         context: _aio.ServicerContext[_availability_service_pb2.ListLevelsRequest, _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]],
     ) -> _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]:
-        """Streams the levels of all products that were ever stocked.
+        """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
         All messages show the same state; the stream ends when all were sent.
 
@@ -156,8 +158,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
         whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-        resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-        tell. Everything is sent anew also when a channel came or went.
+        resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+        marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
         Errors:
 
