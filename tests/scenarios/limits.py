@@ -172,7 +172,15 @@ def _distinct(first: Any, number: int) -> Any:
     copy = type(first)()
     copy.CopyFrom(first)
     text = f"x{number}"
-    for name, different in (("sku", text), ("context", text), ("claim", text), ("line", number + 1)):
+    for name, different in (
+        ("sku", text),
+        ("context", text),
+        ("claim", text),
+        ("channel_group", text),
+        ("line", number + 1),
+    ):
         if name in copy.DESCRIPTOR.fields_by_name:
             setattr(copy, name, different)
+    if "product" in copy.DESCRIPTOR.fields_by_name:
+        copy.product.sku = text
     return copy
