@@ -5,6 +5,6 @@ share on its way to them; limits say which products a store is told of at all, a
 nothing: levels are computed by the aggregator, which follows these rules by their watch.
 
 Its laws: no two rules of a tenant have one priority, those that are disabled included; the order of all of them is
-given at once or not at all; the writes of a tenant happen one after the other, so that each is judged by what is really
-there; every revision is one commit and changes something.
+given at once or not at all; a priority store is one of the stores of its rule; the writes of a tenant happen one
+after the other, so that each is judged by what is really there; every revision is one commit and changes something.
 """
