@@ -63,3 +63,22 @@ async def test_objects_are_found_by_their_products(networks: Networks, tenant: s
         asked = [Product("acme", "X"), Product("", "X"), Product("", "Q")]
         assert set(await network.bundles(asked)) == {Product("acme", "X")}
         assert not await network.bundles([])
+
+
+async def test_links_are_found_by_the_demand_that_they_serve(networks: Networks, tenant: str) -> None:
+    """Those to any of the products, and those from them that go both ways; however many products are asked about."""
+    links = [
+        ProductLink("", "A", "", "B"),
+        ProductLink("", "B", "", "C", bidirectional=True),
+        ProductLink("acme", "A", "", "C"),
+    ]
+    for link in links:
+        await write(networks, handlers.create_product_link, link, tenant=tenant)
+    async with networks.reading(tenant) as network:
+        assert await network.serving([Product("", "A")]) == []
+        assert await network.serving([Product("", "B")]) == links[:2]
+        assert await network.serving([Product("", "C")]) == links[1:]
+        many = [Product("", f"P {number}") for number in range(40_000)]
+        assert await network.serving([*many, Product("", "C"), Product("", "B")]) == links
+        assert await network.serving([]) == []
+        assert await network.bundles(many) == set()
