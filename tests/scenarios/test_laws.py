@@ -35,7 +35,7 @@ def drawn() -> list[World]:
     found: dict[tuple[Stock, ...], World] = {}
 
     @settings(
-        max_examples=40 * WORLDS,
+        max_examples=10 * WORLDS,
         derandomize=True,
         database=None,
         deadline=None,
@@ -45,7 +45,7 @@ def drawn() -> list[World]:
     @given(worlds())
     def draw(world: World) -> None:
         made = allowed(world, datetime.now(UTC).date())
-        if made.links and made.bundles and made.policies and made.rules:
+        if made.links and made.rules and (made.bundles or made.policies):
             numbers = computed(made)
             if 3 * sum(supply > 0 for supply, _, _ in numbers.values()) > len(numbers):
                 found.setdefault(made.stock, made)
