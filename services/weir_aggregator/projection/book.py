@@ -19,10 +19,15 @@ Kind = type[Any]
 Objects = Mapping[Kind, Mapping[Hashable, Any]]
 """Objects by sort, then by what identifies them."""
 
-NETWORK: tuple[Kind, ...] = (WarehouseGroup, Channel, GroupLink)
-SHARING: tuple[Kind, ...] = (*NETWORK, Link, Bundle)
-PARTITIONING: tuple[Kind, ...] = (Policy,)
-SYNC: tuple[Kind, ...] = (Rule, StoreLimits)
+SHARING = "sharing"
+PARTITIONING = "partitioning"
+SYNC = "sync"
+_NETWORK: tuple[Kind, ...] = (WarehouseGroup, Channel, GroupLink)
+KINDS: Mapping[str, tuple[Kind, ...]] = {
+    SHARING: (*_NETWORK, Link, Bundle),
+    PARTITIONING: (Policy,),
+    SYNC: (Rule, StoreLimits),
+}
 """The sorts of objects of each context."""
 
 
@@ -86,11 +91,11 @@ def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> C
     """What the objects make, with all that is as it was taken from before."""
     kinds = set(touched)
     configuration = former.configuration
-    if not kinds.isdisjoint(NETWORK):
+    if not kinds.isdisjoint(_NETWORK):
         configuration = replace(configuration, network=_network(objects))
     if not kinds.isdisjoint((Link, Bundle)):
         configuration = replace(configuration, sharing=_sharing(former, objects))
-    if kinds.isdisjoint((*PARTITIONING, *SYNC)):
+    if kinds.isdisjoint((*KINDS[PARTITIONING], *KINDS[SYNC])):
         return configuration
     return Configuration.of(
         configuration.network,

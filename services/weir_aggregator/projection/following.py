@@ -15,7 +15,8 @@ import structlog
 from weir_aggregator.domain import BooksChange, Change
 from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.state import LEDGER, PARTITIONING, SHARING, SYNC, Projection
+from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
+from weir_aggregator.projection.state import LEDGER, Projection
 from weir_chassis.errors import Refusal
 from weir_chassis.revisions import Revision
 from weir_chassis.watch import Fenced
@@ -24,8 +25,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-JOINED_MAX = 1000
-"""Commits that are taken over as one, at most."""
+JOINED_MAX = 64
+"""Commits that wait to be taken over, at most; a commit holds up to a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,6 @@ class _Side(Generic[T]):
     feed: Feed[T]
     begin: Callable[[], _Loading[T]]
     apply: Callable[[Commit[T]], None]
-    joined: bool = False
-    """Whether commits that come faster than they can be taken over are taken over together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ async def follow(
 
     configured = {SHARING: feeds.sharing, PARTITIONING: feeds.partitioning, SYNC: feeds.sync}
     sides = [
-        _Side(context, feed, begin_configuration, projection.apply_configuration, joined=True)
+        _Side(context, feed, begin_configuration, projection.apply_configuration)
         for context, feed in configured.items()
     ]
     projection.turn(calendar.today())
@@ -89,9 +88,13 @@ async def follow(
 
 
 async def _turn_days(projection: Projection, calendar: Calendar) -> None:
+    """Turn day after day for ever; also where one could not be turned, which only a bug can cause."""
     while True:
         await calendar.over(projection.today)
-        projection.turn(calendar.today())
+        try:
+            projection.turn(calendar.today())
+        except Exception:
+            log.exception("day could not be turned", day=projection.today.isoformat())
 
 
 async def _keep(side: _Side[T], tenant: str, patience: Patience) -> None:
@@ -133,7 +136,7 @@ async def _load(side: _Side[T], tenant: str) -> Revision:
 async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
     async with (
         aclosing(side.feed.watch(tenant, after)) as watched,
-        aclosing(_joined(watched) if side.joined else watched) as commits,
+        aclosing(_joined(watched)) as commits,
     ):
         async for commit in commits:
             side.apply(commit)
@@ -142,7 +145,8 @@ async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
 async def _joined(commits: AsyncGenerator[Commit[T], None]) -> AsyncGenerator[Commit[T], None]:
     """The same, but what comes while one is taken over, and for as long again, is given as one commit.
 
-    So half of the time at most is spent on computing whole tables, and questions are answered in the other half.
+    So many commits cost little more than one, and of a flood of them half of the time at most is spent on taking over:
+    questions are answered in the other half.
     """
     come: asyncio.Queue[Commit[T] | Exception] = asyncio.Queue(JOINED_MAX)
     reading = asyncio.create_task(_read(commits, come))

@@ -23,8 +23,8 @@ from weir_aggregator.domain import (
 )
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.ports import Commit
-from weir_aggregator.projection import book
 from weir_aggregator.projection.balances import NONE, Balances
+from weir_aggregator.projection.book import EMPTY, KINDS, PARTITIONING, SHARING, SYNC, Book
 from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
@@ -38,11 +38,7 @@ from weir_chassis.errors import RevisionForeign, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
 
 LEDGER = "ledger"
-SHARING = "sharing"
-PARTITIONING = "partitioning"
-SYNC = "sync"
 CONTEXTS = (LEDGER, SHARING, PARTITIONING, SYNC)
-_KINDS = {SHARING: book.SHARING, PARTITIONING: book.PARTITIONING, SYNC: book.SYNC}
 
 _NOTHING: Indices = np.zeros(0, dtype=np.int64)
 
@@ -79,7 +75,7 @@ class Projection:
         self.today = date.min
         """The day that answers are for; lots expire by it."""
         self._balances = Balances()
-        self._book = book.EMPTY
+        self._book = EMPTY
         self._table = Table(self.configuration, self._balances, self.today)
         self._reached: dict[str, Revision] = {}
         self._waiting: dict[asyncio.Future[None], Revision] = {}
@@ -97,13 +93,11 @@ class Projection:
 
     def load_balances(self, balances: Balances, through: Revision) -> None:
         """Take over the books as they stand at a revision, in place of what was known."""
-        self._balances = balances
-        self._loaded(through)
+        self._loaded(balances, self._book, through)
 
     def load_configuration(self, changes: Iterable[Change], through: Revision) -> None:
         """Take over all objects of one context as they stand at a revision, in place of what was known."""
-        self._book = self._book.without(_KINDS[through.context]).changed(changes)
-        self._loaded(through)
+        self._loaded(self._balances, self._book.without(KINDS[through.context]).changed(changes), through)
 
     def apply_balances(self, commit: Commit[BooksChange]) -> None:
         """Take over one commit of the ledger; one that is known already changes nothing."""
@@ -119,9 +113,9 @@ class Projection:
         """Take over a commit of one of the other contexts; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        former, table = self.configuration, self._table
-        self._book = self._book.changed(commit.changes)
-        changed = self._reconfigured(former) if self.caught_up and former != self.configuration else _NOTHING
+        book, table = self._book.changed(commit.changes), self._table
+        changed = self._reconfigured(book.configuration) if self.caught_up else _NOTHING
+        self._book = book
         self._passed(commit.through, changed)
         if table.channels.keys() != self._table.channels.keys():
             self.changes.clear(self._mark())
@@ -311,15 +305,12 @@ class Projection:
             return numbers
         return [number for number in numbers if self._balances.products[number][0] == owner]
 
-    def _enter(self) -> None:
-        """Give a number to every product that is in a link or a bundle."""
-        for product in self.configuration.sharing.named():
-            self._balances.enter(product)
-
-    def _reconfigured(self, former: Configuration) -> Indices:
-        """Compute what can differ from what a former configuration made; returns the products that do."""
-        configuration = self.configuration
-        self._enter()
+    def _reconfigured(self, configuration: Configuration) -> Indices:
+        """Compute what another configuration can change; returns the products that it does."""
+        former = self.configuration
+        if configuration == former:
+            return _NOTHING
+        _enter(configuration, self._balances)
         if former.lends_alone(configuration):
             affected = configuration.sharing.affected(former.sharing)
             return self._table.lend(configuration, [self._balances.number(product) for product in affected])
@@ -333,15 +324,16 @@ class Projection:
         assert reached.origin == through.origin, "a watch stays within one history"
         return reached.number >= through.number
 
-    def _loaded(self, through: Revision) -> None:
+    def _loaded(self, balances: Balances, book: Book, through: Revision) -> None:
         """Make the table anew once all is there that it is made of.
 
         What was before cannot be gone on from: another history, other channels, or other numbers of products.
         """
         if {through.context, *self._reached} == set(CONTEXTS):
-            self._enter()
-            self._balances.ordered()
-            self._table = Table(self.configuration, self._balances, self.today)
+            _enter(book.configuration, balances)
+            balances.ordered()
+            self._table = Table(book.configuration, balances, self.today)
+        self._balances, self._book = balances, book
         self._move(through)
         self.changes.clear(self._mark())
 
@@ -365,3 +357,9 @@ class Projection:
     def _ring(self) -> None:
         for event in self._listeners:
             event.set()
+
+
+def _enter(configuration: Configuration, balances: Balances) -> None:
+    """Give a number to every product that is in a link or a bundle."""
+    for product in configuration.sharing.named():
+        balances.enter(product)
