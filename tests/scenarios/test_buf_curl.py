@@ -21,7 +21,7 @@ from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
 
 from tests.contract import protos
 from tests.kit.merchant import Merchant, golden
-from tests.kit.suite import Suite
+from tests.kit.suite import CONTEXTS, Suite
 
 BUF = Path(sys.executable).parent / "buf"
 DETAILS = {"BadRequest": BadRequest, "ErrorInfo": ErrorInfo, "PreconditionFailure": PreconditionFailure}
@@ -129,7 +129,7 @@ async def test_it_does_a_days_work(suite: Suite, merchant: Merchant, ledger: Cur
         freshness={"atLeast": [reserved["revision"], merchant_revision(merchant)]},
     )
     assert answer["level"] == "30"
-    assert {each["context"] for each in answer["revisions"]} == {"ledger", "sharing"}
+    assert {each["context"] for each in answer["revisions"]} == set(CONTEXTS)
 
 
 def merchant_revision(merchant: Merchant) -> dict[str, Any]:
