@@ -90,6 +90,7 @@ class PartitioningServiceStub:
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. Read `ExportPartitioning`, then watch after its revision;
     after a break resume after the last `through` received. Changes carry whole objects, so that applying one twice does no harm.
+    A new order of many large policies is a message of up to 9 MiB: more than gRPC receives unless told to.
 
     Errors:
 
@@ -222,6 +223,7 @@ class PartitioningServiceServicer(metaclass=_abc_1.ABCMeta):
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. Read `ExportPartitioning`, then watch after its revision;
         after a break resume after the last `through` received. Changes carry whole objects, so that applying one twice does no harm.
+        A new order of many large policies is a message of up to 9 MiB: more than gRPC receives unless told to.
 
         Errors:
 

@@ -233,6 +233,7 @@ class RuleServiceServicer:
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. Read `ExportRules`, then watch after its revision;
         after a break resume after the last `through` received. Changes carry whole objects, so that applying one twice does no harm.
+        A new order of many large rules is a message of up to 9 MiB: more than gRPC receives unless told to.
 
         Errors:
 
