@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from weir_aggregator.domain import Availability, Change, Exposure, Levels, Product, Question, Selection
 from weir_aggregator.projection import Pace, Preview, Projection, Tenants, Told, caught_up, rows_max, updates
-from weir_allocation.advice import Advice
-from weir_allocation.pipeline import Trace
+from weir_allocation.advice import Advice, advise
+from weir_allocation.pipeline import Trace, explain
 from weir_chassis import call
 from weir_chassis.revisions import Revision, Vector
 
@@ -39,7 +39,9 @@ async def batch(
 async def explanation(tenants: Tenants, question: Question, asked: Vector) -> tuple[Trace, Advice, Revisions]:
     """How a level comes about, and what would raise it; raises ChannelNotFound and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    return projection.explain(question), projection.advise(question), projection.revisions
+    posed, revisions = projection.posed(question), projection.revisions
+    trace, advice = await asyncio.to_thread(lambda: (explain(posed), advise(posed)))
+    return trace, advice, revisions
 
 
 async def listing(tenants: Tenants, selection: Selection, asked: Vector) -> tuple[Iterator[Levels], Revisions]:

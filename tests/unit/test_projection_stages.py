@@ -32,6 +32,7 @@ from weir_aggregator.domain import Availability, BooksChange, Exposure, Lot, Que
 from weir_aggregator.projection import Pace, Projection, updates
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.table import Table
+from weir_allocation.advice import advise
 from weir_allocation.columns import UNTOLD, Indices
 from weir_allocation.policy import Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rule
@@ -246,7 +247,7 @@ def test_what_would_raise_a_level() -> None:
     projection = loaded([count("BIKE", "W", 9)], NETWORK)
     fixed = Policy("few", 1, Strategy.FIXED, parts=(Part("web", quantity=2),))
     projection.apply_configuration(policies(2, stands(fixed)))
-    assert projection.advise(Question(BIKE, "shop", ANY)).binding is Stage.SPLIT
+    assert advise(projection.posed(Question(BIKE, "shop", ANY))).binding is Stage.SPLIT
 
 
 def test_stock_items_of_one_product_however_many() -> None:

@@ -28,8 +28,7 @@ from weir_aggregator.projection.book import EMPTY, KINDS, PARTITIONING, SHARING,
 from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
-from weir_allocation import advice, pipeline
-from weir_allocation.advice import Advice
+from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
 from weir_allocation.pipeline import Trace
@@ -178,11 +177,15 @@ class Projection:
 
     def explain(self, question: Question) -> Trace:
         """How the level comes about; raises ChannelNotFound."""
-        return pipeline.explain(self._asked(question))
+        return pipeline.explain(self.posed(question))
 
-    def advise(self, question: Question) -> Advice:
-        """What holds the level down, and what would raise it; raises ChannelNotFound."""
-        return advice.advise(self._asked(question))
+    def posed(self, question: Question) -> pipeline.Question:
+        """The question with all that the stages need to answer it, which no commit alters; raises ChannelNotFound."""
+        channel = self.configuration.network.channels.get(question.channel)
+        if channel is None:
+            raise ChannelNotFound(question.channel)
+        holdings = self.holdings(self.configuration.sharing.reads(question.product))
+        return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
 
     def holdings(self, products: Iterable[Product]) -> Holdings:
         """All stock items of some products."""
@@ -288,13 +291,6 @@ class Projection:
             finally:
                 self._waiting.pop(future, None)
 
-    def _asked(self, question: Question) -> pipeline.Question:
-        channel = self.configuration.network.channels.get(question.channel)
-        if channel is None:
-            raise ChannelNotFound(question.channel)
-        holdings = self.holdings(self.configuration.sharing.reads(question.product))
-        return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
-
     def _exposed(self, numbers: Indices) -> Iterator[Exposure]:
         told, reached = self._table.told(numbers)
         for number, levels, supply in zip(numbers.tolist(), told.tolist(), reached.tolist(), strict=True):
@@ -310,12 +306,13 @@ class Projection:
         former = self.configuration
         if configuration == former:
             return _NOTHING
-        _enter(configuration, self._balances)
+        alike = configuration.sharing == former.sharing
+        if not alike:
+            _enter(configuration, self._balances)
         if former.lends_alone(configuration):
             affected = configuration.sharing.affected(former.sharing)
             return self._table.lend(configuration, [self._balances.number(product) for product in affected])
-        lending = self._table.columns.lending if configuration.sharing == former.sharing else None
-        table = Table(configuration, self._balances, self.today, lending)
+        table = Table(configuration, self._balances, self.today, self._table.columns.lending if alike else None)
         changed, self._table = table.differing(self._table), table
         return changed
 
