@@ -47,7 +47,7 @@ def order(request: service_pb.ReorderPoliciesRequest) -> tuple[Attempt, tuple[st
 
 
 def _policy(fields: Fields, asked: pb.Policy) -> Policy:
-    strategy = fields.enum("strategy", asked.strategy, STRATEGIES)
+    strategy = STRATEGIES.get(asked.strategy)  # where it is none, nobody can tell which numbers it would use
     numbers = _numbers(fields, asked, _OF_POLICIES, strategy)
     if all(numbers.values()):
         fields.refuse("buffer_percent", "One of this and buffer_units at most.")
@@ -55,7 +55,7 @@ def _policy(fields: Fields, asked: pb.Policy) -> Policy:
         policy=fields.identifier("policy", asked.policy),
         display_name=fields.text("display_name", asked.display_name, length_max=DISPLAY_NAME_LENGTH_MAX),
         priority=fields.number("priority", asked.priority, least=1, most=PRIORITY_MAX) if asked.priority else 0,
-        strategy=strategy,
+        strategy=fields.enum("strategy", asked.strategy, STRATEGIES),
         mode=fields.enum("mode", asked.mode, MODES, default=Mode.CONTINUOUS),
         products=_products(fields, asked),
         parts=_parts(fields, asked, strategy),
@@ -74,7 +74,7 @@ def _products(fields: Fields, asked: pb.Policy) -> tuple[Product, ...]:
     return tuple(sorted(products))
 
 
-def _parts(fields: Fields, asked: pb.Policy, strategy: Strategy) -> tuple[Part, ...]:
+def _parts(fields: Fields, asked: pb.Policy, strategy: Strategy | None) -> tuple[Part, ...]:
     """What the policy says of each group, in rank order."""
     least = 1 if strategy in (Strategy.RANKED, Strategy.FIXED) else 0
     parts = [
@@ -93,12 +93,12 @@ def _parts(fields: Fields, asked: pb.Policy, strategy: Strategy) -> tuple[Part, 
 
 
 def _numbers(
-    fields: Fields, asked: Any, limits: Mapping[str, tuple[int, frozenset[Strategy]]], strategy: Strategy
+    fields: Fields, asked: Any, limits: Mapping[str, tuple[int, frozenset[Strategy]]], strategy: Strategy | None
 ) -> dict[str, int]:
     """Numbers within their limits, of which those that the strategy does not use must be 0."""
     numbers = {}
     for name, (most, users) in limits.items():
         numbers[name] = fields.number(name, getattr(asked, name), least=0, most=most)
-        if numbers[name] and strategy not in users:
+        if numbers[name] and strategy is not None and strategy not in users:
             fields.refuse(name, f"Not used by {strategy}.")
     return numbers
