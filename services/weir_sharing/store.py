@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Integer, Text, and_, cast, func, literal, select, tuple_
 from sqlalchemy.dialects import postgresql
 
+from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.postgres import Children, Kept, PostgresObjects, PostgresTenants, Tables, column
 from weir_chassis.database import Database
 from weir_sharing.domain import (
@@ -80,9 +81,12 @@ class PostgresNetwork(PostgresObjects):
         kept = TABLES[ProductLink]
         links = kept.table.c
         to = _among(products, links.destination_owner, links.destination_sku)
-        back = and_(links.bidirectional, _among(products, links.source_owner, links.source_sku))
-        query = kept.query(self._tenant).where(or_(to, back)).order_by(*kept.identity)
-        return await self._objects(ProductLink, query)
+        back = _among(products, links.source_owner, links.source_sku)
+        found: dict[Key, ProductLink] = {}
+        for condition in (to, and_(links.bidirectional, back)):  # one after the other, for each has an index
+            query = kept.query(self._tenant).where(condition)
+            found |= {each.key: each for each in await self._objects(ProductLink, query)}
+        return [found[key] for key in sorted(found)]
 
     async def bundles(self, products: Collection[Product]) -> Collection[Product]:
         table = TABLES[Bundle].table

@@ -124,12 +124,13 @@ async def programs(
 ) -> AsyncIterator[Programs]:
     """The suite on `database` as processes for the block, all told these variables; the aggregator some more."""
     async with AsyncExitStack() as stack:
-        keepers = [
-            await stack.enter_async_context(program(service, WEIR_DATABASE_URL=database.url(schema), **environment))
-            for service, schema in zip(CONTEXTS, SCHEMAS, strict=True)
-        ]
+        keepers: list[Program] = []
+        targets: dict[str, str] = {}
+        for service, schema in zip(CONTEXTS, SCHEMAS, strict=True):  # each is told of those before it
+            told = {"WEIR_DATABASE_URL": database.url(schema), **targets, **environment}
+            keepers.append(await stack.enter_async_context(program(service, **told)))
+            targets[f"WEIR_{service.upper()}_TARGET"] = keepers[-1].address
         addresses = {service: each.address for service, each in zip(CONTEXTS, keepers, strict=True)}
-        targets = {f"WEIR_{service.upper()}_TARGET": address for service, address in addresses.items()}
         usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": ""}
         last = await stack.enter_async_context(
             program("aggregator", **{**usual, **targets, **environment, **(aggregator or {})})
