@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from weir_aggregator.peers import ledger_feed, partitioning_feed, sharing_feed, sync_feed
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
-from weir_aggregator.servicer import POLICY, AvailabilityServicer
+from weir_aggregator.servicer import POLICY, PREVIEWS_MAX, AvailabilityServicer
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -63,6 +63,12 @@ class Settings:
         integer(65_536, 1_073_741_824),
         16_777_216,
     )
+    previews_max: int = setting(
+        "WEIR_AGGREGATOR_PREVIEWS_MAX",
+        "Previews in progress at once; each holds a copy of the levels of a tenant.",
+        integer(1, 1000),
+        PREVIEWS_MAX,
+    )
     heartbeat_seconds: float = setting(
         "WEIR_AGGREGATOR_HEARTBEAT_SECONDS", "Longest silence of a watch.", number(0.1, 60), 5.0
     )
@@ -96,7 +102,11 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[AvailabilityServicer(tenants, Pace(settings.heartbeat_seconds)).registration],
+            registrations=[
+                AvailabilityServicer(
+                    tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max
+                ).registration
+            ],
             policies=[POLICY],
             authenticator=authenticator(settings.auth, settings.server.listen),
             telemetry=telemetry.active(),

@@ -8,7 +8,7 @@ log a watcher goes on from).
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
-from weir_aggregator.projection.preview import Preview
+from weir_aggregator.projection.preview import Preview, Room
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
 from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
@@ -22,6 +22,7 @@ __all__ = [
     "Picture",
     "Preview",
     "Projection",
+    "Room",
     "Supposed",
     "Tenants",
     "Told",

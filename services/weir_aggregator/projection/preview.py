@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,11 +13,31 @@ from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.table import Figures
 from weir_allocation.columns import UNTOLD, Flags, Indices, Units
+from weir_chassis.errors import Overloaded
 
 CELLS_AT_ONCE = 65_536
 """Levels compared in one piece."""
 _MISSING = -2
 """In place of the column of a channel that is not there; one that sells from custody has CUSTODY, -1."""
+
+
+class Room:
+    """Place for so many previews at once: each holds a copy of the levels of a tenant."""
+
+    def __init__(self, previews_max: int) -> None:
+        """Nobody has any yet."""
+        self._left = previews_max
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Place for one within the block; raises Overloaded where none is left."""
+        if not self._left:
+            raise Overloaded
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
 
 
 class Preview:
