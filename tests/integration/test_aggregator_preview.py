@@ -209,7 +209,7 @@ async def test_an_explanation_says_what_would_help(caller: Caller) -> None:
     offered = answer.steps[3]
     assert (offered.verdict, offered.sentence) == (
         verdict_pb2.VERDICT_BELOW_THRESHOLD,
-        "Threshold 20 of rule 'careful' blocks it: 12 lie at the rule's warehouses.",
+        "Threshold 20 of rule 'careful' blocks it: the rule's warehouses hold 12.",
     )
     assert {each.name: each.value for each in offered.steps[0].terms}["threshold_units"] == 20
     [remedy] = answer.remedies

@@ -331,12 +331,12 @@ CASES = [
     (
         asked(ruled(threshold=5), stock(on_hand=3)),
         "OFFER CHANNEL BELOW_THRESHOLD",
-        "Threshold 5 of rule 'five' blocks it: 3 lie at the rule's warehouses.",
+        "Threshold 5 of rule 'five' blocks it: the rule's warehouses hold 3.",
     ),
     (
         asked(ruled(priority_store="till", priority_quantity=10), stock(on_hand=9)),
         "OFFER CHANNEL KEPT_FOR_PRIORITY_STORE",
-        "Rule 'five' keeps all for its priority store while fewer than 10 lie at the rule's warehouses: 9 do.",
+        "Rule 'five' keeps all for its priority store while its warehouses hold fewer than 10: they hold 9.",
     ),
     (
         asked(ruled(stores=frozenset(["till"])), stock()),

@@ -97,12 +97,12 @@ _OFFER: Templates = {
     (
         Subject.CHANNEL,
         Verdict.BELOW_THRESHOLD,
-    ): "Threshold {threshold_units} of rule '{rule}' blocks it: {supply_units} lie at the rule's warehouses.",
+    ): "Threshold {threshold_units} of rule '{rule}' blocks it: the rule's warehouses hold {supply_units}.",
     (
         Subject.CHANNEL,
         Verdict.KEPT_FOR_PRIORITY_STORE,
-    ): "Rule '{rule}' keeps all for its priority store while fewer than {priority_units} lie at the rule's warehouses: "
-    "{supply_units} do.",
+    ): "Rule '{rule}' keeps all for its priority store while its warehouses hold fewer than {priority_units}: "
+    "they hold {supply_units}.",
     (Subject.CHANNEL, Verdict.NOT_UPDATED): "Rule '{rule}' does not name '{name}': the store is told nothing.",
     (Subject.RULE, Verdict.WON): "Rule '{name}' is the first that names the product.",
     (Subject.RULE, Verdict.OUTRANKED): "Rule '{name}' names the product too, but comes later.",
