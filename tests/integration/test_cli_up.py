@@ -162,7 +162,7 @@ async def test_a_postgres_of_ones_own_is_migrated_and_served() -> None:
             said = await Weir(environment=urls)(*words)
             assert (said.status, said.out.splitlines()) == (0, [f"✓ {schema} stands." for schema in schemas])
         async with up(home, **urls) as running:
-            assert set(running.state["addresses"]) == {"ledger", "sharing", "aggregator"}
+            assert set(running.state["addresses"]) == set(SERVICES)
             assert (await running.weir("status")).status == 0
             assert running.said("migrate", "weir_ledger stands")
             assert not running.said("a-password")
