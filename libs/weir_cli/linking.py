@@ -11,7 +11,7 @@ from weir.common.v1 import stock_pb2
 from weir.sharing.v1 import network_pb2, sharing_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document, word
-from weir_cli.paging import listed
+from weir_cli.paging import PAGE, listed
 from weir_cli.session import Answer, Session, changed
 
 Product = stock_pb2.Product
@@ -105,7 +105,13 @@ def _bundles(found: Sequence[network_pb2.Bundle]) -> RenderableType:
 async def sources(session: Session, asked: sharing_service_pb2.ListSourcesRequest, *, fresh: bool) -> Answer:
     """What a product may be served from, in serving order, with what each holds and why one does not count."""
     asked.freshness.CopyFrom(await session.freshness(fresh, "ledger", "sharing"))
+    asked.page_size = PAGE
     response = await session.sharing.ListSources(asked)
+    while response.next_page_token:
+        asked.page_token = response.next_page_token
+        page = await session.sharing.ListSources(asked)
+        response.sources.extend(page.sources)
+        response.next_page_token = page.next_page_token
     made = tables.table("#", "source", "product", "location", "#held", "#may serve", "lots", "why not")
     for order, each in enumerate(response.sources, start=1):
         made.add_row(
