@@ -57,13 +57,17 @@ async def one(session: Session, kind: Kind, name: str) -> Answer:
 
 
 async def enable(session: Session, kind: Kind, name: str, *, enabled: bool, check: bool) -> Answer:
-    """Let one of them count, or keep it without effect."""
-    found = kind.of(await kind.call(session, "Get", {kind.name: name}))
-    found.disabled = not enabled
+    """Let one of them count, or keep it without effect; one that is so already is left alone, so that this may be
+    repeated.
+    """
     request_id = session.change()
-    response = await kind.call(session, "Update", {kind.name: found, "request_id": request_id, "validate_only": check})
-    shown = [kind.table([kind.of(response)]), *_warned(kind.of(response))]
-    return changed(session, response, shown, check=check)
+    response = await kind.call(session, "Get", {kind.name: name})
+    found = kind.of(response)
+    if found.disabled == enabled:
+        found.disabled = not enabled
+        fields = {kind.name: found, "request_id": request_id, "validate_only": check}
+        response = await kind.call(session, "Update", fields)
+    return changed(session, response, [kind.table([kind.of(response)]), *_warned(kind.of(response))], check=check)
 
 
 async def order(session: Session, kind: Kind, names: Sequence[str], *, check: bool) -> Answer:
