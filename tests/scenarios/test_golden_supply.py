@@ -77,23 +77,23 @@ async def test_case_eight_three_refusals_with_three_reasons(merchant: Merchant) 
 
 
 @pytest.mark.parametrize(
-    ("terms", "asked", "verdict", "units"),
+    ("terms", "lot", "uom", "verdict", "units"),
     [
-        ("", {"lot": "L1"}, verdict_pb2.VERDICT_LOT_MISMATCH, 0),
-        ("", {"uom": "CARTON"}, verdict_pb2.VERDICT_UOM_MISMATCH, 0),
-        (", only at US", {}, verdict_pb2.VERDICT_OTHER_WAREHOUSE, 0),
-        (", keeping back 7", {}, verdict_pb2.VERDICT_KEPT_BACK, 0),
-        (", switched off", {}, verdict_pb2.VERDICT_LINK_INACTIVE, 0),
-        ("", {"lot": "L2"}, verdict_pb2.VERDICT_COUNTED, 7),
-        (", keeping back 3", {}, verdict_pb2.VERDICT_COUNTED, 4),
+        ("", "L1", "", verdict_pb2.VERDICT_LOT_MISMATCH, 0),
+        ("", "", "CARTON", verdict_pb2.VERDICT_UOM_MISMATCH, 0),
+        (", only at US", "", "", verdict_pb2.VERDICT_OTHER_WAREHOUSE, 0),
+        (", keeping back 7", "", "", verdict_pb2.VERDICT_KEPT_BACK, 0),
+        (", switched off", "", "", verdict_pb2.VERDICT_LINK_INACTIVE, 0),
+        ("", "L2", "", verdict_pb2.VERDICT_COUNTED, 7),
+        (", keeping back 3", "", "", verdict_pb2.VERDICT_COUNTED, 4),
     ],
 )
 async def test_case_eight_by_source(
-    merchant: Merchant, terms: str, asked: dict[str, str], verdict: verdict_pb2.Verdict.ValueType, units: int
+    merchant: Merchant, terms: str, lot: str, uom: str, verdict: verdict_pb2.Verdict.ValueType, units: int
 ) -> None:
     """The sources of a product say the same: why one does not count, or how many units of it do."""
     await play(merchant, f"{EUROPE}\nTV-1 lends to SPACE-1{terms}\nFR has 7 TV-1 of lot L2")
-    request = pb.ListSourcesRequest(product=goods(("", "SPACE-1")), freshness=merchant.freshness("sharing"), **asked)
+    request = pb.ListSourcesRequest(product=goods(("", "SPACE-1")), lot=lot, uom=uom, freshness=merchant.freshness())
     own, linked = (await merchant.stubs.sharing.ListSources(request)).sources
     assert (own.kind, linked.kind) == (pb.Source.KIND_OWN, pb.Source.KIND_LINKED)
     assert (linked.product, linked.verdict, linked.units) == (goods(("", "TV-1")), verdict, units)
