@@ -40,7 +40,8 @@ async def test_forgetting_goes_on_after_a_failure() -> None:
 
 
 def test_settings_of_an_empty_environment() -> None:
-    """Nothing need be set: port 7102 on loopback, and a month of history."""
+    """Nothing need be set: port 7102 on loopback, the ledger beside it, and a month of history."""
     settings = load(Settings, {})
+    assert settings.ledger_target == "127.0.0.1:7101"
     assert str(settings.server.listen) == "127.0.0.1:7102"
     assert settings.history_keep_seconds == 30 * 24 * 3600
