@@ -71,6 +71,8 @@ class Weir:
                 return Said(process.exitcode, (said / "out").read_text(), (said / "err").read_text())
             finally:
                 process.kill()
+                process.join()
+                process.close()
 
     async def begin(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
         """Begin the line as a shell does; whoever asks sees to its end."""
