@@ -81,14 +81,12 @@ class PartitioningServicer(Answering[Objects], partitioning_service_pb2_grpc.Par
         _, revision = await self._write(request, wire.removal(request, Policy), handlers.delete_policy)
         return pb.DeletePolicyResponse(revision=revision)
 
-    async def ExportPartitioning(
+    def ExportPartitioning(
         self, request: pb.ExportPartitioningRequest, context: Context
     ) -> AsyncIterator[pb.ExportPartitioningResponse]:
-        async for message in self._export(request, pb.ExportPartitioningResponse, answers.to_change):
-            yield message
+        return self._export(request, pb.ExportPartitioningResponse, answers.to_change)
 
-    async def WatchPartitioning(
+    def WatchPartitioning(
         self, request: pb.WatchPartitioningRequest, context: Context
     ) -> AsyncIterator[pb.WatchPartitioningResponse]:
-        async for message in self._watch(request, pb.WatchPartitioningResponse, answers.to_change):
-            yield message
+        return self._watch(request, pb.WatchPartitioningResponse, answers.to_change)

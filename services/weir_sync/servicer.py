@@ -97,12 +97,8 @@ class RuleServicer(Answering[Objects], rule_service_pb2_grpc.RuleServiceServicer
         found, token, revision = await self._list(request, StoreLimits, wire.listing(request), answers.to_store_limits)
         return pb.ListStoreLimitsResponse(store_limits=found, next_page_token=token, revision=revision)
 
-    async def ExportRules(
-        self, request: pb.ExportRulesRequest, context: Context
-    ) -> AsyncIterator[pb.ExportRulesResponse]:
-        async for message in self._export(request, pb.ExportRulesResponse, answers.to_change):
-            yield message
+    def ExportRules(self, request: pb.ExportRulesRequest, context: Context) -> AsyncIterator[pb.ExportRulesResponse]:
+        return self._export(request, pb.ExportRulesResponse, answers.to_change)
 
-    async def WatchRules(self, request: pb.WatchRulesRequest, context: Context) -> AsyncIterator[pb.WatchRulesResponse]:
-        async for message in self._watch(request, pb.WatchRulesResponse, answers.to_change):
-            yield message
+    def WatchRules(self, request: pb.WatchRulesRequest, context: Context) -> AsyncIterator[pb.WatchRulesResponse]:
+        return self._watch(request, pb.WatchRulesResponse, answers.to_change)

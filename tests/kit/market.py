@@ -100,7 +100,8 @@ async def market(
 
     def keeping(app: Any, schema: str) -> Service:
         def start(port: int) -> Any:
-            made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth)
+            peers = {"ledger_target": running.ledger.address} if app is sharing_app else {}
+            made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth, **peers)
             return app.running(made)
 
         return Service(start)

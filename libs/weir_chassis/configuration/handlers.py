@@ -19,7 +19,7 @@ from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_chassis.watch import Batch
 
-COMMITS_MAX = 100
+COMMITS_MAX = 10
 """Commits read at once for a watcher: a slow one holds no more."""
 
 O = TypeVar("O", bound=Objects)  # noqa: E741 -- the objects of a service
