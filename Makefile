@@ -24,7 +24,7 @@ demo: .venv/made ## Run the suite with a sample merchant, and show what it can d
 	@$(RUN) -m weir_cli demo
 
 test: .venv/made ## Run every test; `make test ARGS="tests/unit -k lot"` runs some.
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: check-style check-types check-protos check-imports check-stubs ## Hold the tree to its rules: style, types, protos, imports, stubs.
 

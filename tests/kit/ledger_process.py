@@ -97,6 +97,13 @@ class LedgerProcess:
         self._process.wait()
         self._process.stdin.close()
 
+    def story(self) -> str:
+        """Whether it runs, and what it logged last."""
+        assert self._process is not None
+        status = self._process.poll()
+        state = "runs" if status is None else f"ended with status {status}"
+        return f"{self._log.stem} {state}; it logged last:\n{self._log.read_text()[-4000:]}"
+
     def stop(self) -> None:
         """End it, however it stands."""
         if self._process is not None and self._process.poll() is None:

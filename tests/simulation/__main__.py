@@ -74,6 +74,7 @@ async def run(wanted: Sequence[int], clients: int, steps: int, keep: Path) -> li
                         verdicts.append(await judge(here, plan, keep))
                     except Exception:
                         traceback.print_exc()
+                        print(*(each.story() for each in here.ledgers), sep="\n", file=sys.stderr)
                         verdicts.append(Verdict(plan.seed, (), Counter()))
                         break
     return verdicts

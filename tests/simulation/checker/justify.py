@@ -4,7 +4,7 @@ asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,8 +55,7 @@ def answered(call: Call, least: int, most: int, clock: tuple[int, int], before: 
 def _same(books: Books, call: Call, clock: tuple[int, int]) -> bool:
     """Whether the model answers a call as the ledger did."""
     decide: Any = DECISIONS.get(call.method)
-    told = moment_told(call, clock[0])
-    for moment in (told,) if told is not None else clock:
+    for moment in _moments(books, call, clock):
         mark = books.mark()
         books.now = moment
         try:
@@ -73,6 +72,22 @@ def _same(books: Books, call: Call, clock: tuple[int, int]) -> bool:
         finally:
             books.undo(mark)
     return False
+
+
+def _moments(books: Books, call: Call, clock: tuple[int, int]) -> Sequence[int]:
+    """When the ledger may have decided: as the answer tells it; else at either end, or as the refusal counts the
+    time.
+    """
+    told = moment_told(call, clock[0])
+    if told is not None:
+        return (told,)
+    refusal = call.refusal
+    found = books.get("promise", call.request.reservation) if call.method == "Extend" else None
+    if found is None or refusal is None or refusal.reason != "HOLD_TIME_EXHAUSTED":
+        return clock
+    held_until = found.created + int(refusal.numbers["requested_seconds"]) * 1_000_000
+    counted = held_until - int(call.request.hold_duration.ToMicroseconds())
+    return (*clock, min(max(counted, clock[0]), clock[1]))
 
 
 def _same_but_for_room(books: Books, call: Call, clock: tuple[int, int], least: int, holdings: Holdings) -> bool:
