@@ -24,7 +24,9 @@ def postgres() -> Iterator[PostgresForTests]:
 @pytest.fixture(scope="session")
 def suite_database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
     """What the shared suite stands on."""
-    with postgres.fresh("weir_ledger", "weir_sharing") as database:
+    from tests.kit.suite import SCHEMAS
+
+    with postgres.fresh(*SCHEMAS) as database:
         yield database
 
 

@@ -14,7 +14,7 @@ from weir_allocation.cap import cap
 from weir_allocation.configuration import Configuration
 from weir_allocation.goods import Goods
 from weir_allocation.offer import offer, rule_supply
-from weir_allocation.pipeline import Question, Trace, conclude, explain, places
+from weir_allocation.pipeline import Question, Trace, conclude, places
 from weir_allocation.reach import Reach, reach
 from weir_allocation.rules import Rule
 from weir_allocation.sharing import Link
@@ -95,10 +95,12 @@ def advise(question: Question) -> Advice:
     if question.channel.by_custody:
         return Advice(Stage.REACH, ())
     remedies: dict[tuple[Lever, str, Product | None], Remedy] = {}
-    for remedy, changed in _changes(question, reached, there, goods, traced):
+    for remedy, changed, served in _changes(question, reached, there, goods, traced):
         key = (remedy.lever, remedy.name, remedy.product)
-        if key not in remedies and (level := explain(replace(question, configuration=changed)).level) > traced.level:
-            remedies[key] = replace(remedy, level=level)
+        if key not in remedies:
+            level = _level(replace(question, configuration=changed), remedy, served, there, goods)
+            if level > traced.level:
+                remedies[key] = replace(remedy, level=level)
     stocked = _stocked(question, reached, there, goods, traced.level)
     return Advice(_binding(question, reached, there, traced), (*remedies.values(), *stocked))
 
@@ -121,8 +123,47 @@ def _binding(question: Question, reached: Reach, there: Mapping[str, Step], trac
     return Stage.SPLIT
 
 
-Change = tuple[Remedy, Configuration]
-"""A change that may help, and the configuration it makes."""
+Change = tuple[Remedy, Configuration, Product | None]
+"""A change that may help, the configuration it makes, and what is served by more then, where the change is of a link.
+"""
+
+
+def _level(question: Question, remedy: Remedy, served: Product | None, there: Mapping[str, Step], goods: Goods) -> int:
+    """The level after a change; what lies where is computed anew only where that can be more."""
+    configuration, product = question.configuration, question.product
+    if served is not None and remedy.product is not None:
+        lying = [remedy.location] if remedy.location else goods.locations([remedy.product])
+        more = {
+            location: place(product, location, configuration.sharing, goods)
+            for location in lying
+            if location in there and _may_rise(question, there[location], frozenset([served]))
+        }
+        there = {**there, **more}
+    reached = reach(configuration.network, question.channel, configuration.rule(product))
+    return conclude(question, reached, there).level
+
+
+def _may_rise(question: Question, there: Step, served: frozenset[Product]) -> bool:
+    """Whether a location could hold one more if there were more for what is served: the product, or components of it.
+
+    One more bundle takes more of every component that alone allows no more than are put together.
+    """
+    if question.product in served:
+        return True
+    together = next((step for step in there.steps if step.subject is Subject.ASSEMBLY), None)
+    if together is None:
+        lacking = frozenset(_wanted(question)[1:])
+    else:
+        lacking = frozenset(
+            part.product for part in together.steps if part.product is not None and part.units_out <= together.units_out
+        )
+    return lacking <= served
+
+
+def _wanted(question: Question) -> tuple[Product, ...]:
+    """The product, and the components that it can be put together from."""
+    bundle = question.configuration.sharing.bundles.get(question.product)
+    return (question.product, *(product for product, _ in bundle.parts)) if bundle else (question.product,)
 
 
 def _changes(
@@ -133,7 +174,7 @@ def _changes(
     if rule is not None:
         for lever, units, location, changed in _rules(question, rule, reached, there, traced):
             rules = tuple(changed if each is rule else each for each in question.configuration.rules)
-            yield Remedy(lever, rule.rule, units, location), replace(question.configuration, rules=rules)
+            yield Remedy(lever, rule.rule, units, location), replace(question.configuration, rules=rules), None
     yield from _policies(question)
     yield from _links(question, reached, goods)
 
@@ -147,12 +188,14 @@ def _limits(question: Question) -> Iterator[Change]:
         yield (
             Remedy(Lever.SELL, channel.channel),
             replace(configuration, limits={**configuration.limits, channel.channel: selling}),
+            None,
         )
     if limits.max_quantity is not None:
         more = replace(limits, max_quantity=limits.max_quantity + 1)
         yield (
             Remedy(Lever.MAX_QUANTITY, channel.channel, limits.max_quantity + 1),
             replace(configuration, limits={**configuration.limits, channel.channel: more}),
+            None,
         )
 
 
@@ -183,18 +226,16 @@ def _policies(question: Question) -> Iterator[Change]:
     policy = question.configuration.policy(question.product)
     if policy is not None:
         others = tuple(each for each in question.configuration.policies if not each.names(question.product))
-        yield Remedy(Lever.POLICY, policy.policy), replace(question.configuration, policies=others)
+        yield Remedy(Lever.POLICY, policy.policy), replace(question.configuration, policies=others), None
 
 
 def _links(question: Question, reached: Reach, goods: Goods) -> Iterator[Change]:
     sharing = question.configuration.sharing
-    bundle = sharing.bundles.get(question.product)
-    wanted = (question.product, *(product for product, _ in bundle.parts)) if bundle else (question.product,)
-    for link in (link for product in wanted for link in sharing.links_to(product)):
+    for link in (link for product in _wanted(question) for link in sharing.links_to(product)):
         for lever, units, location, changed in _terms(link, sharing.verdict(link), reached, goods):
             remedy = Remedy(lever, link.link, units, location, link.source)
             after = sharing.changed(without_links=[link], links=[changed])
-            yield remedy, replace(question.configuration, sharing=after)
+            yield remedy, replace(question.configuration, sharing=after), link.destination
 
 
 def _terms(link: Link, verdict: Verdict, reached: Reach, goods: Goods) -> Iterator[tuple[Lever, int, str, Link]]:
@@ -229,8 +270,14 @@ def _stocked(
             levels[zone] = conclude(question, reached, {**there, location: more}).level
         if levels[zone] > level:
             helping.append((location, levels[zone]))
-    for source in question.configuration.sharing.reads(question.product):
+    sharing, wanted = question.configuration.sharing, _wanted(question)
+    for source in sharing.reads(question.product):
+        served = frozenset(
+            each for each in wanted if source in (each, *(link.source for link in sharing.links_to(each)))
+        )
         for location, higher in helping:
+            if not _may_rise(question, there[location], served):
+                continue
             units = _fewest(question, there[location], goods, source)
             if units is not None:
                 yield Remedy(Lever.STOCK, location, units, location, source, higher)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weir_allocation.network import Channel, Network
 from weir_allocation.policy import Policy
@@ -55,6 +55,10 @@ class Configuration:
     def limits_of(self, channel: Channel) -> Limits:
         """The limits of a store."""
         return self.limits.get(channel.channel, NO_LIMITS)
+
+    def lends_alone(self, other: Configuration) -> bool:
+        """Whether another one differs in links and bundles at most."""
+        return replace(other, sharing=self.sharing) == self
 
     def selling(self, warehouse_group: str, product: Product) -> list[str]:
         """The channel groups linked to a warehouse group that sell the product, in order.

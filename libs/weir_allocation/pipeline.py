@@ -7,19 +7,19 @@ Each stage takes the step before it and adds its own; the level is what the last
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from weir_allocation.cap import cap
 from weir_allocation.configuration import Configuration
 from weir_allocation.goods import Goods
-from weir_allocation.network import Channel, Network
+from weir_allocation.network import Channel
 from weir_allocation.offer import offer
 from weir_allocation.reach import Reach, reach
-from weir_allocation.sharing import NO_SHARING, Sharing
+from weir_allocation.sharing import Sharing
 from weir_allocation.split import split
-from weir_allocation.stock import ANY, Demand, Holdings, Product, Stock
+from weir_allocation.stock import ANY, Demand, Holdings, Product
 from weir_allocation.supply import place, supply
 from weir_allocation.trace import Step, Verdict
 
@@ -86,12 +86,3 @@ def places(product: Product, reached: Reach, sharing: Sharing, goods: Goods) -> 
     """What lies where: a step for each location that is reached, or where a product lies that this one could use."""
     locations = sorted({*reached.locations, *goods.locations(sharing.reads(product))})
     return {location: place(product, location, sharing, goods) for location in locations}
-
-
-def trace(network: Network, channel: Channel, sku: str, stock: Iterable[Stock], demand: Demand) -> Trace:
-    """The first two stages, for a product that shares with none, of which `stock` is all there is."""
-    product = ("", sku)
-    reached = reach(network, channel)
-    goods = Goods({product: list(stock)}, demand, date.min)
-    supplied = supply(sku, reached, places(product, reached, NO_SHARING, goods))
-    return Trace(supplied.units_out, supplied.units_out, supplied.units_out, (reached.step, supplied))

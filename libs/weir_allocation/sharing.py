@@ -142,6 +142,22 @@ class Sharing:
         served = (product, *self.lent.get(product, ()))
         return tuple(dict.fromkeys(each for want in served for each in (want, *self.parents.get(want, ()))))
 
+    def named(self) -> Iterator[Product]:
+        """Every product that is in a link or a bundle, some more than once."""
+        for products in (self.to, self.lent, self.bundles, self.parents):
+            yield from products
+
+    def affected(self, other: Sharing) -> tuple[Product, ...]:
+        """The products whose supply can differ if these links and bundles take the place of others, each once.
+
+        The readers, before and after, of every product that other links serve, or that is another bundle.
+        """
+        pairs = ((self.to, other.to), (self.bundles, other.bundles))
+        differing = [each for one, two in pairs for each in {**one, **two} if one.get(each) != two.get(each)]
+        return tuple(
+            dict.fromkeys(reader for each in differing for side in (other, self) for reader in side.readers(each))
+        )
+
 
 NO_SHARING = Sharing({}, {}, {}, {})
 """No links, no bundles."""

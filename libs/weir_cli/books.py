@@ -11,24 +11,15 @@ from rich.text import Text
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document, word
-from weir_cli.moving import PAGE, cut
 from weir_cli.options import OK, REFUSED
+from weir_cli.paging import listed
 from weir_cli.session import Answer, Session
 
 
 async def entries(session: Session, asked: ledger_service_pb2.ListEntriesRequest, *, limit: int) -> Answer:
     """Lines of the books, oldest first, `limit` at most; `asked` carries the filters."""
-    found: list[ledger_pb2.Entry] = []
-    while True:
-        asked.page_size = min(PAGE, limit - len(found))
-        response = await session.ledger.ListEntries(asked)
-        found += response.entries
-        asked.page_token = response.next_page_token
-        if not asked.page_token or len(found) >= limit:
-            break
-    more = bool(asked.page_token)
-    shown = {"entries": [document(each) for each in found], "more": more, "revision": document(response.revision)}
-    return Answer(shown, [tables.entries(found), tables.footnote(response.revision, note=cut(found, more))])
+    found = await listed(session.ledger.ListEntries, asked, "entries", limit=limit)
+    return Answer(found.document, [tables.entries(found.found), found.footnote])
 
 
 async def head(session: Session, save: Path | None) -> Answer:

@@ -17,12 +17,10 @@ from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2
 from weir.common.v1 import revision_pb2, stock_pb2
-from weir.ledger.v1 import ledger_service_pb2
-from weir.sharing.v1 import network_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document
 from weir_cli.options import OK, UNAVAILABLE
-from weir_cli.session import Answer, Session
+from weir_cli.session import CONTEXTS, Answer, Session
 
 SERVING = "SERVING"
 
@@ -115,12 +113,8 @@ async def _contracts(channel: grpc.aio.Channel) -> list[str]:
 
 async def _revisions(session: Session, service: str) -> Sequence[revision_pb2.Revision]:
     try:
-        if service == "ledger":
-            books = await session.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1))
-            return [books.revision]
-        if service == "sharing":
-            network = await session.network.ListChannels(network_service_pb2.ListChannelsRequest(page_size=1))
-            return [network.revision]
+        if service in CONTEXTS:
+            return [await session.newest(service)]
         nothing = [stock_pb2.Product(sku="-")]  # nobody needs to stock it: the answer still says what it rests on
         asked = availability_service_pb2.BatchGetAvailabilityRequest(products=nothing)
         return (await session.availability.BatchGetAvailability(asked)).revisions

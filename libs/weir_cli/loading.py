@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
-from weir.sharing.v1 import network_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document
-from weir_cli.merchant.arranging import State, Step, arrangement
+from weir_cli.merchant.arranging import arrangement
 from weir_cli.merchant.folder import read_folder
 from weir_cli.merchant.rules import faults, notes
+from weir_cli.merchant.state import Step
 from weir_cli.merchant.values import Delivery, FolderFaults, Merchant
-from weir_cli.moving import PAGE, movement, stock_item
+from weir_cli.moving import movement, stock_item
 from weir_cli.options import USAGE
 from weir_cli.paper import bars
 from weir_cli.session import Answer, Session
+from weir_cli.surveying import survey
 
 BATCH = 500
 IN_FLIGHT = 4
@@ -36,47 +36,18 @@ async def load(session: Session, folder: Path, *, dry_run: bool) -> Answer:
     """Load `folder`, or only say what would be done; every fault of it at once where it cannot be loaded."""
     try:
         merchant, found = read_folder(folder)
-        state = await read_state(session)
+        state = await survey(session, merchant.tables)
         found += faults(merchant, state.known())
         if found:
             raise FolderFaults(found)
     except FolderFaults as wrong:
-        return _faulty(wrong)
+        return faulty(wrong)
     steps = arrangement(merchant, state)
     batches = deliveries(merchant, prefix=session.request_id if session.named else None)
     if dry_run:
         return _planned(merchant, steps, batches)
     done = await carry_out(session, steps, batches, quiet=session.options.json)
     return _done(merchant, steps, done)
-
-
-async def read_state(session: Session) -> State:
-    """What the suite holds now."""
-    state = State()
-    asked = ledger_service_pb2.ListLocationsRequest(page_size=PAGE)
-    while True:
-        page = await session.ledger.ListLocations(asked)
-        state.locations.update((each.location, each) for each in page.locations)
-        asked.page_token = page.next_page_token
-        if not asked.page_token:
-            break
-    marks = [f"{page.revision.cluster}:{page.revision.number}"]
-    timeout = session.options.deadline_seconds
-    async for part in session.network.ExportNetwork(network_service_pb2.ExportNetworkRequest(), timeout=timeout):
-        marks[1:] = [f"{part.revision.cluster}:{part.revision.number}"]
-        for each in part.objects:
-            match each.WhichOneof("object"):
-                case "location_setting":
-                    state.policies[each.location_setting.location] = each.location_setting
-                case "warehouse_group":
-                    state.groups[each.warehouse_group.warehouse_group] = each.warehouse_group
-                case "channel_group":
-                    state.channel_groups[each.channel_group.channel_group] = each.channel_group
-                case "channel":
-                    state.channels[each.channel.channel] = each.channel
-                case "group_link":
-                    state.links[each.group_link.warehouse_group, each.group_link.channel_group] = each.group_link
-    return replace(state, mark="/".join(marks))
 
 
 def deliveries(merchant: Merchant, *, prefix: str | None) -> list[ledger_service_pb2.RecordMovementsRequest]:
@@ -134,11 +105,10 @@ async def carry_out(
     """Take the steps one after the other, then receive the batches, a few at a time."""
     done = Done()
     with bars(quiet=quiet) as progress:
-        network = progress.add_task("network", total=len(steps))
+        network = progress.add_task("configured", total=len(steps))
         stock = progress.add_task("stock", total=sum(len(each.movements) for each in batches))
         for step in steps:
-            stub = session.ledger if step.subject == "locations" else session.network
-            response = await getattr(stub, step.method)(step.request)
+            response = await getattr(getattr(session, step.service), step.method)(step.request)
             done.saw(response.revision)
             progress.advance(network)
         head = await session.head()
@@ -176,7 +146,8 @@ async def _receive(
         progress.advance(task, len(batch.movements))
 
 
-def _faulty(wrong: FolderFaults) -> Answer:
+def faulty(wrong: FolderFaults) -> Answer:
+    """Everything that is wrong with a folder."""
     shown: list[RenderableType] = [
         Text.assemble((f"{each.file}:{each.line}" if each.line else each.file, "bold"), "  ", each.description)
         for each in wrong.faults[:FAULTS_SHOWN]
@@ -219,7 +190,7 @@ def _done(merchant: Merchant, steps: Sequence[Step], done: Done) -> Answer:
     network = _counted(steps)
     said = [f"{subject} {_actions(actions)}" for subject, actions in network.items()]
     shown: list[RenderableType] = [
-        Text.assemble(("✓ ", "green"), f"Network: {'; '.join(said) if said else 'everything stands already'}.")
+        Text.assemble(("✓ ", "green"), f"Configured: {'; '.join(said) if said else 'everything stands already'}.")
     ]
     if merchant.stock is not None:
         units = sum(each.quantity for each in merchant.stock)

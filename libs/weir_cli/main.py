@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from weir_cli.commands import books, levels, merchant, reservations, snapshots, stock, suite
+from weir_cli.commands import books, levels, merchant, products, reservations, rules, snapshots, stock, suite
 from weir_cli.options import default_options, hoisted
 
 EPILOG = (
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for part in (suite, merchant, stock, snapshots, reservations, levels, books):
+for part in (suite, merchant, stock, snapshots, reservations, products, rules, levels, books):
     for command in part.app.registered_commands:
         app.registered_commands.append(command)
     app.registered_groups.extend(part.app.registered_groups)
@@ -51,6 +51,12 @@ def shared(
     ] = None,
     sharing: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of sharing. Also WEIR_SHARING_TARGET.")
+    ] = None,
+    partitioning: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of partitioning. Also WEIR_PARTITIONING_TARGET.")
+    ] = None,
+    sync: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of sync. Also WEIR_SYNC_TARGET.")
     ] = None,
     aggregator: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of the aggregator. Also WEIR_AGGREGATOR_TARGET.")
@@ -78,7 +84,13 @@ def shared(
 ) -> None:
     """Inventory: one ledger of truth, and what every channel may sell."""
     base = default_options()
-    named = {"ledger": ledger, "sharing": sharing, "aggregator": aggregator}
+    named = {
+        "ledger": ledger,
+        "sharing": sharing,
+        "partitioning": partitioning,
+        "sync": sync,
+        "aggregator": aggregator,
+    }
     context.obj = replace(
         base,
         targets={**base.targets, **{name: target for name, target in named.items() if target}},

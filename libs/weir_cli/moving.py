@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
@@ -11,11 +10,10 @@ from rich.text import Text
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_cli import tables
-from weir_cli.documents import document
 from weir_cli.options import Point
-from weir_cli.session import Answer, Session
+from weir_cli.paging import listed
+from weir_cli.session import Answer, Session, changed
 
-PAGE = 1000
 SHORTFALLS = 100
 """Shortfalls that one page may have."""
 
@@ -64,10 +62,7 @@ async def record(session: Session, fact: ledger_pb2.Movement, *, check: bool) ->
         request_id=session.change(), movements=[fact], validate_only=check
     )
     response = await session.ledger.RecordMovements(request)
-    note = "only checked, nothing was changed" if check else ""
-    footnote = tables.footnote(response.revision, request_id=session.request_id, note=note)
-    found = {"request_id": session.request_id, **document(response)}
-    return Answer(found, [tables.balances(response.balances), footnote])
+    return changed(session, response, [tables.balances(response.balances)], check=check)
 
 
 async def stock(
@@ -76,17 +71,8 @@ async def stock(
     """Counts of stock items at a point in history, or now, `limit` at most; `asked` carries the filters."""
     if point is not None:
         asked.as_of.CopyFrom(await as_of(session, point))
-    found: list[ledger_pb2.Balance] = []
-    while True:
-        asked.page_size = min(PAGE, limit - len(found))
-        response = await session.ledger.ListBalances(asked)
-        found += response.balances
-        asked.page_token = response.next_page_token
-        if not asked.page_token or len(found) >= limit:
-            break
-    more = bool(asked.page_token)
-    shown = {"balances": [document(each) for each in found], "more": more, "revision": document(response.revision)}
-    return Answer(shown, [tables.balances(found), tables.footnote(response.revision, note=cut(found, more))])
+    found = await listed(session.ledger.ListBalances, asked, "balances", limit=limit)
+    return Answer(found.document, [tables.balances(found.found), found.footnote])
 
 
 async def as_of(session: Session, point: Point) -> ledger_pb2.AsOf:
@@ -104,22 +90,8 @@ async def as_of(session: Session, point: Point) -> ledger_pb2.AsOf:
 
 async def shortfalls(session: Session, asked: ledger_service_pb2.ListShortfallsRequest, *, limit: int) -> Answer:
     """Stock items of which more is promised than is there, `limit` at most; `asked` carries the filters."""
-    found: list[ledger_pb2.Shortfall] = []
-    while True:
-        asked.page_size = min(SHORTFALLS, limit - len(found))
-        response = await session.ledger.ListShortfalls(asked)
-        found += response.shortfalls
-        asked.page_token = response.next_page_token
-        if not asked.page_token or len(found) >= limit:
-            break
-    more = bool(asked.page_token)
-    told = {"shortfalls": [document(each) for each in found], "more": more, "revision": document(response.revision)}
-    shown: list[RenderableType] = [part for each in found for part in tables.shortfall(each)]
-    if not found:
+    found = await listed(session.ledger.ListShortfalls, asked, "shortfalls", limit=limit, page_size=SHORTFALLS)
+    shown: list[RenderableType] = [part for each in found.found for part in tables.shortfall(each)]
+    if not found.found:
         shown.append(Text("Every promised unit is there.", style="green"))
-    return Answer(told, [*shown, tables.footnote(response.revision, note=cut(found, more))])
-
-
-def cut(found: Sequence[object], more: bool) -> str:
-    """A note that not everything is shown, where that is so."""
-    return f"the first {len(found)}; --limit shows more" if more else f"{len(found)} rows"
+    return Answer(found.document, [*shown, found.footnote])

@@ -19,7 +19,7 @@ OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
 """Exit statuses: done; refused, or the books differ; the line cannot be read; no answer, so that it is not known
 whether a change was made: repeat it with the same --request-id."""
 
-_VALUED = ("--ledger", "--sharing", "--aggregator", "--tenant", "--token-file", "--tls-ca-file", "--deadline")
+_VALUED = (*(f"--{name}" for name in SERVICES), "--tenant", "--token-file", "--tls-ca-file", "--deadline")
 _FLAGS = ("--json",)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -112,6 +112,16 @@ def month(text: str) -> date:
         with suppress(ValueError):
             return date.fromisoformat(f"{text}-01")
     raise typer.BadParameter("give a month such as 2026-11.")
+
+
+def day(text: str) -> str:
+    """A day such as `2027-01-31`; `never` is none."""
+    if text == "never":
+        return ""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise typer.BadParameter("give a day such as 2027-01-31, or never.") from None
 
 
 RequestId = Annotated[

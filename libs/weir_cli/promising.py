@@ -11,8 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 from weir.ledger.v1 import reservation_pb2, reservation_service_pb2
 from weir_cli import tables
 from weir_cli.documents import document
-from weir_cli.moving import PAGE, cut, stock_item
-from weir_cli.session import Answer, Session
+from weir_cli.moving import stock_item
+from weir_cli.paging import listed
+from weir_cli.session import Answer, Session, changed
 
 QUANTITY_MAX = 10**9
 CEILING_MAX = 10**15
@@ -142,24 +143,15 @@ async def one(session: Session, reservation: str) -> Answer:
 
 async def several(session: Session, asked: reservation_service_pb2.ListReservationsRequest, *, limit: int) -> Answer:
     """Reservations, oldest first, `limit` at most; `asked` carries the filters."""
-    found: list[reservation_pb2.Reservation] = []
-    while True:
-        asked.page_size = min(PAGE, limit - len(found))
-        response = await session.reservations.ListReservations(asked)
-        found += response.reservations
-        asked.page_token = response.next_page_token
-        if not asked.page_token or len(found) >= limit:
-            break
-    more = bool(asked.page_token)
+    found = await listed(session.reservations.ListReservations, asked, "reservations", limit=limit)
     made = tables.table("reservation", "state", "order", "channel", "#lines", "#units open", "made", "until")
-    for each in found:
+    for each in found.found:
         made.add_row(
             each.reservation, tables.state(each), each.order, each.channel, str(len(each.lines)),
             tables.number(sum(line.open for line in each.lines)), tables.time(each.create_time),
             tables.time(each.expire_time),
         )  # fmt: skip
-    shown = {"reservations": [document(each) for each in found], "more": more, "revision": document(response.revision)}
-    return Answer(shown, [made, tables.footnote(response.revision, note=cut(found, more))])
+    return Answer(found.document, [made, found.footnote])
 
 
 def seconds(length: timedelta) -> Duration:
@@ -170,7 +162,4 @@ def seconds(length: timedelta) -> Duration:
 
 
 def _changed(session: Session, response: Any, *, check: bool) -> Answer:
-    note = "only checked, nothing was changed" if check else ""
-    footnote = tables.footnote(response.revision, request_id=session.request_id, note=note)
-    shown = [*tables.reservation(response.reservation), footnote]
-    return Answer({"request_id": session.request_id, **document(response)}, shown)
+    return changed(session, response, tables.reservation(response.reservation), check=check)

@@ -42,8 +42,10 @@ SERVICES = {
     service.name: service
     for service in (
         Service("ledger", "weir_ledger", 7101, schema="weir_ledger", history="weir_ledger.store.compaction"),
-        Service("sharing", "weir_sharing", 7102, schema="weir_sharing"),
-        Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing")),
+        Service("sharing", "weir_sharing", 7102, schema="weir_sharing", peers=("ledger",)),
+        Service("partitioning", "weir_partitioning", 7103, schema="weir_partitioning"),
+        Service("sync", "weir_sync", 7104, schema="weir_sync"),
+        Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync")),
     )
 }
 """By name, in the order they are started; they end the other way round."""

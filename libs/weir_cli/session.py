@@ -19,14 +19,17 @@ from rich.text import Text
 from weir.aggregator.v1 import availability_service_pb2_grpc
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, reservation_service_pb2_grpc
-from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc
+from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc
+from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc, sharing_service_pb2_grpc
+from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
 from weir_chassis import status
 from weir_chassis.client import ClientFileUnusable, Peer
 from weir_chassis.errors import Refusal
 from weir_chassis.ids import new_id
 from weir_chassis.settings import ClientSettings, SettingsFaults, load
+from weir_cli import tables
 from weir_cli.configuring import print_faults
-from weir_cli.documents import Document
+from weir_cli.documents import Document, document
 from weir_cli.options import OK, REFUSED, UNAVAILABLE, USAGE, Options
 from weir_cli.paper import paper
 
@@ -41,6 +44,10 @@ UNANSWERED = (
 """The call may be repeated: nobody said no."""
 
 
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+"""Those that have a history, which the aggregator follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a verb found: for programs a document, for people things to print one below the other.
@@ -51,6 +58,13 @@ class Answer:
     document: Document
     shown: Sequence[RenderableType]
     exit_status: int = OK
+
+
+def changed(session: Session, response: Any, shown: Sequence[RenderableType], *, check: bool) -> Answer:
+    """What a change answered, with the name of the attempt."""
+    note = "only checked, nothing was changed" if check else ""
+    footnote = tables.footnote(response.revision, request_id=session.request_id, note=note)
+    return Answer({"request_id": session.request_id, **document(response)}, [*shown, footnote])
 
 
 class Session:
@@ -104,6 +118,21 @@ class Session:
         return network_service_pb2_grpc.NetworkServiceStub(self.channel("sharing"))
 
     @cached_property
+    def sharing(self) -> sharing_service_pb2_grpc.SharingServiceStub:
+        """What may stand for what."""
+        return sharing_service_pb2_grpc.SharingServiceStub(self.channel("sharing"))
+
+    @cached_property
+    def partitioning(self) -> partitioning_service_pb2_grpc.PartitioningServiceStub:
+        """How stock is divided."""
+        return partitioning_service_pb2_grpc.PartitioningServiceStub(self.channel("partitioning"))
+
+    @cached_property
+    def rules(self) -> rule_service_pb2_grpc.RuleServiceStub:
+        """What stores are told."""
+        return rule_service_pb2_grpc.RuleServiceStub(self.channel("sync"))
+
+    @cached_property
     def availability(self) -> availability_service_pb2_grpc.AvailabilityServiceStub:
         """What every channel may sell."""
         return availability_service_pb2_grpc.AvailabilityServiceStub(self.channel("aggregator"))
@@ -122,15 +151,29 @@ class Session:
         response = await self.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest(page_size=1))
         return response.revision
 
-    async def freshness(self, fresh: bool) -> revision_pb2.Freshness:
-        """What an answer must include: everything written so far, or nothing in particular."""
+    async def freshness(self, fresh: bool, *contexts: str) -> revision_pb2.Freshness:
+        """What an answer must include: everything written so far, in these contexts or in all, or nothing in
+        particular.
+        """
         if not fresh:
             return revision_pb2.Freshness()
-        books, network = await asyncio.gather(
-            self.head(),
-            self.network.ListChannels(network_service_pb2.ListChannelsRequest(page_size=1)),
-        )
-        return revision_pb2.Freshness(at_least=[books, network.revision])
+        heads = await asyncio.gather(*(self.newest(each) for each in contexts or CONTEXTS))
+        return revision_pb2.Freshness(at_least=heads)
+
+    async def newest(self, context: str) -> revision_pb2.Revision:
+        """The newest revision of a context."""
+        match context:
+            case "ledger":
+                return await self.head()
+            case "sharing":
+                asked = network_service_pb2.ListChannelsRequest(page_size=1)
+                return (await self.network.ListChannels(asked)).revision
+            case "partitioning":
+                policies = partitioning_service_pb2.ListPoliciesRequest(page_size=1)
+                return (await self.partitioning.ListPolicies(policies)).revision
+            case _:
+                rules = rule_service_pb2.ListRulesRequest(page_size=1)
+                return (await self.rules.ListRules(rules)).revision
 
 
 def perform(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import BinaryIO, TextIO
 
 from weir_chassis.ids import identifier_fault
@@ -168,6 +169,73 @@ def text(length_max: int) -> Cell:
         return value
 
     return read
+
+
+def split(cell: str) -> tuple[str, ...]:
+    """The names in a cell that may hold several: CSV within it, so that a name may hold a comma. Raises ValueError."""
+    try:
+        found = next(csv.reader([cell], strict=True, skipinitialspace=True), [])
+    except csv.Error:
+        raise ValueError("a quotation mark is not closed, or stands within a name.") from None
+    return tuple(name.strip() for name in found)
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names as `split` reads them."""
+    made = io.StringIO()
+    csv.writer(made, lineterminator="").writerow(list(names))
+    return made.getvalue()
+
+
+def several(count_max: int, *, required: bool = False) -> Cell:
+    """Identifiers separated by commas, each once."""
+
+    def read(value: str) -> str:
+        names = split(value)
+        if required and not names:
+            raise ValueError("one or more, separated by commas.")
+        if len(names) > count_max:
+            raise ValueError(f"At most {count_max}.")
+        for name in names:
+            if fault := identifier_fault(name):
+                raise ValueError(f"'{name}': {fault}")
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is there twice.")
+        return value
+
+    return read
+
+
+def whole(least: int, most: int) -> Cell:
+    """A whole number within bounds; an empty cell stays empty."""
+
+    def read(value: str) -> str:
+        digits = value.removeprefix("-")
+        if not value or (digits.isascii() and digits.isdigit() and least <= int(value) <= most):
+            return value
+        raise ValueError(f"'{value}' is not a whole number from {least} to {most}.")
+
+    return read
+
+
+def flag(value: str) -> str:
+    """Yes or no, which an empty cell says."""
+    if value.upper() not in _FLAGS:
+        raise ValueError(f"'{value}' is none of YES, NO.")
+    return _FLAGS[value.upper()]
+
+
+_FLAGS = {"": "NO", "NO": "NO", "FALSE": "NO", "YES": "YES", "TRUE": "YES"}
+
+
+def day(value: str) -> str:
+    """A day such as 2027-01-31; an empty cell stays empty."""
+    if value:
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise ValueError(f"'{value}' is no day such as 2027-01-31.") from None
+    return value
 
 
 def quantity(value: str) -> str:

@@ -81,11 +81,16 @@ async def standing(
 
 
 def _waves(plan: Plan) -> list[list[Service]]:
-    """Everything at once where all addresses are known; else first those that call nobody, to learn theirs."""
-    services = list(SERVICES.values())
-    if all(plan.port(each) for each in services):
-        return [services]
-    return [[each for each in services if not each.peers], [each for each in services if each.peers]]
+    """Everything at once where all addresses are known; else each after those it calls, to learn theirs."""
+    left = list(SERVICES.values())
+    if all(plan.port(each) for each in left):
+        return [left]
+    waves: list[list[Service]] = []
+    while left:
+        names = {each.name for each in left}
+        waves.append([each for each in left if not names & set(each.peers)])
+        left = [each for each in left if names & set(each.peers)]
+    return waves
 
 
 def check_ports(plan: Plan) -> None:

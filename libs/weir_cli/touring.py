@@ -36,6 +36,9 @@ from weir_cli.upping import exports
 SKU = "APRON-LINEN-NATURAL"
 LEVELS = {"amazon-de": 180, "pos-berlin": 12, "webshop-de": 180, "webshop-fr": 180, "webshop-us": 80}
 """Golden case 1: what every channel may sell of the first product."""
+SET, MARKET = "BREAKFAST-SET", "amazon-de"
+SETS = {"amazon-de": 30, "pos-berlin": 0, "webshop-de": 61, "webshop-fr": 61, "webshop-us": 22}
+"""What every channel may sell of a bundle: Europe has parts for 102, of which Amazon is given 34 and told 30."""
 SHARED = ("amazon-de", "webshop-de", "webshop-fr")
 """The channels that Europe feeds."""
 SELLER, SOURCE, ORDERED = "webshop-de", "DE1", 25
@@ -52,6 +55,7 @@ async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
             await _load(tour, session, folder)
             await _look(tour, session)
             await _ask_why(tour, session)
+            await _put_together(tour, session)
             await _order(tour, session)
             heads = await _signed(session)
             await _report(tour, session)
@@ -61,7 +65,7 @@ async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
 
 
 async def _load(tour: Tour, session: Session, folder: Path) -> None:
-    tour.chapter("A merchant", "Birch & Ember sells enamel, linen and fire. `weir load` reads five CSV files.")
+    tour.chapter("A merchant", "Birch & Ember sells enamel, linen and fire. `weir load` reads a dozen CSV files.")
     began = time.perf_counter()
     answer = await loading.load(session, folder, dry_run=False)
     tour.show(*answer.shown)
@@ -92,6 +96,21 @@ async def _ask_why(tour: Tour, session: Session) -> None:
     response = await session.availability.ExplainAvailability(request)
     tour.show(selling.explanation(response, SKU, SELLER))
     tour.holds(f"The trace ends in {response.level}.", response.level == LEVELS[SELLER])
+
+
+async def _put_together(tour: Tour, session: Session) -> None:
+    tour.chapter(
+        "A bundle, a link, a policy, a rule",
+        f"{SET} is a kettle and four mugs. Cream mugs may stand in for blue ones; the policy gives Amazon a third; the"
+        " rule offers 90 %.",
+    )
+    request = contract.ExplainAvailabilityRequest(product=stock_pb2.Product(sku=SET), channel=MARKET)
+    response = await session.availability.ExplainAvailability(request)
+    tour.show(selling.explanation(response, SET, MARKET, depth=2), "")
+    asked = contract.BatchGetAvailabilityRequest(products=[request.product], channels=list(SETS))
+    told = dict(zip(SETS, (await session.availability.BatchGetAvailability(asked)).levels, strict=True))
+    numbers = ", ".join(f"{channel} {level}" for channel, level in told.items())
+    tour.holds(f"{SET}: {numbers}.", told == SETS and response.level == SETS[MARKET])
 
 
 @dataclass(slots=True)

@@ -25,7 +25,15 @@ from weir_cli.services import SERVICES
 from weir_cli.suite import MigrationEnded, Plan, PortsTaken, standing
 from weir_cli.supervisor import Event, ProgramFailed, Supervisor
 
-COLOURS = {"postgres": "blue", "ledger": "cyan", "sharing": "magenta", "aggregator": "green", "migrate": "yellow"}
+COLOURS = {
+    "postgres": "blue",
+    "ledger": "cyan",
+    "sharing": "magenta",
+    "partitioning": "bright_magenta",
+    "sync": "bright_cyan",
+    "aggregator": "green",
+    "migrate": "yellow",
+}
 WIDTH = max(map(len, COLOURS))
 LOUD = {"died": "bold red", "away": "yellow", "serving": "bold", "ending": "dim", "ended": "dim"}
 

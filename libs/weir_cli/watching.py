@@ -16,7 +16,7 @@ from weir_chassis.watch import Fenced, later, watch
 from weir_cli import tables
 from weir_cli.documents import document, word
 from weir_cli.options import REFUSED
-from weir_cli.selling import Levels, level_rows, read_table
+from weir_cli.selling import Levels, level, level_rows, read_table
 from weir_cli.session import Answer, Session
 
 Mark = tuple[revisions.Revision, ...]
@@ -111,8 +111,9 @@ def change_line(key: tuple[str, str], channel: str, before: int | None, after: i
     """One level that changed."""
     fell = before is not None and after < before
     return Text.assemble(
-        tables.product(*key), "  ", (channel, "bold"), "  ", ("new" if before is None else str(before), "dim"),
-        (" ↓ " if fell else " ↑ ", "red" if fell else "green"), str(after),
+        tables.product(*key), "  ", (channel, "bold"), "  ",
+        ("new" if before is None else level(before).plain, "dim"),
+        (" ↓ " if fell else " ↑ ", "red" if fell else "green"), level(after).plain,
     )  # fmt: skip
 
 

@@ -1,18 +1,19 @@
 """The aggregator: the only place where availability is computed.
 
-It owns no truth. It follows the books of the ledger and the network of sharing by export and watch, keeps of each
-tenant a **projection** (the counts of every stock item, the network, and a **table** of levels made of both) and
-answers from that what every channel may sell. Kill it, and it builds itself again from the same streams.
+It owns no truth. It follows the books of the ledger and what is configured in sharing, partitioning and sync by export
+and watch, keeps of each tenant a **projection** (the counts of every stock item, the last day of every lot, the
+configuration, and a **table** of levels made of all that) and answers from that what every channel may sell. Kill it,
+and it builds itself again from the same streams.
 
-Words: a **mark** is the pair of revisions, one of each context, that a projection has reached; a **pass** applies one
-commit and computes the levels it can have changed.
+Words: a **mark** is the revisions, one of each context, that a projection has reached; a **pass** applies one commit,
+or lets a day end, and computes the levels that can have changed by it.
 
 Laws:
 
 * Within one context a commit is applied whole, in order; an answer rests on one mark, which it names.
 * A question that names revisions is answered at or after all of them, or refused; never before.
 * A level equals what the trace of its computation explains, to the unit, and is never negative.
-* A watcher that has received everything up to a mark knows every level at that mark.
+* A watcher that has received everything up to a mark knows every level at that mark, as of the same day.
 * Where a context cannot be reached the projection keeps answering at the mark it has, which it names; it never mixes
   two histories of one context.
 """

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from weir_aggregator.peers import LedgerFeed, SharingFeed
-from weir_aggregator.projection import Pace, Projection, Tenants, caught_up, follow
-from weir_aggregator.servicer import POLICY, AvailabilityServicer
+from weir_aggregator.peers import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.ports import Feeds
+from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
+from weir_aggregator.servicer import POLICY, PREVIEWS_MAX, AvailabilityServicer
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -43,6 +44,10 @@ class Settings:
     telemetry: TelemetrySettings = group(TelemetrySettings)
     ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
     sharing_target: str = setting("WEIR_SHARING_TARGET", "Where sharing answers.", text, "127.0.0.1:7102")
+    partitioning_target: str = setting(
+        "WEIR_PARTITIONING_TARGET", "Where partitioning answers.", text, "127.0.0.1:7103"
+    )
+    sync_target: str = setting("WEIR_SYNC_TARGET", "Where sync answers.", text, "127.0.0.1:7104")
     tenants: tuple[str, ...] = setting(
         "WEIR_AGGREGATOR_TENANTS",
         "Tenants loaded at the start; not healthy before. Others are loaded at their first question.",
@@ -57,6 +62,12 @@ class Settings:
         "Memory a tenant's log of changes may take; a watch that broke off further back begins anew.",
         integer(65_536, 1_073_741_824),
         16_777_216,
+    )
+    previews_max: int = setting(
+        "WEIR_AGGREGATOR_PREVIEWS_MAX",
+        "Previews in progress at once; each holds a copy of the levels of a tenant.",
+        integer(1, 1000),
+        PREVIEWS_MAX,
     )
     heartbeat_seconds: float = setting(
         "WEIR_AGGREGATOR_HEARTBEAT_SECONDS", "Longest silence of a watch.", number(0.1, 60), 5.0
@@ -79,17 +90,23 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     async with (
         Peer(settings.ledger_target, settings.client) as ledger,
         Peer(settings.sharing_target, settings.client) as sharing,
+        Peer(settings.partitioning_target, settings.client) as partitioning,
+        Peer(settings.sync_target, settings.client) as sync,
     ):
-        ledger_feed, sharing_feed = LedgerFeed(ledger), SharingFeed(sharing)
+        feeds = Feeds(ledger_feed(ledger), sharing_feed(sharing), partitioning_feed(partitioning), sync_feed(sync))
 
         async def followed(projection: Projection, tenant: str) -> None:
-            await follow(projection, tenant, ledger_feed, sharing_feed)
+            await follow(projection, tenant, feeds, UtcCalendar())
 
         tenants = Tenants(followed, tenants_max=settings.tenants_max, log_bytes_max=settings.log_bytes_max)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[AvailabilityServicer(tenants, Pace(settings.heartbeat_seconds)).registration],
+            registrations=[
+                AvailabilityServicer(
+                    tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max
+                ).registration
+            ],
             policies=[POLICY],
             authenticator=authenticator(settings.auth, settings.server.listen),
             telemetry=telemetry.active(),

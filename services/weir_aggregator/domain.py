@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from weir_allocation.network import Channel
+from weir_allocation.policy import Policy
+from weir_allocation.rules import Limits, Rule
+from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import Condition, Demand
 
 Product = tuple[str, str]
@@ -28,6 +32,20 @@ class Count(NamedTuple):
     reserved: int
 
 
+class Lot(NamedTuple):
+    """What is known of a lot after a commit."""
+
+    owner: str
+    sku: str
+    lot: str
+    expiry: date | None
+    """Last day on which its units count; None: they never expire."""
+
+
+BooksChange = Count | Lot
+"""What the ledger tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class WarehouseGroup:
     """Locations pooled together."""
@@ -45,10 +63,22 @@ class GroupLink:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkChange:
-    """One object of the network as it stands after a commit; or, if `deleted`, as it last stood."""
+class StoreLimits:
+    """What one store is never told."""
 
-    object: WarehouseGroup | Channel | GroupLink
+    store: str
+    limits: Limits
+
+
+Configured = WarehouseGroup | Channel | GroupLink | Link | Bundle | Policy | Rule | StoreLimits
+"""What sharing, partitioning and sync tell of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One configured object as it stands after a commit; or, if `deleted`, as it last stood."""
+
+    object: Configured
     deleted: bool = False
 
 
@@ -59,6 +89,34 @@ class Question:
     product: Product
     channel: str
     demand: Demand
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """What one channel may sell of one product, and what that is made of."""
+
+    supply: int
+    """Units that the locations reached hold for the product."""
+    share: int
+    """Units of the supply that are the channel group's."""
+    level: int
+    """UNTOLD where the store is told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What all stores together are told of a product, and what there is of it."""
+
+    product: Product
+    levels: int
+    """Sum of the levels of all stores."""
+    supply: int
+    """Units at all locations that any of these stores reaches."""
+
+    @property
+    def exposure(self) -> int:
+        """Units told beyond what there is."""
+        return max(0, self.levels - self.supply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +136,7 @@ class Levels:
     products: Sequence[Product]
     channels: Sequence[str]
     levels: Sequence[int]
-    """Those of the first product in every channel, then those of the second."""
+    """Those of the first product in every channel, then those of the second; UNTOLD where the store is told nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +149,30 @@ class Update:
     """Part of a complete list, which replaces all that was told before."""
     complete_begin: bool = False
     complete_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Levels that would be others, by product, then channel; UNTOLD where a store is told nothing or is not there."""
+
+    products: Sequence[Product]
+    """One for each level, as all of them."""
+    channels: Sequence[str]
+    before: Sequence[int]
+    after: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a change of the configuration comes to."""
+
+    levels: int
+    """Levels that differ."""
+    products: int
+    """Products that have one."""
+    channels: int
+    """Channels that have one."""
+    exposure_before: int
+    """Units that stores are told beyond what there is, over all products, as it is."""
+    exposure_after: int
+    """The same as it would be."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from weir_aggregator.domain import Levels, Product, Question, Selection
-from weir_aggregator.projection import Pace, Projection, Tenants, Told, caught_up, rows_max, updates
-from weir_allocation.pipeline import Trace
+from weir_aggregator.domain import Availability, Change, Exposure, Levels, Product, Question, Selection
+from weir_aggregator.projection import Pace, Preview, Projection, Tenants, Told, caught_up, rows_max, updates
+from weir_allocation.advice import Advice, advise
+from weir_allocation.pipeline import Trace, explain
 from weir_chassis import call
 from weir_chassis.revisions import Revision, Vector
 
@@ -20,11 +22,10 @@ PATIENCE_SECONDS = 10.0
 Revisions = tuple[Revision, ...]
 
 
-async def availability(tenants: Tenants, question: Question, asked: Vector) -> tuple[int, int, Revisions]:
-    """Level and supply of one product in one channel; raises ChannelNotFound and what `fresh` raises."""
+async def availability(tenants: Tenants, question: Question, asked: Vector) -> tuple[Availability, Revisions]:
+    """Supply, share and level of one product in one channel; raises ChannelNotFound and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    level, supply = projection.level(question)
-    return level, supply, projection.revisions
+    return projection.availability(question), projection.revisions
 
 
 async def batch(
@@ -35,10 +36,12 @@ async def batch(
     return projection.levels(products, channels), projection.revisions
 
 
-async def explanation(tenants: Tenants, question: Question, asked: Vector) -> tuple[Trace, Revisions]:
-    """How a level comes about; raises ChannelNotFound and what `fresh` raises."""
+async def explanation(tenants: Tenants, question: Question, asked: Vector) -> tuple[Trace, Advice, Revisions]:
+    """How a level comes about, and what would raise it; raises ChannelNotFound and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    return projection.explain(question), projection.revisions
+    posed, revisions = projection.posed(question), projection.revisions
+    trace, advice = await asyncio.to_thread(lambda: (explain(posed), advise(posed)))
+    return trace, advice, revisions
 
 
 async def listing(tenants: Tenants, selection: Selection, asked: Vector) -> tuple[Iterator[Levels], Revisions]:
@@ -51,6 +54,31 @@ async def listing(tenants: Tenants, selection: Selection, asked: Vector) -> tupl
 async def watching(tenants: Tenants, selection: Selection, after: Vector, pace: Pace) -> AsyncGenerator[Told, None]:
     """The levels selected and every change of them; raises what `fresh` and `updates` raise."""
     return updates(await fresh(tenants, {}), selection, after, pace)
+
+
+async def preview(
+    tenants: Tenants, changes: Sequence[Change], selection: Selection, asked: Vector
+) -> tuple[Preview, Revisions]:
+    """What would differ if these changes were made; raises ChannelNotFound and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    instant, revisions = projection.instant(), projection.revisions
+    return await asyncio.to_thread(Preview, instant, changes, selection), revisions
+
+
+async def exposure(
+    tenants: Tenants, products: Sequence[Product], asked: Vector
+) -> tuple[Sequence[Exposure], Revisions]:
+    """What stores are told of some products, and what there is of them; raises what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    return projection.exposures(products), projection.revisions
+
+
+async def exposures(
+    tenants: Tenants, owner: str | None, most: int, asked: Vector
+) -> tuple[Sequence[Exposure], int, int, Revisions]:
+    """The most exposed products, how many are exposed, by how many units together; raises what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    return *projection.exposed(owner, most), projection.revisions
 
 
 async def fresh(tenants: Tenants, asked: Vector) -> Projection:

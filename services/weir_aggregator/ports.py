@@ -1,12 +1,13 @@
-"""What the aggregator needs from the world: the two contexts it follows."""
+"""What the aggregator needs from the world: the contexts it follows, and the day."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Generic, Protocol, TypeVar
 
-from weir_aggregator.domain import Count, NetworkChange
+from weir_aggregator.domain import BooksChange, Change
 from weir_chassis.revisions import Revision
 
 T = TypeVar("T")
@@ -43,8 +44,30 @@ class Feed(Protocol[T]):
         ...
 
 
-BalanceFeed = Feed[Count]
-"""The books of the ledger: counts of stock items."""
+BooksFeed = Feed[BooksChange]
+"""The books of the ledger: counts of stock items, and lots."""
 
-NetworkFeed = Feed[NetworkChange]
-"""The network of sharing: its objects."""
+ConfigurationFeed = Feed[Change]
+"""What is configured in another context: its objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """Every context that is followed."""
+
+    ledger: BooksFeed
+    sharing: ConfigurationFeed
+    partitioning: ConfigurationFeed
+    sync: ConfigurationFeed
+
+
+class Calendar(Protocol):
+    """Which day it is, in UTC: a lot counts to the end of its last day there."""
+
+    def today(self) -> date:
+        """The day it is."""
+        ...
+
+    async def over(self, day: date) -> None:
+        """Return once a day is over; not before, and little later."""
+        ...

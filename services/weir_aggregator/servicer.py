@@ -14,7 +14,7 @@ from weir.aggregator.v1.availability_service_pb2_grpc import (
     add_AvailabilityServiceServicer_to_server,
 )
 from weir_aggregator import handlers
-from weir_aggregator.projection import Pace, Tenants
+from weir_aggregator.projection import Pace, Room, Tenants
 from weir_aggregator.wire import answers, requests
 from weir_chassis import policy
 from weir_chassis.auth import Role
@@ -23,6 +23,8 @@ from weir_chassis.server import Registration
 
 Context = ServicerContext[Any, Any]
 
+PREVIEWS_MAX = 8
+
 POLICY = policy.of(
     "weir.aggregator.v1.AvailabilityService",
     GetAvailability=Access(Role.READER, Traffic.READ),
@@ -30,16 +32,20 @@ POLICY = policy.of(
     ListLevels=Access(Role.READER, Traffic.WATCH),
     WatchLevels=Access(Role.READER, Traffic.WATCH),
     ExplainAvailability=Access(Role.READER, Traffic.READ),
+    PreviewChange=Access(Role.READER, Traffic.WATCH),
+    GetExposure=Access(Role.READER, Traffic.READ),
+    ListExposures=Access(Role.READER, Traffic.READ),
 )
 
 
 class AvailabilityServicer(AvailabilityServiceServicer):
     """Answers from the projections of `tenants`."""
 
-    def __init__(self, tenants: Tenants, pace: Pace) -> None:
-        """Watchers hear something as often as `pace` says."""
+    def __init__(self, tenants: Tenants, pace: Pace, *, previews_max: int = PREVIEWS_MAX) -> None:
+        """Watchers hear something as often as `pace` says; so many previews are in progress at once."""
         self._tenants = tenants
         self._pace = pace
+        self._room = Room(previews_max)
 
     @property
     def registration(self) -> Registration:
@@ -75,3 +81,22 @@ class AvailabilityServicer(AvailabilityServiceServicer):
     ) -> pb.ExplainAvailabilityResponse:
         question, asked = requests.question(request)
         return answers.explanation(*await handlers.explanation(self._tenants, question, asked))
+
+    async def PreviewChange(
+        self, request: pb.PreviewChangeRequest, context: Context
+    ) -> AsyncIterator[pb.PreviewChangeResponse]:
+        asked = requests.preview(request)
+        with self._room.taken():
+            preview, revisions = await handlers.preview(self._tenants, *asked)
+            async with aclosing(preview.differences()) as differing:
+                async for some in differing:
+                    for part in answers.differences(some):
+                        yield part
+            yield answers.summary(preview.summary, revisions)
+
+    async def GetExposure(self, request: pb.GetExposureRequest, context: Context) -> pb.GetExposureResponse:
+        products, asked = requests.exposure(request)
+        return answers.exposure(*await handlers.exposure(self._tenants, products, asked))
+
+    async def ListExposures(self, request: pb.ListExposuresRequest, context: Context) -> pb.ListExposuresResponse:
+        return answers.exposures(*await handlers.exposures(self._tenants, *requests.exposures(request)))

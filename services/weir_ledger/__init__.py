@@ -1,7 +1,8 @@
 """The ledger: facts and promises.
 
-Owns the stock items and their counts, the entries that made them so, the locations they lie in, and the reservations
-that promise units to orders. Nobody else in the suite stores a quantity of stock as truth.
+Owns the stock items and their counts, the entries that made them so, the locations they lie in, until when their lots
+can be sold, and the reservations that promise units to orders. Nobody else in the suite stores a quantity of stock as
+truth.
 
 Its laws: a movement takes units from one account and puts them into another, so that the sum over all accounts of a
 product is always 0; entries are never changed; balances are the fold of the entries; a promise is accepted only if

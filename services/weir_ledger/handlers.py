@@ -11,11 +11,11 @@ from weir_chassis.errors import Malformed, PageTokenInvalid, Violation
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.entries import BookedEntry
-from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, Moment, ReservationQuery
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import KeptLine, LineState, SnapshotImport
-from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
 from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound, SnapshotNotFound
 from weir_ledger.ports import Books
 
@@ -45,6 +45,20 @@ class Questions:
     ) -> tuple[Sequence[Location], int]:
         """Some locations and the revision read at."""
         found, revision = await self._books.locations(tenant, kind, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def lot(self, tenant: str, name: LotName, seen: Vector) -> tuple[Lot, int]:
+        """What is known of a lot, which may be nothing, and the revision read at."""
+        found, revision = await self._books.lot(tenant, name)
+        check(seen, self._origin, revision)
+        return found or Lot(*name), revision
+
+    async def lots(
+        self, tenant: str, query: LotQuery, seen: Vector, *, after: LotName | None, limit: int
+    ) -> tuple[Sequence[Lot], int]:
+        """Some lots and the revision read at."""
+        found, revision = await self._books.lots(tenant, query, after=after, limit=limit)
         check(seen, self._origin, revision)
         return found, revision
 

@@ -9,11 +9,11 @@ from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
-from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
 
 R = TypeVar("R")
 
@@ -45,6 +45,15 @@ class Done(Generic[R]):
 
     receipt: R
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of all the books at `revision`."""
+
+    revision: int
+    lots: Sequence[Lot] = ()
+    balances: Sequence[Balance] = ()
 
 
 class Books(Protocol):
@@ -122,6 +131,14 @@ class Books(Protocol):
     ) -> tuple[Sequence[Location], int]:
         """The first `limit` locations after an identifier, and the revision read at."""
 
+    async def lot(self, tenant: str, name: LotName) -> tuple[Lot | None, int]:
+        """What is known of a lot, None where nothing is, and the revision read at."""
+
+    async def lots(
+        self, tenant: str, query: LotQuery, *, after: LotName | None, limit: int
+    ) -> tuple[Sequence[Lot], int]:
+        """The first `limit` lots after a name in the order of names, and the revision read at."""
+
     async def snapshot_import(self, tenant: str, request_id: str) -> tuple[SnapshotImport | None, int]:
         """How far an import is, None where there is none, and the revision read at."""
 
@@ -158,8 +175,9 @@ class Books(Protocol):
     async def open_months(self) -> None:
         """Make room for what is recorded in this month and the three to come."""
 
-    def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
-        """All balances at one revision in chunks, each with that revision; one empty chunk where there are none."""
+    def export(self, tenant: str, chunk: int) -> AsyncIterator[Part]:
+        """All lots, then all balances, at one revision and in parts of up to `chunk`; one empty part where there are
+        none."""
 
     async def chain_head(self, tenant: str) -> ChainHead:
         """The newest commit's position in the chain of digests."""

@@ -1,4 +1,4 @@
-"""The sharing service: settings -> database -> networks -> handlers -> servicer -> server."""
+"""The sharing service: settings -> database and ledger -> networks -> handlers -> servicers -> server."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_chassis.auth import authenticator
+from weir_chassis.client import Peer
+from weir_chassis.configuration.handlers import Handlers
+from weir_chassis.configuration.worker import forgetting
 from weir_chassis.idempotency import purging
-from weir_chassis.paging import Pages
 from weir_chassis.provision import provided
 from weir_chassis.revisions import Origin
 from weir_chassis.server import Server
 from weir_chassis.settings import (
     Address,
     AuthSettings,
+    ClientSettings,
     DatabaseSettings,
     ServerSettings,
     TelemetrySettings,
     group,
     integer,
     setting,
+    text,
 )
 from weir_chassis.watch import Wakeups
-from weir_sharing.handlers import Handlers
-from weir_sharing.servicer import POLICY, NetworkServicer
+from weir_sharing.domain import KINDS
+from weir_sharing.peers import PeerLedger
+from weir_sharing.servicer import POLICIES, registrations
 from weir_sharing.store import PostgresNetworks
-from weir_sharing.worker import forgetting
 
 SERVICE = "weir_sharing"
 CONTEXT = "sharing"
@@ -40,7 +44,9 @@ class Settings:
     server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7102))
     database: DatabaseSettings = group(DatabaseSettings)
     auth: AuthSettings = group(AuthSettings)
+    client: ClientSettings = group(ClientSettings)
     telemetry: TelemetrySettings = group(TelemetrySettings)
+    ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
     history_keep_seconds: int = setting(
         "WEIR_SHARING_HISTORY_KEEP_SECONDS",
         "How long changes of the network can be watched again.",
@@ -52,16 +58,19 @@ class Settings:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Server]:
     """The service, listening within the block and drained at its end."""
-    async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
+    async with (
+        provided(settings.database, SERVICE) as database,
+        Wakeups(database).listening() as wakeups,
+        Peer(settings.ledger_target, settings.client) as ledger,
+    ):
         cluster = await database.identity()
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
         networks = PostgresNetworks(database)
-        servicer = NetworkServicer(Handlers(networks, origin), origin=origin, pages=Pages(cluster.id), wakeups=wakeups)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[servicer.registration],
-            policies=[POLICY],
+            registrations=registrations(Handlers(networks, origin, KINDS), PeerLedger(ledger), wakeups),
+            policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )
         chores = [

@@ -3,55 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Any, ClassVar
 
+from weir_chassis.configuration.errors import InUse, Missing, Taken
 from weir_chassis.errors import Kind, Refusal, Violation
-
-USERS_NAMED_MAX = 10
-USERS_NAMED_SIZE_MAX = 1024
-"""How many users of an object a refusal names, and in how many bytes: a status travels in a trailer of 8 KiB."""
-
-
-class Missing(Refusal):
-    """Nothing of this kind bears the identifier; a subclass for each kind."""
-
-    kind = Kind.UNKNOWN
-    thing: ClassVar[str]
-
-    def __init__(self, **key: Any) -> None:
-        """Refuse for want of the object whose identifier is `key`, by the names of its parts."""
-        super().__init__(f"There is no {self.thing} {_named(key)}.", **key)
-
-
-class Taken(Refusal):
-    """The identifier is in use; a subclass for each kind."""
-
-    kind = Kind.TAKEN
-    thing: ClassVar[str]
-
-    def __init__(self, **key: Any) -> None:
-        """Refuse a second object of the identifier `key`, by the names of its parts."""
-        super().__init__(f"The {self.thing} {_named(key)} exists already.", **key)
-
-
-class InUse(Refusal):
-    """Others rest on the object; a subclass for each kind."""
-
-    kind = Kind.UNMET
-    thing: ClassVar[str]
-
-    def __init__(self, users: Sequence[str], **key: Any) -> None:
-        """Refuse to remove the object whose identifier is `key`; `users` are named as in `channel web`, in order."""
-        assert users
-        named = _first(users)
-        more = f" and {len(users) - len(named)} more" if len(users) > len(named) else ""
-        super().__init__(
-            f"The {self.thing} {_named(key)} is in use by {', '.join(named)}{more}.",
-            violations=[Violation(user, f"Uses the {self.thing}.") for user in named],
-            **key,
-            used_by=", ".join(named) + more,
-        )
 
 
 class WarehouseGroupNotFound(Missing):
@@ -131,6 +85,75 @@ class GroupLinkExists(Taken):
     thing = "link of"
 
 
+class ProductLinkNotFound(Missing):
+    """The two products are not linked in this direction."""
+
+    reason = "PRODUCT_LINK_NOT_FOUND"
+    thing = "product link of"
+
+
+class ProductLinkExists(Taken):
+    """The two products are linked in this direction."""
+
+    reason = "PRODUCT_LINK_EXISTS"
+    thing = "product link of"
+
+
+class BundleNotFound(Missing):
+    """The product is no bundle."""
+
+    reason = "BUNDLE_NOT_FOUND"
+    thing = "bundle"
+
+
+class BundleExists(Taken):
+    """The product is a bundle."""
+
+    reason = "BUNDLE_EXISTS"
+    thing = "bundle"
+
+
+class BundleInUse(InUse):
+    """The bundle is linked to other bundles."""
+
+    reason = "BUNDLE_IN_USE"
+    thing = "bundle"
+
+
+class BundleKindMismatch(Refusal):
+    """A bundle and a plain product cannot share."""
+
+    kind = Kind.UNMET
+    reason = "BUNDLE_KIND_MISMATCH"
+
+    def __init__(self, bundle: tuple[str, str], product: tuple[str, str]) -> None:
+        """Refuse to link `bundle` and the plain `product`, each an owner and a stock keeping unit."""
+        super().__init__(
+            f"'{bundle[1]}' is a bundle and '{product[1]}' is not: they cannot share.",
+            bundle_owner=bundle[0],
+            bundle_sku=bundle[1],
+            product_owner=product[0],
+            product_sku=product[1],
+        )
+
+
+class BundleNested(Refusal):
+    """Bundles do not nest."""
+
+    kind = Kind.UNMET
+    reason = "BUNDLE_NESTED"
+
+    def __init__(self, *, bundle: tuple[str, str], component: tuple[str, str]) -> None:
+        """Refuse to have `component`, a bundle itself, in `bundle`; each an owner and a stock keeping unit."""
+        super().__init__(
+            f"'{component[1]}' is, or would be, a bundle and a component of bundle '{bundle[1]}': bundles do not nest.",
+            bundle_owner=bundle[0],
+            bundle_sku=bundle[1],
+            component_owner=component[0],
+            component_sku=component[1],
+        )
+
+
 class ChannelGroupOwned(Refusal):
     """The channel group belongs to one channel alone."""
 
@@ -196,12 +219,3 @@ class FixedLocationLinked(Refusal):
             warehouse_group=warehouse_group,
             channel_groups=channel_groups,
         )
-
-
-def _named(key: dict[str, str]) -> str:
-    return " and ".join(f"'{part}'" for part in key.values())
-
-
-def _first(users: Sequence[str]) -> list[str]:
-    sizes = accumulate(len(user.encode()) for user in users[:USERS_NAMED_MAX])
-    return [user for user, size in zip(users, sizes, strict=False) if size <= USERS_NAMED_SIZE_MAX]

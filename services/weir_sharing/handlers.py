@@ -1,119 +1,33 @@
-"""One function per request: recall, decide, record.
+"""One function per request that changes the network: it reads what bears on the request, and hands it to its rule in
+`domain`. And `list_sources`, which changes nothing and asks the ledger, too.
 
-The functions that change the network read what bears on a request and hand it to its rule in `domain`; `Handlers.write`
-has each of them done once, between the recall of its request id and the record of its outcome.
+`weir_chassis.configuration.handlers` has each of them done once, between the recall of its request id and the record of
+its outcome.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from datetime import UTC, datetime
 
-from weir_chassis.errors import RevisionCompacted
-from weir_chassis.idempotency import Attempt
-from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
-from weir_chassis.watch import Batch
+from weir_allocation.stock import Demand
+from weir_chassis.configuration.handlers import Handlers, found
+from weir_chassis.configuration.objects import Decision, Key, Named
+from weir_chassis.revisions import Revision, Vector
 from weir_sharing.domain import (
-    KINDS,
+    Bundle,
     Channel,
     ChannelGroup,
-    Commit,
-    Decision,
     GroupLink,
-    Key,
     LocationSetting,
-    Named,
-    NetworkObject,
-    Policy,
-    T,
+    Product,
+    ProductLink,
+    Serving,
+    Source,
     WarehouseGroup,
-    existing,
+    products,
     rules,
 )
-from weir_sharing.ports import Network, Networks
-
-COMMITS_MAX = 100
-"""Commits read at once for a watcher: a slow one holds no more."""
-
-W = TypeVar("W")
-
-Decide = Callable[[Network, W], Awaitable[Decision[T]]]
-"""Reads what bears on a request and decides it; raises its refusal."""
-
-
-class Handlers:
-    """Answers every request of the network service, for the tenant it is told.
-
-    Every answer rests on a revision; `fresh` holds those a read must include, and raises RevisionForeign or
-    RevisionAhead where one was not drawn here.
-    """
-
-    def __init__(self, networks: Networks, origin: Origin) -> None:
-        """Answer from `networks`, whose revisions are drawn at `origin`."""
-        self._networks = networks
-        self._origin = origin
-
-    async def write(self, attempt: Attempt, decide: Decide[W, T], wanted: W) -> tuple[T, Revision]:
-        """What the request comes to, carried out once however often it arrives; raises the refusal it ended with."""
-        outcome = await self._networks.once(attempt, lambda network: decide(network, wanted))
-        return outcome.object, self._origin.revision(outcome.revision)
-
-    async def check(self, tenant: str, decide: Decide[W, T], wanted: W) -> tuple[T, Revision]:
-        """What the request would come to if it came now; changes nothing and uses up no request id."""
-        async with self._reading(tenant, {}) as (network, revision):
-            return (await decide(network, wanted)).object, revision
-
-    async def get(self, tenant: str, kind: type[T], key: Key, fresh: Vector) -> tuple[T, Revision]:
-        """One object; raises the kind's `missing`."""
-        async with self._reading(tenant, fresh) as (network, revision):
-            return existing(kind, key, await network.get(kind, key)), revision
-
-    async def location_policy(self, tenant: str, location: str, fresh: Vector) -> tuple[LocationSetting, Revision]:
-        """The policy of a location: GLOBAL, without etag, where none was set."""
-        async with self._reading(tenant, fresh) as (network, revision):
-            found = await network.get(LocationSetting, (location,))
-            return found or LocationSetting(location, Policy.GLOBAL), revision
-
-    async def select(
-        self, tenant: str, kind: type[T], where: Mapping[str, str], fresh: Vector, *, after: Key, limit: int
-    ) -> tuple[list[T], Revision]:
-        """Objects as `Network.select` gives them."""
-        async with self._reading(tenant, fresh) as (network, revision):
-            return await network.select(kind, where, after=after, limit=limit), revision
-
-    async def export(self, tenant: str, fresh: Vector) -> tuple[list[NetworkObject], Revision]:
-        """Every object of the network, each after those it refers to.
-
-        A network is configuration and fits in memory: it is read at once, so that no slow reader holds a snapshot open.
-        """
-        async with self._reading(tenant, fresh) as (network, revision):
-            objects: list[NetworkObject] = []
-            for kind in KINDS:
-                objects += await network.select(kind)
-            return objects, revision
-
-    async def watch_start(self, tenant: str, after: Revision | None) -> int:
-        """The revision to watch from: `after`, or the oldest kept. Raises RevisionForeign, RevisionAhead."""
-        if after is None:
-            return (await self._networks.history(tenant, after=0, limit=0)).oldest
-        async with self._networks.reading(tenant) as network:
-            check_one(after, self._origin, network.head, field="after")
-        return after.number
-
-    async def changes(self, tenant: str, after: int) -> Batch[Commit]:
-        """The next commits after a revision; raises RevisionCompacted if that is no longer kept."""
-        history = await self._networks.history(tenant, after=after, limit=COMMITS_MAX)
-        if after < history.oldest:
-            raise RevisionCompacted(context=self._origin.context, number=after, oldest_kept=history.oldest)
-        through = history.commits[-1].revision if history.commits else after
-        return Batch(history.commits, through, more=through < history.head)
-
-    @asynccontextmanager
-    async def _reading(self, tenant: str, fresh: Vector) -> AsyncIterator[tuple[Network, Revision]]:
-        async with self._networks.reading(tenant) as network:
-            check(fresh, self._origin, network.head)
-            yield network, self._origin.revision(network.head)
+from weir_sharing.ports import Ledger, Network
 
 
 async def set_location_policy(network: Network, wanted: LocationSetting) -> Decision[LocationSetting]:
@@ -147,7 +61,7 @@ async def update_warehouse_group(network: Network, wanted: WarehouseGroup) -> De
 
 async def delete_warehouse_group(network: Network, named: Named[WarehouseGroup]) -> Decision[WarehouseGroup]:
     """Remove a warehouse group."""
-    current = await _found(network, named)
+    current = await found(network, named)
     return rules.delete_warehouse_group(current, await _fed(network, current))
 
 
@@ -163,7 +77,7 @@ async def update_channel_group(network: Network, wanted: ChannelGroup) -> Decisi
 
 async def delete_channel_group(network: Network, named: Named[ChannelGroup]) -> Decision[ChannelGroup]:
     """Remove a channel group."""
-    current = await _found(network, named)
+    current = await found(network, named)
     channels = await network.select(Channel, {"channel_group": current.channel_group})
     return rules.delete_channel_group(
         current, channels=[each.channel for each in channels], feeders=await _feeders(network, current)
@@ -191,7 +105,7 @@ async def update_channel(network: Network, wanted: Channel) -> Decision[Channel]
 
 async def delete_channel(network: Network, named: Named[Channel]) -> Decision[Channel]:
     """Remove a channel, and the group of its own if it has one."""
-    current = await _found(network, named)
+    current = await found(network, named)
     own = await _own(network, current)
     return rules.delete_channel(current, own=own, feeders=await _feeders(network, own))
 
@@ -211,11 +125,92 @@ async def create_group_link(network: Network, wanted: GroupLink) -> Decision[Gro
 
 async def delete_group_link(network: Network, named: Named[GroupLink]) -> Decision[GroupLink]:
     """Stop a warehouse group from feeding a channel group."""
-    return rules.delete_group_link(await _found(network, named))
+    return rules.delete_group_link(await found(network, named))
 
 
-async def _found(network: Network, named: Named[T]) -> T:
-    return existing(named.kind, named.key, await network.get(named.kind, named.key), etag=named.etag)
+async def create_product_link(network: Network, wanted: ProductLink) -> Decision[ProductLink]:
+    """Let one product be served from the stock of another."""
+    return products.create_product_link(
+        wanted,
+        await network.get(ProductLink, wanted.key),
+        reverse=await _reverse(network, wanted),
+        bundles=await network.bundles((wanted.source, wanted.destination)),
+    )
+
+
+async def update_product_link(network: Network, wanted: ProductLink) -> Decision[ProductLink]:
+    """Replace all of a product link but its products."""
+    return products.update_product_link(
+        wanted, await network.get(ProductLink, wanted.key), reverse=await _reverse(network, wanted)
+    )
+
+
+async def delete_product_link(network: Network, named: Named[ProductLink]) -> Decision[ProductLink]:
+    """Stop a product from being served from another."""
+    return products.delete_product_link(await found(network, named))
+
+
+async def create_bundle(network: Network, wanted: Bundle) -> Decision[Bundle]:
+    """Say what a product is put together from."""
+    return products.create_bundle(
+        wanted,
+        await network.get(Bundle, wanted.key),
+        bundles=await network.bundles([each.product for each in wanted.components]),
+        containing=await network.select(Bundle, {"component": wanted.product}, limit=1),
+        links=await _links(network, wanted),
+    )
+
+
+async def update_bundle(network: Network, wanted: Bundle) -> Decision[Bundle]:
+    """Replace the components of a bundle."""
+    return products.update_bundle(
+        wanted,
+        await network.get(Bundle, wanted.key),
+        bundles=await network.bundles([each.product for each in wanted.components]),
+    )
+
+
+async def delete_bundle(network: Network, named: Named[Bundle]) -> Decision[Bundle]:
+    """Make a bundle a plain product."""
+    current = await found(network, named)
+    return products.delete_bundle(current, await _links(network, current))
+
+
+async def list_sources(
+    handlers: Handlers[Network], ledger: Ledger, tenant: str, product: Product, demand: Demand, fresh: Vector
+) -> tuple[list[Source], list[Revision]]:
+    """What a product may be served from today, and the revisions of the network and of the books that it rests on.
+
+    Raises PeerAway, and what either refuses of `fresh`.
+    """
+    context = handlers.origin.context
+    own = {name: each for name, each in fresh.items() if name == context}
+    others = {name: each for name, each in fresh.items() if name != context}
+    async with handlers.reading(tenant, own) as (network, revision):
+        serving = await _serving(network, product)
+    held = await ledger.held(serving.reads, others)  # with no transaction open
+    today = datetime.now(UTC).date()
+    return serving.sources(held.holdings, demand, today), [revision, held.revision]
+
+
+async def _serving(network: Network, product: Product) -> Serving:
+    bundle = await network.get(Bundle, product)
+    wanted = [product, *(part.product for part in bundle.components)] if bundle is not None else [product]
+    links = await network.serving(wanted)
+    ends = {each for link in links for each in (link.source, link.destination)}
+    return Serving(product, bundle, links=links, bundles=await network.bundles(sorted({*wanted, *ends})))
+
+
+async def _reverse(network: Network, link: ProductLink) -> ProductLink | None:
+    """The link that joins the same products the other way."""
+    return await network.get(ProductLink, (*link.destination, *link.source))
+
+
+async def _links(network: Network, bundle: Bundle) -> list[ProductLink]:
+    """The links from and to the product."""
+    owner, sku = bundle.product
+    leaving = await network.select(ProductLink, {"source_owner": owner, "source_sku": sku})
+    return leaving + await network.select(ProductLink, {"destination_owner": owner, "destination_sku": sku})
 
 
 async def _fed(network: Network, group: WarehouseGroup | None) -> list[str]:

@@ -1,35 +1,25 @@
-"""What the handlers need from the world: networks to read at one moment, and to change by one writer at a time."""
+"""What the handlers need from the world: networks to read at one moment and to change by one writer at a time, and what
+lies where.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from weir_chassis.idempotency import Attempt
-from weir_sharing.domain import Decision, History, Key, Outcome, T
+from weir_allocation.stock import Holdings
+from weir_chassis.configuration.ports import Objects, Tenants
+from weir_chassis.revisions import Revision, Vector
+from weir_sharing.domain import Product, ProductLink
 
 
-class Network(Protocol):
-    """One tenant's network as it stands at one moment: what is read twice is the same."""
+class Network(Objects, Protocol):
+    """One tenant's network as it stands at one moment: what is read twice is the same.
 
-    @property
-    def head(self) -> int:
-        """Number of the newest revision; 0 before the first."""
-        ...
-
-    async def get(self, kind: type[T], key: Key) -> T | None:
-        """The object of this kind and identifier; None if there is none."""
-        ...
-
-    async def select(
-        self, kind: type[T], where: Mapping[str, str] | None = None, *, after: Key = (), limit: int | None = None
-    ) -> list[T]:
-        """Objects of this kind in order of their identifiers (by code point), from the first one past `after`.
-
-        `where` maps names of fields to the value they must have; of warehouse groups also `location`: one they hold.
-        """
-        ...
+    Warehouse groups can be asked for by `location`, one they hold, bundles by `component`, owner and stock keeping unit
+    of one they have.
+    """
 
     async def homes(self, locations: Collection[str]) -> Mapping[str, str]:
         """The warehouse group of each of the locations that is in one."""
@@ -39,32 +29,35 @@ class Network(Protocol):
         """Those of the locations that are FIXED."""
         ...
 
-
-class Networks(Protocol):
-    """The networks of all tenants, walled from one another."""
-
-    def reading(self, tenant: str) -> AbstractAsyncContextManager[Network]:
-        """The tenant's network as it stands now. Raises DatabaseAway."""
-        ...
-
-    async def once(self, attempt: Attempt, decide: Callable[[Network], Awaitable[Decision[T]]]) -> Outcome[T]:
-        """Decide at the first arrival of a request, carry it out, and give the same outcome at every arrival.
-
-        Nobody else changes the tenant's network from what `decide` reads until what it decides is there; it may be
-        asked again, from the beginning, where the first try was lost. Its changes become the next revision, all or
-        none, and watchers are told; a decision without changes draws no revision and rests on the newest one. A
-        definite refusal that it raises is an outcome too, another one leaves no trace. Raises RequestIdReused where the
-        id stands for other contents, DatabaseAway.
+    async def serving(self, products: Collection[Product]) -> list[ProductLink]:
+        """The links by which demand for any of the products may be served, in order of their identifiers: those to
+        them, and those from them that are bidirectional.
         """
         ...
 
-    async def history(self, tenant: str, *, after: int, limit: int) -> History:
-        """The first commits after a revision, at most `limit`; none where that is gone, or is the head.
-
-        Raises DatabaseAway.
-        """
+    async def bundles(self, products: Collection[Product]) -> Collection[Product]:
+        """Those of the products that are bundles."""
         ...
 
-    async def forget(self, *, keep_seconds: float) -> int:
-        """Give up the history that is older, of every tenant; returns how many commits. What is there stays there."""
+
+Networks = Tenants[Network]
+"""The networks of all tenants, walled from one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What lies where at one revision of the books; the last days of lots as known then or later."""
+
+    holdings: Holdings
+    revision: Revision
+
+
+class Ledger(Protocol):
+    """The books of the tenant whose call is being answered."""
+
+    async def held(self, products: Sequence[Product], fresh: Vector) -> Held:
+        """All stock items of at least one product, from books that include `fresh`.
+
+        Raises PeerAway, and what the ledger refuses.
+        """
         ...

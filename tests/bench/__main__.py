@@ -9,16 +9,17 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import calls, growth, past, snapshots
+from tests.bench import calls, growth, levels, past, snapshots
 from tests.bench.measuring import Options
 
 PARTS: dict[str, Callable[[Options], None]] = {
     "calls": calls.run,
     "past": past.run,
     "snapshots": snapshots.run,
+    "levels": levels.run,
     "growth": growth.run,
 }
-USUAL = ["calls", "past", "snapshots"]
+USUAL = ["calls", "past", "snapshots", "levels"]
 
 
 def main() -> None:

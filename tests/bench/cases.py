@@ -3,7 +3,7 @@
 import itertools
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -16,16 +16,23 @@ from tests.bench.suite import ALONE, Suite
 from tests.kit.probe import NAME
 from weir.aggregator.v1 import availability_service_pb2 as levels
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
-from weir.common.v1 import stock_pb2
+from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
-from weir.sharing.v1 import network_pb2, network_service_pb2
+from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
+from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
+from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
+from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
+from weir.sync.v1 import rule_pb2, rule_service_pb2
+from weir.sync.v1.rule_service_pb2_grpc import RuleServiceStub
 
 SKUS = 10_000
 LOCATION = "W1"
 CHANNELS = 10
+LINKS = 200
+"""Products that lend to another, and bundles."""
 BATCH_LINES = 500
 BATCH_PRODUCTS = 1000
 RUN = uuid.uuid4().hex
@@ -43,6 +50,9 @@ class Stubs:
     ledger_alone: LedgerServiceStub
     reservations_alone: ReservationServiceStub
     network: NetworkServiceStub
+    sharing: SharingServiceStub
+    partitioning: PartitioningServiceStub
+    rules: RuleServiceStub
     availability: AvailabilityServiceStub
 
 
@@ -62,6 +72,9 @@ def stubs(suite: Suite) -> Stubs:
         LedgerServiceStub(alone),
         ReservationServiceStub(alone),
         NetworkServiceStub(channel("sharing")),
+        SharingServiceStub(channel("sharing")),
+        PartitioningServiceStub(channel("partitioning")),
+        RuleServiceStub(channel("sync")),
         AvailabilityServiceStub(channel("aggregator")),
     )
 
@@ -90,24 +103,68 @@ async def stock(ledger: LedgerServiceStub) -> None:
 
 
 async def prepare(clients: Stubs) -> None:
-    """Stock every product, and let ten channels, each a group of its own, sell it."""
+    """Stock every product, and let ten channels, each a group of its own, sell it: divided, and told by a rule."""
     await stock(clients.ledger_alone)
     await stock(clients.ledger)
     group = network_pb2.WarehouseGroup(warehouse_group="all", locations=[LOCATION])
     await clients.network.CreateWarehouseGroup(
         network_service_pb2.CreateWarehouseGroupRequest(request_id="all", warehouse_group=group)
     )
-    for number in range(CHANNELS):
-        name = f"channel-{number}"
+    channels = [f"channel-{number}" for number in range(CHANNELS)]
+    for name in channels:
         channel = network_pb2.Channel(channel=name, kind=network_pb2.CHANNEL_KIND_WEBSHOP)
         await clients.network.CreateChannel(network_service_pb2.CreateChannelRequest(request_id=name, channel=channel))
         link = network_pb2.GroupLink(warehouse_group="all", channel_group=name)
-        response = await clients.network.CreateGroupLink(
-            network_service_pb2.CreateGroupLinkRequest(request_id=f"link-{number}", group_link=link)
+        await clients.network.CreateGroupLink(
+            network_service_pb2.CreateGroupLinkRequest(request_id=f"link {name}", group_link=link)
         )
     asked = levels.GetAvailabilityRequest(product=stock_pb2.Product(sku=sku(0)), channel="channel-0")
-    asked.freshness.at_least.append(response.revision)
+    asked.freshness.at_least.extend(
+        [await share(clients), await divide(clients, channels), await rule(clients, channels)]
+    )
     await clients.availability.GetAvailability(asked)
+
+
+async def share(clients: Stubs) -> revision_pb2.Revision:
+    """Let some products lend to the next, and bundles be put together from others; returns the last revision."""
+    for number in range(0, SKUS, SKUS // LINKS):
+        source, destination, part = (stock_pb2.Product(sku=sku(number + more)) for more in range(3))
+        link = network_pb2.ProductLink(source=source, destination=destination)
+        await clients.sharing.CreateProductLink(
+            sharing_service_pb2.CreateProductLinkRequest(request_id=f"link {number}", product_link=link)
+        )
+        bundle = network_pb2.Bundle(product=stock_pb2.Product(sku=f"KIT-{number:07}"))
+        bundle.components.add(product=destination, quantity=1)
+        bundle.components.add(product=part, quantity=2)
+        made = await clients.sharing.CreateBundle(
+            sharing_service_pb2.CreateBundleRequest(request_id=f"bundle {number}", bundle=bundle)
+        )
+    return made.revision
+
+
+async def divide(clients: Stubs, channels: Sequence[str]) -> revision_pb2.Revision:
+    """Give every channel but the first a fixed share, and the first what is left, so that each order shows there;
+    returns the revision.
+    """
+    first, *others = channels
+    policy = policy_pb2.Policy(policy="all", strategy=policy_pb2.STRATEGY_FIXED)
+    for name in others:
+        policy.parts.add(channel_group=name, rank=1, quantity=1000)
+    policy.parts.add(channel_group=first, rank=2, quantity=10**9)
+    made = await clients.partitioning.CreatePolicy(
+        partitioning_service_pb2.CreatePolicyRequest(request_id="divide", policy=policy)
+    )
+    return made.revision
+
+
+async def rule(clients: Stubs, channels: Sequence[str]) -> revision_pb2.Revision:
+    """Tell every channel a unit more than its share; returns the revision."""
+    made = await clients.rules.CreateRule(
+        rule_service_pb2.CreateRuleRequest(
+            request_id="rule", rule=rule_pb2.Rule(rule="all", stores=channels, constant=1, threshold=5)
+        )
+    )
+    return made.revision
 
 
 _numbers = itertools.count()

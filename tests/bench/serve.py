@@ -1,4 +1,4 @@
-"""The processes that are measured: `python -m tests.bench.serve echo|empty|ledger|sharing|aggregator READY_FILE`."""
+"""The processes that are measured: `python -m tests.bench.serve echo|empty|SERVICE READY_FILE`."""
 
 import asyncio
 import importlib

@@ -17,6 +17,8 @@ from weir_chassis.embedded import EmbeddedPostgres
 from weir_chassis.migrations import migrate
 
 START_SECONDS = 60.0
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+"""What the aggregator follows."""
 ALONE = "alone"
 """The ledger that nobody watches; the one named `ledger` is watched by the aggregator."""
 
@@ -56,15 +58,12 @@ def suite() -> Iterator[Suite]:
     """The servers of the bench for the block."""
     with ledgers(ALONE) as running, ExitStack() as stack:
         home = running.postgres.directory.parent
-        urls = {name: _migrated(running.postgres, f"weir_{name}", "weir") for name in ("ledger", "sharing")}
+        urls = {name: _migrated(running.postgres, f"weir_{name}", "weir") for name in CONTEXTS}
         servers = {**running.servers}
         for name in ("echo", "empty", *urls):
             environ = {"WEIR_DATABASE_URL": urls[name]} if name in urls else {}
             servers[name] = stack.enter_context(_serving(name, name, home, environ))
-        targets = {
-            "WEIR_LEDGER_TARGET": servers["ledger"].address,
-            "WEIR_SHARING_TARGET": servers["sharing"].address,
-        }
+        targets = {f"WEIR_{name.upper()}_TARGET": servers[name].address for name in CONTEXTS}
         servers["aggregator"] = stack.enter_context(_serving("aggregator", "aggregator", home, targets))
         yield Suite(servers, running.postgres)
 

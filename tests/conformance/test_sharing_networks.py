@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, NoReturn
 
 import pytest
 
 from tests.kit.network import attempt, postgres_networks, write
-from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.postgres import FreshDatabase
+from weir_chassis.configuration.objects import Decision, History, Named, Outcome
 from weir_chassis.database import Database
 from weir_chassis.errors import EtagStale, Refusal, RequestIdReused
 from weir_sharing import handlers
@@ -18,44 +18,16 @@ from weir_sharing.domain import (
     Channel,
     ChannelGroup,
     ChannelKind,
-    Decision,
     GroupLink,
-    History,
     LocationSetting,
-    Named,
-    Outcome,
     Policy,
     WarehouseGroup,
 )
 from weir_sharing.errors import ChannelGroupExists
-from weir_sharing.memory import MemoryNetworks
 from weir_sharing.ports import Network, Networks
 
 SHOPS = ChannelGroup("shops", "Shops")
 EUROPE = WarehouseGroup("europe", "Europe", ("DE1", "DE2"))
-
-
-@pytest.fixture(scope="module")
-def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
-    """One database for all of these tests; each has tenants of its own."""
-    with postgres.fresh("weir_sharing") as fresh:
-        yield fresh
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def networks(request: pytest.FixtureRequest, database: FreshDatabase) -> AsyncIterator[Networks]:
-    """Each implementation."""
-    if request.param == "memory":
-        yield MemoryNetworks()
-        return
-    async with postgres_networks(database) as kept:
-        yield kept
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A tenant that nobody else has."""
-    return f"tenant of {request.node.name}"
 
 
 async def all_of(networks: Networks, tenant: str) -> list[Any]:

@@ -7,8 +7,16 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 
 from tests.contract import protos
 
-WITHOUT_REVISION = {"/weir.ledger.v1.LedgerService/VerifyBooks", "/weir.ledger.v1.LedgerService/GetSignedHead"}
+WITHOUT_REVISION = {
+    "/weir.ledger.v1.LedgerService/VerifyBooks",
+    "/weir.ledger.v1.LedgerService/GetSignedHead",
+    "/weir.aggregator.v1.AvailabilityService/PreviewChange",
+}
 """Reads whose revision is inside what they find."""
+WITH_REVISIONS = {"/weir.sharing.v1.SharingService/ListSources"}
+"""Reads that rest on another context, too, as all of the aggregator's do."""
+UNPAGED = {"/weir.aggregator.v1.AvailabilityService/ListExposures"}
+"""Lists of the first alone."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines"}
 """Reads that ask what became of an attempt."""
 
@@ -28,7 +36,7 @@ def fields(message: Descriptor) -> list[FieldDescriptor]:
 
 def changes(method: MethodDescriptor) -> bool:
     """Whether the rpc changes anything: its name is none of those that only look."""
-    return not method.name.startswith(("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain"))
+    return not method.name.startswith(("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview"))
 
 
 def type_of(field: FieldDescriptor) -> str:
@@ -44,7 +52,11 @@ reading = pytest.mark.parametrize(
 )
 listing = pytest.mark.parametrize(
     "method",
-    [each for each in protos.methods() if each.name.startswith("List") and not each.server_streaming],
+    [
+        each
+        for each in protos.methods()
+        if each.name.startswith("List") and not each.server_streaming and protos.full_name(each) not in UNPAGED
+    ],
     ids=protos.full_name,
 )
 watching = pytest.mark.parametrize(
@@ -79,8 +91,9 @@ def test_every_read_can_ask_for_freshness(method: MethodDescriptor) -> None:
 def test_every_answer_names_what_it_rests_on(method: MethodDescriptor) -> None:
     """Every answer to a read carries the revision, or the revisions, that it rests on."""
     named = {field.name for field in fields(method.output_type) if type_of(field) == "weir.common.v1.Revision"}
-    expected = {"revisions"} if method.containing_service.full_name.startswith("weir.aggregator.") else {"revision"}
-    assert named == (set() if protos.full_name(method) in WITHOUT_REVISION else expected)
+    name = protos.full_name(method)
+    several = name.startswith("/weir.aggregator.") or name in WITH_REVISIONS
+    assert named == (set() if name in WITHOUT_REVISION else {"revisions"} if several else {"revision"})
 
 
 @listing
@@ -131,15 +144,18 @@ def test_nothing_is_unspecified(enum: EnumDescriptor) -> None:
 
 
 def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
-    """A context imports its own files, `weir.common` and Google's well-known types, never another context."""
+    """A context imports its own files, `weir.common` and Google's well-known types, never another context; but the
+    aggregator the objects of those that it follows, which a preview takes as they would be."""
+    objects = ("weir/sharing/v1/network", "weir/partitioning/v1/policy", "weir/sync/v1/rule")
+    followed = {"weir/aggregator": {f"{each}.proto" for each in objects}}
     for file in protos.files():
         own = file.package.removesuffix(".v1").replace(".", "/")
-        foreign = [
+        foreign = {
             each.name
             for each in file.dependencies
             if not each.name.startswith(("google/protobuf/", "weir/common/", f"{own}/"))
-        ]
-        assert foreign == [], file.name
+        }
+        assert foreign <= followed.get(own, set()), file.name
 
 
 def test_there_is_something_to_hold() -> None:
@@ -148,6 +164,9 @@ def test_there_is_something_to_hold() -> None:
         "LedgerService",
         "ReservationService",
         "NetworkService",
+        "SharingService",
+        "PartitioningService",
+        "RuleService",
         "AvailabilityService",
     }
     assert sum(changes(method) for method in protos.methods()) >= 20

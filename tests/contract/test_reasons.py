@@ -13,16 +13,17 @@ import pytest
 import weir_aggregator.errors
 import weir_chassis.errors
 import weir_ledger.errors
+import weir_partitioning.errors
 import weir_sharing.errors
+import weir_sync.errors
 from tests.contract import protos
 from weir.common.v1.error_reason_pb2 import ErrorReason
 from weir_chassis import errors, status
+from weir_chassis.configuration.errors import InUse, Missing, Taken
 from weir_chassis.errors import Kind, RecordedRefusal, Refusal, Violation
 from weir_ledger.errors import Exceeded, Shortage
-from weir_sharing import domain as sharing_domain
-from weir_sharing.errors import InUse, Missing, Taken
 
-PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_aggregator)
+PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_partitioning, weir_sync, weir_aggregator)
 BY_THE_EDGE = {"ACCIDENT"}
 """Sent without a refusal: an accident is not one."""
 
@@ -42,7 +43,8 @@ def example(kind: type[Refusal]) -> Refusal:
     """A refusal of a kind, made as the code would make it, with an argument for every parameter."""
     if issubclass(kind, (Missing, Taken, InUse)):
         named = kind.__name__.removesuffix("NotFound").removesuffix("Exists").removesuffix("InUse")
-        key = dict.fromkeys(getattr(sharing_domain, named).identity, "x")
+        domain = importlib.import_module(f"{kind.__module__.split('.')[0]}.domain")
+        key = dict.fromkeys(getattr(domain, named).identity, "x")
         return kind(["channel web"], **key) if issubclass(kind, InUse) else kind(**key)
     positional, named_only = [], {}
     for name, parameter in inspect.signature(kind).parameters.items():
@@ -61,8 +63,11 @@ def argument(name: str, parameter: inspect.Parameter) -> Any:
         "shortages": [Shortage("draft.lines[0]", "SKU", "W1", 2, 1)],
         "exceeded": [Exceeded("draft.lines[0]", "share", 5, 4, 2)],
         "homes": [("W1", "Europe")],
+        "missing": ["a"],
+        "unknown": ["b"],
     }
     typed: dict[Any, Any] = {"int": 7, int: 7, int | None: 7, "str": "x", str: "x", "float": 1.5, float: 1.5}
+    typed["tuple[str, str]"] = ("x", "x")
     return values[name] if name in values else typed[parameter.annotation]
 
 

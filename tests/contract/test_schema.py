@@ -15,7 +15,8 @@ from tests.kit.suite import SCHEMAS
 
 OF_NO_TENANT = {"cluster", "alembic_version"}
 HISTORY = {
-    ("weir_ledger", each) for each in ("entries", "commits", "claim_changes", "closings", "closing_balances")
+    ("weir_ledger", each)
+    for each in ("entries", "commits", "claim_changes", "lot_changes", "closings", "closing_balances")
 }  # fmt: skip
 MONTHS = """
 SELECT n.nspname AS schema, t.relname AS table FROM pg_inherits i
@@ -191,7 +192,7 @@ def test_views_see_what_their_reader_may(database: FreshDatabase) -> None:
 
 def test_a_breach_would_be_noticed(postgres: PostgresForTests) -> None:
     """The control: a table without wall, key by tenant or primary key, owned by the application, fails each test."""
-    with postgres.fresh("weir_ledger", "weir_sharing") as breached:
+    with postgres.fresh(*SCHEMAS) as breached:
         asked(breached, "CREATE TABLE weir_ledger.loose (id int UNIQUE, tenant text)")
         asked(breached, "ALTER TABLE weir_ledger.loose OWNER TO weir_ledger")
         asked(breached, "GRANT UPDATE ON weir_ledger.entries TO weir_ledger")

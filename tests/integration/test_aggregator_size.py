@@ -9,11 +9,10 @@ import grpc
 import pytest
 
 from tests.kit.market import server_settings
-from tests.kit.projections import LEDGER, SHARING, books, channel, count, group, link, load_balances
+from tests.kit.projections import LEDGER, books, channel, count, group, link, load_balances, load_configuration
 from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from weir_aggregator.projection import Pace, Projection, Tenants
-from weir_aggregator.projection.book import NetworkBook
 from weir_aggregator.projection.watching import CELLS_MAX, ROWS_MAX
 from weir_aggregator.servicer import POLICY, AvailabilityServicer
 from weir_chassis.auth import DevelopmentAuthenticator
@@ -26,14 +25,12 @@ CHANNELS = 10
 async def filled(projection: Projection, tenant: str) -> None:
     """Many products in one location, ten channels that all reach it."""
     load_balances(projection, LEDGER.revision(1), (count(f"SKU{number:06}", "W", number) for number in range(PRODUCTS)))
-    book = NetworkBook()
-    for change in [
+    network = [
         group("w", "W"),
         *(channel(f"C{n}") for n in range(CHANNELS)),
         *(link("w", f"C{n}") for n in range(CHANNELS)),
-    ]:
-        book.put(change)
-    projection.load_network(book, SHARING.revision(1))
+    ]
+    load_configuration(projection, network)
     await asyncio.Event().wait()
 
 
@@ -85,4 +82,4 @@ async def test_a_complete_watch_of_as_many(stub: AvailabilityServiceStub, tenant
     assert len(levels) == PRODUCTS
     assert levels["SKU000000"] == 77
     assert levels["SKU199999"] == 199_999
-    assert [each.number for each in message.through] == [2, 1]
+    assert [each.number for each in message.through] == [2, 1, 1, 1]

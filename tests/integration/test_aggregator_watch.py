@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.market import Caller, Market, golden, market, until
+from tests.kit.market import SCHEMAS, Caller, Market, golden, market, until
 from tests.kit.postgres import PostgresForTests
 from weir_chassis.policy import Traffic
 
@@ -16,8 +16,8 @@ GOLDEN = {"shop-eu": 180, "shop-us": 80, "till": 12}
 
 @pytest.fixture
 async def services(postgres: PostgresForTests) -> AsyncIterator[Market]:
-    """Three services on a fresh database; watchers hear something twice a second."""
-    with postgres.fresh("weir_ledger", "weir_sharing") as database:
+    """The services on a fresh database; watchers hear something twice a second."""
+    with postgres.fresh(*SCHEMAS) as database:
         async with market(database, heartbeat_seconds=0.5) as running:
             yield running
 
@@ -77,7 +77,7 @@ async def test_everything_then_every_change(caller: Caller) -> None:
     assert [list(each.table.skus) for each in watch.messages[begun:] if each.table.skus] == [["BIKE"]]
     heartbeat = await watch.read()
     assert not heartbeat.HasField("table")
-    assert [each.number for each in heartbeat.through] == [reserved.number, made[1].number]
+    assert [each.number for each in heartbeat.through] == [reserved.number, made[1].number, 0, 0]
 
 
 async def test_resuming_after_a_mark(caller: Caller) -> None:

@@ -35,7 +35,7 @@ LINES = 10_000
 async def weir(suite: Suite, tmp_path: Path) -> Weir:
     """Somebody at a terminal, for a tenant of their own that has 5 MUG in DE1."""
     made = Weir(
-        {"ledger": suite.ledger, "sharing": suite.sharing, "aggregator": suite.aggregator},
+        suite.addresses,
         f"bookkeeper {next(_numbers)}",
     )
     folder = tmp_path / "merchant"

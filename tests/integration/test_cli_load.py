@@ -23,9 +23,7 @@ LINES = 6000
 @pytest.fixture
 def weir(suite: Suite) -> Weir:
     """Somebody at a terminal, for a tenant of their own."""
-    return Weir(
-        {"ledger": suite.ledger, "sharing": suite.sharing, "aggregator": suite.aggregator}, f"loader {next(_numbers)}"
-    )
+    return Weir(suite.addresses, f"loader {next(_numbers)}")
 
 
 async def state(weir: Weir) -> Any:

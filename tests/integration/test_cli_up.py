@@ -111,7 +111,7 @@ async def test_everything_comes_up_is_kept_up_and_ends_in_order() -> None:
             weir = running.weir
             status = await weir("status", "--json")
             assert status.status == 0, status
-            assert [each["health"] for each in status.document["services"]] == ["SERVING"] * 3
+            assert [each["health"] for each in status.document["services"]] == ["SERVING"] * len(SERVICES)
             ledger = running.state["processes"]["ledger"]
             os.kill(ledger, signal.SIGKILL)
             await until(lambda: running.said("ledger", "was killed by SIGKILL; starting it again in 0.5 s"))
@@ -130,7 +130,7 @@ async def test_everything_comes_up_is_kept_up_and_ends_in_order() -> None:
             assert not any(psutil.pid_exists(pid) for pid in everyone)
             assert not running.file.exists()
         ended = [line.split()[0] for line in running.lines if line.endswith("│ ended")]
-        assert ended == ["aggregator", "sharing", "ledger", "postgres"]
+        assert ended == [*reversed(SERVICES), "postgres"]
 
 
 async def test_nothing_is_left_behind_where_it_is_killed() -> None:
@@ -144,7 +144,7 @@ async def test_nothing_is_left_behind_where_it_is_killed() -> None:
             await until(lambda: not any(psutil.pid_exists(pid) for pid in everyone), 60)
             await until(lambda: not EmbeddedPostgres(home).alive, 60)
         events = [json.loads(line) for line in running.lines if '"event": "up"' in line]
-        assert set(events[0]["addresses"]) == {"postgres", "ledger", "sharing", "aggregator"}
+        assert set(events[0]["addresses"]) == {"postgres", *SERVICES}
 
 
 async def test_a_postgres_of_ones_own_is_migrated_and_served() -> None:
@@ -154,14 +154,15 @@ async def test_a_postgres_of_ones_own_is_migrated_and_served() -> None:
         urls = {"WEIR_DATABASE_URL": ours, "WEIR_DATABASE_OWNER_URL": postgres.url()}
         checked = await Weir(environment=urls)("migrate", "--check", "--json")
         assert checked.status == 1
-        assert [each["schema"] for each in checked.document["schemas"]] == ["weir_ledger", "weir_sharing"]
+        schemas = [service.schema for service in SERVICES.values() if service.schema is not None]
+        assert [each["schema"] for each in checked.document["schemas"]] == schemas
         alone = await Weir(environment={"WEIR_DATABASE_URL": ours})("migrate")
         assert (alone.status, "WEIR_DATABASE_OWNER_URL" in alone.err) == (2, True)
         for words in (("migrate",), ("migrate",), ("migrate", "--check")):
             said = await Weir(environment=urls)(*words)
-            assert (said.status, said.out.splitlines()) == (0, ["✓ weir_ledger stands.", "✓ weir_sharing stands."])
+            assert (said.status, said.out.splitlines()) == (0, [f"✓ {schema} stands." for schema in schemas])
         async with up(home, **urls) as running:
-            assert set(running.state["addresses"]) == {"ledger", "sharing", "aggregator"}
+            assert set(running.state["addresses"]) == set(SERVICES)
             assert (await running.weir("status")).status == 0
             assert running.said("migrate", "weir_ledger stands")
             assert not running.said("a-password")
@@ -220,13 +221,10 @@ async def test_settings_are_described() -> None:
     weir = Weir()
     found = (await weir("settings", "--json")).document["settings"]
     by_name = {each["name"]: each for each in found}
-    assert by_name["WEIR_LISTEN"]["defaults"] == {
-        "ledger": "127.0.0.1:7101",
-        "sharing": "127.0.0.1:7102",
-        "aggregator": "127.0.0.1:7100",
-    }
+    ports = {"ledger": 7101, "sharing": 7102, "partitioning": 7103, "sync": 7104, "aggregator": 7100}
+    assert by_name["WEIR_LISTEN"]["defaults"] == {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     assert by_name["WEIR_DATABASE_URL"]["secret"] is True
-    assert set(by_name["WEIR_DATABASE_URL"]["defaults"]) == {"ledger", "sharing"}
+    assert set(by_name["WEIR_DATABASE_URL"]["defaults"]) == ports.keys() - {"aggregator"}
     alone = await weir("serve", "aggregator", "--describe")
     assert alone.status == 0
     assert "WEIR_LEDGER_TARGET" in alone.out

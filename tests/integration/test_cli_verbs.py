@@ -13,7 +13,7 @@ import pytest
 
 from tests.kit.command import Weir
 from tests.kit.postgres import PostgresForTests
-from tests.kit.suite import SCHEMAS, Suite
+from tests.kit.suite import CONTEXTS, SCHEMAS, Suite
 from tests.kit.suite import suite as kit_suite
 from tests.unit.test_cli_folder import written
 
@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 def terminal(suite: Suite) -> Weir:
     """Somebody at a terminal, for a tenant of their own."""
     return Weir(
-        {"ledger": suite.ledger, "sharing": suite.sharing, "aggregator": suite.aggregator},
+        suite.addresses,
         f"terminal {next(_numbers)}",
     )
 
@@ -131,11 +131,11 @@ async def test_levels_are_shown_explained_and_watched(weir: Weir, tmp_path: Path
     expected = {"owner": "", "sku": "MUG", "levels": {"pos": 0, "shop-de": 5, "shop-fr": 5}}
     assert levels["levels"] == [expected]
     assert levels["channels"] == ["pos", "shop-de", "shop-fr"]
-    assert {each["context"] for each in levels["revisions"]} == {"ledger", "sharing"}
+    assert [each["context"] for each in levels["revisions"]] == list(CONTEXTS)
     named = (await weir("levels", "JUG", "MUG", "-c", "shop-de", "--json")).document
     assert [each["levels"] for each in named["levels"]] == [{"shop-de": 0}, {"shop-de": 5}]
     explained = (await weir("explain", "MUG", "shop-de", "--json")).document
-    assert (explained["level"], explained["steps"][-1]["stage"]) == (5, "SUPPLY")
+    assert (explained["level"], explained["steps"][-1]["stage"]) == (5, "CAP")
     tree = await weir("explain", "MUG", "shop-de")
     assert "MUG in shop-de: 5" in tree.out
     watch = await weir.begin("watch", "levels", "MUG", "--count", "2", "--json")
@@ -227,16 +227,14 @@ async def test_lists_are_cut_where_asked(weir: Weir, tmp_path: Path) -> None:
 
 
 async def test_status_says_what_each_service_speaks_and_has_come_to(weir: Weir, tmp_path: Path) -> None:
-    """Health, contracts and revisions of all three."""
+    """Health, contracts and revisions of all five."""
     await loaded(weir, tmp_path)
     await weir("levels", "--fresh")
     told = {each["service"]: each for each in (await weir("status", "--json")).document["services"]}
     assert {name: each["contracts"] for name, each in told.items()} == {
-        "ledger": ["weir.ledger.v1"],
-        "sharing": ["weir.sharing.v1"],
-        "aggregator": ["weir.aggregator.v1"],
+        name: [f"weir.{name}.v1"] for name in (*CONTEXTS, "aggregator")
     }
-    assert told["aggregator"]["revisions"] == [told["ledger"]["revisions"][0], told["sharing"]["revisions"][0]]
+    assert told["aggregator"]["revisions"] == [told[context]["revisions"][0] for context in CONTEXTS]
 
 
 async def test_books_that_differ_are_status_1(postgres: PostgresForTests, tmp_path: Path) -> None:

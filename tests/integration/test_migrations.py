@@ -19,6 +19,7 @@ from weir_chassis.embedded import EmbeddedPostgres
 from weir_chassis.migrations import MigrationFailed, SchemaUnfit, bump_epoch, check, migrate
 from weir_chassis.provision import provided
 from weir_chassis.settings import DatabaseSettings
+from weir_cli.services import SERVICES
 
 SECOND = '''
 """Shelves have a colour."""
@@ -275,7 +276,7 @@ def test_no_password_is_in_the_log_of_postgres(postgres: PostgresForTests) -> No
     assert postgres.server.password("postgres") not in log
 
 
-@pytest.mark.parametrize("service", [SCHEMA, "weir_ledger", "weir_sharing"])
+@pytest.mark.parametrize("service", [SCHEMA, *(each.schema for each in SERVICES.values() if each.schema)])
 async def test_every_table_is_walled_and_led_by_tenant(postgres: PostgresForTests, service: str) -> None:
     """Row-level security is on and forced everywhere; every key begins with tenant, as splitting by tenant needs."""
     with postgres.fresh(service, versions=VERSIONS if service == SCHEMA else None) as fresh:

@@ -11,7 +11,7 @@ from tests.kit.postgres import PostgresForTests
 from tests.kit.sharing import FIXED, GLOBAL, MARKETPLACE, WEBSHOP, Caller, Sharing, golden_network, sharing
 from weir_chassis import policy
 from weir_chassis.errors import Kind
-from weir_sharing.servicer import POLICY
+from weir_sharing.servicer import POLICIES
 
 
 @pytest.fixture
@@ -35,8 +35,9 @@ async def names(caller: Caller, method: str, field: str, **fields: Any) -> list[
 
 
 def test_every_method_has_its_access(service: Sharing) -> None:
-    """The policy names every method of the service and no other."""
-    assert policy.faults([each.service for each in service.server.registrations], POLICY) == []
+    """The policies name every method of the services and no other."""
+    served = [each.service for each in service.server.registrations]
+    assert policy.faults(served, {name: access for each in POLICIES for name, access in each.items()}) == []
 
 
 async def test_golden_case_one(caller: Caller) -> None:

@@ -12,12 +12,13 @@ from tests.kit.network import postgres_networks, write
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.sharing import FIXED, WEBSHOP, Caller, Sharing, golden_network, refusal, sharing
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
+from weir_chassis.configuration.objects import Configured
 from weir_chassis.database import Database
 from weir_chassis.errors import Kind
 from weir_chassis.settings import AuthSettings
 from weir_sharing import handlers
-from weir_sharing.domain import KINDS, ChannelGroup, NetworkObject
-from weir_sharing.store import PostgresNetwork
+from weir_sharing.domain import KINDS, ChannelGroup
+from weir_sharing.store import TABLES, PostgresNetwork
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +118,17 @@ async def test_row_level_security_alone_holds(database: FreshDatabase) -> None:
         await write(networks, handlers.create_channel_group, ChannelGroup("g", "theirs"), tenant="victim")
     opened = await Database.open(database.url("weir_sharing"), schema="weir_sharing")
     async with opened.tenant("thief") as connection:
-        network = PostgresNetwork(connection, "victim", 0)
-        kinds: list[type[NetworkObject]] = list(KINDS)
-        assert [await network.select(kind) for kind in kinds] == [[]] * 5
+        network = PostgresNetwork(connection, TABLES, "victim", 0)
+        kinds: list[type[Configured]] = list(KINDS)
+        assert [await network.select(kind) for kind in kinds] == [[]] * len(KINDS)
         await network._remove(ChannelGroup("g", "theirs"))
     with pytest.raises(Exception, match="row-level security"):
         async with opened.tenant("thief") as connection:
-            await PostgresNetwork(connection, "victim", 0)._put(ChannelGroup("h", "thief's", etag="1"))
+            await PostgresNetwork(connection, TABLES, "victim", 0)._put(ChannelGroup("h", "thief's", etag="1"))
     async with opened.reading("victim") as connection:
-        assert await PostgresNetwork(connection, "victim", 1).select(ChannelGroup) == [ChannelGroup("g", "theirs")]
+        assert await PostgresNetwork(connection, TABLES, "victim", 1).select(ChannelGroup) == [
+            ChannelGroup("g", "theirs")
+        ]
     await opened.close()
 
 

@@ -133,7 +133,7 @@ async def test_a_skipped_revision_would_be_seen(
             await caller.do("CreateChannelGroup", channel_group={"channel_group": f"{seed} {each}"})
 
     await service.caller().do("CreateChannelGroup", channel_group={"channel_group": "first"})
-    monkeypatch.setattr("weir_sharing.store.draw", draw_too_early)
+    monkeypatch.setattr("weir_chassis.configuration.postgres.objects.draw", draw_too_early)
     monkeypatch.setattr(Database, "writing", Database.tenant)
     async with sharing(database) as second:
         commits, head, _ = await raced([service, second], fill)

@@ -27,12 +27,14 @@ def digests(commits: Iterable[ledger_service_pb2.WatchEntriesResponse], before: 
 
 def digest(before: bytes, commit: ledger_service_pb2.WatchEntriesResponse) -> bytes:
     """The digest of a commit, from that of the commit before it."""
-    parts = (
+    parts = [
         str(commit.through.number),
         micros(commit.recorded_time),
         ROWS.join(map(entry, commit.entries)),
         ROWS.join(map(claim, sorted(commit.claims, key=lambda each: each.claim.encode()))),
-    )
+    ]
+    if commit.lots:
+        parts.append(ROWS.join(map(lot, sorted(commit.lots, key=by_name))))
     return sha256(before + PARTS.join(parts).encode()).digest()
 
 
@@ -60,6 +62,16 @@ def entry(found: ledger_pb2.Entry) -> str:
 def claim(found: reservation_pb2.Claim) -> str:
     """The row of a claim."""
     return FIELDS.join((found.claim, str(found.open), str(found.fulfilled)))
+
+
+def lot(found: ledger_pb2.Lot) -> str:
+    """The row of a lot."""
+    return FIELDS.join((found.product.owner, found.product.sku, found.lot, found.expiry_date))
+
+
+def by_name(found: ledger_pb2.Lot) -> list[bytes]:
+    """Where a lot stands among others."""
+    return [each.encode() for each in (found.product.owner, found.product.sku, found.lot)]
 
 
 def key(item: stock_pb2.StockItem) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import pkgutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-import weir_cli
 from tests.contract.tree import ROOT
 
 END_SECONDS = 120.0
@@ -73,6 +71,8 @@ class Weir:
                 return Said(process.exitcode, (said / "out").read_text(), (said / "err").read_text())
             finally:
                 process.kill()
+                process.join()
+                process.close()
 
     async def begin(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
         """Begin the line as a shell does; whoever asks sees to its end."""
@@ -93,10 +93,9 @@ class Weir:
 
 @cache
 def _forking() -> ForkServerContext:
-    """Makes processes that find every module of the command imported."""
+    """Makes processes that find all that the command needs imported."""
     context = multiprocessing.get_context("forkserver")
-    modules = pkgutil.walk_packages(weir_cli.__path__, "weir_cli.")
-    context.set_forkserver_preload([__name__, *(each.name for each in modules if not each.name.endswith("__main__"))])
+    context.set_forkserver_preload([__name__, "tests.kit.warmed"])
     return context
 
 

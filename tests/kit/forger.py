@@ -22,10 +22,14 @@ UPDATE commits m SET digest = {
         "m.recorded_at",
         f"(SELECT {chain.ENTERED} FROM entries e WHERE e.tenant = $1 AND e.revision = $2)",
         f"(SELECT {chain.CLAIMED} FROM claim_changes c WHERE c.tenant = $1 AND c.revision = $2)",
+        f"(SELECT {chain.LOTTED} FROM lot_changes l WHERE l.tenant = $1 AND l.revision = $2)",
     )
 }
 WHERE m.tenant = $1 AND m.revision = $2 RETURNING m.digest
 """
+
+RECORDED = ("entries", "claim_changes", "lot_changes", "commits")
+"""The tables that hold what a commit recorded."""
 
 
 class Forger:
@@ -47,7 +51,7 @@ class Forger:
 
     async def remove_commit(self, revision: int) -> None:
         """Remove a commit with all that it recorded."""
-        for table in ("entries", "claim_changes", "commits"):
+        for table in RECORDED:
             await self.do(f"DELETE FROM {table} WHERE tenant = $1 AND revision = {revision}")
 
     async def cut_to(self, revision: int) -> None:
@@ -58,7 +62,7 @@ class Forger:
 
     async def renumber(self, revision: int, other: int) -> None:
         """Give a commit, with all that it recorded, another number."""
-        for table in ("entries", "claim_changes", "commits"):
+        for table in RECORDED:
             await self.do(f"UPDATE {table} SET revision = {other} WHERE tenant = $1 AND revision = {revision}")
 
     async def swap_commits(self, one: int, other: int) -> None:

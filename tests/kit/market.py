@@ -1,4 +1,4 @@
-"""The three services that answer what may be sold, in one process, and a caller of all of them."""
+"""The services that answer what may be sold, in one process, and a caller of all of them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,23 @@ from weir.ledger.v1 import ledger_service_pb2 as ledger_pb
 from weir.ledger.v1 import reservation_service_pb2 as reservation_pb
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.partitioning.v1 import partitioning_service_pb2 as partitioning_pb
+from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
 from weir.sharing.v1 import network_pb2
 from weir.sharing.v1 import network_service_pb2 as network_pb
+from weir.sharing.v1 import sharing_service_pb2 as sharing_pb
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
+from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
+from weir.sync.v1 import rule_service_pb2 as rules_pb
+from weir.sync.v1.rule_service_pb2_grpc import RuleServiceStub
 from weir_aggregator import app as aggregator_app
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ServerSettings
 from weir_ledger import app as ledger_app
+from weir_partitioning import app as partitioning_app
 from weir_sharing import app as sharing_app
+from weir_sync import app as sync_app
 
 WEBSHOP, REP = network_pb2.CHANNEL_KIND_WEBSHOP, network_pb2.CHANNEL_KIND_REP
 
@@ -62,35 +70,41 @@ class Service:
 
 @dataclass
 class Market:
-    """The three services; the ledger and sharing keep their books in one database, each in its own schema."""
+    """The services; all but the aggregator keep their books in one database, each in its own schema."""
 
     ledger: Service
     sharing: Service
+    partitioning: Service
+    sync: Service
     aggregator: Service
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """All of them; each is called by later ones only."""
+        return self.ledger, self.sharing, self.partitioning, self.sync, self.aggregator
 
     def caller(self, tenant: str = "acme", *, metadata: Sequence[tuple[str, str]] | None = None) -> Caller:
         """A caller of a tenant in development mode, or one with other metadata; close it."""
         return Caller(self, (("weir-tenant", tenant),) if metadata is None else tuple(metadata))
 
 
+SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync")
+
+
 @asynccontextmanager
 async def market(
-    database: FreshDatabase,
-    *,
-    auth: AuthSettings | None = None,
-    begun: Sequence[str] = ("ledger", "sharing", "aggregator"),
-    **settings: Any,
+    database: FreshDatabase, *, auth: AuthSettings | None = None, **settings: Any
 ) -> AsyncIterator[Market]:
-    """The services for the block, those of `begun` started; `settings` are settings of the aggregator."""
+    """The services for the block; `settings` are settings of the aggregator."""
     auth = auth or AuthSettings()
 
-    def ledger(port: int) -> Any:
-        books = database.settings("weir_ledger")
-        return ledger_app.running(ledger_app.Settings(server=server_settings(port), database=books, auth=auth))
+    def keeping(app: Any, schema: str) -> Service:
+        def start(port: int) -> Any:
+            peers = {"ledger_target": running.ledger.address} if app is sharing_app else {}
+            made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth, **peers)
+            return app.running(made)
 
-    def sharing(port: int) -> Any:
-        networks = database.settings("weir_sharing")
-        return sharing_app.running(sharing_app.Settings(server=server_settings(port), database=networks, auth=auth))
+        return Service(start)
 
     def aggregator(port: int) -> Any:
         made = aggregator_app.Settings(
@@ -98,22 +112,27 @@ async def market(
             auth=auth,
             ledger_target=running.ledger.address,
             sharing_target=running.sharing.address,
+            partitioning_target=running.partitioning.address,
+            sync_target=running.sync.address,
             **{"tenants": ("acme",), **settings},
         )
         return aggregator_app.running(made)
 
-    running = Market(Service(ledger), Service(sharing), Service(aggregator))
+    ledger, sharing, partitioning, sync = (
+        keeping(*each) for each in zip((ledger_app, sharing_app, partitioning_app, sync_app), SCHEMAS, strict=True)
+    )
+    running = Market(ledger, sharing, partitioning, sync, Service(aggregator))
     try:
-        for name in begun:
-            await getattr(running, name).begin()
+        for service in running.services:
+            await service.begin()
         yield running
     finally:
-        for service in (running.aggregator, running.sharing, running.ledger):
+        for service in reversed(running.services):
             await service.end()
 
 
 class Caller:
-    """One tenant's caller of all three services.
+    """One tenant's caller of all services.
 
     Rpcs are named, their requests given by fields; a mutation names itself unless told a request id. Writes return
     their revision.
@@ -122,15 +141,16 @@ class Caller:
     def __init__(self, market: Market, metadata: tuple[tuple[str, str], ...]) -> None:
         """Connects when first used."""
         self._metadata = metadata
-        self._channels = [
-            grpc.aio.insecure_channel(service.address) for service in (market.ledger, market.sharing, market.aggregator)
-        ]
-        ledger, sharing, aggregator = self._channels
+        self._channels = [grpc.aio.insecure_channel(service.address) for service in market.services]
+        ledger, sharing, partitioning, sync, aggregator = self._channels
         self._stubs: list[tuple[Any, Any]] = [
             (AvailabilityServiceStub(aggregator), availability_pb),
             (LedgerServiceStub(ledger), ledger_pb),
             (ReservationServiceStub(ledger), reservation_pb),
             (NetworkServiceStub(sharing), network_pb),
+            (SharingServiceStub(sharing), sharing_pb),
+            (PartitioningServiceStub(partitioning), partitioning_pb),
+            (RuleServiceStub(sync), rules_pb),
         ]
 
     async def close(self) -> None:

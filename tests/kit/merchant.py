@@ -23,8 +23,11 @@ from weir.common.v1.stock_pb2 import Product, StockItem
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
+from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
+from weir.sync.v1.rule_service_pb2_grpc import RuleServiceStub
 
 TIMEOUT_SECONDS = 20.0
 
@@ -37,11 +40,14 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Stubs:
-    """The four services, each call in somebody's name."""
+    """Every service, each call in somebody's name."""
 
     ledger: LedgerServiceStub
     reservations: ReservationServiceStub
     network: NetworkServiceStub
+    sharing: SharingServiceStub
+    partitioning: PartitioningServiceStub
+    rules: RuleServiceStub
     availability: AvailabilityServiceStub
 
 
@@ -62,17 +68,20 @@ class _InTheNameOf:
         return functools.partial(self._channel.stream_unary(*arguments, **options), **self._terms)
 
 
-def stubs(ledger: Channel, sharing: Channel, aggregator: Channel, metadata: tuple[tuple[str, str], ...]) -> Stubs:
-    """The services behind these channels, called with this metadata; a call may be given a timeout of its own."""
+def stubs(channels: Mapping[str, Channel], metadata: tuple[tuple[str, str], ...]) -> Stubs:
+    """Every service, called with this metadata, over channels by its name; a call may be given a timeout of its own."""
 
-    def named(channel: Channel) -> Channel:
-        return cast(Channel, _InTheNameOf(channel, metadata))
+    def named(service: str) -> Channel:
+        return cast(Channel, _InTheNameOf(channels[service], metadata))
 
     return Stubs(
-        LedgerServiceStub(named(ledger)),
-        ReservationServiceStub(named(ledger)),
-        NetworkServiceStub(named(sharing)),
-        AvailabilityServiceStub(named(aggregator)),
+        LedgerServiceStub(named("ledger")),
+        ReservationServiceStub(named("ledger")),
+        NetworkServiceStub(named("sharing")),
+        SharingServiceStub(named("sharing")),
+        PartitioningServiceStub(named("partitioning")),
+        RuleServiceStub(named("sync")),
+        AvailabilityServiceStub(named("aggregator")),
     )
 
 

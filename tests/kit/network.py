@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from tests.kit.postgres import FreshDatabase
+from weir_chassis.configuration.handlers import Decide
+from weir_chassis.configuration.objects import Outcome, T
 from weir_chassis.database import Database
 from weir_chassis.idempotency import Attempt
-from weir_sharing.domain import Outcome, T
-from weir_sharing.handlers import Decide
-from weir_sharing.ports import Networks
+from weir_sharing.ports import Network, Networks
 from weir_sharing.store import PostgresNetworks
 
 W = TypeVar("W")
@@ -26,7 +26,7 @@ def attempt(request_id: str | None = None, *, tenant: str = "acme", fingerprint:
 
 
 async def write(
-    networks: Networks, decide: Decide[W, T], wanted: W, request_id: str | None = None, *, tenant: str = "acme"
+    networks: Networks, decide: Decide[Network, W, T], wanted: W, request_id: str | None = None, *, tenant: str = "acme"
 ) -> Outcome[T]:
     """What comes of a request; raises its refusal."""
     return await networks.once(attempt(request_id, tenant=tenant), lambda network: decide(network, wanted))

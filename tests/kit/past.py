@@ -208,6 +208,7 @@ UPDATE commits SET digest = {
         "recorded_at",
         f"(SELECT {chain.ENTERED} FROM entries e WHERE e.tenant = $1 AND e.revision = $2)",
         f"(SELECT {chain.CLAIMED} FROM claim_changes c WHERE c.tenant = $1 AND c.revision = $2)",
+        f"(SELECT {chain.LOTTED} FROM lot_changes l WHERE l.tenant = $1 AND l.revision = $2)",
     )
 }
 WHERE tenant = $1 AND revision = $2::bigint RETURNING digest

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.contract.tree import ROOT
 from tests.kit.postgres import FreshDatabase
-from tests.kit.suite import Suite, connected
+from tests.kit.suite import CONTEXTS, SCHEMAS, Suite, connected
 
 START_SECONDS = 40.0
 END_SECONDS = 20.0
@@ -99,14 +99,18 @@ class Programs:
     """The suite, each service a process of its own."""
 
     suite: Suite
-    ledger: Program
-    sharing: Program
-    aggregator: Program
+    each: tuple[Program, ...]
+    """All of them, in the order they are started."""
 
     @property
-    def each(self) -> tuple[Program, Program, Program]:
-        """All three, in the order they are started."""
-        return self.ledger, self.sharing, self.aggregator
+    def ledger(self) -> Program:
+        """The ledger."""
+        return self.each[0]
+
+    @property
+    def aggregator(self) -> Program:
+        """The aggregator."""
+        return self.each[-1]
 
     @property
     def log(self) -> str:
@@ -120,24 +124,25 @@ async def programs(
 ) -> AsyncIterator[Programs]:
     """The suite on `database` as processes for the block, all told these variables; the aggregator some more."""
     async with AsyncExitStack() as stack:
-        keepers = [
-            await stack.enter_async_context(program(service, WEIR_DATABASE_URL=database.url(schema), **environment))
-            for service, schema in (("ledger", "weir_ledger"), ("sharing", "weir_sharing"))
-        ]
-        ledger, sharing = keepers
-        targets = {"WEIR_LEDGER_TARGET": ledger.address, "WEIR_SHARING_TARGET": sharing.address}
+        keepers: list[Program] = []
+        targets: dict[str, str] = {}
+        for service, schema in zip(CONTEXTS, SCHEMAS, strict=True):  # each is told of those before it
+            told = {"WEIR_DATABASE_URL": database.url(schema), **targets, **environment}
+            keepers.append(await stack.enter_async_context(program(service, **told)))
+            targets[f"WEIR_{service.upper()}_TARGET"] = keepers[-1].address
+        addresses = {service: each.address for service, each in zip(CONTEXTS, keepers, strict=True)}
         usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": ""}
         last = await stack.enter_async_context(
             program("aggregator", **{**usual, **targets, **environment, **(aggregator or {})})
         )
-        channels = await stack.enter_async_context(connected(ledger.address, sharing.address, last.address))
-        suite = Suite(ledger.address, sharing.address, last.address, channels)
-        yield Programs(suite, ledger, sharing, last)
+        addresses["aggregator"] = last.address
+        channels = await stack.enter_async_context(connected(*addresses.values()))
+        yield Programs(Suite(addresses, channels), (*keepers, last))
 
 
 @asynccontextmanager
 async def program(service: str, **environment: str) -> AsyncIterator[Program]:
-    """A service (ledger, sharing or aggregator) that runs within the block, told these variables."""
+    """A service, by name, that runs within the block, told these variables."""
     running = Program(service, environment)
     try:
         await running.start()

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 
-from weir_aggregator.domain import Count, GroupLink, NetworkChange, Product, Question, Update, WarehouseGroup
+from weir_aggregator.domain import (
+    BooksChange,
+    Change,
+    Configured,
+    Count,
+    GroupLink,
+    Product,
+    Question,
+    Update,
+    WarehouseGroup,
+)
 from weir_aggregator.ports import Commit
 from weir_aggregator.projection import CONTEXTS, Projection, Told
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.book import NetworkBook
 from weir_allocation.network import Channel
 from weir_allocation.stock import ANY, EACH, Condition
 from weir_chassis.revisions import Origin, Revision
 
 LEDGER = Origin("ledger", "ledger cluster", 1)
 SHARING = Origin("sharing", "sharing cluster", 1)
+PARTITIONING = Origin("partitioning", "partitioning cluster", 1)
+SYNC = Origin("sync", "sync cluster", 1)
 
 
 def count(sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: str = "", lot: str = "") -> Count:
@@ -22,55 +33,74 @@ def count(sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: st
     return Count(owner, sku, location, lot, EACH, "", Condition.SELLABLE, on_hand, reserved)
 
 
-def books(number: int, *counts: Count) -> Commit[Count]:
+def books(number: int, *changes: BooksChange) -> Commit[BooksChange]:
     """A commit of the ledger."""
-    return Commit(LEDGER.revision(number), counts)
+    return Commit(LEDGER.revision(number), changes)
 
 
-def network(number: int, *changes: NetworkChange) -> Commit[NetworkChange]:
+def network(number: int, *changes: Change) -> Commit[Change]:
     """A commit of sharing."""
     return Commit(SHARING.revision(number), changes)
 
 
-def group(name: str, *locations: str) -> NetworkChange:
+def policies(number: int, *changes: Change) -> Commit[Change]:
+    """A commit of partitioning."""
+    return Commit(PARTITIONING.revision(number), changes)
+
+
+def rules(number: int, *changes: Change) -> Commit[Change]:
+    """A commit of sync."""
+    return Commit(SYNC.revision(number), changes)
+
+
+def stands(configured: Configured, *, deleted: bool = False) -> Change:
+    """An object as it stands, or gone."""
+    return Change(configured, deleted)
+
+
+def group(name: str, *locations: str) -> Change:
     """A warehouse group as it stands."""
-    return NetworkChange(WarehouseGroup(name, locations))
+    return Change(WarehouseGroup(name, locations))
 
 
-def channel(name: str, channel_group: str = "", *, rep: bool = False, deleted: bool = False) -> NetworkChange:
+def channel(name: str, channel_group: str = "", *, rep: bool = False, deleted: bool = False) -> Change:
     """A channel as it stands, in a group of its own unless told otherwise."""
-    return NetworkChange(Channel(name, channel_group or name, rep), deleted)
+    return Change(Channel(name, channel_group or name, rep), deleted)
 
 
-def link(warehouse_group: str, channel_group: str, *, deleted: bool = False) -> NetworkChange:
+def link(warehouse_group: str, channel_group: str, *, deleted: bool = False) -> Change:
     """A link, made or gone."""
-    return NetworkChange(GroupLink(warehouse_group, channel_group), deleted)
+    return Change(GroupLink(warehouse_group, channel_group), deleted)
 
 
 def loaded(
-    counts: Iterable[Count] = (), changes: Iterable[NetworkChange] = (), *, log_bytes_max: int = 1 << 20
+    counts: Iterable[BooksChange] = (), changes: Iterable[Change] = (), *, log_bytes_max: int = 1 << 20
 ) -> Projection:
-    """A projection that was loaded at revision 1 of both contexts."""
+    """A projection that was loaded at revision 1 of every context, with nothing of partitioning and sync."""
     projection = Projection(log_bytes_max)
     load_balances(projection, LEDGER.revision(1), counts)
-    book = NetworkBook()
-    for change in changes:
-        book.put(change)
-    projection.load_network(book, SHARING.revision(1))
+    load_configuration(projection, changes)
     return projection
 
 
-def load_balances(projection: Projection, through: Revision, counts: Iterable[Count]) -> None:
-    """Give it all counts anew."""
+def load_balances(projection: Projection, through: Revision, changes: Iterable[BooksChange]) -> None:
+    """Give it the books anew."""
     balances = Balances()
-    for each in counts:
+    for each in changes:
         balances.put(each)
     projection.load_balances(balances, through)
 
 
+def load_configuration(projection: Projection, network: Iterable[Change] = ()) -> None:
+    """Give it what is configured, at revision 1: in sharing this, in the other contexts nothing."""
+    projection.load_configuration(network, SHARING.revision(1))
+    projection.load_configuration((), PARTITIONING.revision(1))
+    projection.load_configuration((), SYNC.revision(1))
+
+
 def level(projection: Projection, name: str, product: Product) -> int:
     """The level of a product in a channel."""
-    return projection.level(Question(product, name, ANY))[0]
+    return projection.availability(Question(product, name, ANY)).level
 
 
 class Reader:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any
 
 import grpc
 import pytest
 
 from tests.kit.postgres import FreshDatabase
-from weir.sharing.v1 import network_pb2, network_service_pb2, network_service_pb2_grpc
+from weir.sharing.v1 import (
+    network_pb2,
+    network_service_pb2,
+    network_service_pb2_grpc,
+    sharing_service_pb2,
+    sharing_service_pb2_grpc,
+)
 from weir_chassis import status
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
@@ -29,16 +36,19 @@ class Caller:
 
     def __init__(self, channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
         """Call over `channel`."""
-        self._stub = network_service_pb2_grpc.NetworkServiceStub(channel)
+        self._stubs: dict[str, Any] = {
+            "NetworkService": network_service_pb2_grpc.NetworkServiceStub(channel),
+            "SharingService": sharing_service_pb2_grpc.SharingServiceStub(channel),
+        }
         self._metadata = tuple(metadata)
 
     async def do(self, method: str, **fields: Any) -> Any:
         """The answer of a unary rpc."""
-        return await getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=20)
+        return await self._call(method)(self._request(method, fields), metadata=self._metadata, timeout=20)
 
     def stream(self, method: str, **fields: Any) -> Any:
         """The call of a streaming rpc; cancel it when done."""
-        return getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=60)
+        return self._call(method)(self._request(method, fields), metadata=self._metadata, timeout=60)
 
     async def refused(self, method: str, **fields: Any) -> RecordedRefusal:
         """The refusal that a unary rpc ends with."""
@@ -64,11 +74,19 @@ class Caller:
             if not token:
                 return
 
+    def _call(self, method: str) -> Any:
+        return getattr(self._stubs["NetworkService" if _of_network(method) else "SharingService"], method)
+
     def _request(self, method: str, fields: dict[str, Any]) -> Any:
-        made = getattr(network_service_pb2, f"{method}Request")
+        file = network_service_pb2 if _of_network(method) else sharing_service_pb2
+        made = getattr(file, f"{method}Request")
         if "request_id" in made.DESCRIPTOR.fields_by_name:
             fields.setdefault("request_id", f"request {next(_numbers)}")
         return made(**fields)
+
+
+def _of_network(method: str) -> bool:
+    return method in network_service_pb2.DESCRIPTOR.services_by_name["NetworkService"].methods_by_name
 
 
 class Sharing:
@@ -88,11 +106,12 @@ class Sharing:
 async def sharing(
     database: FreshDatabase, *, auth: AuthSettings | None = None, **server: Any
 ) -> AsyncIterator[Sharing]:
-    """A service on `database` for the block; `server` are settings of the server."""
+    """A service on `database` for the block, whose ledger is away; `server` are settings of the server."""
     settings = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0, **server),
         database=database.settings("weir_sharing"),
         auth=auth or AuthSettings(),
+        ledger_target="127.0.0.1:1",  # where nothing listens
     )
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
         yield Sharing(serving, channel)
@@ -121,8 +140,13 @@ def replay(state: dict[tuple[str, ...], Any], changes: Sequence[Any]) -> None:
 
 def identity(kind: str, each: Any) -> Iterator[str]:
     """The identifier of an object, by the name of its kind."""
-    names = {"location_setting": ("location",), "group_link": ("warehouse_group", "channel_group")}
-    return (getattr(each, name) for name in names.get(kind, (kind,)))
+    names = {
+        "location_setting": ("location",),
+        "group_link": ("warehouse_group", "channel_group"),
+        "product_link": ("source.owner", "source.sku", "destination.owner", "destination.sku"),
+        "bundle": ("product.owner", "product.sku"),
+    }
+    return (attrgetter(name)(each) for name in names.get(kind, (kind,)))
 
 
 async def golden_network(caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""The whole suite for a test: ledger, sharing and aggregator on one fresh database, in this process.
+"""The whole suite for a test: every service on one fresh database, in this process.
 
     async with suite(database) as running:
         merchant = running.merchant()
@@ -11,7 +11,7 @@ A suite is shared by many tests; each takes a merchant of its own, which is a te
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +21,18 @@ import grpc
 
 import weir_aggregator.app
 import weir_ledger.app
+import weir_partitioning.app
 import weir_sharing.app
+import weir_sync.app
 from tests.kit.ledger import signing_key
 from tests.kit.merchant import Merchant, Stubs, stubs
 from tests.kit.postgres import FreshDatabase
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
 
-SCHEMAS = ("weir_ledger", "weir_sharing")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+"""What the aggregator follows."""
+SCHEMAS = tuple(f"weir_{context}" for context in CONTEXTS)
 HERE = Address("127.0.0.1", 0)
 
 _numbers = itertools.count(1)
@@ -38,13 +42,27 @@ _numbers = itertools.count(1)
 class Suite:
     """Where the services are, and plain channels to them."""
 
-    ledger: str
-    sharing: str
-    aggregator: str
+    addresses: Mapping[str, str]
+    """Of each service, by name."""
     channels: dict[str, grpc.aio.Channel]
     """By address."""
     servers: dict[str, Server] = field(default_factory=dict)
     """Those that run in this process, by package."""
+
+    @property
+    def ledger(self) -> str:
+        """Address of the ledger."""
+        return self.addresses["ledger"]
+
+    @property
+    def sharing(self) -> str:
+        """Address of sharing."""
+        return self.addresses["sharing"]
+
+    @property
+    def aggregator(self) -> str:
+        """Address of the aggregator."""
+        return self.addresses["aggregator"]
 
     def merchant(self, tenant: str | None = None, metadata: Sequence[tuple[str, str]] | None = None) -> Merchant:
         """Somebody who uses the suite: by default a tenant of its own; other `metadata` says otherwise who calls."""
@@ -53,14 +71,12 @@ class Suite:
 
     def stubs(self, metadata: Sequence[tuple[str, str]]) -> Stubs:
         """Every service, called with this metadata."""
-        return stubs(
-            self.channels[self.ledger], self.channels[self.sharing], self.channels[self.aggregator], tuple(metadata)
-        )
+        by_service = {name: self.channels[address] for name, address in self.addresses.items()}
+        return stubs(by_service, tuple(metadata))
 
     def channel(self, service: str) -> grpc.aio.Channel:
         """The channel to the service of the suite that answers a proto service or method, by its full name."""
-        context = service.lstrip("/").split(".")[1]
-        return self.channels[{"ledger": self.ledger, "sharing": self.sharing, "aggregator": self.aggregator}[context]]
+        return self.channels[self.addresses[service.lstrip("/").split(".")[1]]]
 
 
 def server_settings(**others: Any) -> ServerSettings:
@@ -90,67 +106,71 @@ async def suite(
 ) -> AsyncIterator[Suite]:
     """The suite on `database` for the block.
 
-    With `auth` every caller needs a token, and the aggregator presents the one in `token_file`; `server` are settings
-    of every server.
+    With `auth` every caller needs a token, and services that call others present the one in `token_file`; `server` are
+    settings of every server.
     """
     async with AsyncExitStack() as stack:
-        running = await books_and_rules(stack, database, auth=auth, **server)
-        aggregator = await stack.enter_async_context(
-            weir_aggregator.app.running(
-                aggregator_settings(
-                    running["weir_ledger"].address,
-                    running["weir_sharing"].address,
-                    auth=auth,
-                    token_file=token_file,
-                    **server,
-                )
-            )
-        )
+        running = await books_and_rules(stack, database, auth=auth, token_file=token_file, **server)
+        contexts = addresses(running)
+        settings = aggregator_settings(contexts, auth=auth, token_file=token_file, **server)
+        aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
         servers = {**running, "weir_aggregator": aggregator}
-        ledger, sharing = running["weir_ledger"].address, running["weir_sharing"].address
-        channels = await stack.enter_async_context(connected(ledger, sharing, aggregator.address))
-        yield Suite(ledger, sharing, aggregator.address, channels, servers)
+        channels = await stack.enter_async_context(connected(*addresses(servers).values()))
+        yield Suite(addresses(servers), channels, servers)
+
+
+def addresses(servers: Mapping[str, Server]) -> dict[str, str]:
+    """Where servers are, by the name of the service; given by package."""
+    return {package.removeprefix("weir_"): server.address for package, server in servers.items()}
 
 
 async def books_and_rules(
-    stack: AsyncExitStack, database: FreshDatabase, *, auth: AuthSettings | None = None, **server: Any
+    stack: AsyncExitStack,
+    database: FreshDatabase,
+    *,
+    auth: AuthSettings | None = None,
+    token_file: Path | None = None,
+    **server: Any,
 ) -> dict[str, Server]:
-    """Ledger and sharing, running until the stack is left."""
-    apps: list[tuple[str, Any, dict[str, Any]]] = [
-        ("weir_ledger", weir_ledger.app, {"signing_key": signing_key()}),
-        ("weir_sharing", weir_sharing.app, {}),
-    ]
-    return {
-        name: await stack.enter_async_context(
-            app.running(
-                app.Settings(
-                    server=server_settings(**server),
-                    database=database.settings(name),
-                    auth=auth or AuthSettings(),
-                    **own,
-                )
-            )
+    """Every service but the aggregator, by package, running until the stack is left."""
+
+    async def start(app: Any, **own: Any) -> Server:
+        settings = app.Settings(
+            server=server_settings(**server),
+            database=database.settings(app.__name__.partition(".")[0]),
+            auth=auth or AuthSettings(),
+            **own,
         )
-        for name, app, own in apps
+        serving: Server = await stack.enter_async_context(app.running(settings))
+        return serving
+
+    ledger = await start(weir_ledger.app, signing_key=signing_key())
+    client = ClientSettings(token_file=token_file)
+    return {
+        "weir_ledger": ledger,
+        "weir_sharing": await start(weir_sharing.app, client=client, ledger_target=ledger.address),
+        "weir_partitioning": await start(weir_partitioning.app),
+        "weir_sync": await start(weir_sync.app),
     }
 
 
 def aggregator_settings(
-    ledger: str,
-    sharing: str,
+    contexts: Mapping[str, str],
     *,
     auth: AuthSettings | None = None,
     token_file: Path | None = None,
     tenants: tuple[str, ...] = (),
     **server: Any,
 ) -> weir_aggregator.app.Settings:
-    """Settings of an aggregator of these two; it loads `tenants` before it is healthy."""
+    """Settings of an aggregator of services at these addresses; it loads `tenants` before it is healthy."""
     return weir_aggregator.app.Settings(
         server=server_settings(**server),
         auth=auth or AuthSettings(),
         client=ClientSettings(token_file=token_file),
-        ledger_target=ledger,
-        sharing_target=sharing,
+        ledger_target=contexts["ledger"],
+        sharing_target=contexts["sharing"],
+        partitioning_target=contexts["partitioning"],
+        sync_target=contexts["sync"],
         tenants=tenants,
         tenants_max=1000,
         heartbeat_seconds=0.5,

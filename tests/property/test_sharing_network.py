@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.kit.network import write
+from weir_chassis.configuration.objects import Change, Configured, Decision, Key, Named
+from weir_chassis.configuration.rules import stamped
 from weir_chassis.errors import Refusal
 from weir_sharing import handlers
 from weir_sharing.domain import (
@@ -21,19 +23,14 @@ from weir_sharing.domain import (
     ChannelGroup,
     ChannelKind,
     GroupLink,
-    Key,
     LocationSetting,
-    Named,
-    NetworkObject,
     Policy,
     WarehouseGroup,
     rules,
-    stamped,
 )
-from weir_sharing.domain.objects import Change, Decision
 from weir_sharing.memory import MemoryNetworks
 
-State = dict[tuple[type[NetworkObject], Key], NetworkObject]
+State = dict[tuple[type[Configured], Key], Configured]
 
 LOCATIONS = st.sampled_from(["L1", "L2", "L3"])
 WAREHOUSE_GROUPS = st.sampled_from(["W1", "W2"])
@@ -46,7 +43,7 @@ POLICIES = st.sampled_from(Policy)
 
 def lawful(state: State) -> bool:
     """The laws of the network, said once more, of the whole of it."""
-    of: dict[type[NetworkObject], list[Any]] = {kind: [] for kind in KINDS}
+    of: dict[type[Configured], list[Any]] = {kind: [] for kind in KINDS}
     for (kind, _), each in state.items():
         of[kind].append(each)
     fixed = {each.location for each in of[LocationSetting] if each.policy is Policy.FIXED}
@@ -101,15 +98,15 @@ class NetworkMachine(RuleBasedStateMachine):
             return False
         return True
 
-    def put(self, *objects: NetworkObject) -> State:
+    def put(self, *objects: Configured) -> State:
         """The state with these objects in it."""
         return {**self.state, **{(type(each), each.key): each for each in objects}}
 
-    def has(self, kind: type[NetworkObject], *key: str) -> bool:
+    def has(self, kind: type[Configured], *key: str) -> bool:
         """Whether there is such an object."""
         return (kind, key) in self.state
 
-    def without(self, *keys: tuple[type[NetworkObject], Key]) -> State:
+    def without(self, *keys: tuple[type[Configured], Key]) -> State:
         """The state without these objects."""
         return {key: each for key, each in self.state.items() if key not in keys}
 
@@ -184,9 +181,9 @@ class NetworkMachine(RuleBasedStateMachine):
     def remove(
         self,
         decide: Callable[[Any, Any], Awaitable[Any]],
-        kind: type[NetworkObject],
+        kind: type[Configured],
         *key: str,
-        also: list[tuple[type[NetworkObject], Key]] | None = None,
+        also: list[tuple[type[Configured], Key]] | None = None,
     ) -> None:
         """Ask to remove an object; what goes with it is in `also`."""
         after = self.without((kind, key), *(also or [])) if self.has(kind, *key) else None

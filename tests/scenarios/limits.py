@@ -24,6 +24,10 @@ TEXT, NUMBER, COUNT, SPAN = "characters", "units", "values", "seconds"
 IDENTIFIER_MAX = 128
 SPELT_BY_THE_LEDGER = {"reservation", "signed_heads"}
 """What only the ledger gives: it has one form, and nothing else is one."""
+DAYS = {"expiry_date", "expiring_before"}
+"""What is a day of the calendar: it has one form, too."""
+NAMED_BESIDE = {"priority_store"}
+"""What must be one of the values of another field of the request, and so is held to that one's limit."""
 
 OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.common.v1.Revision.context": (1, 128),
@@ -36,6 +40,7 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
     "weir.ledger.v1.Movement.expected_revision": (0, None),
     "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 500),
+    "weir.sync.v1.Rule.constant": (-(10**9), 10**9),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
     "weir.common.v1.Freshness.at_least": (0, 16),
 }
@@ -58,15 +63,17 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One field of one rpc, and its limit."""
+    """One field of one rpc, and its limit; `sample` is which of the good requests of the rpc has it."""
 
     method: str
     place: Place
     limit: Limit
+    sample: int = 0
 
     def __str__(self) -> str:
         """As a test is called."""
-        return f"{self.method.rpartition('/')[2]}-{self.place.name}"
+        which = f"-{self.sample}" if self.sample else ""
+        return f"{self.method.rpartition('/')[2]}{which}-{self.place.name}"
 
 
 def limit(place: Place) -> Limit | None:
@@ -78,23 +85,25 @@ def limit(place: Place) -> Limit | None:
     if field.message_type is not None:
         return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
-        return None if field.name in SPELT_BY_THE_LEDGER else _text(field, index, comment)
+        return None if field.name in SPELT_BY_THE_LEDGER | DAYS | NAMED_BESIDE else _text(field, index, comment)
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         each = "" if index is None else "[]"
         least, most = OVERRIDES.get(field.full_name + each) or _range(comment)
-        return Limit(NUMBER, least, most, zero_is_default=field.name == "page_size")
+        return Limit(NUMBER, least, most, zero_is_default=index is None and least == 1 and "Default: " in comment)
     return None
 
 
 @functools.cache
 def cases() -> list[Case]:
-    """Every limited field of every rpc."""
-    return [
-        Case(method, place, found)
-        for method, request in samples.imagined().items()
-        for place in places(request)
-        if (found := limit(place)) is not None
-    ]
+    """Every limited field of every rpc, in the first of its samples that has it."""
+    nobodys = samples.imagined()
+    found: dict[tuple[str, str], Case] = {}
+    for method in nobodys.requests():
+        for number, request in enumerate(nobodys.samples(method)):
+            for place in places(request):
+                if (limited := limit(place)) is not None:
+                    found.setdefault((method, place.name), Case(method, place, limited, number))
+    return list(found.values())
 
 
 def value(case: Case, request: Message, size: int) -> Any:
@@ -163,7 +172,15 @@ def _distinct(first: Any, number: int) -> Any:
     copy = type(first)()
     copy.CopyFrom(first)
     text = f"x{number}"
-    for name, different in (("sku", text), ("context", text), ("claim", text), ("line", number + 1)):
+    for name, different in (
+        ("sku", text),
+        ("context", text),
+        ("claim", text),
+        ("channel_group", text),
+        ("line", number + 1),
+    ):
         if name in copy.DESCRIPTOR.fields_by_name:
             setattr(copy, name, different)
+    if "product" in copy.DESCRIPTOR.fields_by_name:
+        copy.product.sku = text
     return copy

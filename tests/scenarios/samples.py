@@ -1,7 +1,8 @@
 """A merchant who has one of everything, and a good request of every rpc that names it.
 
 Each request sets every field that its message has, so that a test can go wrong in one of them at a time; but for the
-token of a page, which belongs to a query, and the etag of what is yet to be created, which is ignored.
+token of a page, which belongs to a query, and the etag of what is yet to be created, which is ignored. Where some
+fields cannot stand beside others, there are several requests of the rpc, which set every field together.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
+from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
 
 METHODS = {rpcs.full_name(method): method for method in protos.methods()}
 
-CONTEXTS = ("ledger", "sharing")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
 REVISION: dict[str, Any] = {"cluster": "somewhere", "epoch": 1, "number": 1}
 GLOBAL = network_pb2.LOCATION_POLICY_GLOBAL
 NOW = int(time.time())
@@ -56,13 +58,34 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
-        made = {}
-        for name, fields in asked.items():
-            method = METHODS[name]
-            if "validate_only" in method.input_type.fields_by_name:
-                fields = {"request_id": "own request", "validate_only": True, **fields}
-            made[name] = rpcs.request(method, **fields)
-        return made
+        for context, samples in (
+            ("sharing", sharing_samples),
+            ("partitioning", policy_samples),
+            ("sync", rule_samples),
+        ):
+            seen = self.merchant.seen[context]
+            asked |= samples.requests(seen, first_revision(seen), self.etags)
+        return {name: _made(name, fields) for name, fields in asked.items()}
+
+    def others(self) -> dict[str, list[Message]]:
+        """More of them where one cannot set every field, by the rpc's full name."""
+        asked: dict[str, list[dict[str, Any]]] = {
+            **policy_samples.others(self.etags),
+            **rule_samples.others(self.etags),
+            change_samples.PREVIEW: change_samples.previews({"at_least": list(self.merchant.seen.values())})[1:],
+        }
+        return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
+
+    def samples(self, name: str) -> list[Message]:
+        """Every good request of an rpc."""
+        return [self.requests()[name], *self.others().get(name, ())]
+
+
+def _made(name: str, fields: dict[str, Any]) -> Message:
+    method = METHODS[name]
+    if "validate_only" in method.input_type.fields_by_name:
+        fields = {"request_id": "own request", "validate_only": True, **fields}
+    return rpcs.request(method, **fields)
 
 
 async def world(merchant: Merchant) -> World:
@@ -86,7 +109,18 @@ async def world(merchant: Merchant) -> World:
     location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
-    etags = {"location": location.location.etag, "empty location": empty.location.etag, **network}
+    lot: Any = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
+    known = await ledger.SetLot(ledger_service_pb2.SetLotRequest(request_id="own request", lot=lot))
+    merchant.saw(known.revision)
+    etags = {
+        "location": location.location.etag,
+        "empty location": empty.location.etag,
+        "lot": known.lot.etag,
+        **network,
+        **await sharing_samples.shared(merchant),
+        **await policy_samples.divided(merchant),
+        **await rule_samples.ruled(merchant),
+    }
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
@@ -150,11 +184,11 @@ async def _networked(merchant: Merchant) -> dict[str, str]:
     }
 
 
-def imagined() -> dict[str, Message]:
-    """The same requests of a merchant who does not exist: what they are made of can be told before anything runs."""
+def imagined() -> World:
+    """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1")).requests()
+    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -181,6 +215,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}ListLocations": {"kind": 1, "page_size": 10, "freshness": freshness},
         f"{service}UpdateLocation": {"location": {**place, "etag": world.etags["location"]}},
         f"{service}DeleteLocation": {"location": "own empty location", "etag": world.etags["empty location"]},
+        **_lots(world, service, freshness),
         f"{service}RecordMovements": {"movements": [movement]},
         **_snapshots(service, freshness),
         f"{service}GetBalance": {"stock_item": STOCK_ITEM, "freshness": freshness, "as_of": {"revision": seen}},
@@ -217,6 +252,20 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
         f"{service}GetSignedHead": {"freshness": freshness},
         f"{service}ExportBalances": {"freshness": freshness},
         f"{service}WatchEntries": {"after": first_revision(seen), "products": [STOCK_ITEM["product"]]},
+    }
+
+
+def _lots(world: World, service: str, freshness: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    named = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
+    return {
+        f"{service}SetLot": {"lot": {**named, "expiry_date": "2027-01-31", "etag": world.etags["lot"]}},
+        f"{service}GetLot": {**named, "freshness": freshness},
+        f"{service}ListLots": {
+            "product": named["product"],
+            "expiring_before": "2027-01-31",
+            "page_size": 10,
+            "freshness": freshness,
+        },
     }
 
 
@@ -349,4 +398,7 @@ def _availability(world: World) -> dict[str, dict[str, Any]]:
             "after": [first_revision(seen["ledger"]), first_revision(seen["sharing"])],
         },
         f"{service}ExplainAvailability": question,
+        f"{service}PreviewChange": change_samples.previews(freshness)[0],
+        f"{service}GetExposure": {"products": [product], "freshness": freshness},
+        f"{service}ListExposures": {"owner": OWNER, "page_size": 10, "freshness": freshness},
     }

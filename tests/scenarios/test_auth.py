@@ -219,4 +219,4 @@ async def test_known_comes_before_state(house: Guarded) -> None:
 
 def test_every_method_has_a_sample() -> None:
     """The control: the tests here and those of limits and tenants call every method there is."""
-    assert set(samples.imagined()) == set(METHODS)
+    assert set(samples.imagined().requests()) == set(METHODS)

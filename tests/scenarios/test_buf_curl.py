@@ -21,7 +21,7 @@ from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
 
 from tests.contract import protos
 from tests.kit.merchant import Merchant, golden
-from tests.kit.suite import Suite
+from tests.kit.suite import CONTEXTS, Suite
 
 BUF = Path(sys.executable).parent / "buf"
 DETAILS = {"BadRequest": BadRequest, "ErrorInfo": ErrorInfo, "PreconditionFailure": PreconditionFailure}
@@ -92,11 +92,8 @@ def ledger(suite: Suite, merchant: Merchant, tmp_path: Path) -> Curl:
 
 async def test_it_finds_every_service_and_method(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
     """By reflection alone it lists the services and methods of the contracts, and with them health and reflection."""
-    for address, name in (
-        (suite.ledger, "weir.ledger.v1"),
-        (suite.sharing, "weir.sharing.v1"),
-        (suite.aggregator, "weir.aggregator.v1"),
-    ):
+    for context, address in suite.addresses.items():
+        name = f"weir.{context}.v1"
         curl = Curl(address, merchant.tenant, tmp_path)
         services = {each.full_name for each in protos.services() if each.full_name.startswith(name)}
         methods = {
@@ -132,7 +129,7 @@ async def test_it_does_a_days_work(suite: Suite, merchant: Merchant, ledger: Cur
         freshness={"atLeast": [reserved["revision"], merchant_revision(merchant)]},
     )
     assert answer["level"] == "30"
-    assert {each["context"] for each in answer["revisions"]} == {"ledger", "sharing"}
+    assert {each["context"] for each in answer["revisions"]} == set(CONTEXTS)
 
 
 def merchant_revision(merchant: Merchant) -> dict[str, Any]:

@@ -9,13 +9,12 @@ import re
 import shlex
 import signal
 import sys
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import psutil
 
 from tests.contract.tree import ROOT
-from tests.integration.test_cli_up import up
-from tests.kit.command import Weir, clean_environment
+from tests.kit.command import Said, Weir, clean_environment
 from tests.kit.postgres import directory
 from tests.kit.waiting import until
 from weir_chassis.embedded import EmbeddedPostgres
@@ -24,15 +23,17 @@ START_SECONDS = 240.0
 
 
 async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
-    """180 / 80 / 12 are shown, one number is explained, an order lowers every level it touches, a late report hits the
-    newest promise, the past can be asked, the books agree; exit status 0, and nothing is left of it."""
+    """180 / 80 / 12 are shown, two numbers are explained, one of them of a bundle by policy and rule; an order lowers
+    every level it touches, a late report hits the newest promise, the past can be asked, the books agree; exit status
+    0, and nothing is left of it."""
     before = leftovers()
-    said = await Weir()("demo", "--free-ports")
+    said = await demonstrated()
     assert said.status == 0, said
     rows = [line.split() for line in said.out.splitlines()]
     assert ["product", "amazon-de", "pos-berlin", "webshop-de", "webshop-fr", "webshop-us"] in rows
     assert ["APRON-LINEN-NATURAL", "180", "12", "180", "180", "80"] in rows
     assert "APRON-LINEN-NATURAL in webshop-de: 180" in said.out
+    assert "BREAKFAST-SET in amazon-de: 30" in said.out
     for channel, left in (("amazon-de", 155), ("webshop-de", 155), ("webshop-fr", 155)):
         assert [channel, "180", str(left), "-25"] in rows
     assert ["webshop-us", "80", "80"] in rows
@@ -62,20 +63,32 @@ def leftovers() -> set[int]:
     return found
 
 
-async def test_a_second_demo_on_the_same_data_holds_too_and_a_third_on_other_data_does_not() -> None:
-    """What was loaded is found there, and everything holds as it did the first time; the control: one unit more, and
-    the demo says what does not hold, and where the log is, with exit status 1."""
+async def demonstrated(*words: str) -> Said:
+    """A demo that runs to its end, as a shell starts it."""
+    process = await Weir().begin("demo", "--free-ports", *words)
+    out, err = await asyncio.wait_for(process.communicate(), START_SECONDS)
+    assert process.returncode is not None
+    return Said(process.returncode, out.decode(), err.decode())
+
+
+async def test_a_second_demo_on_the_same_data_holds_too_until_somebody_changes_them() -> None:
+    """What was loaded is found there, and everything holds as it did the first time. With --stay it prints lines for
+    `weir`, grpcurl and `buf curl`; those for programs that are here are run as they stand. They receive goods: so a
+    third demo says what does not hold, and where the log is, with exit status 1."""
     with directory() as home:
-        for words in ("892 lines received", "892 lines received before; nothing was added"):
-            said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
-            assert said.status == 0, said
-            assert words in said.out
-        async with up(home) as running:
-            assert (await running.weir("receive", "APRON-LINEN-NATURAL", "US", "1")).status == 0
-        said = await Weir()("demo", "--free-ports", "--data-directory", str(home))
+        said = await demonstrated("--data-directory", str(home))
+        assert said.status == 0, said
+        assert "892 lines received (35,690 units in the folder)" in said.out
+        async with staying("--data-directory", str(home)) as (process, printed):
+            assert any("892 lines received before; nothing was added" in line for line in printed)
+            assert "All of it held." in printed
+            await pasted([line.strip() for line in printed if line.startswith("  ")])
+            process.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(process.wait(), 60) == 0
+        said = await demonstrated("--data-directory", str(home))
         assert said.status == 1
         failed = [line for line in said.out.splitlines() if line.startswith("✗")]
-        assert "webshop-us 81" in failed[0]
+        assert "webshop-de 194" in failed[0]  # 20 more came in, and 3 are promised twice
         assert said.out.splitlines()[-2:] == [
             f"{len(failed)} statements did not hold.",
             f"What the services said is in {home / 'demo.log'}.",
@@ -83,12 +96,32 @@ async def test_a_second_demo_on_the_same_data_holds_too_and_a_third_on_other_dat
         assert not EmbeddedPostgres(home).alive
 
 
-async def test_the_lines_to_paste_work_while_it_stays_up(tmp_path: Path) -> None:
-    """With --stay it prints lines for `weir`, grpcurl and `buf curl`; those for programs that are here are run as they
-    stand."""
+async def pasted(lines: list[str]) -> None:
+    """Run what can be run of the lines to paste."""
+    grpcurl = [line for line in lines if line.startswith("grpcurl ")]
+    buf = [line for line in lines if " curl --protocol grpc " in line]
+    assert len(grpcurl) == len(buf) == 5
+    for line in buf[:-1]:  # the last one watches, and would never end
+        refused = '"quantity": 5000' in line
+        status, out, err = await _shell(line)
+        assert (status != 0) == refused, (line, out, err)
+        assert "code" in err if refused else json.loads(out), (line, out, err)
+    verbs = [line for line in lines if "/weir " in line and "watch" not in line]
+    assert len(verbs) == 3
+    for line in verbs:
+        status, out, err = await _shell(line)
+        assert status == 0, (line, out, err)
+    assert [shlex.split(line)[3] for line in grpcurl] == [
+        shlex.split(line)[shlex.split(line).index("-d") + 1] for line in buf
+    ]
+
+
+@contextlib.asynccontextmanager
+async def staying(*words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[str]]]:
+    """A demo that stays up, once it says so, and what it printed; killed at the end if it still runs."""
     printed: list[str] = []
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "weir_cli", "demo", "--free-ports", "--stay"),
+        *(sys.executable, "-m", "weir_cli", "demo", "--free-ports", "--stay", *words),
         cwd=ROOT,
         env=clean_environment(COLUMNS="1000"),
         stdin=asyncio.subprocess.DEVNULL,
@@ -99,25 +132,7 @@ async def test_the_lines_to_paste_work_while_it_stays_up(tmp_path: Path) -> None
     try:
         await until(lambda: "Ctrl-C ends everything." in printed or process.returncode is not None, START_SECONDS)
         assert process.returncode is None, printed
-        lines = [line.strip() for line in printed if line.startswith("  ")]
-        grpcurl = [line for line in lines if line.startswith("grpcurl ")]
-        buf = [line for line in lines if " curl --protocol grpc " in line]
-        assert len(grpcurl) == len(buf) == 5
-        for line in buf[:-1]:  # the last one watches, and would never end
-            refused = '"quantity": 5000' in line
-            status, out, err = await _shell(line)
-            assert (status != 0) == refused, (line, out, err)
-            assert "code" in err if refused else json.loads(out), (line, out, err)
-        verbs = [line for line in lines if "/weir " in line and "watch" not in line]
-        assert len(verbs) == 3
-        for line in verbs:
-            status, out, err = await _shell(line)
-            assert status == 0, (line, out, err)
-        assert [shlex.split(line)[3] for line in grpcurl] == [
-            shlex.split(line)[shlex.split(line).index("-d") + 1] for line in buf
-        ]
-        process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        yield process, printed
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

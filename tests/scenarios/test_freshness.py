@@ -4,7 +4,7 @@ refused."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -13,22 +13,37 @@ import pytest
 
 import weir_aggregator.app
 from tests.kit import suite as kit
+from tests.kit.founding import Founding
 from tests.kit.merchant import Merchant, golden, refused
 from tests.kit.postgres import PostgresForTests
 from tests.kit.proxy import Wire, wire
+from tests.kit.stories import Limited, Said, Without
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
 from weir.common.v1.revision_pb2 import Freshness, Revision
 from weir.common.v1.stock_pb2 import Product
+from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.rules import Limits, Rule
+from weir_allocation.sharing import Link
 from weir_chassis import status
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """A suite whose aggregator hears from ledger and sharing over wires that a test can hold."""
+    """A suite whose aggregator hears from every context over a wire that a test can hold."""
 
     suite: kit.Suite
-    ledger: Wire
-    sharing: Wire
+    wires: Mapping[str, Wire]
+    """To each context, by name."""
+
+    @property
+    def ledger(self) -> Wire:
+        """The wire to the ledger."""
+        return self.wires["ledger"]
+
+    @property
+    def sharing(self) -> Wire:
+        """The wire to sharing."""
+        return self.wires["sharing"]
 
     async def merchant(self) -> Merchant:
         """A merchant of golden case 1, whose projection is loaded."""
@@ -44,21 +59,21 @@ async def slow_suite(postgres: PostgresForTests) -> AsyncIterator[Slow]:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(postgres.fresh(*kit.SCHEMAS))
         servers = await kit.books_and_rules(stack, database)
-        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
-        ledger_wire = await stack.enter_async_context(wire(ledger))
-        sharing_wire = await stack.enter_async_context(wire(sharing))
-        settings = kit.aggregator_settings(ledger_wire.address, sharing_wire.address)
+        addresses = kit.addresses(servers)
+        wires = {name: await stack.enter_async_context(wire(address)) for name, address in addresses.items()}
+        settings = kit.aggregator_settings({name: each.address for name, each in wires.items()})
         aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
-        channels = await stack.enter_async_context(kit.connected(ledger, sharing, aggregator.address))
-        yield Slow(kit.Suite(ledger, sharing, aggregator.address, channels, servers), ledger_wire, sharing_wire)
+        addresses["aggregator"] = aggregator.address
+        channels = await stack.enter_async_context(kit.connected(*addresses.values()))
+        yield Slow(kit.Suite(addresses, channels, servers), wires)
 
 
 @pytest.fixture
 async def slow(slow_suite: Slow) -> AsyncIterator[Slow]:
     """The same, its wires open before and after each test."""
     yield slow_suite
-    slow_suite.ledger.let_go()
-    slow_suite.sharing.let_go()
+    for each in slow_suite.wires.values():
+        each.let_go()
 
 
 async def ask(
@@ -85,7 +100,7 @@ async def test_a_reservation_is_seen_at_its_revision(slow: Slow) -> None:
     answer = await waiting
     assert answer.level == 176
     rests_on = {each.context: each for each in answer.revisions}
-    assert set(rests_on) == {"ledger", "sharing"}
+    assert set(rests_on) == set(kit.CONTEXTS)
     assert rests_on["ledger"].number >= reserved.revision.number
 
 
@@ -94,7 +109,7 @@ async def test_stock_is_never_seen_through_a_revoked_link(slow: Slow, lagging: s
     """Revoke a link, then receive stock: no answer at least as new as both shows that stock through the link, whichever
     of the two the aggregator hears of first."""
     merchant = await slow.merchant()
-    held = [getattr(slow, each) for each in (("ledger", "sharing") if lagging == "both" else (lagging,))]
+    held = [slow.wires[each] for each in (("ledger", "sharing") if lagging == "both" else (lagging,))]
     for each in held:
         each.hold()
     revoked = await merchant.unlink("europe", "web-eu")
@@ -104,6 +119,60 @@ async def test_stock_is_never_seen_through_a_revoked_link(slow: Slow, lagging: s
         each.let_go()
         asking += [asyncio.create_task(ask(merchant, revoked, received)) for _ in range(20)]
     assert {answer.level for answer in await asyncio.gather(*asking)} == {0}
+
+
+LENT = Link("TV-1 to BIKE", ("", "TV-1"), ("", "BIKE"))
+TAKEN_BACK: dict[str, tuple[str, Said, int]] = {
+    "a link of products": ("sharing", Without(LENT), 180),
+    "a share": ("partitioning", Policy("none", 1, Strategy.EQUAL_DIVISION, parts=(Part("till"),)), 0),
+    "what a rule lets through": ("sync", Rule("high", 1, frozenset(["web-eu"]), threshold=10_000), 0),
+    "what a store may be told": ("sync", Limited("web-eu", Limits(max_quantity=5)), 5),
+}
+"""What may be taken back: the context that says so, what it is told, and the level after it."""
+
+
+@pytest.mark.parametrize("lagging", ["ledger", "its context", "both"])
+@pytest.mark.parametrize("what", TAKEN_BACK)
+async def test_stock_is_never_seen_through_what_was_taken_back(slow: Slow, what: str, lagging: str) -> None:
+    """Take back a link, a share or an offer, then receive stock: no answer at least as new as both shows that stock,
+    whichever of the two the aggregator hears of first."""
+    context, said, level = TAKEN_BACK[what]
+    merchant, founding = await lent(slow)
+    held = [slow.wires[each] for each in {"ledger": ("ledger",), "both": ("ledger", context)}.get(lagging, (context,))]
+    for each in held:
+        each.hold()
+    await founding.add(said)
+    taken_back = merchant.seen[context]
+    received = await merchant.receive("TV-1", DE1=1000)
+    asking = [asyncio.create_task(ask(merchant, taken_back, received)) for _ in range(20)]
+    for each in held:
+        each.let_go()
+        asking += [asyncio.create_task(ask(merchant, taken_back, received)) for _ in range(20)]
+    assert {answer.level for answer in await asyncio.gather(*asking)} == {level}
+
+
+@pytest.mark.parametrize("what", TAKEN_BACK)
+async def test_asked_for_less_what_was_taken_back_would_be_seen(slow: Slow, what: str) -> None:
+    """The control: a question that names only the receipt, while what was taken back is still on its way, shows the
+    stock."""
+    context, said, level = TAKEN_BACK[what]
+    merchant, founding = await lent(slow)
+    slow.wires[context].hold()
+    await founding.add(said)
+    received = await merchant.receive("TV-1", DE1=1000)
+    assert (await ask(merchant, received)).level == 1181
+    slow.wires[context].let_go()
+    assert (await ask(merchant, received, merchant.seen[context])).level == level
+
+
+async def lent(slow: Slow) -> tuple[Merchant, Founding]:
+    """A merchant of golden case 1, where TV-1 lends to BIKE."""
+    merchant = await slow.merchant()
+    founding = Founding(merchant)
+    await founding.add(LENT)
+    await merchant.receive("TV-1", DE1=1)
+    assert await merchant.level("BIKE", "web-eu") == 181
+    return merchant, founding
 
 
 async def test_asked_for_less_it_would_be_seen(slow: Slow) -> None:

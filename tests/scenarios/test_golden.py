@@ -9,6 +9,8 @@ import grpc
 
 from tests.kit.merchant import COUNT, RECEIVE, Merchant, golden, item, refused, rows
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
+from weir.aggregator.v1 import explanation_pb2
+from weir.common.v1 import verdict_pb2
 from weir.common.v1.revision_pb2 import Revision
 from weir.common.v1.stock_pb2 import Product
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
@@ -147,13 +149,13 @@ async def first_complete(merchant: Merchant) -> dict[str, dict[str, int]]:
     return found
 
 
-def counted(steps: Iterable[availability_pb.Step]) -> int:
+def counted(steps: Iterable[explanation_pb2.Step]) -> int:
     """The units of the stock items that counted, found by walking the explanation; what a place did not count is no
     part of it, and each step takes in what its inner steps let out."""
     total = 0
     for step in steps:
-        if step.stage == availability_pb.Step.STAGE_SUPPLY and not step.HasField("stock_item"):
+        if step.stage == explanation_pb2.STAGE_SUPPLY and not step.HasField("stock_item"):
             assert step.units_in == sum(inner.units_out for inner in step.steps)
-        if step.verdict in (availability_pb.Step.VERDICT_COUNTED, availability_pb.Step.VERDICT_UNSPECIFIED):
+        if step.verdict in (verdict_pb2.VERDICT_COUNTED, verdict_pb2.VERDICT_UNSPECIFIED):
             total += step.units_out if step.HasField("stock_item") else counted(step.steps)
     return total

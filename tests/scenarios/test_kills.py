@@ -32,8 +32,7 @@ async def mortal(postgres: PostgresForTests) -> AsyncIterator[Programs]:
         plain = running.suite
         peers = {address: await stack.enter_async_context(Peer(address)) for address in plain.channels}
         channels = {address: peer.channel for address, peer in peers.items()}
-        suite = Suite(plain.ledger, plain.sharing, plain.aggregator, channels)
-        yield Programs(suite, running.ledger, running.sharing, running.aggregator)
+        yield Programs(Suite(plain.addresses, channels), running.each)
 
 
 @dataclass(slots=True)
@@ -74,7 +73,7 @@ async def test_every_service_may_die_in_turn(mortal: Programs) -> None:
     orders = Orders(merchant)
     clients = [asyncio.create_task(orders.place()) for _ in range(4)]
     try:
-        for program in (mortal.ledger, mortal.sharing, mortal.aggregator, mortal.ledger):
+        for program in (*mortal.each, mortal.ledger):
             before = len(orders.acknowledged)
             await until(lambda before=before: len(orders.acknowledged) > before + 5)  # type: ignore[misc]
             await program.kill()

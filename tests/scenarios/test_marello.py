@@ -72,7 +72,7 @@ async def test_every_level_of_a_real_catalogue_is_the_sum_of_its_shelves(
 ) -> None:
     """860 products over five warehouses, loaded by the command: 4,300 levels, each a sum computed here."""
     write(tmp_path, catalogue)
-    weir = Weir({"ledger": suite.ledger, "sharing": suite.sharing, "aggregator": suite.aggregator}, "marello")
+    weir = Weir(suite.addresses, "marello")
     said = await weir("load", str(tmp_path), "--json")
     assert said.status == 0, said
     positive = sum(part > 0 for sku, quantity in catalogue.items() for _, part in shares(sku, quantity))

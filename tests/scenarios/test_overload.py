@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -15,11 +15,13 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from tests.kit import suite as kit
-from tests.kit.merchant import Merchant
+from tests.kit.merchant import Merchant, request_id
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.suite import Suite
 from tests.kit.waiting import until
 from weir.ledger.v1 import ledger_service_pb2
+from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
+from weir.sync.v1 import rule_pb2, rule_service_pb2
 from weir_chassis import status
 from weir_chassis.policy import Traffic
 
@@ -39,9 +41,9 @@ async def narrow(database: FreshDatabase) -> AsyncIterator[Suite]:
     """A ledger and a sharing service that take few calls at once; no aggregator."""
     async with AsyncExitStack() as stack:
         servers = await kit.books_and_rules(stack, database, write_limit=LIMIT, read_limit=LIMIT, watch_limit=LIMIT)
-        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
-        channels = await stack.enter_async_context(kit.connected(ledger, sharing))
-        yield Suite(ledger, sharing, ledger, channels, servers)
+        addresses = kit.addresses(servers)
+        channels = await stack.enter_async_context(kit.connected(*addresses.values()))
+        yield Suite({**addresses, "aggregator": addresses["ledger"]}, channels, servers)
 
 
 @asynccontextmanager
@@ -67,11 +69,29 @@ async def healthy(suite: Suite, address: str) -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-async def burst(merchant: Merchant, service: str) -> list[asyncio.Task[None]]:
+async def burst(merchant: Merchant, service: str) -> list[asyncio.Task[Any]]:
     """Many writes at once to a service, each of something of its own."""
-    if service == "weir_ledger":
-        return [asyncio.create_task(merchant.location(f"W{number}")) for number in range(BURST)]
-    return [asyncio.create_task(merchant.group(f"G{number}")) for number in range(BURST)]
+    writes: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {
+        "weir_ledger": merchant.location,
+        "weir_sharing": merchant.group,
+        "weir_partitioning": lambda name: policy(merchant, name),
+        "weir_sync": lambda name: rule(merchant, name),
+    }
+    return [asyncio.create_task(writes[service](f"{service} {number}")) for number in range(BURST)]
+
+
+async def policy(merchant: Merchant, name: str) -> None:
+    """Add a policy."""
+    made = policy_pb2.Policy(policy=name, strategy=policy_pb2.STRATEGY_EQUAL_DIVISION)
+    await merchant.stubs.partitioning.CreatePolicy(
+        partitioning_service_pb2.CreatePolicyRequest(request_id=request_id(), policy=made)
+    )
+
+
+async def rule(merchant: Merchant, name: str) -> None:
+    """Add a rule."""
+    made = rule_pb2.Rule(rule=name, stores=["store"])
+    await merchant.stubs.rules.CreateRule(rule_service_pb2.CreateRuleRequest(request_id=request_id(), rule=made))
 
 
 @pytest.mark.parametrize("service", kit.SCHEMAS)

@@ -64,19 +64,20 @@ async def mortal(postgres: PostgresForTests) -> AsyncIterator[Mortal]:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(postgres.fresh(*kit.SCHEMAS))
         servers = await kit.books_and_rules(stack, database)
-        ledger, sharing = servers["weir_ledger"].address, servers["weir_sharing"].address
-        ledger_wire = await stack.enter_async_context(wire(ledger))
+        addresses = kit.addresses(servers)
+        ledger_wire = await stack.enter_async_context(wire(addresses["ledger"]))
+        targets = {**addresses, "ledger": ledger_wire.address}
         aggregator = await stack.enter_async_context(
             program(
                 "aggregator",
-                WEIR_LEDGER_TARGET=ledger_wire.address,
-                WEIR_SHARING_TARGET=sharing,
                 WEIR_AGGREGATOR_TENANTS=TENANT,
                 WEIR_AGGREGATOR_HEARTBEAT_SECONDS="0.5",
+                **{f"WEIR_{service.upper()}_TARGET": address for service, address in targets.items()},
             )
         )
-        channels = await stack.enter_async_context(kit.connected(ledger, sharing, aggregator.address))
-        suite = kit.Suite(ledger, sharing, aggregator.address, channels, servers)
+        addresses["aggregator"] = aggregator.address
+        channels = await stack.enter_async_context(kit.connected(*addresses.values()))
+        suite = kit.Suite(addresses, channels, servers)
         merchant = suite.merchant(TENANT)
         await golden(merchant)
         yield Mortal(suite, ledger_wire, aggregator, merchant)

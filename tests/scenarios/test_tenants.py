@@ -22,7 +22,9 @@ from tests.scenarios.samples import METHODS, World, world
 
 ABSENT = "what nobody has"
 ABSENT_UUID = "0193c0de-0000-7000-8000-000000000000"
-NAMELESS = {"display_name", "reference", "etag", "context", "cluster", "page_token"}
+NAMELESS = {
+    "display_name", "reference", "etag", "context", "cluster", "page_token", "expiry_date", "expiring_before",
+}  # fmt: skip
 """Text that identifies nothing of a tenant's."""
 
 REVEALING = 20
@@ -45,7 +47,7 @@ def identifiers() -> list[Identifier]:
     """Every field of every rpc that names something."""
     return [
         Identifier(method, place)
-        for method, request in samples.imagined().items()
+        for method, request in samples.imagined().requests().items()
         for place in places(request)
         if place.field.type == FieldDescriptor.TYPE_STRING and place.field.name not in NAMELESS
         if not (place.field.is_repeated and place.steps[-1][1] is None)

@@ -70,6 +70,8 @@ class Board:
             self.balances[what] = max(balance.changed_revision, self.balances.get(what, 0))
         for location in within(answer, "location"):
             self.etags[location.location] = location.etag
+        for lot in within(answer, "lot"):
+            self.etags[f"{lot.product.sku} {lot.lot}"] = lot.etag
 
     def reservation(self, method: str, draw: float) -> str:
         """A reservation for a method: mostly one that is in the right state, as far as is known."""
@@ -209,10 +211,12 @@ class Clients:
             made.location.etag = self._etag(made.location.location, made.location.etag)
         elif method == "DeleteLocation":
             made.etag = self._etag(made.location, made.etag)
+        elif method == "SetLot":
+            made.lot.etag = self._etag(f"{made.lot.product.sku} {made.lot.lot}", made.lot.etag)
         return made
 
-    def _etag(self, location: str, wanted: str) -> str:
-        known = self.board.etags.get(location, "1")
+    def _etag(self, name: str, wanted: str) -> str:
+        known = self.board.etags.get(name, "1")
         return {str(KNOWN): known, str(STALE): str(int(known or 1) - 1)}.get(wanted, wanted)
 
 

@@ -142,6 +142,17 @@ def other_claims(history: History) -> None:
     last(each for each in messages(history, "all 0") if each.claims).claims[0].open += 1
 
 
+def other_lots(history: History) -> None:
+    """A watcher is shown another last day of a lot."""
+    last(each for each in messages(history, "all 0") if each.lots).lots[0].expiry_date = "2020-02-29"
+
+
+def a_lot_too_many(history: History) -> None:
+    """A watcher is shown a lot that was not changed then."""
+    one = last(each for each in messages(history, "all 0") if each.lots).lots[0]
+    last(each for each in messages(history, "all 1") if each.entries).lots.append(one)
+
+
 def no_shortfall(history: History) -> None:
     """A watcher is not shown that a shortfall changed."""
     del last(each for each in messages(history, "all 0") if each.shortfalls).shortfalls[:]
@@ -194,6 +205,8 @@ TAMPERINGS: dict[Tampering, str] = {
     skipped: "was not shown",
     doubled: "with another moment",
     other_claims: "with other claims",
+    other_lots: "with other lots",
+    a_lot_too_many: "with other lots",
     no_shortfall: "with other shortfalls",
     read_wrongly: "answered wrongly",
     read_stale: "which is not of that moment",

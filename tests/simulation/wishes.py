@@ -58,6 +58,8 @@ PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
 CLAIMS = ("gold", "silver", "bronze", "tin")
 CHANNELS = ("", "", "web", "kiosk", "kiosk")
 COMING_AND_GOING = ("X1", "X2", "X3")
+LOTS = (("C", "L1"), ("A", "L1"), ("B", "L1"))
+DAYS = ("2027-01-31", "2027-02-28", "2020-01-01", "")
 
 
 def hot(chance: random.Random, of: Sequence[T]) -> T:
@@ -202,6 +204,14 @@ def delete_location(chance: random.Random) -> Wish:
     return "DeleteLocation", request("DeleteLocation", location=hot(chance, COMING_AND_GOING), etag=etag)
 
 
+def set_lot(chance: random.Random) -> Wish:
+    """Say until when a lot can be sold, as it was said before or otherwise; etags as in `update_location`."""
+    sku, batch = hot(chance, LOTS)
+    made = request("SetLot", lot={"product": {"sku": sku}, "lot": batch, "expiry_date": hot(chance, DAYS)})
+    made.lot.etag = chance.choice(("", "", str(KNOWN), str(STALE)))
+    return "SetLot", made
+
+
 def _location(chance: random.Random) -> ledger_pb2.Location:
     return ledger_pb2.Location(
         location=hot(chance, COMING_AND_GOING),
@@ -213,7 +223,7 @@ def _location(chance: random.Random) -> ledger_pb2.Location:
 def question(chance: random.Random) -> Wish:
     """Ask how things stand."""
     method = chance.choice(("GetBalance", "GetBalance", "GetReservation", "GetClaims", "ListBalances",
-                            "ListShortfalls", "ListLocations"))  # fmt: skip
+                            "ListShortfalls", "ListLocations", "ListLots"))  # fmt: skip
     fields: dict[str, Any] = {}
     if method == "GetBalance":
         fields["stock_item"] = hot(chance, GOODS)
@@ -235,6 +245,7 @@ WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
     (1, create_location),
     (1, update_location),
     (1, delete_location),
+    (3, set_lot),
     (8, question),
 )
 """Every operation with its weight."""
@@ -254,6 +265,8 @@ def otherwise(method: str, asked: Any) -> Any:
             made.location.display_name += "!"
         case "DeleteLocation":
             made.etag = "1" if made.etag != "1" else "2"
+        case "SetLot":
+            made.lot.expiry_date = "2028-02-29"
         case "ImportSnapshot":
             made.feed.reference += "!"
         case "RecordMovements":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
+from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel, Network
-from weir_allocation.pipeline import Trace, trace
+from weir_allocation.pipeline import Question, Trace, explain
 from weir_allocation.reach import reach
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Stock, StockItem
 from weir_allocation.trace import Stage, Step, Subject, Verdict
@@ -41,7 +43,14 @@ GOLDEN_STOCK = [stock("DE1", 50), stock("DE2", 30), stock("FR", 100), stock("US"
 
 def asked(channel: str, there: list[Stock], demand: Demand = ANY) -> Trace:
     """The trace of the product in a channel of the golden network."""
-    return trace(GOLDEN, GOLDEN.channels[channel], "BIKE", there, demand)
+    return traced_in(GOLDEN, channel, there, demand)
+
+
+def traced_in(network: Network, channel: str, there: list[Stock], demand: Demand = ANY) -> Trace:
+    """The trace of the product in a channel, where nothing is shared, divided or ruled."""
+    configuration = Configuration.of(network)
+    holdings = {("", "BIKE"): there}
+    return explain(Question(configuration, network.channels[channel], ("", "BIKE"), holdings, date(2026, 3, 1), demand))
 
 
 def steps(step: Step) -> Iterator[Step]:
@@ -148,6 +157,6 @@ def test_a_reached_location_without_stock_is_empty() -> None:
 def test_a_link_from_a_group_that_is_not_there_feeds_nothing() -> None:
     """Half-known networks are computed as far as they go, without an accident."""
     network = Network.of(warehouse_groups={}, channels=[Channel("shop", "shop")], links=[("gone", "shop")])
-    traced = trace(network, network.channels["shop"], "BIKE", GOLDEN_STOCK, ANY)
+    traced = traced_in(network, "shop", GOLDEN_STOCK)
     assert traced.level == 0
     assert verdicts(traced, Subject.WAREHOUSE_GROUP, Stage.REACH) == {"gone": Verdict.EMPTY}

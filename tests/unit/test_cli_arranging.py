@@ -8,8 +8,9 @@ from tests.unit.test_cli_folder import written
 from weir.ledger.v1 import ledger_pb2
 from weir.sharing.v1 import network_pb2
 from weir_cli.loading import deliveries
-from weir_cli.merchant.arranging import FIXED, State, Step, arrangement
+from weir_cli.merchant.arranging import arrangement
 from weir_cli.merchant.folder import read_folder
+from weir_cli.merchant.state import FIXED, State, Step
 from weir_cli.merchant.values import Merchant
 
 
@@ -32,7 +33,7 @@ def standing() -> State:
             )
             for name, kind in kinds.items()
         },
-        policies={"BER": network_pb2.LocationSetting(location="BER", policy=FIXED, etag="4")},
+        settings={"BER": network_pb2.LocationSetting(location="BER", policy=FIXED, etag="4")},
         groups={
             "europe": network_pb2.WarehouseGroup(warehouse_group="europe", locations=["FR", "DE1"]),
             "berlin": network_pb2.WarehouseGroup(warehouse_group="berlin", locations=["BER"]),

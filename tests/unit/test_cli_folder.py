@@ -9,6 +9,7 @@ import pytest
 from weir_cli.demonstration import SAMPLE
 from weir_cli.merchant.folder import read_folder
 from weir_cli.merchant.rules import faults, notes
+from weir_cli.merchant.values import FILES as ALL
 from weir_cli.merchant.values import FolderFaults, Known, Merchant
 
 LOCATIONS = "location,kind,display_name,policy\nDE1,WAREHOUSE,Leipzig,GLOBAL\nFR,WAREHOUSE,,\nBER,STORE,,FIXED\n"
@@ -217,10 +218,7 @@ def test_a_byte_order_mark_and_a_cell_of_two_lines_do_no_harm(tmp_path: Path) ->
 
 def test_an_empty_folder_says_what_belongs_there(tmp_path: Path) -> None:
     """A folder without any of the files, and one that is not there, are told apart."""
-    assert told(tmp_path) == [
-        f"locations.csv: cannot be read from {tmp_path}: none of locations.csv, groups.csv, channels.csv, links.csv,"
-        " stock.csv is in it."
-    ]
+    assert told(tmp_path) == [f"locations.csv: cannot be read from {tmp_path}: none of {', '.join(ALL)} is in it."]
     assert told(tmp_path / "no") == [f"locations.csv: cannot be read from {tmp_path / 'no'}: there is no such folder."]
 
 

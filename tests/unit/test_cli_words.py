@@ -10,10 +10,13 @@ import typer
 
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, reservation_pb2
+from weir.sharing.v1 import network_pb2
 from weir_cli.documents import document, word
-from weir_cli.options import Point, hoisted, moment, month, point, span
+from weir_cli.linking import ComponentUnreadable, component
+from weir_cli.options import Point, day, hoisted, moment, month, point, span
 from weir_cli.promising import LineUnreadable, line_claim, line_quantity, order_line
 from weir_cli.services import SERVICES
+from weir_cli.sheets import joined, split
 from weir_cli.upping import exports
 
 
@@ -106,6 +109,39 @@ def test_months_are_read_as_their_first_day() -> None:
     for text in ("2026-13", "2026", "2026-06-01", "June", "0000-01"):
         with pytest.raises(typer.BadParameter):
             month(text)
+
+
+def test_days_are_read_as_written() -> None:
+    """A day of the calendar, or never; nothing else."""
+    assert (day("2028-02-29"), day("never")) == ("2028-02-29", "")
+    for text in ("2027-02-29", "31.1.2027", "", "soon"):
+        with pytest.raises(typer.BadParameter):
+            day(text)
+
+
+@pytest.mark.parametrize(("text", "sku", "quantity"), [("MUG=4", "MUG", 4), ("MUG", "MUG", 1), ("A=B=2", "A=B", 2)])
+def test_components_are_read_from_the_right(text: str, sku: str, quantity: int) -> None:
+    """A stock keeping unit may hold the mark that divides them; without a quantity it is one."""
+    assert component(text, "acme") == network_pb2.Component(
+        product=stock_pb2.Product(owner="acme", sku=sku), quantity=quantity
+    )
+
+
+@pytest.mark.parametrize("text", ["MUG=0", "MUG=x", "MUG=1000001", "MUG=-1", "MUG="])
+def test_other_components_are_refused(text: str) -> None:
+    """A quantity out of range cannot be meant."""
+    with pytest.raises(ComponentUnreadable):
+        component(text, "")
+
+
+def test_names_in_a_cell_are_divided_by_commas() -> None:
+    """As in a row of CSV: a name may hold a comma or a quotation mark, and comes back as it was."""
+    assert split("DE1, FR") == ("DE1", "FR")
+    assert split("") == ()
+    for names in ((), ("DE1",), ("a, b", 'c"d', "e"), ('"',), ("'",)):
+        assert split(joined(names)) == names
+    with pytest.raises(ValueError, match="quotation mark"):
+        split('"DE1')
 
 
 def test_bytes_in_documents_are_hexadecimal() -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from tests.kit.books import NAME, NOW, fact, goods, opened, order, promise
 from weir_chassis.errors import RecordedRefusal, Refusal
-from weir_ledger.domain import endings, movements, places, promises
+from weir_ledger.domain import endings, lots, movements, places, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
 from weir_ledger.domain.reservations import Line, LineClaim, Reservation, ReserveOutcome, ShortLine, State
-from weir_ledger.domain.stock import ON_HAND_MAX, Balance, Condition, Location, LocationKind, StockItem
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, Condition, Location, LocationKind, Lot, StockItem
 from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.store import outcomes
 from weir_ledger.store.keys import key
@@ -36,6 +36,8 @@ RECEIPTS: list[tuple[str, Any]] = [
     ("CreateLocation", Location("W1", LocationKind.TRUNK, '{"refusal":', 5)),
     ("UpdateLocation", Location("W1", LocationKind.STORE)),
     ("DeleteLocation", None),
+    ("SetLot", Lot("ö", '"', "]", "9999-12-31", 2**62)),
+    ("SetLot", Lot("", "A", "L1")),
     ("RecordMovements", (Balance(ODD, ON_HAND_MAX, 3, 9), Balance(goods()))),
     ("RecordMovements", ()),
     ("Reserve", FULL),
@@ -86,7 +88,7 @@ def test_every_method_is_known() -> None:
     """Each command that a caller can send has a receipt that can be read back."""
     named = {
         each.__name__
-        for module in (endings, movements, places, promises)
+        for module in (endings, lots, movements, places, promises)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Command) and each is not Command
     }

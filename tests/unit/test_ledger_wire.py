@@ -23,6 +23,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "CreateLocation": requests.create_location,
     "UpdateLocation": requests.update_location,
     "DeleteLocation": requests.delete_location,
+    "SetLot": requests.set_lot,
     "RecordMovements": requests.record_movements,
     "Reserve": lambda message: requests.reserve(message, lambda: next(UUIDS)),
     "ReserveBatch": lambda message: requests.reserve_batch(message, lambda: next(UUIDS)),
@@ -33,6 +34,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "MarkHandedOver": requests.mark_handed_over,
     "GetLocation": queries.get_location,
     "ListLocations": queries.list_locations,
+    "GetLot": queries.get_lot,
+    "ListLots": queries.list_lots,
     "GetBalance": queries.get_balance,
     "ListBalances": queries.list_balances,
     "ListShortfalls": queries.list_shortfalls,
@@ -55,6 +58,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "CreateLocation": lambda: {"location": {"location": "W1", "kind": 1}},
     "UpdateLocation": lambda: {"location": {"location": "W1", "kind": 1}},
     "DeleteLocation": lambda: {"location": "W1"},
+    "SetLot": lambda: {"lot": {"product": {"sku": "A"}, "lot": "L1"}},
     "RecordMovements": lambda: {"movements": [movement(1, "A", 1)]},
     "Reserve": lambda: {"draft": draft(claiming("A", 1, share=5))},
     "ReserveBatch": lambda: {"drafts": [draft(("A", 1))]},
@@ -65,6 +69,8 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "MarkHandedOver": lambda: {"reservation": NAME, "lines": [1]},
     "GetLocation": lambda: {"location": "W1"},
     "ListLocations": dict,
+    "GetLot": lambda: {"product": {"sku": "A"}, "lot": "L1"},
+    "ListLots": lambda: {"product": {"sku": "A"}},
     "GetBalance": lambda: {"stock_item": item("A")},
     "ListBalances": dict,
     "ListShortfalls": dict,
@@ -142,8 +148,8 @@ def of_item(method: str, path: str, *steps: str | int) -> list[Place]:
     ]
 
 
-WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "RecordMovements", "Reserve", "ReserveBatch", "Confirm",
-          "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
+WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "SetLot", "RecordMovements", "Reserve", "ReserveBatch",
+          "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
 ITEMS = [
     *of_item("RecordMovements", "movements[0].stock_item", "movements", 0, "stock_item"),
     *of_item("Reserve", "draft.lines[0].stock_item", "draft", "lines", 0, "stock_item"),
@@ -156,6 +162,11 @@ REQUIRED: list[Place] = [
     ("UpdateLocation", "location.location", at("location", "location")),
     ("DeleteLocation", "location", at("location")),
     ("GetLocation", "location", at("location")),
+    ("SetLot", "lot.product.sku", at("lot", "product", "sku")),
+    ("SetLot", "lot.lot", at("lot", "lot")),
+    ("GetLot", "product.sku", at("product", "sku")),
+    ("GetLot", "lot", at("lot")),
+    ("ListLots", "product.sku", at("product", "sku")),
     ("Reserve", "draft.lines[0].claims[0].claim", at("draft", "lines", 0, "claims", 0, "claim")),
     *(each for each in ITEMS if each[1].endswith((".sku", "m.location"))),
 ]
@@ -163,6 +174,10 @@ OPTIONAL: list[Place] = [
     *(each for each in ITEMS if not each[1].endswith((".sku", "m.location"))),
     ("UpdateLocation", "location.etag", at("location", "etag")),
     ("DeleteLocation", "etag", at("etag")),
+    ("SetLot", "lot.etag", at("lot", "etag")),
+    ("SetLot", "lot.product.owner", at("lot", "product", "owner")),
+    ("GetLot", "product.owner", at("product", "owner")),
+    ("ListLots", "product.owner", at("product", "owner")),
     ("Reserve", "draft.order", at("draft", "order")),
     ("Reserve", "draft.channel", at("draft", "channel")),
     ("ListBalances", "owner", at("owner")),
@@ -237,6 +252,7 @@ NUMBERS: list[tuple[str, str, Set, int, int]] = [
     ("Reserve", "draft.lines[0].claims[0].ceiling", at("draft", "lines", 0, "claims", 0, "ceiling"), 0, 10**15),
     ("ListShortfalls", "page_size", at("page_size"), 0, 100),
     ("ListLocations", "page_size", at("page_size"), 0, 1000),
+    ("ListLots", "page_size", at("page_size"), 0, 1000),
     ("ListBalances", "page_size", at("page_size"), 0, 1000),
     ("ListEntries", "page_size", at("page_size"), 0, 1000),
     ("ListReservations", "page_size", at("page_size"), 0, 1000),
@@ -441,6 +457,22 @@ def test_times() -> None:
     for seconds, nanos in ((-(10**12), 0), (10**12, 0), (0, -1), (0, 10**9)):
         fields = {"recorded_after_time": {"seconds": seconds, "nanos": nanos}}
         assert bad(request("ListEntries", **fields)) == ["recorded_after_time"]
+
+
+DAYS = {
+    "": True, "0001-01-01": True, "2024-02-29": True, "2027-01-31": True, "9999-12-31": True,
+    "0000-01-01": False, "2023-02-29": False, "2027-13-01": False, "2027-00-10": False, "2027-1-31": False,
+    "20270131": False, "2027-W04-7": False, "2027-01-31 ": False, "2027-01-31T00:00:00": False, "10000-01-01": False,
+    "-2027-01-31": False, "\u0662\u0660\u0662\u0667-\u0660\u0661-\u0663\u0661": False, "infinity": False, "\x00": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_days(day: str) -> None:
+    """A day of the calendar is taken in its one form, or left out; anything else is refused with the field named."""
+    lot = {"product": {"sku": "A"}, "lot": "L1", "expiry_date": day}
+    assert bad(request("SetLot", lot=lot)) == ([] if DAYS[day] else ["lot.expiry_date"])
+    assert bad(request("ListLots", expiring_before=day)) == ([] if DAYS[day] else ["expiring_before"])
 
 
 def test_spans() -> None:

@@ -18,15 +18,15 @@ from tests.kit.projections import (
     level,
     link,
     load_balances,
+    load_configuration,
     loaded,
     marks,
     network,
 )
-from weir_aggregator.domain import Question, Selection
+from weir_aggregator.domain import Availability, Question, Selection
 from weir_aggregator.errors import ChannelNotFound, TenantsExhausted
 from weir_aggregator.projection import Pace, Projection, Tenants, caught_up, updates
 from weir_aggregator.projection import table as table_module
-from weir_aggregator.projection.book import NetworkBook
 from weir_aggregator.projection.changes import ENTRY_BYTES, Changes
 from weir_allocation.stock import Demand
 from weir_chassis.errors import NotCaughtUp, RevisionForeign, RevisionNotReached
@@ -67,7 +67,7 @@ def test_golden_case_one_and_a_reservation() -> None:
     assert levels(projection) == (180, 80, 12)
     projection.apply_balances(books(2, count("BIKE", "FR", 100, reserved=5)))
     assert levels(projection) == (175, 80, 12)
-    assert [revision.number for revision in projection.revisions] == [2, 1]
+    assert [revision.number for revision in projection.revisions] == [2, 1, 1, 1]
 
 
 def test_a_commit_seen_before_changes_nothing() -> None:
@@ -91,9 +91,9 @@ def test_a_mark_that_moves_without_changes() -> None:
     """An empty commit moves the mark and nothing else."""
     projection = golden()
     projection.apply_balances(books(2))
-    projection.apply_network(network(2))
+    projection.apply_configuration(network(2))
     assert levels(projection) == (180, 80, 12)
-    assert [revision.number for revision in projection.revisions] == [2, 2]
+    assert [revision.number for revision in projection.revisions] == [2, 2, 1, 1]
 
 
 def test_new_products_and_locations_are_seen_at_once() -> None:
@@ -104,14 +104,14 @@ def test_new_products_and_locations_are_seen_at_once() -> None:
         projection.apply_balances(books(number + 2, count(f"SKU{number}", f"X{number}", 1), count("BIKE", "B", number)))
     assert level(projection, "shop", BIKE) == 199
     assert level(projection, "shop", ("", "SKU7")) == 0
-    projection.apply_network(network(2, group("w", "B", "X7")))
+    projection.apply_configuration(network(2, group("w", "B", "X7")))
     assert level(projection, "shop", ("", "SKU7")) == 1
 
 
 def test_a_revoked_link_never_gives_what_came_after_it() -> None:
     """I5: a link is revoked, then stock is added: no state at or after both shows that stock through the link."""
     projection = golden()
-    projection.apply_network(network(2, link("us", "shop-us", deleted=True)))
+    projection.apply_configuration(network(2, link("us", "shop-us", deleted=True)))
     projection.apply_balances(books(2, count("BIKE", "US", 1000)))
     assert levels(projection) == (180, 0, 12)
 
@@ -119,7 +119,7 @@ def test_a_revoked_link_never_gives_what_came_after_it() -> None:
 def test_the_control_a_projection_that_ignores_removals_is_caught() -> None:
     """The same history without the removal shows the stock: the test above can fail."""
     projection = golden()
-    projection.apply_network(network(2))
+    projection.apply_configuration(network(2))
     projection.apply_balances(books(2, count("BIKE", "US", 1000)))
     assert levels(projection) == (180, 1000, 12)
 
@@ -140,9 +140,8 @@ def test_a_channel_that_is_not_there() -> None:
 def test_a_lot_or_a_unit_of_measure_is_answered_by_the_stages() -> None:
     """The table answers the plain question, the stages every other, with the same counts."""
     projection = loaded([count("BIKE", "DE1", 5), count("BIKE", "DE1", 7, lot="L1")], GOLDEN_NETWORK)
-    assert projection.level(Question(BIKE, "shop-eu", Demand())) == (12, 12)
-    assert projection.level(Question(BIKE, "shop-eu", Demand(lot="L1"))) == (7, 7)
-    assert projection.level(Question(BIKE, "shop-eu", Demand(uom="CARTON"))) == (0, 0)
+    for demand, units in ((Demand(), 12), (Demand(lot="L1"), 7), (Demand(uom="CARTON"), 0)):
+        assert projection.availability(Question(BIKE, "shop-eu", demand)) == Availability(units, units, units)
 
 
 def test_many_levels_at_once() -> None:
@@ -169,8 +168,8 @@ def test_a_picture_is_of_one_state_and_in_order() -> None:
 
 
 def test_a_large_table_is_computed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces are whole products, also where one alone is larger than a piece."""
-    monkeypatch.setattr(table_module, "_ROWS_AT_ONCE", 3)
+    """A few products at a time, however many there are."""
+    monkeypatch.setattr(table_module, "_PRODUCTS_AT_ONCE", 3)
     counts = [count(f"SKU{n}", f"L{row}", 1) for n in range(7) for row in range(1 + n % 5)]
     locations = [f"L{row}" for row in range(5)]
     projection = loaded(counts, [group("w", *locations), channel("shop"), link("w", "shop")])
@@ -187,7 +186,7 @@ async def test_waiting_for_a_revision() -> None:
         projection.apply_balances(commit)
         await asyncio.sleep(0)
         assert not waiting.done()
-    projection.apply_network(network(2))
+    projection.apply_configuration(network(2))
     await waiting
     with pytest.raises(RevisionNotReached) as refused:
         await projection.reach({"ledger": LEDGER.revision(9)}, 0.01)
@@ -304,7 +303,7 @@ async def test_a_channel_that_comes_or_goes_begins_a_new_list() -> None:
     one = Reader(updates(projection, Selection(("till",)), {}, AT_ONCE))
     for reader in (everyone, one):
         await reader.catch_up(projection)
-    projection.apply_network(network(2, channel("till", deleted=True)))
+    projection.apply_configuration(network(2, channel("till", deleted=True)))
     await everyone.catch_up(projection)
     assert everyone.levels == {("shop-eu", BIKE): 180, ("shop-us", BIKE): 80}
     with pytest.raises(ChannelNotFound):
@@ -382,6 +381,6 @@ async def test_tenants_are_limited_and_wait_until_loaded() -> None:
     waiting = asyncio.create_task(caught_up(first, 20.0))
     await asyncio.sleep(0)
     load_balances(first, LEDGER.revision(1), GOLDEN_COUNTS)
-    first.load_network(NetworkBook(), SHARING.revision(1))
+    load_configuration(first)
     await waiting
     await tenants.close()

@@ -5,20 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from tests.kit.projections import LEDGER, SHARING, books, channel, count, group, level, link, network
-from weir_aggregator.domain import Count
-from weir_aggregator.ports import Commit
-from weir_aggregator.projection import Patience, Projection, follow
+from tests.kit.projections import (
+    LEDGER,
+    SHARING,
+    books,
+    channel,
+    count,
+    group,
+    level,
+    link,
+    network,
+    policies,
+    rules,
+    stands,
+)
+from weir_aggregator.domain import BooksChange, Change, Lot
+from weir_aggregator.ports import Commit, Feeds
+from weir_aggregator.projection import Patience, Projection, UtcCalendar, follow
+from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.rules import Rule
 from weir_chassis.errors import PeerAway
 from weir_chassis.revisions import Origin, Revision
 from weir_chassis.watch import Fenced
 
 BIKE = ("", "BIKE")
 NETWORK = network(1, group("w", "US"), channel("shop"), link("w", "shop"))
+TODAY = date(2026, 3, 1)
 
 Script = Sequence[Any]
 """What a feed does, one after the other: commits are given, exceptions raised, an event is waited for."""
@@ -53,12 +70,41 @@ async def _played(script: Script) -> AsyncIterator[Commit[Any]]:
             yield each
 
 
+class Days:
+    """A calendar whose days end when a test says so."""
+
+    def __init__(self) -> None:
+        """It is TODAY."""
+        self.day = TODAY
+        self._turned = asyncio.Event()
+
+    def today(self) -> date:
+        return self.day
+
+    async def over(self, day: date) -> None:
+        while self.day <= day:
+            await self._turned.wait()
+
+    def turn(self, day: date) -> None:
+        """Let it be another day."""
+        self.day = day
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+
 @asynccontextmanager
-async def following(ledger: ScriptedFeed, sharing: ScriptedFeed | None = None) -> AsyncIterator[Projection]:
+async def following(
+    ledger: ScriptedFeed, days: Days | None = None, **others: ScriptedFeed
+) -> AsyncIterator[Projection]:
     """A projection that follows these feeds within the block, without patience."""
     projection = Projection(1 << 20)
     quick = Patience(least_seconds=0.0, most_seconds=0.0)
-    task = asyncio.create_task(follow(projection, "acme", ledger, sharing or ScriptedFeed([[NETWORK]]), quick))
+    sharing, partitioning, sync = (
+        others.get(commit.through.context, ScriptedFeed([[commit]])) for commit in (NETWORK, policies(1), rules(1))
+    )
+    task = asyncio.create_task(
+        follow(projection, "acme", Feeds(ledger, sharing, partitioning, sync), days or Days(), quick)
+    )
     try:
         yield projection
     finally:
@@ -77,7 +123,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def at(projection: Projection, number: int) -> Callable[[], bool]:
-    """Whether both contexts are loaded and the ledger is at this number."""
+    """Whether all contexts are loaded and the ledger is at this number."""
     return lambda: projection.caught_up and projection.revisions[0].number == number
 
 
@@ -96,7 +142,7 @@ async def test_half_an_export_is_never_shown() -> None:
     gate = asyncio.Event()
     ledger = ScriptedFeed([[books(3, count("BIKE", "US", 5)), PeerAway()], [gate, books(9, count("CAR", "US", 7))]])
     async with following(ledger) as projection:
-        await until(lambda: len(projection.revisions) == 1)
+        await until(lambda: len(projection.revisions) == 3)
         assert projection.revisions[0].context == "sharing"
         gate.set()
         await until(at(projection, 9))
@@ -130,15 +176,77 @@ async def test_two_histories_are_never_mixed() -> None:
     )
     async with following(ledger) as projection:
         await until(at(projection, 3))
-        assert projection.revisions == (restored.revision(3), SHARING.revision(1))
+        assert projection.revisions[:2] == (restored.revision(3), SHARING.revision(1))
         assert (level(projection, "shop", BIKE), level(projection, "shop", ("", "CAR"))) == (1, 0)
 
 
 async def test_an_export_of_nothing_is_a_state_too() -> None:
     """A tenant that never did anything is caught up at revision 0."""
-    empty: Commit[Count] = Commit(LEDGER.revision(0), [])
-    async with following(ScriptedFeed([[empty]]), ScriptedFeed([[network(0)]])) as projection:
+    empty: Commit[BooksChange] = Commit(LEDGER.revision(0), [])
+    async with following(ScriptedFeed([[empty]]), sharing=ScriptedFeed([[network(0)]])) as projection:
         await until(at(projection, 0))
+
+
+async def test_each_context_is_loaded_again_by_itself() -> None:
+    """The history of partitioning is cut: its policies are read again, nothing else is, and its changes go on."""
+    half = Policy("half", 1, Strategy.FIXED, parts=(Part("shop", quantity=2),))
+    partitioning = ScriptedFeed(
+        [[policies(3, stands(half))], [policies(7)]], [[Fenced("REVISION_COMPACTED", "gone")], [policies(8)]]
+    )
+    ledger = ScriptedFeed([[books(3, count("BIKE", "US", 5))]])
+    async with following(ledger, partitioning=partitioning) as projection:
+        await until(lambda: projection.caught_up and projection.revisions[2].number == 8)
+        assert level(projection, "shop", BIKE) == 5
+        assert projection.revisions[0].number == 3
+    assert [revision.number for revision in partitioning.watched_after] == [3, 7]
+    assert len(ledger.watched_after) == 1
+
+
+async def test_configuration_that_comes_fast_is_taken_over_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred rules, one commit each, are far fewer computations; all of them are there in the end, and a fault
+    among them loses none that came before.
+    """
+    applied: list[int] = []
+    apply = Projection.apply_configuration
+
+    def counted(projection: Projection, commit: Commit[Change]) -> None:
+        applied.append(len(commit.changes))
+        apply(projection, commit)
+
+    monkeypatch.setattr(Projection, "apply_configuration", counted)
+    many = [rules(n, stands(Rule(f"rule {n}", n, frozenset({"shop"}), rate_percent=50))) for n in range(2, 202)]
+    gate = asyncio.Event()
+    sync = ScriptedFeed([[rules(1)], [gate, rules(300)]], [[*many, PeerAway()]])
+    ledger = ScriptedFeed([[books(3, count("BIKE", "US", 8))]])
+    async with following(ledger, sync=sync) as projection:
+        await until(lambda: projection.caught_up and projection.revisions[3].number == 201)
+        assert level(projection, "shop", BIKE) == 4
+        assert len(projection.configuration.rules) == 200
+        assert (sum(applied), len(applied) < 20) == (200, True)
+        gate.set()
+        await until(lambda: projection.revisions[3].number == 300)
+        assert level(projection, "shop", BIKE) == 8
+
+
+async def test_days_are_turned_as_the_calendar_says() -> None:
+    """It begins on the day that it is; when that is over, what expired then counts no more."""
+    days = Days()
+    held: list[BooksChange] = [count("BIKE", "US", 5, lot="L1"), Lot("", "BIKE", "L1", TODAY)]
+    async with following(ScriptedFeed([[books(3, *held)]]), days) as projection:
+        await until(at(projection, 3))
+        assert (projection.today, level(projection, "shop", BIKE)) == (TODAY, 5)
+        days.turn(TODAY + timedelta(days=3))
+        await until(lambda: projection.today != TODAY)
+        assert level(projection, "shop", BIKE) == 0
+        assert projection.revisions[0].number == 3
+
+
+async def test_the_calendar_of_utc() -> None:
+    """A day that is over is over at once; the one that it is, is not."""
+    calendar = UtcCalendar()
+    await calendar.over(calendar.today() - timedelta(days=1))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(calendar.over(calendar.today() + timedelta(days=1)), 0.01)
 
 
 def test_patience_grows_and_has_an_end() -> None:

@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
+from weir_chassis.configuration.errors import NAMED_MAX
+from weir_chassis.configuration.objects import Decision
+from weir_chassis.configuration.rules import existing
 from weir_chassis.errors import Kind, Refusal
 from weir_sharing.domain import (
     Channel,
     ChannelGroup,
     ChannelKind,
-    Decision,
     GroupLink,
     LocationSetting,
     Policy,
     WarehouseGroup,
-    existing,
     rules,
 )
-from weir_sharing.errors import USERS_NAMED_MAX, ChannelGroupInUse, LocationGrouped
+from weir_sharing.errors import ChannelGroupInUse, LocationGrouped
 
 FIXED, GLOBAL = LocationSetting("A", Policy.FIXED), LocationSetting("A", Policy.GLOBAL)
 ALONE, PAIR, EMPTY = (WarehouseGroup("w", "", locations) for locations in (("A",), ("A", "B"), ()))
@@ -190,9 +191,9 @@ def test_an_etag_must_be_the_one_that_is() -> None:
 
 def test_a_refusal_names_as_many_users_as_a_status_has_room_for() -> None:
     """Ten users are named and the others counted, fewer where their names are long; the status stays small."""
-    for count, more in ((1, ""), (USERS_NAMED_MAX, ""), (USERS_NAMED_MAX + 1, " and 1 more"), (500, " and 490 more")):
+    for count, more in ((1, ""), (NAMED_MAX, ""), (NAMED_MAX + 1, " and 1 more"), (500, " and 490 more")):
         used_by = ChannelGroupInUse([f"channel {each}" for each in range(count)], channel_group="g").metadata["used_by"]
-        assert used_by.count("channel") == min(count, USERS_NAMED_MAX)
+        assert used_by.count("channel") == min(count, NAMED_MAX)
         assert used_by.endswith(more)
     long = ChannelGroupInUse([f"channel {'😀' * 128}"] * 500, channel_group="😀" * 128)
     assert len(str(long.metadata).encode()) + sum(len(each.field.encode()) for each in long.violations) < 4096

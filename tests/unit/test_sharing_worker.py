@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from tests.kit.network import write
+from weir_chassis.configuration.objects import History
+from weir_chassis.configuration.worker import forgetting
 from weir_chassis.settings import load
 from weir_sharing import handlers
 from weir_sharing.app import Settings
-from weir_sharing.domain import ChannelGroup, History
+from weir_sharing.domain import ChannelGroup
 from weir_sharing.memory import MemoryNetworks
-from weir_sharing.worker import forgetting
 
 
 class BrokenOnce(MemoryNetworks):
@@ -39,7 +40,8 @@ async def test_forgetting_goes_on_after_a_failure() -> None:
 
 
 def test_settings_of_an_empty_environment() -> None:
-    """Nothing need be set: port 7102 on loopback, and a month of history."""
+    """Nothing need be set: port 7102 on loopback, the ledger beside it, and a month of history."""
     settings = load(Settings, {})
+    assert settings.ledger_target == "127.0.0.1:7101"
     assert str(settings.server.listen) == "127.0.0.1:7102"
     assert settings.history_keep_seconds == 30 * 24 * 3600

@@ -4,28 +4,25 @@ Products and locations are numbers here: their places in lists that the caller k
 what lies where, own, shared and assembled; `split` divides it among channel groups; `offer` makes of shares what
 stores are told; `levels` puts them together. Units are 64 bits wide: a movement books 10^9 at most, so that no sum of
 them ever gets near the end, and no product of two numbers is formed where one could.
-
-`reached` holds the first two stages alone, for a table of what is neither shared nor divided nor offered.
 """
 
 from weir_allocation.columns.arrays import Flags, Indices, Units, available, last_day, unexpired
 from weir_allocation.columns.cells import Rows
-from weir_allocation.columns.levels import Columns, Levels
+from weir_allocation.columns.lending import Lending
+from weir_allocation.columns.levels import Columns, Levels, exposure
 from weir_allocation.columns.offer import UNTOLD
-from weir_allocation.columns.reached import channel_groups, reaching, supplies
 
 __all__ = [
     "UNTOLD",
     "Columns",
     "Flags",
     "Indices",
+    "Lending",
     "Levels",
     "Rows",
     "Units",
     "available",
-    "channel_groups",
+    "exposure",
     "last_day",
-    "reaching",
-    "supplies",
     "unexpired",
 ]

@@ -10,8 +10,7 @@ import numpy as np
 from weir_allocation.columns.arrays import Flags, Indices, Units
 from weir_allocation.columns.cells import Cells, Rows, supply
 from weir_allocation.columns.lending import Lending
-from weir_allocation.columns.offer import Offer
-from weir_allocation.columns.reached import channel_groups
+from weir_allocation.columns.offer import UNTOLD, Offer
 from weir_allocation.columns.split import Split
 from weir_allocation.columns.winners import Winners
 from weir_allocation.columns.zones import Zones
@@ -32,8 +31,21 @@ class Levels:
     share: Units
     level: Units
     """UNTOLD where the store is told nothing."""
-    exposure: Units
-    """By product: units that all stores together are told beyond what there is."""
+    told: Units
+    """By product: the sum of the levels of all stores."""
+    reached: Units
+    """By product: units at all locations that any of the stores that are told reaches."""
+
+    @property
+    def exposure(self) -> Units:
+        """By product: units that all stores together are told beyond what there is."""
+        return exposure(self.told, self.reached)
+
+
+def exposure(told: Units, reached: Units) -> Units:
+    """`max(0, sum of levels - supply over all locations reached)`."""
+    beyond: Units = np.maximum(told - reached, 0)
+    return beyond
 
 
 class Columns:
@@ -50,18 +62,21 @@ class Columns:
         products: Sequence[Product],
         numbers: Mapping[Product, int],
         locations: Sequence[str],
+        lending: Lending | None = None,
     ) -> None:
-        """`numbers` says where in `products` each one stands."""
+        """`numbers` says where in `products` each one stands; `lending` is one made of the same links and bundles
+        before.
+        """
         network = configuration.network
         self.columns: dict[str, int] = {}
         """The column of each channel; one that is reached by custody has none."""
-        self.lending = Lending(configuration.sharing, products, numbers)
+        self.lending = lending or Lending(configuration.sharing, products, numbers)
         self._products = products
         self._numbers = numbers
         self._locations = locations
         stores = self._stores(configuration)
         limits = [configuration.limits_of(store) for store in stores]
-        groups = channel_groups(network)
+        groups = tuple(sorted(network.members))
         self._zones = Zones(network, configuration.rules, locations)
         self._split = Split(network, configuration.policies, groups, self._zones.groups)
         self._offer = Offer(configuration.rules, [store.channel for store in stores], limits)
@@ -86,16 +101,27 @@ class Columns:
         cells = supply(self.lending, self._locations, products, rows)
         shape = (self.width, len(products))
         supplied, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-        levels = Levels(supplied, share, level, np.zeros(len(products), dtype=np.int64))
+        told, reached = (np.zeros(len(products), dtype=np.int64) for _ in range(2))
         step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
         for begin in range(0, len(products), step):
             part = slice(begin, begin + step)
             computed = self._part(products[part], cells)
-            levels.supply[:, part], levels.share[:, part], levels.level[:, part], levels.exposure[part] = computed
-        return levels
+            supplied[:, part], share[:, part], level[:, part], told[part], reached[part] = computed
+        return Levels(supplied, share, level, told, reached)
 
-    def _part(self, products: Indices, cells: Sequence[Cells]) -> tuple[Units, Units, Units, Units]:
-        """Supply, share, level and exposure of one part of the products.
+    def nowhere(self, products: Sequence[Product]) -> Levels:
+        """The same of products of which there is nothing, with or without a number.
+
+        Not every level is 0: a rule may add to nothing, or a store may be told nothing.
+        """
+        rule, sold = self._winners.of(products)
+        nothing = np.zeros((self.width, len(products)), dtype=np.int64)
+        reached = np.zeros(len(products), dtype=np.int64)
+        level = self._offer.levels(nothing, rule, reached, sold)
+        return Levels(nothing, nothing, level, self._told(level), reached)
+
+    def _part(self, products: Indices, cells: Sequence[Cells]) -> tuple[Units, Units, Units, Units, Units]:
+        """All of Levels for one part of the products.
 
         Where a rule names warehouses its stores reach less than others do. Its products are computed twice: once more
         behind all others, with what lies at the rule's warehouses alone.
@@ -115,29 +141,32 @@ class Columns:
         seen = np.where(self._offer.named[:, rule], ruled, np.arange(len(products)))
         share = shares[self._group[:, None], seen]
         level = self._offer.levels(share, rule, zones[:, ruled].sum(axis=0), sold)
-        return supplies[self._group[:, None], seen], share, level, self._exposure(placed, level, seen, ruled)
+        reached = self._reached(placed, level != UNTOLD, seen, ruled)
+        return supplies[self._group[:, None], seen], share, level, self._told(level), reached
 
-    def _exposure(self, placed: Units, level: Units, seen: Indices, ruled: Indices) -> Units:
-        """`max(0, sum of levels - supply over all locations reached)`, of the stores that are told."""
-        told = level >= 0
-        levels: Units = (np.where(told, level, 0) * self._channels[:, None]).sum(axis=0)
+    def _told(self, level: Units) -> Units:
+        """The sum of the levels of all stores, by product."""
+        told: Units = (np.where(level == UNTOLD, 0, level) * self._channels[:, None]).sum(axis=0)
+        return told
+
+    def _reached(self, placed: Units, told: Flags, seen: Indices, ruled: Indices) -> Units:
+        """What lies at all locations that any of the stores that are told reaches."""
+        reached = np.zeros(len(ruled), dtype=np.int64)
         if not len(self._first):
-            return levels
+            return reached
         products = np.arange(len(ruled))
         wide = np.logical_or.reduceat(told & (seen == products), self._first, axis=0)
         narrow = np.logical_or.reduceat(told, self._first, axis=0)
-        reached = np.zeros(len(ruled), dtype=np.int64)
         for place, units in enumerate(placed):
             fed = self._split.fed[place]
             all_of_it = _any(wide, fed)
             reached += np.where(all_of_it, units[products], np.where(_any(narrow, fed), units[ruled], 0))
-        exposure: Units = np.maximum(levels - reached, 0)
-        return exposure
+        return reached
 
     def _stores(self, configuration: Configuration) -> list[Channel]:
         """One channel of each column, by channel group; notes the column of every channel."""
         stores: list[Channel] = []
-        for group in channel_groups(configuration.network):
+        for group in sorted(configuration.network.members):
             known: dict[object, int] = {}
             for channel in configuration.network.members[group]:
                 name = channel.channel

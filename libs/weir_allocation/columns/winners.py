@@ -49,6 +49,13 @@ class Winners:
             flags[store] = sold[products]
         return flags
 
+    def of(self, products: Sequence[Product]) -> tuple[Indices, Flags]:
+        """As `rule` and `selling`, of any products, with or without a number."""
+        sold = np.ones((self._stores, len(products)), dtype=np.bool_)
+        for store, limits in self._limits.items():
+            sold[store] = [limits.permit(product) for product in products]
+        return self._rules(products), sold
+
     def follow(self) -> None:
         """Take in the products that were added since."""
         fresh = self._products[len(self._policy) :]
@@ -56,12 +63,16 @@ class Winners:
             return
         configuration = self._configuration
         policies = [_index(configuration.policies, configuration.policy(product)) for product in fresh]
-        rules = [_index(configuration.rules, configuration.rule(product)) for product in fresh]
         self._policy = np.concatenate((self._policy, np.array(policies, dtype=np.int64)))
-        self._rule = np.concatenate((self._rule, np.array(rules, dtype=np.int64)))
+        self._rule = np.concatenate((self._rule, self._rules(fresh)))
         for store, limits in self._limits.items():
             permitted = np.array([limits.permit(product) for product in fresh], dtype=np.bool_)
             self._sold[store] = np.concatenate((self._sold[store], permitted))
+
+    def _rules(self, products: Iterable[Product]) -> Indices:
+        configuration = self._configuration
+        rules = [_index(configuration.rules, configuration.rule(product)) for product in products]
+        return np.array(rules, dtype=np.int64)
 
     def _first(self, tried: Sequence[Policy] | Sequence[Rule]) -> Indices:
         """The first of those tried that names each product, filled in from the last."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weir_cli.options import Fresh, Owner, Owners, Uom, options_of
+from weir_cli.options import Fresh, Limit, Owner, Owners, Uom, options_of
 
 app = typer.Typer()
 PANEL = "Availability"
@@ -51,13 +52,53 @@ def explain(
     uom: Uom = "EACH",
     fresh: Fresh = False,
 ) -> None:
-    """Show how a level comes about: every location and stock item that counted or did not, and why."""
+    """Show how a level comes about in five stages: what counted or did not and why, and what would raise it."""
     from weir_cli import selling
     from weir_cli.session import perform
 
     perform(
         options_of(context),
         lambda session: selling.explain(session, sku, channel, owner=owner, lot=lot, uom=uom, fresh=fresh),
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def exposure(
+    context: typer.Context,
+    skus: Annotated[list[str] | None, typer.Argument(metavar="SKU", help="Only these.")] = None,
+    owner: Owners = None,
+    limit: Limit = 100,
+    fresh: Fresh = False,
+) -> None:
+    """Show what all stores together are told beyond what there is: of the products most exposed, or of those named."""
+    from weir_cli import selling
+    from weir_cli.session import perform
+
+    perform(
+        options_of(context),
+        lambda session: selling.exposure(session, skus or [], owner=owner, limit=limit, fresh=fresh),
+    )
+
+
+@app.command(rich_help_panel=PANEL)
+def preview(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="FOLDER|FILE", help="As `weir load` reads it, or one file of it.")],
+    channel: Channels = None,
+    owner: Owners = None,
+    limit: Limit = SHOWN,
+    fresh: Fresh = False,
+) -> None:
+    """Show every level that would differ if a folder were loaded, and what stores would be told beyond what there is.
+
+    Its configuration is looked at, not its stock; nothing is written.
+    """
+    from weir_cli import previewing
+    from weir_cli.session import perform
+
+    perform(
+        options_of(context),
+        lambda session: previewing.preview(session, path, channel or [], owner=owner, limit=limit, fresh=fresh),
     )
 
 

@@ -1,4 +1,4 @@
-"""The verb that brings a merchant in from CSV files."""
+"""Verbs of a merchant as a folder of CSV files: bring it in, write it down, see what it would change."""
 
 from __future__ import annotations
 
@@ -16,14 +16,31 @@ PANEL = "Stock"
 HELP = "\n\n".join(
     (
         "Load a merchant from CSV files: checked whole first, then brought in; safe to repeat.",
-        "\b\nlocations.csv  location, kind, (display_name), (policy)\n"
-        "groups.csv     warehouse_group, location, (display_name)\n"
-        "channels.csv   channel, kind, (channel_group), (display_name)\n"
-        "links.csv      warehouse_group, channel_group\n"
-        "stock.csv      sku, location, quantity, (owner), (lot), (uom),\n"
-        "               (custodian), (condition)",
+        "\b\nlocations.csv        location, kind, (display_name), (policy)\n"
+        "groups.csv           warehouse_group, location, (display_name)\n"
+        "channel_groups.csv   channel_group, (display_name)\n"
+        "channels.csv         channel, kind, (channel_group), (display_name)\n"
+        "links.csv            warehouse_group, channel_group\n"
+        "bundles.csv          bundle, component, quantity, (owner), (component_owner)\n"
+        "product_links.csv    source, destination, (source_owner), (destination_owner),\n"
+        "                     (bidirectional), (locations), (priority), (keep_back),\n"
+        "                     (shares_bundles), (disabled)\n"
+        "lots.csv             sku, lot, expiry_date, (owner)\n"
+        "policies.csv         policy, strategy, (priority), (display_name), (mode),\n"
+        "                     (buffer_units), (buffer_percent), (disabled)\n"
+        "policy_parts.csv     policy, channel_group, (rank), (weight), (percent),\n"
+        "                     (minimum), (quantity), (cap)\n"
+        "policy_products.csv  policy, sku, (owner)\n"
+        "rules.csv            rule, stores, (priority), (display_name), (warehouses),\n"
+        "                     (threshold), (rate_percent), (constant), (rounding),\n"
+        "                     (priority_store), (priority_quantity), (disabled)\n"
+        "rule_products.csv    rule, sku, (owner)\n"
+        "limits.csv           store, limit (DENY, ALLOW, MAX), (sku), (owner), (quantity)\n"
+        "stock.csv            sku, location, quantity, (owner), (lot), (uom),\n"
+        "                     (custodian), (condition)",
         "Columns in brackets may be left out, and any file but one; what an absent file would say is taken from the"
-        " suite. Locations, groups, channels and links become as the folder says; nothing is removed.",
+        " suite. Everything becomes as the folder says; nothing is removed. Cells that name several have commas between"
+        " them.",
         "Stock is a delivery: every line is RECEIVED, added to what is there, under request ids made from the content"
         " of stock.csv. So loading the same folder again changes nothing, and a load that was broken off goes on where"
         " it was; but a stock.csv that was changed is another delivery. To receive the same content once more, give a"
@@ -45,3 +62,20 @@ def load(
 
     options = options_of(context)
     perform(options, lambda session: loading.load(session, folder, dry_run=dry_run), request_id=request_id)
+
+
+@app.command(rich_help_panel=PANEL)
+def export(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; made where it is not there.")],
+    stock: Annotated[bool, typer.Option("--stock", help="Also what lies where: for another suite.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over files that are there.")] = False,
+) -> None:
+    """Write the configuration as the files that `weir load` reads: loading them again changes nothing.
+
+    With --stock a stock.csv is written too: what it holds is received once more by a suite that loads it.
+    """
+    from weir_cli import exporting
+    from weir_cli.session import perform
+
+    perform(options_of(context), lambda session: exporting.export(session, folder, stock=stock, replace=replace))

@@ -22,6 +22,8 @@ class ServiceName(StrEnum):
 
     LEDGER = "ledger"
     SHARING = "sharing"
+    PARTITIONING = "partitioning"
+    SYNC = "sync"
     AGGREGATOR = "aggregator"
 
 
@@ -45,6 +47,8 @@ LedgerPort = Annotated[
     int, typer.Option(min=0, max=65_535, envvar="WEIR_LEDGER_PORT", help="0 lets the kernel choose.")
 ]
 SharingPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_SHARING_PORT", help="As above.")]
+PartitioningPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_PARTITIONING_PORT", help="As above.")]
+SyncPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_SYNC_PORT", help="As above.")]
 AggregatorPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_AGGREGATOR_PORT", help="As above.")]
 
 
@@ -57,6 +61,8 @@ def up(
     ] = "127.0.0.1",
     ledger_port: LedgerPort = SERVICES["ledger"].port,
     sharing_port: SharingPort = SERVICES["sharing"].port,
+    partitioning_port: PartitioningPort = SERVICES["partitioning"].port,
+    sync_port: SyncPort = SERVICES["sync"].port,
     aggregator_port: AggregatorPort = SERVICES["aggregator"].port,
     free_ports: FreePorts = False,
     addresses: Addresses = None,
@@ -68,7 +74,13 @@ def up(
     """
     from weir_cli import upping
 
-    ports = {"ledger": ledger_port, "sharing": sharing_port, "aggregator": aggregator_port}
+    ports = {
+        "ledger": ledger_port,
+        "sharing": sharing_port,
+        "partitioning": partitioning_port,
+        "sync": sync_port,
+        "aggregator": aggregator_port,
+    }
     sys.exit(
         upping.up(
             data_directory=data_directory,
@@ -88,6 +100,8 @@ def demo(
     ] = None,
     ledger_port: LedgerPort = SERVICES["ledger"].port,
     sharing_port: SharingPort = SERVICES["sharing"].port,
+    partitioning_port: PartitioningPort = SERVICES["partitioning"].port,
+    sync_port: SyncPort = SERVICES["sync"].port,
     aggregator_port: AggregatorPort = SERVICES["aggregator"].port,
     free_ports: FreePorts = False,
     stay: Annotated[
@@ -98,7 +112,13 @@ def demo(
     """Run the suite with a sample merchant and show what it can do; exit status 0 only if all of it held."""
     from weir_cli.demonstration import demonstrate
 
-    ports = {"ledger": ledger_port, "sharing": sharing_port, "aggregator": aggregator_port}
+    ports = {
+        "ledger": ledger_port,
+        "sharing": sharing_port,
+        "partitioning": partitioning_port,
+        "sync": sync_port,
+        "aggregator": aggregator_port,
+    }
     sys.exit(
         demonstrate(
             data_directory=data_directory,
@@ -111,7 +131,7 @@ def demo(
 @app.command(rich_help_panel=PANEL)
 def serve(
     context: typer.Context,
-    service: Annotated[ServiceName, typer.Argument(metavar="SERVICE", help="ledger, sharing or aggregator.")],
+    service: Annotated[ServiceName, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(SERVICES)}.")],
     describe: Annotated[bool, typer.Option("--describe", help="Print every variable it reads, and end.")] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from weir_cli.merchant.columns import COLUMNS
 from weir_cli.merchant.values import (
     CHANNELS,
+    CONFIGURED,
     FILES,
     GROUPS,
     LINKS,
@@ -21,48 +23,35 @@ from weir_cli.merchant.values import (
     Member,
     Merchant,
     Place,
+    Row,
     Shop,
 )
-from weir_cli.sheets import (
-    STOCK_ITEM,
-    UNREADABLE,
-    Column,
-    SheetUnreadable,
-    identifier,
-    one_of,
-    opened,
-    optional,
-    rows,
-    text,
-)
-
-LOCATION_KINDS = ("WAREHOUSE", "STORE", "FACILITY", "TRUNK")
-POLICIES = ("GLOBAL", "FIXED")
-CHANNEL_KINDS = ("WEBSHOP", "MARKETPLACE", "POS", "REP", "B2B")
-DISPLAY_NAME_MAX = 256
+from weir_cli.sheets import UNREADABLE, SheetUnreadable, opened, rows
 
 T = TypeVar("T")
 
 
-def read_folder(folder: Path) -> tuple[Merchant, list[Fault]]:
-    """What `folder` says, and every fault of a single line; a cell that cannot be read holds `UNREADABLE`.
+def read_folder(folder: Path, files: Sequence[str] = FILES) -> tuple[Merchant, list[Fault]]:
+    """What `folder` says in these files, and every fault of a single line; a cell that cannot be read holds
+    `UNREADABLE`.
 
     Raises FolderFaults, with all that is wrong so far, where a file cannot be read as a whole. Names that do not fit
     together are not looked at here: that is what `rules` is for.
     """
     faults: list[Fault] = []
     wholes: list[Fault] = []
-    present = [name for name in FILES if (folder / name).is_file()]
+    present = [name for name in files if (folder / name).is_file()]
     if not present:
-        what = "there is no such folder" if not folder.is_dir() else f"none of {', '.join(FILES)} is in it"
-        raise FolderFaults([Fault(FILES[0], 0, f"cannot be read from {folder}: {what}.")])
-    read = _Reader(folder, faults, wholes)
+        what = "there is no such folder" if not folder.is_dir() else f"none of {', '.join(files)} is in it"
+        raise FolderFaults([Fault(files[0], 0, f"cannot be read from {folder}: {what}.")])
+    read = _Reader(folder, present, faults, wholes)
     merchant = Merchant(
-        locations=read.rows(LOCATIONS, _LOCATION_COLUMNS, Place),
-        groups=read.rows(GROUPS, _GROUP_COLUMNS, Member),
-        channels=read.rows(CHANNELS, _CHANNEL_COLUMNS, Shop),
-        links=read.rows(LINKS, _LINK_COLUMNS, Link),
-        stock=read.rows(STOCK, STOCK_ITEM, _delivery),
+        locations=read.rows(LOCATIONS, Place),
+        groups=read.rows(GROUPS, Member),
+        channels=read.rows(CHANNELS, Shop),
+        links=read.rows(LINKS, Link),
+        stock=read.rows(STOCK, _delivery),
+        tables={file: table for file in CONFIGURED if (table := read.rows(file, _row)) is not None},
     )
     if wholes:
         raise FolderFaults([*wholes, *faults])
@@ -72,16 +61,16 @@ def read_folder(folder: Path) -> tuple[Merchant, list[Fault]]:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     folder: Path
+    files: Sequence[str]
     faults: list[Fault]
     wholes: list[Fault]
 
-    def rows(self, file: str, columns: Sequence[Column], make: Callable[..., T]) -> tuple[T, ...] | None:
-        path = self.folder / file
-        if not path.is_file():
+    def rows(self, file: str, make: Callable[..., T]) -> tuple[T, ...] | None:
+        if file not in self.files:
             return None
         try:
-            with opened(path.open("rb")) as content:
-                found = rows(content, columns, lambda line, told: self.faults.append(Fault(file, line, told)))
+            with opened((self.folder / file).open("rb")) as content:
+                found = rows(content, COLUMNS[file], lambda line, told: self.faults.append(Fault(file, line, told)))
                 return tuple(make(line, **cells) for line, cells in found)
         except SheetUnreadable as fault:
             self.wholes.append(Fault(file, fault.line, str(fault)))
@@ -94,21 +83,5 @@ def _delivery(line: int, *, quantity: str, **cells: str) -> Delivery:
     return Delivery(line, quantity=0 if quantity == UNREADABLE else int(quantity), **cells)
 
 
-_LOCATION_COLUMNS = (
-    Column("location", identifier),
-    Column("kind", one_of(*LOCATION_KINDS)),
-    Column("display_name", text(DISPLAY_NAME_MAX), required=False),
-    Column("policy", optional(one_of(*POLICIES), "GLOBAL"), required=False),
-)
-_GROUP_COLUMNS = (
-    Column("warehouse_group", identifier),
-    Column("location", identifier),
-    Column("display_name", text(DISPLAY_NAME_MAX), required=False),
-)
-_CHANNEL_COLUMNS = (
-    Column("channel", identifier),
-    Column("kind", one_of(*CHANNEL_KINDS)),
-    Column("channel_group", optional(identifier), required=False),
-    Column("display_name", text(DISPLAY_NAME_MAX), required=False),
-)
-_LINK_COLUMNS = (Column("warehouse_group", identifier), Column("channel_group", identifier))
+def _row(line: int, **cells: str) -> Row:
+    return Row(line, cells)

@@ -6,29 +6,26 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
+from weir_cli.merchant import dividing, products, telling
+from weir_cli.merchant.judging import channel_groups_named, either, group_of, locations_named, missing, twice, unknown
 from weir_cli.merchant.values import (
+    CHANNEL_GROUPS,
     CHANNELS,
     GROUPS,
     LINKS,
     LOCATIONS,
     STOCK,
-    Delivery,
     Fault,
     Known,
     Link,
     Member,
     Merchant,
-    Place,
-    Shop,
 )
 from weir_cli.sheets import UNREADABLE
 
 MEMBERS_MAX = 1000
-
-T = TypeVar("T", Place, Member, Shop, Link, Delivery)
 
 
 def faults(merchant: Merchant, known: Known) -> list[Fault]:
@@ -43,6 +40,9 @@ def faults(merchant: Merchant, known: Known) -> list[Fault]:
         *_links(merchant, known),
         *_stock(merchant, known),
         *_fixed(merchant, known),
+        *products.faults(merchant, known),
+        *dividing.faults(merchant, known),
+        *telling.faults(merchant, known),
     ]
 
 
@@ -64,12 +64,7 @@ def notes(merchant: Merchant) -> list[str]:
     empty = sum(delivery.quantity == 0 for delivery in merchant.stock or ())
     if empty:
         said.append(f"{STOCK} has lines that bring 0 units ({empty}): nothing is received for them.")
-    return said
-
-
-def group_of(shop: Shop) -> str:
-    """The channel group that a channel is in: its own, named as the channel, where it names none."""
-    return shop.channel_group or shop.channel
+    return [*said, *telling.notes(merchant)]
 
 
 def _note(names: list[str], what: str) -> list[str]:
@@ -78,20 +73,20 @@ def _note(names: list[str], what: str) -> list[str]:
 
 
 def _locations(merchant: Merchant) -> Iterator[Fault]:
-    yield from _twice(LOCATIONS, merchant.locations, lambda place: place.location, "location")
+    yield from twice(LOCATIONS, merchant.locations, lambda place: place.location, "location")
 
 
 def _groups(merchant: Merchant, known: Known) -> Iterator[Fault]:
-    yield from _twice(GROUPS, merchant.groups, lambda member: (member.warehouse_group, member.location), "row")
-    locations = _named_locations(merchant, known)
+    yield from twice(GROUPS, merchant.groups, lambda member: (member.warehouse_group, member.location), "row")
+    locations = locations_named(merchant, known)
     first: dict[str, Member] = {}
     names: dict[str, Member] = {}
     sizes: dict[str, int] = {}
     for member in merchant.groups or ():
-        if _missing(member.location, locations):
-            yield Fault(GROUPS, member.line, _unknown("location", member.location, merchant.locations, LOCATIONS))
+        if member.location and missing(member.location, locations):
+            yield Fault(GROUPS, member.line, unknown("location", member.location, merchant.locations, LOCATIONS))
         other = first.setdefault(member.location, member)
-        if member.location != UNREADABLE and other.warehouse_group != member.warehouse_group:
+        if member.location not in ("", UNREADABLE) and other.warehouse_group != member.warehouse_group:
             yield Fault(
                 GROUPS,
                 member.line,
@@ -110,8 +105,19 @@ def _groups(merchant: Merchant, known: Known) -> Iterator[Fault]:
 
 
 def _channels(merchant: Merchant) -> Iterator[Fault]:
-    yield from _twice(CHANNELS, merchant.channels, lambda shop: shop.channel, "channel")
+    groups = merchant.tables.get(CHANNEL_GROUPS)
+    yield from twice(CHANNEL_GROUPS, groups, lambda row: row["channel_group"], "channel group")
+    yield from twice(CHANNELS, merchant.channels, lambda shop: shop.channel, "channel")
     own = {shop.channel: shop for shop in merchant.channels or () if not shop.channel_group}
+    for row in groups or ():
+        owner = own.get(row["channel_group"])
+        if owner is not None:
+            yield Fault(
+                CHANNEL_GROUPS,
+                row.line,
+                f"channel group {owner.channel} is made with channel {owner.channel}, which names none"
+                f" ({CHANNELS}:{owner.line}).",
+            )
     for shop in merchant.channels or ():
         owner = own.get(shop.channel_group)
         if owner is not None:
@@ -124,22 +130,22 @@ def _channels(merchant: Merchant) -> Iterator[Fault]:
 
 
 def _links(merchant: Merchant, known: Known) -> Iterator[Fault]:
-    yield from _twice(LINKS, merchant.links, lambda link: (link.warehouse_group, link.channel_group), "link")
-    groups = _either(merchant.groups, lambda member: member.warehouse_group, known.groups)
-    channel_groups = _either(merchant.channels, group_of, known.channel_groups)
+    yield from twice(LINKS, merchant.links, lambda link: (link.warehouse_group, link.channel_group), "link")
+    groups = either(merchant.groups, lambda member: member.warehouse_group, known.groups)
+    channel_groups = channel_groups_named(merchant, known)
     for link in merchant.links or ():
-        if _missing(link.warehouse_group, groups):
-            yield Fault(LINKS, link.line, _unknown("warehouse group", link.warehouse_group, merchant.groups, GROUPS))
-        if _missing(link.channel_group, channel_groups):
-            yield Fault(LINKS, link.line, _unknown("channel group", link.channel_group, merchant.channels, CHANNELS))
+        if missing(link.warehouse_group, groups):
+            yield Fault(LINKS, link.line, unknown("warehouse group", link.warehouse_group, merchant.groups, GROUPS))
+        if missing(link.channel_group, channel_groups):
+            yield Fault(LINKS, link.line, unknown("channel group", link.channel_group, merchant.channels, CHANNELS))
 
 
 def _stock(merchant: Merchant, known: Known) -> Iterator[Fault]:
-    yield from _twice(STOCK, merchant.stock, lambda delivery: delivery.item, "stock item")
-    locations = _named_locations(merchant, known)
+    yield from twice(STOCK, merchant.stock, lambda delivery: delivery.item, "stock item")
+    locations = locations_named(merchant, known)
     for delivery in merchant.stock or ():
-        if _missing(delivery.location, locations):
-            yield Fault(STOCK, delivery.line, _unknown("location", delivery.location, merchant.locations, LOCATIONS))
+        if missing(delivery.location, locations):
+            yield Fault(STOCK, delivery.line, unknown("location", delivery.location, merchant.locations, LOCATIONS))
 
 
 def _fixed(merchant: Merchant, known: Known) -> Iterator[Fault]:
@@ -173,31 +179,3 @@ def _fixed(merchant: Merchant, known: Known) -> Iterator[Fault]:
                 f"warehouse group {link.warehouse_group} holds FIXED location {alone[link.warehouse_group]} and feeds"
                 f" {other.channel_group} already (line {other.line}); it may feed one channel group only.",
             )
-
-
-def _named_locations(merchant: Merchant, known: Known) -> frozenset[str]:
-    return _either(merchant.locations, lambda place: place.location, known.locations)
-
-
-def _either(rows: Iterable[T] | None, name: Callable[[T], str], otherwise: frozenset[str]) -> frozenset[str]:
-    return otherwise if rows is None else frozenset(name(row) for row in rows)
-
-
-def _missing(name: str, among: frozenset[str]) -> bool:
-    return name not in among and name != UNREADABLE
-
-
-def _unknown(what: str, name: str, rows: object, file: str) -> str:
-    where = "the suite knows none" if rows is None else f"{file} has none"
-    return f"unknown {what} {name}: {where} of this name."
-
-
-def _twice(file: str, rows: Iterable[T] | None, key: Callable[[T], Hashable], what: str) -> Iterator[Fault]:
-    first: dict[Hashable, int] = {}
-    for row in rows or ():
-        name = key(row)
-        if name == UNREADABLE or (isinstance(name, tuple) and UNREADABLE in name):
-            continue
-        line = first.setdefault(name, row.line)
-        if line != row.line:
-            yield Fault(file, row.line, f"{what} is there already (line {line}).")

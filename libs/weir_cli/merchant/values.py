@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from weir_cli.sheets import UNREADABLE, split
+
 LOCATIONS = "locations.csv"
 GROUPS = "groups.csv"
+CHANNEL_GROUPS = "channel_groups.csv"
 CHANNELS = "channels.csv"
 LINKS = "links.csv"
+BUNDLES = "bundles.csv"
+PRODUCT_LINKS = "product_links.csv"
+LOTS = "lots.csv"
+POLICIES = "policies.csv"
+POLICY_PARTS = "policy_parts.csv"
+POLICY_PRODUCTS = "policy_products.csv"
+RULES = "rules.csv"
+RULE_PRODUCTS = "rule_products.csv"
+LIMITS = "limits.csv"
 STOCK = "stock.csv"
-FILES = (LOCATIONS, GROUPS, CHANNELS, LINKS, STOCK)
+NETWORK = (LOCATIONS, GROUPS, CHANNEL_GROUPS, CHANNELS, LINKS)
+"""What lies where and who sells it."""
+DIVIDING = (POLICIES, POLICY_PARTS, POLICY_PRODUCTS)
+"""How stock is divided."""
+TELLING = (RULES, RULE_PRODUCTS, LIMITS)
+"""What stores are told."""
+CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, *DIVIDING, *TELLING)
+"""Tables whose rows are read as `Row`."""
+FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, *DIVIDING, *TELLING, STOCK)
+
+
+Product = tuple[str, str]
+"""Owner and stock keeping unit."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +72,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One location of a warehouse group."""
+    """One location of a warehouse group; `location` is empty where the group has none."""
 
     line: int
     warehouse_group: str
@@ -97,6 +121,33 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table of configuration: its cells by column, each of them read or `UNREADABLE`."""
+
+    line: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells[column]
+
+    def number(self, column: str, default: int = 0) -> int:
+        """A whole number; `default` where the cell is empty or could not be read."""
+        return default if self.cells[column] in ("", UNREADABLE) else int(self.cells[column])
+
+    def said(self, column: str) -> bool:
+        """The cell says yes."""
+        return self.cells[column] == "YES"
+
+    def names(self, column: str) -> tuple[str, ...]:
+        """The identifiers of a cell that may hold several."""
+        return () if self.cells[column] == UNREADABLE else split(self.cells[column])
+
+    def product(self, sku: str = "sku", owner: str = "owner") -> Product:
+        """The product that two cells name."""
+        return (self.cells[owner], self.cells[sku])
+
+
+@dataclass(frozen=True, slots=True)
 class Merchant:
     """Everything a folder says; None stands for a file that is absent."""
 
@@ -105,6 +156,16 @@ class Merchant:
     channels: tuple[Shop, ...] | None = None
     links: tuple[Link, ...] | None = None
     stock: tuple[Delivery, ...] | None = None
+    tables: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    """Those of `CONFIGURED` that are there."""
+
+    def rows(self, file: str) -> tuple[Row, ...]:
+        """The rows of a table of configuration; none where it is absent."""
+        return self.tables.get(file, ())
+
+    def tells(self, *files: str) -> bool:
+        """One of these tables of configuration is there."""
+        return any(file in self.tables for file in files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +173,21 @@ class Known:
     """What the suite already holds; asked for where files are absent.
 
     `group_of` maps a location to its warehouse group, `own_groups` a channel group to the one channel it belongs to.
+    `bundles` are the components of every bundle, `product_links` say of every link whether it is for both ways,
+    `policies` and `rules` have their priorities, `strategies` those of policies. `named` is what product links,
+    policies, rules and limits name already, whether or not it is there.
     """
 
     locations: frozenset[str] = frozenset()
     fixed: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     group_of: Mapping[str, str] = field(default_factory=dict)
+    channels: frozenset[str] = frozenset()
     channel_groups: frozenset[str] = frozenset()
     own_groups: Mapping[str, str] = field(default_factory=dict)
+    bundles: Mapping[Product, frozenset[Product]] = field(default_factory=dict)
+    product_links: Mapping[tuple[Product, Product], bool] = field(default_factory=dict)
+    policies: Mapping[str, int] = field(default_factory=dict)
+    strategies: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)
+    named: frozenset[str] = frozenset()

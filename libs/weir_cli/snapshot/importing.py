@@ -20,8 +20,8 @@ from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import snapshot_pb2
 from weir_cli import tables
 from weir_cli.documents import document
-from weir_cli.moving import cut
 from weir_cli.options import OK, REFUSED, USAGE
+from weir_cli.paging import cut
 from weir_cli.paper import bars
 from weir_cli.session import Answer, Session
 from weir_cli.sheets import SheetUnreadable
@@ -111,7 +111,7 @@ async def _imported(
     found, revision = sent.response.snapshot_import, sent.response.revision
     refused: telling.Lines = ()
     if found.refused:
-        refused, _, _ = await telling.kept(session, session.request_id, "REFUSED", wish.limit)
+        refused = (await telling.kept(session, session.request_id, "REFUSED", wish.limit)).found
     told = {"checked": False, "imported_before": sent.before, "first_line": sent.first, "breaks": sent.breaks}
     return _answer(session, file, told, [telling.outcome(found), *_notes(sent)], found, refused, revision)
 

@@ -8,49 +8,32 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, snapshot_pb2
 from weir_cli import tables
 from weir_cli.documents import document, word
-from weir_cli.moving import PAGE, cut
+from weir_cli.paging import Listed, listed
 from weir_cli.session import Answer, Session
 from weir_cli.snapshot.file import Place
 
 Lines = Sequence[snapshot_pb2.SnapshotLineOutcome]
 
 
-async def kept(session: Session, request_id: str, state: str, limit: int) -> tuple[Lines, bool, revision_pb2.Revision]:
-    """Up to `limit` lines that were not applied, whether there are more, and the revision they were read at; `state`
-    is a word such as REFUSED, empty for all.
-    """
+async def kept(session: Session, request_id: str, state: str, limit: int) -> Listed:
+    """Up to `limit` lines that were not applied; `state` is a word such as REFUSED, empty for all."""
     asked = ledger_service_pb2.ListSnapshotLinesRequest(
         request_id=request_id,
         state=snapshot_pb2.SnapshotLineState.Value(f"SNAPSHOT_LINE_STATE_{state or 'UNSPECIFIED'}"),
     )
-    found: list[snapshot_pb2.SnapshotLineOutcome] = []
-    while True:
-        asked.page_size = min(PAGE, limit - len(found))
-        response = await session.ledger.ListSnapshotLines(asked)
-        found += response.lines
-        asked.page_token = response.next_page_token
-        if not asked.page_token or len(found) >= limit:
-            return found, bool(asked.page_token), response.revision
+    return await listed(session.ledger.ListSnapshotLines, asked, "lines", limit=limit)
 
 
 async def imported(session: Session, request_id: str, state: str, *, limit: int) -> Answer:
     """How far an import has come, and the lines that were not applied."""
     request = ledger_service_pb2.GetSnapshotImportRequest(request_id=request_id)
     found = (await session.ledger.GetSnapshotImport(request)).snapshot_import
-    lines, more, revision = await kept(session, request_id, state, limit)
-    told = {
-        "snapshot_import": document(found),
-        "lines": [document(each) for each in lines],
-        "more": more,
-        "revision": document(revision),
-    }
-    shown: list[RenderableType] = [outcome(found), table(lines)]
-    shown.append(tables.footnote(revision, note=cut(lines, more)))
-    return Answer(told, shown)
+    lines = await kept(session, request_id, state, limit)
+    shown: list[RenderableType] = [outcome(found), table(lines.found), lines.footnote]
+    return Answer({"snapshot_import": document(found), **lines.document}, shown)
 
 
 def outcome(found: snapshot_pb2.SnapshotImport) -> Text:

@@ -1,23 +1,32 @@
-"""What the aggregator knows, tenant by tenant, in memory: counts, network, levels, and how they came to change.
+"""What the aggregator knows, tenant by tenant, in memory: counts, configuration, levels, and how they came to change.
 
-`state` answers from it, `following` keeps it in step with ledger and sharing, `watching` tells of its changes,
-`tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (the objects of the network),
-`table` (the levels) and `changes` (the log a watcher goes on from).
+`state` answers from it, `following` keeps it in step with the contexts and the day, `watching` tells of its changes,
+`tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
+`table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration) and `changes` (the
+log a watcher goes on from).
 """
 
+from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
+from weir_aggregator.projection.preview import Preview, Room
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
+from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
 from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
 
 __all__ = [
     "CONTEXTS",
+    "Instant",
     "Pace",
     "Patience",
     "Picture",
+    "Preview",
     "Projection",
+    "Room",
+    "Supposed",
     "Tenants",
     "Told",
+    "UtcCalendar",
     "caught_up",
     "follow",
     "rows_max",

@@ -1,46 +1,133 @@
-"""The objects of a tenant's network, by identifier."""
+"""What is configured for a tenant, object by object, and the configuration that it makes."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from weir_aggregator.domain import GroupLink, NetworkChange, WarehouseGroup
+from weir_aggregator.domain import Change, Configured, GroupLink, StoreLimits, WarehouseGroup
+from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel, Network
+from weir_allocation.policy import Policy
+from weir_allocation.rules import Rule
+from weir_allocation.sharing import Bundle, Link, Sharing
 
-K = TypeVar("K")
-V = TypeVar("V")
+T = TypeVar("T")
+
+Kind = type[Any]
+Objects = Mapping[Kind, Mapping[Hashable, Any]]
+"""Objects by sort, then by what identifies them."""
+
+SHARING = "sharing"
+PARTITIONING = "partitioning"
+SYNC = "sync"
+_NETWORK: tuple[Kind, ...] = (WarehouseGroup, Channel, GroupLink)
+KINDS: Mapping[str, tuple[Kind, ...]] = {
+    SHARING: (*_NETWORK, Link, Bundle),
+    PARTITIONING: (Policy,),
+    SYNC: (Rule, StoreLimits),
+}
+"""The sorts of objects of each context."""
 
 
-class NetworkBook:
-    """Takes objects as they stand after each commit and makes the network of them."""
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Objects by sort and key, and the configuration of them as they stand; begin with `EMPTY`."""
 
-    def __init__(self) -> None:
-        """No objects."""
-        self._groups: dict[str, WarehouseGroup] = {}
-        self._channels: dict[str, Channel] = {}
-        self._links: dict[tuple[str, str], GroupLink] = {}
+    objects: Objects
+    configuration: Configuration
 
-    def put(self, change: NetworkChange) -> None:
-        """Take over one object as it stands, or forget it; either again does no harm."""
-        match change.object:
-            case WarehouseGroup() as group:
-                _put(self._groups, group.warehouse_group, group, deleted=change.deleted)
-            case Channel() as channel:
-                _put(self._channels, channel.channel, channel, deleted=change.deleted)
-            case GroupLink() as link:
-                _put(self._links, (link.warehouse_group, link.channel_group), link, deleted=change.deleted)
+    def changed(self, changes: Iterable[Change]) -> Book:
+        """The same with objects as they stand after these changes, in their order; any of them again does no harm.
 
-    def network(self) -> Network:
-        """The network of the objects as they stand."""
-        return Network.of(
-            warehouse_groups={name: group.locations for name, group in self._groups.items()},
-            channels=self._channels.values(),
-            links=self._links,
+        Costs as much as there are objects of the sorts that change, and little more for many changes than for one.
+        """
+        objects = dict(self.objects)
+        fresh: dict[Kind, dict[Hashable, Configured]] = {}
+        for change in changes:
+            kind = type(change.object)
+            if kind not in fresh:
+                objects[kind] = fresh[kind] = dict(objects.get(kind, {}))
+            if change.deleted:
+                fresh[kind].pop(key(change.object), None)
+            else:
+                fresh[kind][key(change.object)] = change.object
+        return Book(objects, _configuration(self, objects, fresh))
+
+    def without(self, kinds: Iterable[Kind]) -> Book:
+        """The same without any object of some sorts."""
+        return self.changed(
+            [Change(each, deleted=True) for kind in kinds for each in self.objects.get(kind, {}).values()]
         )
 
 
-def _put(objects: dict[K, V], key: K, value: V, *, deleted: bool) -> None:
-    if deleted:
-        objects.pop(key, None)
-    else:
-        objects[key] = value
+EMPTY = Book({}, Configuration.of(Network.of(warehouse_groups={}, channels=(), links=())))
+"""Nothing configured."""
+
+
+def key(configured: Configured) -> Hashable:
+    """What identifies an object among those of its sort."""
+    match configured:
+        case WarehouseGroup():
+            return configured.warehouse_group
+        case Channel():
+            return configured.channel
+        case GroupLink():
+            return configured.warehouse_group, configured.channel_group
+        case Link():
+            return configured.source, configured.destination
+        case Bundle():
+            return configured.product
+        case Policy():
+            return configured.policy
+        case Rule():
+            return configured.rule
+        case StoreLimits():
+            return configured.store
+
+
+def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> Configuration:
+    """What the objects make, with all that is as it was taken from before."""
+    kinds = set(touched)
+    configuration = former.configuration
+    if not kinds.isdisjoint(_NETWORK):
+        configuration = replace(configuration, network=_network(objects))
+    if not kinds.isdisjoint((Link, Bundle)):
+        configuration = replace(configuration, sharing=_sharing(former, objects))
+    if kinds.isdisjoint((*KINDS[PARTITIONING], *KINDS[SYNC])):
+        return configuration
+    return Configuration.of(
+        configuration.network,
+        sharing=configuration.sharing,
+        policies=_all(objects, Policy),
+        rules=_all(objects, Rule),
+        limits={each.store: each.limits for each in _all(objects, StoreLimits)},
+    )
+
+
+def _network(objects: Objects) -> Network:
+    return Network.of(
+        warehouse_groups={each.warehouse_group: each.locations for each in _all(objects, WarehouseGroup)},
+        channels=_all(objects, Channel),
+        links=[(each.warehouse_group, each.channel_group) for each in _all(objects, GroupLink)],
+    )
+
+
+def _sharing(former: Book, objects: Objects) -> Sharing:
+    gone_links, links = _difference(former.objects, objects, Link)
+    gone_bundles, bundles = _difference(former.objects, objects, Bundle)
+    return former.configuration.sharing.changed(
+        links=links, bundles=bundles, without_links=gone_links, without_bundles=gone_bundles
+    )
+
+
+def _difference(before: Objects, after: Objects, kind: type[T]) -> tuple[list[T], list[T]]:
+    """Objects of a sort that are not the same any more: as they were, and as they are."""
+    former, latter = before.get(kind, {}), after.get(kind, {})
+    gone = [each for key, each in former.items() if latter.get(key) != each]
+    return gone, [each for key, each in latter.items() if former.get(key) != each]
+
+
+def _all(objects: Objects, kind: type[T]) -> Collection[T]:
+    return objects.get(kind, {}).values()

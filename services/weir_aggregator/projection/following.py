@@ -1,21 +1,22 @@
-"""Keep a projection in step with the two contexts: export, then watch, and again where that breaks."""
+"""Keep a projection in step with the contexts and the day: export, then watch, and again where that breaks."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
 
-from weir_aggregator.domain import Count, NetworkChange
-from weir_aggregator.ports import BalanceFeed, Commit, Feed, NetworkFeed
+from weir_aggregator.domain import BooksChange, Change
+from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.book import NetworkBook
-from weir_aggregator.projection.state import LEDGER, SHARING, Projection
+from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
+from weir_aggregator.projection.state import LEDGER, Projection
 from weir_chassis.errors import Refusal
 from weir_chassis.revisions import Revision
 from weir_chassis.watch import Fenced
@@ -23,6 +24,9 @@ from weir_chassis.watch import Fenced
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+JOINED_MAX = 64
+"""Commits that wait to be taken over, at most; a commit holds up to a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +61,40 @@ class _Loading(Generic[T]):
 
 
 async def follow(
-    projection: Projection,
-    tenant: str,
-    ledger: BalanceFeed,
-    sharing: NetworkFeed,
-    patience: Patience = Patience(),
+    projection: Projection, tenant: str, feeds: Feeds, calendar: Calendar, patience: Patience = Patience()
 ) -> None:
-    """Load both contexts into the projection and keep them in step; never ends by itself."""
+    """Load all contexts into the projection, keep them in step and turn its days; never ends by itself."""
 
-    def begin_balances() -> _Loading[Count]:
+    def begin_books() -> _Loading[BooksChange]:
         balances = Balances()
-        return _Loading(balances.put, lambda through: projection.load_balances(balances, through))
+        return _Loading(balances.put, partial(projection.load_balances, balances))
 
-    def begin_network() -> _Loading[NetworkChange]:
-        book = NetworkBook()
-        return _Loading(book.put, lambda through: projection.load_network(book, through))
+    def begin_configuration() -> _Loading[Change]:
+        changes: list[Change] = []
+        return _Loading(changes.append, partial(projection.load_configuration, changes))
 
-    async with asyncio.TaskGroup() as sides:
-        sides.create_task(_keep(_Side(LEDGER, ledger, begin_balances, projection.apply_balances), tenant, patience))
-        sides.create_task(_keep(_Side(SHARING, sharing, begin_network, projection.apply_network), tenant, patience))
+    configured = {SHARING: feeds.sharing, PARTITIONING: feeds.partitioning, SYNC: feeds.sync}
+    sides = [
+        _Side(context, feed, begin_configuration, projection.apply_configuration)
+        for context, feed in configured.items()
+    ]
+    projection.turn(calendar.today())
+    async with asyncio.TaskGroup() as tasks:
+        books = _Side(LEDGER, feeds.ledger, begin_books, projection.apply_balances)
+        tasks.create_task(_keep(books, tenant, patience))
+        for side in sides:
+            tasks.create_task(_keep(side, tenant, patience))
+        tasks.create_task(_turn_days(projection, calendar))
+
+
+async def _turn_days(projection: Projection, calendar: Calendar) -> None:
+    """Turn day after day for ever; also where one could not be turned, which only a bug can cause."""
+    while True:
+        await calendar.over(projection.today)
+        try:
+            projection.turn(calendar.today())
+        except Exception:
+            log.exception("day could not be turned", day=projection.today.isoformat())
 
 
 async def _keep(side: _Side[T], tenant: str, patience: Patience) -> None:
@@ -115,6 +134,43 @@ async def _load(side: _Side[T], tenant: str) -> Revision:
 
 
 async def _watch(side: _Side[T], tenant: str, after: Revision) -> None:
-    async with aclosing(side.feed.watch(tenant, after)) as commits:
+    async with (
+        aclosing(side.feed.watch(tenant, after)) as watched,
+        aclosing(_joined(watched)) as commits,
+    ):
         async for commit in commits:
             side.apply(commit)
+
+
+async def _joined(commits: AsyncGenerator[Commit[T], None]) -> AsyncGenerator[Commit[T], None]:
+    """The same, but what comes while one is taken over, and for as long again, is given as one commit.
+
+    So many commits cost little more than one, and of a flood of them half of the time at most is spent on taking over:
+    questions are answered in the other half.
+    """
+    come: asyncio.Queue[Commit[T] | Exception] = asyncio.Queue(JOINED_MAX)
+    reading = asyncio.create_task(_read(commits, come))
+    clock = asyncio.get_running_loop().time
+    try:
+        while True:
+            found = [await come.get()]
+            while not come.empty():
+                found.append(come.get_nowait())
+            whole = [each for each in found if isinstance(each, Commit)]
+            if whole:
+                begun = clock()
+                yield Commit(whole[-1].through, [change for each in whole for change in each.changes])
+                await asyncio.sleep(clock() - begun)
+            if isinstance(found[-1], Exception):
+                raise found[-1]
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _read(commits: AsyncGenerator[Commit[T], None], come: asyncio.Queue[Commit[T] | Exception]) -> None:
+    try:
+        async for commit in commits:
+            await come.put(commit)
+    except Exception as fault:
+        await come.put(fault)

@@ -1,30 +1,43 @@
-"""One tenant's projection: both contexts, the table made of them, and the mark they stand at."""
+"""One tenant's projection: all contexts, the table made of them, and the mark they stand at."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain, islice
 
 import numpy as np
 
-from weir_aggregator.domain import Count, Levels, NetworkChange, Product, Question, Selection
+from weir_aggregator.domain import (
+    Availability,
+    BooksChange,
+    Change,
+    Exposure,
+    Levels,
+    Product,
+    Question,
+    Selection,
+)
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.ports import Commit
-from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.book import NetworkBook
+from weir_aggregator.projection.balances import NONE, Balances
+from weir_aggregator.projection.book import EMPTY, KINDS, PARTITIONING, SHARING, SYNC, Book
 from weir_aggregator.projection.changes import Changes
+from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
-from weir_allocation.columns import Indices
-from weir_allocation.pipeline import Trace, trace
-from weir_allocation.stock import ANY
+from weir_allocation import pipeline
+from weir_allocation.columns import UNTOLD, Indices, exposure
+from weir_allocation.configuration import Configuration
+from weir_allocation.pipeline import Trace
+from weir_allocation.stock import ANY, Holdings
 from weir_chassis.errors import RevisionForeign, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
 
 LEDGER = "ledger"
-SHARING = "sharing"
-CONTEXTS = (LEDGER, SHARING)
+CONTEXTS = (LEDGER, SHARING, PARTITIONING, SYNC)
 
 _NOTHING: Indices = np.zeros(0, dtype=np.int64)
 
@@ -47,9 +60,10 @@ class Picture:
 class Projection:
     """What is known of one tenant; every question is answered from one state, in one piece.
 
-    The two contexts are loaded by `load_balances` and `load_network`, then kept by `apply_balances` and
-    `apply_network`; before both are loaded it is not `caught_up` and has nothing to say. None of it awaits anything but
-    `reach`, so that no question sees half a commit.
+    The books of the ledger are loaded by `load_balances` and kept by `apply_balances`; what is configured in each of
+    the other contexts by `load_configuration` and `apply_configuration`. Before all are loaded it is not `caught_up`,
+    has computed nothing and has nothing to say. None of it awaits anything but `reach`, so that no question sees half
+    a commit.
     """
 
     def __init__(self, log_bytes_max: int) -> None:
@@ -57,54 +71,62 @@ class Projection:
         self.changes = Changes(log_bytes_max)
         self.revisions: tuple[Revision, ...] = ()
         """The mark: the revision of each context that answers rest on, in the order of CONTEXTS."""
+        self.today = date.min
+        """The day that answers are for; lots expire by it."""
         self._balances = Balances()
-        self._book = NetworkBook()
-        self._table = Table()
+        self._book = EMPTY
+        self._table = Table(self.configuration, self._balances, self.today)
         self._reached: dict[str, Revision] = {}
         self._waiting: dict[asyncio.Future[None], Revision] = {}
         self._listeners: dict[asyncio.Event, None] = {}
 
     @property
     def caught_up(self) -> bool:
-        """Whether both contexts are loaded."""
+        """Whether all contexts are loaded."""
         return len(self.revisions) == len(CONTEXTS)
 
+    @property
+    def configuration(self) -> Configuration:
+        """What is configured."""
+        return self._book.configuration
+
     def load_balances(self, balances: Balances, through: Revision) -> None:
-        """Take over all counts as they stand at a revision, in place of what was known."""
-        balances.ordered()
-        self._balances = balances
-        self._table = Table()
-        self._table.rebuild(balances, self._book.network())
-        self._loaded(through)
+        """Take over the books as they stand at a revision, in place of what was known."""
+        self._loaded(balances, self._book, through)
 
-    def load_network(self, book: NetworkBook, through: Revision) -> None:
-        """Take over the whole network as it stands at a revision, in place of what was known."""
-        self._book = book
-        self._table.rebuild(self._balances, book.network())
-        self._loaded(through)
+    def load_configuration(self, changes: Iterable[Change], through: Revision) -> None:
+        """Take over all objects of one context as they stand at a revision, in place of what was known."""
+        self._loaded(self._balances, self._book.without(KINDS[through.context]).changed(changes), through)
 
-    def apply_balances(self, commit: Commit[Count]) -> None:
+    def apply_balances(self, commit: Commit[BooksChange]) -> None:
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        products = list(dict.fromkeys(map(self._balances.put, commit.changes)))
-        changed = self._table.compute(self._balances, products) if products else _NOTHING
+        touched = np.unique(np.array([self._balances.put(each) for each in commit.changes], dtype=np.int64))
+        changed = _NOTHING
+        if len(touched) and self.caught_up:
+            changed = self._table.compute(self._table.columns.lending.readers(touched[touched != NONE]))
         self._passed(commit.through, changed)
 
-    def apply_network(self, commit: Commit[NetworkChange]) -> None:
-        """Take over one commit of sharing; one that is known already changes nothing."""
+    def apply_configuration(self, commit: Commit[Change]) -> None:
+        """Take over a commit of one of the other contexts; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        for each in commit.changes:
-            self._book.put(each)
-        if not commit.changes:
-            self._passed(commit.through, _NOTHING)
+        book, table = self._book.changed(commit.changes), self._table
+        changed = self._reconfigured(book.configuration) if self.caught_up else _NOTHING
+        self._book = book
+        self._passed(commit.through, changed)
+        if table.channels.keys() != self._table.channels.keys():
+            self.changes.clear(self._mark())
+
+    def turn(self, today: date) -> None:
+        """Go over to another day: lots that have expired by then count no more. The mark stays."""
+        if today == self.today:
             return
-        change = self._table.rebuild(self._balances, self._book.network())
-        if change.channels:
-            self._loaded(commit.through)
-        else:
-            self._passed(commit.through, change.products)
+        self.today = today
+        if self.caught_up:
+            self.changes.record(self._mark(), self._table.turn(today))
+            self._ring()
 
     async def reach(self, asked: Vector, seconds: float | None) -> None:
         """Wait until the state includes all revisions asked for; None waits for ever.
@@ -141,27 +163,82 @@ class Projection:
         finally:
             del self._listeners[event]
 
-    def level(self, question: Question) -> tuple[int, int]:
-        """Level and supply; raises ChannelNotFound. A lookup unless a lot or a unit of measure is asked for."""
-        if question.demand == ANY:
-            level = self._table.level(self._balances.number(question.product), question.channel)
-            return level, level
+    def availability(self, question: Question) -> Availability:
+        """Supply, share and level; raises ChannelNotFound.
+
+        A lookup unless a lot or a unit of measure is asked for, or the channel sells from custody.
+        """
+        column = self._table.column(question.channel)
+        number = self._balances.number(question.product)
+        if question.demand == ANY and NONE not in (column, number):
+            return self._table.availability(number, column)
         traced = self.explain(question)
-        return traced.level, traced.supply
+        return Availability(traced.supply, traced.share, traced.level if traced.told else UNTOLD)
 
     def explain(self, question: Question) -> Trace:
         """How the level comes about; raises ChannelNotFound."""
-        channel = self._table.network.channels.get(question.channel)
+        return pipeline.explain(self.posed(question))
+
+    def posed(self, question: Question) -> pipeline.Question:
+        """The question with all that the stages need to answer it, which no commit alters; raises ChannelNotFound."""
+        channel = self.configuration.network.channels.get(question.channel)
         if channel is None:
             raise ChannelNotFound(question.channel)
-        stock = self._balances.stock(question.product)
-        return trace(self._table.network, channel, question.product[1], stock, question.demand)
+        holdings = self.holdings(self.configuration.sharing.reads(question.product))
+        return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
+
+    def holdings(self, products: Iterable[Product]) -> Holdings:
+        """All stock items of some products."""
+        return {product: self._balances.stock(product) for product in products}
+
+    def exposures(self, products: Sequence[Product]) -> list[Exposure]:
+        """What stores are told of some products, and what there is of them."""
+        nowhere = self._table.columns.nowhere(products).told.tolist()
+        numbers = [self._balances.number(product) for product in products]
+        known = self._exposed(np.array([number for number in numbers if number != NONE], dtype=np.int64))
+        return [
+            Exposure(product, levels, 0) if number == NONE else next(known)
+            for product, number, levels in zip(products, numbers, nowhere, strict=True)
+        ]
+
+    def exposed(self, owner: str | None, most: int) -> tuple[list[Exposure], int, int]:
+        """The most exposed products, of one owner or of all, the most exposed first, then by product.
+
+        Also how many are exposed at all, and by how many units together.
+        """
+        numbers = np.array(self._balances.ordered(owner), dtype=np.int64)
+        beyond = exposure(*self._table.told(numbers))
+        first = np.argsort(-beyond, kind="stable")[: min(most, np.count_nonzero(beyond))]
+        return list(self._exposed(numbers[first])), int(np.count_nonzero(beyond)), int(beyond.sum())
+
+    def instant(self) -> Instant:
+        """All that levels are made of, as it is now."""
+        levels, beyond = self._table.copied()
+        return Instant(
+            book=self._book,
+            products=list(self._balances.products),
+            ordered=self._balances.ordered(),
+            locations=list(self._balances.locations),
+            rows=self._balances.rows(np.arange(len(self._balances.products)), self.today),
+            columns=self._table.columns,
+            channels=self._table.channels,
+            levels=levels,
+            exposure=beyond,
+        )
 
     def levels(self, products: Sequence[Product], channels: Sequence[str]) -> Levels:
         """The levels of some products in some channels, all of them where none is named; raises ChannelNotFound."""
-        numbers = [self._balances.number(product) for product in products]
         chosen = self.chosen(channels)
-        return Levels(products, chosen, self._table.excerpt(numbers, chosen).row_by_row(0, len(numbers)))
+        numbers = [self._balances.number(product) for product in products]
+        known = [number for number in numbers if number != NONE]
+        levels = self._table.excerpt(known, chosen).row_by_row(0, len(known))
+        if len(known) == len(numbers):
+            return Levels(products, chosen, levels)
+        unknown = [product for product, number in zip(products, numbers, strict=True) if number == NONE]
+        others = iter(self._table.nowhere(unknown, chosen).row_by_row(0, len(unknown)))
+        found = iter(levels)
+        rows = [islice(others if number == NONE else found, len(chosen)) for number in numbers]
+        return Levels(products, chosen, list(chain.from_iterable(rows)))
 
     def numbered_levels(self, numbers: Sequence[int], channels: Sequence[str]) -> Levels:
         """The levels of products by number, in channels that exist."""
@@ -169,7 +246,7 @@ class Projection:
         return Levels(products, channels, self._table.excerpt(numbers, channels).row_by_row(0, len(numbers)))
 
     def picture(self, selection: Selection) -> Picture:
-        """The levels of all products selected that were ever stocked, in their order; raises ChannelNotFound."""
+        """The levels of all products selected that have a number, in their order; raises ChannelNotFound."""
         channels = self.chosen(selection.channels)
         numbers = self._balances.ordered(selection.owner)
         products = [self._balances.products[number] for number in numbers]
@@ -180,15 +257,21 @@ class Projection:
         return self._table.chosen(channels)
 
     def ordered(self, owner: str | None) -> Sequence[int]:
-        """Numbers of the products ever stocked, of one owner or of all, in their order; stable while it is held."""
+        """Numbers of the products ever stocked, in a link or in a bundle, of one owner or of all, in their order.
+
+        Stable while it is held.
+        """
         return self._balances.ordered(owner)
 
     def changed_since(self, position: int, owner: str | None) -> list[int] | None:
         """Numbers of the products whose levels changed after a position of the log; None where that is forgotten."""
         changed = self.changes.since(position)
-        if changed is None or owner is None:
-            return changed
-        return [number for number in changed if self._balances.products[number][0] == owner]
+        return None if changed is None else self._owned(changed, owner)
+
+    def expired(self, owner: str | None) -> list[int]:
+        """Numbers of the products whose levels went down when a day ended, at whatever mark."""
+        expired = self._balances.expiring(date.min, self.today)
+        return self._owned(self._table.columns.lending.readers(expired).tolist(), owner)
 
     def position_of(self, after: Vector) -> int | None:
         """The position of the log that a mark stands for; None where the log cannot tell."""
@@ -208,13 +291,46 @@ class Projection:
             finally:
                 self._waiting.pop(future, None)
 
+    def _exposed(self, numbers: Indices) -> Iterator[Exposure]:
+        told, reached = self._table.told(numbers)
+        for number, levels, supply in zip(numbers.tolist(), told.tolist(), reached.tolist(), strict=True):
+            yield Exposure(self._balances.products[number], levels, supply)
+
+    def _owned(self, numbers: list[int], owner: str | None) -> list[int]:
+        if owner is None:
+            return numbers
+        return [number for number in numbers if self._balances.products[number][0] == owner]
+
+    def _reconfigured(self, configuration: Configuration) -> Indices:
+        """Compute what another configuration can change; returns the products that it does."""
+        former = self.configuration
+        if configuration == former:
+            return _NOTHING
+        alike = configuration.sharing == former.sharing
+        if not alike:
+            _enter(configuration, self._balances)
+        if former.lends_alone(configuration):
+            affected = configuration.sharing.affected(former.sharing)
+            return self._table.lend(configuration, [self._balances.number(product) for product in affected])
+        table = Table(configuration, self._balances, self.today, self._table.columns.lending if alike else None)
+        changed, self._table = table.differing(self._table), table
+        return changed
+
     def _known(self, through: Revision) -> bool:
         reached = self._reached[through.context]
         assert reached.origin == through.origin, "a watch stays within one history"
         return reached.number >= through.number
 
-    def _loaded(self, through: Revision) -> None:
-        """What was before cannot be gone on from: another history, other channels, or other numbers of products."""
+    def _loaded(self, balances: Balances, book: Book, through: Revision) -> None:
+        """Make the table anew once all is there that it is made of.
+
+        What was before cannot be gone on from: another history, other channels, or other numbers of products.
+        """
+        if {through.context, *self._reached} == set(CONTEXTS):
+            _enter(book.configuration, balances)
+            balances.ordered()
+            self._table = Table(book.configuration, balances, self.today)
+        self._balances, self._book = balances, book
         self._move(through)
         self.changes.clear(self._mark())
 
@@ -233,5 +349,14 @@ class Projection:
             met = asked.context == through.context and (asked.origin != through.origin or through.includes(asked))
             if met and not future.done():
                 future.set_result(None)
+        self._ring()
+
+    def _ring(self) -> None:
         for event in self._listeners:
             event.set()
+
+
+def _enter(configuration: Configuration, balances: Balances) -> None:
+    """Give a number to every product that is in a link or a bundle."""
+    for product in configuration.sharing.named():
+        balances.enter(product)

@@ -1,38 +1,39 @@
-"""The table of levels: one column a channel group, one place a product, computed when something changes."""
+"""The table of levels: one column for channels that are always told the same, one place a product."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from weir_aggregator.domain import Availability, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
-from weir_allocation.columns import Flags, Indices, Units, channel_groups, reaching, supplies
-from weir_allocation.network import Network
+from weir_allocation.columns import Columns, Flags, Indices, Lending, Levels, Units, exposure
+from weir_allocation.configuration import Configuration
 
 CUSTODY = -1
 """In place of a column: the channel is reached by custody, and no group gives it anything."""
 
 _PRODUCTS_AT_FIRST = 64
-_ROWS_AT_ONCE = 65_536
-"""Stock items computed in one piece, so that a whole table needs little room beside itself."""
+_PRODUCTS_AT_ONCE = 65_536
+"""Products computed in one piece, so that a whole table needs little room beside itself."""
+_SUPPLY, _SHARE, _LEVEL = range(3)
+_NARROW_MAX = np.iinfo(np.int32).max
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a new network changes: `channels` says whether one came or went, `products` whose levels differ in any."""
-
-    channels: bool
-    products: Indices
+Figures = NDArray[np.signedinteger[Any]]
+"""Of 32 or 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Levels as they stood at one instant; channels of one group share a place."""
+    """Levels as they stood at one instant; channels of one column share a place."""
 
-    distinct: Units
+    distinct: Figures
     """Levels as `[product, place]`."""
     places: Indices
     """Place of each channel."""
@@ -44,117 +45,163 @@ class Excerpt:
 
 
 class Table:
-    """Levels of every product in every channel group, for one network."""
+    """Supply, share and level of every product that has a number in each column, for one configuration on one day.
 
-    def __init__(self) -> None:
-        """No channels, no products."""
-        self.network = Network.of(warehouse_groups={}, channels=(), links=())
-        self.columns: dict[str, int] = {}
+    They are kept in 32 bits until one comes that needs more; then all are in 64, until the table is made anew. The two
+    sums of each product that make its exposure always have 64: twelve bytes a product and column, and sixteen a
+    product.
+    """
+
+    def __init__(
+        self, configuration: Configuration, balances: Balances, today: date, lending: Lending | None = None
+    ) -> None:
+        """Compute everything; whatever is in a link or a bundle must have its number.
+
+        `lending` is that of a former table of the same balances, links and bundles.
+        """
+        self.columns = Columns(
+            configuration,
+            products=balances.products,
+            numbers=balances.numbers,
+            locations=balances.locations,
+            lending=lending,
+        )
+        self.channels = column_of(configuration, self.columns)
         """Column of each channel, in order of channels."""
-        self._groups: tuple[str, ...] = ()
-        self._reaching: Flags = np.zeros((0, 0), dtype=np.bool_)
-        self._levels: Units = np.zeros((0, _PRODUCTS_AT_FIRST), dtype=np.int64)
+        self._balances = balances
+        self._today = today
         self._products = 0
         """Products that have a place in the table."""
+        self._figures: Figures = np.zeros((3, self.columns.width, _PRODUCTS_AT_FIRST), dtype=np.int32)
+        self._told: Units = np.zeros(_PRODUCTS_AT_FIRST, dtype=np.int64)
+        self._reached: Units = np.zeros(_PRODUCTS_AT_FIRST, dtype=np.int64)
+        self.compute(())
 
-    def level(self, product: int, channel: str) -> int:
-        """The level of one product; raises ChannelNotFound."""
-        column = self.columns.get(channel)
+    def column(self, channel: str) -> int:
+        """The column of a channel, or CUSTODY; raises ChannelNotFound."""
+        column = self.channels.get(channel)
         if column is None:
             raise ChannelNotFound(channel)
-        return 0 if column == CUSTODY else self._levels.item(column, product)
+        return column
+
+    def availability(self, number: int, column: int) -> Availability:
+        """Supply, share and level of a product in a column."""
+        figures = self._figures
+        return Availability(
+            figures.item(_SUPPLY, column, number),
+            figures.item(_SHARE, column, number),
+            figures.item(_LEVEL, column, number),
+        )
 
     def chosen(self, channels: Sequence[str]) -> tuple[str, ...]:
         """The channels as asked, all in order where none is; raises ChannelNotFound."""
         for channel in channels:
-            if channel not in self.columns:
-                raise ChannelNotFound(channel)
-        return tuple(channels or self.columns)
+            self.column(channel)
+        return tuple(channels or self.channels)
 
-    def excerpt(self, products: Sequence[int], channels: Sequence[str]) -> Excerpt:
-        """A copy of the levels of some products in channels that exist; NONE is a product never stocked: 0."""
-        columns = [self.columns[channel] for channel in channels]
-        distinct = np.array(sorted(set(columns) - {CUSTODY}), dtype=np.int64)
-        numbers = np.array(products, dtype=np.int64)
+    def excerpt(self, numbers: Sequence[int], channels: Sequence[str]) -> Excerpt:
+        """A copy of the levels of some products, by number, in channels that exist."""
+        distinct, places = self._places(channels)
+        levels = np.zeros((len(numbers), len(distinct) + 1), dtype=self._figures.dtype)
+        levels[:, :-1] = self._figures[_LEVEL][np.ix_(distinct, np.array(numbers, dtype=np.int64))].T
+        return Excerpt(levels, places)
+
+    def nowhere(self, products: Sequence[Product], channels: Sequence[str]) -> Excerpt:
+        """The same of products of which there is nothing, with or without a number."""
+        distinct, places = self._places(channels)
         levels = np.zeros((len(products), len(distinct) + 1), dtype=np.int64)
-        levels[:, :-1] = np.where(numbers >= 0, self._levels[np.ix_(distinct, numbers)], 0).T
-        # What is reached by custody reads the last place, which holds zeros.
-        place = {column: index for index, column in enumerate(distinct.tolist())} | {CUSTODY: len(distinct)}
-        return Excerpt(levels, np.array([place[column] for column in columns], dtype=np.int64))
+        levels[:, :-1] = self.columns.nowhere(products).level[distinct].T
+        return Excerpt(levels, places)
 
-    def compute(self, balances: Balances, products: Sequence[int]) -> Indices:
-        """Compute some products anew, each given once; returns new ones and those whose level changed anywhere."""
+    def copied(self) -> tuple[Figures, Units]:
+        """Copies of all levels, as `[column, product]`, and of the exposure of every product."""
+        every = slice(self._products)
+        return self._figures[_LEVEL, :, every].copy(), exposure(self._told[every], self._reached[every])
+
+    def told(self, numbers: Indices) -> tuple[Units, Units]:
+        """Of each product the sum of the levels of all stores, and what lies at all locations that any of them
+        reaches.
+        """
+        return self._told[numbers], self._reached[numbers]
+
+    def compute(self, products: Sequence[int] | Indices) -> Indices:
+        """Compute some products anew, given by number, and those that got one since.
+
+        Returns those that are new or have another level in any column, ascending.
+        """
         known = self._products
-        self._make_room(balances)
-        rows, starts = balances.rows(products)
-        computed = supplies(self._reaching, balances.location(rows), balances.available(rows), starts)
-        numbers = np.array(products, dtype=np.int64)
-        changed: Flags = (self._levels[:, numbers] != computed).any(axis=0) | (numbers >= known)
-        self._levels[:, numbers] = computed
+        self._make_room()
+        numbers: Indices = np.union1d(np.array(products, dtype=np.int64), np.arange(known, self._products))
+        pieces = [
+            self._take(numbers[begin : begin + _PRODUCTS_AT_ONCE], known)
+            for begin in range(0, len(numbers), _PRODUCTS_AT_ONCE)
+        ]
+        changed: Indices = np.concatenate(pieces) if pieces else numbers
+        return changed
+
+    def lend(self, configuration: Configuration, affected: Sequence[int]) -> Indices:
+        """Take over other links and bundles, which can affect these products; returns what `compute` does.
+
+        Whatever is in them must have its number, and nothing else may be configured otherwise.
+        """
+        self.columns.lend(configuration.sharing)
+        return self.compute(affected)
+
+    def turn(self, today: date) -> Indices:
+        """Go over to another day; returns what `compute` does."""
+        first, end = sorted((self._today, today))
+        self._today = today
+        return self.compute(self.columns.lending.readers(self._balances.expiring(first, end)))
+
+    def differing(self, former: Table) -> Indices:
+        """The products that are new, or whose level is another in a channel that both tables have, ascending."""
+        differs = np.zeros(self._products, dtype=np.bool_)
+        differs[former._products :] = True
+        channels = [each for each in self.channels if each in former.channels]
+        for before, after in dict.fromkeys((former.channels[each], self.channels[each]) for each in channels):
+            differs[: former._products] |= former._levels(before) != self._levels(after)[: former._products]
+        return np.flatnonzero(differs)
+
+    def _levels(self, column: int) -> Figures:
+        if column == CUSTODY:
+            return np.zeros(self._products, dtype=np.int64)
+        return self._figures[_LEVEL, column, : self._products]
+
+    def _places(self, channels: Sequence[str]) -> tuple[Indices, Indices]:
+        """The distinct columns of channels, and the place of each channel among them; CUSTODY has the one behind."""
+        columns = [self.channels[channel] for channel in channels]
+        distinct = sorted(set(columns) - {CUSTODY})
+        place = {column: index for index, column in enumerate(distinct)} | {CUSTODY: len(distinct)}
+        return np.array(distinct, dtype=np.int64), np.array([place[each] for each in columns], dtype=np.int64)
+
+    def _take(self, numbers: Indices, known: int) -> Indices:
+        """Compute a piece; returns those at or above `known`, and those of which any level changed."""
+        made = computed(self.columns, self._balances, numbers, self._today)
+        figures = np.stack((made.supply, made.share, made.level))
+        if self._figures.dtype != np.int64 and figures.max(initial=0) > _NARROW_MAX:
+            self._figures = self._figures.astype(np.int64)
+        changed: Flags = (self._figures[_LEVEL][:, numbers] != made.level).any(axis=0) | (numbers >= known)
+        self._figures[:, :, numbers] = figures
+        self._told[numbers], self._reached[numbers] = made.told, made.reached
         return numbers[changed]
 
-    def rebuild(self, balances: Balances, network: Network) -> Change:
-        """Take over a network; only columns whose locations differ are computed anew."""
-        former = (self.columns, self._groups, self._reaching, self._levels)
-        self.network = network
-        self._groups = channel_groups(network)
-        column_of = {group: column for column, group in enumerate(self._groups)}
-        self.columns = {
-            name: CUSTODY if each.by_custody else column_of[each.channel_group]
-            for name, each in network.channels.items()
-        }
-        self._reaching = reaching(network, self._groups, balances.locations)
-        self._levels = np.zeros((len(self._groups), former[3].shape[1]), dtype=np.int64)
-        self._make_room(balances)
-        self._fill(balances, *former[1:])
-        return self._difference(former[0], former[3])
+    def _make_room(self) -> None:
+        """Follow the growth of products; what is new holds 0."""
+        self._products = len(self._balances.products)
+        room = len(self._told)
+        if room < self._products:
+            more = max(room, self._products - room)
+            self._figures = np.pad(self._figures, ((0, 0), (0, 0), (0, more)))
+            self._told = np.pad(self._told, (0, more))
+            self._reached = np.pad(self._reached, (0, more))
 
-    def _make_room(self, balances: Balances) -> None:
-        """Follow the growth of products and locations; what is new reaches as the network says, and holds 0."""
-        if self._reaching.shape[1] < len(balances.locations):
-            fresh = reaching(self.network, self._groups, balances.locations[self._reaching.shape[1] :])
-            self._reaching = np.concatenate((self._reaching, fresh), axis=1)
-        self._products = len(balances.products)
-        room = self._levels.shape[1]
-        if room < len(balances.products):
-            larger = np.zeros((len(self._groups), max(2 * room, len(balances.products))), dtype=np.int64)
-            larger[:, :room] = self._levels
-            self._levels = larger
 
-    def _fill(self, balances: Balances, groups: tuple[str, ...], reached: Flags, levels: Units) -> None:
-        column_of = {group: column for column, group in enumerate(groups)}
-        touched = []
-        for column, group in enumerate(self._groups):
-            former = column_of.get(group)
-            if former is not None and np.array_equal(reached[former], self._reaching[column, : reached.shape[1]]):
-                self._levels[column, : levels.shape[1]] = levels[former]
-            else:
-                touched.append(column)
-        if touched:
-            self._fill_columns(balances, np.array(touched, dtype=np.int64))
+def column_of(configuration: Configuration, columns: Columns) -> Mapping[str, int]:
+    """The column of each channel, in order of channels; CUSTODY where it has none."""
+    return {name: columns.columns.get(name, CUSTODY) for name in configuration.network.channels}
 
-    def _fill_columns(self, balances: Balances, columns: Indices) -> None:
-        rows, starts = balances.all_rows()
-        location, available = balances.location(rows), balances.available(rows)
-        reached = self._reaching[columns]
-        begin = 0
-        while begin < len(starts):
-            # Whole products until the piece is full; a product larger than a piece is one of its own.
-            end = max(begin + 1, int(np.searchsorted(starts, starts[begin] + _ROWS_AT_ONCE)))
-            last = int(starts[end]) if end < len(starts) else len(rows)
-            piece = slice(int(starts[begin]), last)
-            self._levels[columns, begin:end] = supplies(
-                reached, location[piece], available[piece], starts[begin:end] - starts[begin]
-            )
-            begin = end
 
-    def _difference(self, columns: dict[str, int], levels: Units) -> Change:
-        differs = np.zeros(self._levels.shape[1], dtype=np.bool_)
-        nothing = np.zeros(self._levels.shape[1], dtype=np.int64)
-        pairs = {(columns[channel], self.columns[channel]) for channel in columns.keys() & self.columns.keys()}
-        for before, after in sorted(pairs):
-            old = nothing if before == CUSTODY else levels[before]
-            new = nothing if after == CUSTODY else self._levels[after]
-            differs[: len(old)] |= old != new[: len(old)]
-            differs[len(old) :] |= new[len(old) :] != 0
-        return Change(columns.keys() != self.columns.keys(), np.flatnonzero(differs))
+def computed(columns: Columns, balances: Balances, numbers: Indices, today: date) -> Levels:
+    """Compute products by number, ascending, whether anything was ever booked of them or not."""
+    reads = columns.lending.reads(numbers)
+    return columns.compute(numbers, balances.rows(reads[reads < len(balances.products)], today))

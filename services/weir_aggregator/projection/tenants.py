@@ -15,7 +15,7 @@ Follow = Callable[[Projection, str], Awaitable[None]]
 
 
 class Tenants:
-    """At most so many tenants, each with a task that follows both contexts for it. Close it when done."""
+    """At most so many tenants, each with a task that follows all contexts for it. Close it when done."""
 
     def __init__(self, follow: Follow, *, tenants_max: int, log_bytes_max: int) -> None:
         """No tenant yet; each one's log of changes may take `log_bytes_max`."""
@@ -50,7 +50,7 @@ class Tenants:
 
 
 async def caught_up(projection: Projection, seconds: float | None) -> None:
-    """Wait until both contexts are loaded, for ever where `seconds` is None; raises NotCaughtUp when they are over."""
+    """Wait until all contexts are loaded, for ever where `seconds` is None; raises NotCaughtUp when they are over."""
     with projection.listening() as moved:
         try:
             async with asyncio.timeout(seconds):

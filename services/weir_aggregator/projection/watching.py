@@ -98,6 +98,9 @@ class _Watcher:
         """How many of them were told."""
         self._changed: dict[int, None] = {}
         """Products that changed and were not told since, longest first."""
+        if self._position is not None:
+            # A mark does not say on which day it was reached, here or at another replica.
+            self._changed.update(dict.fromkeys(projection.expired(selection.owner)))
 
     def next(self) -> Told | None:
         """The next message, with levels as they are now; None where nothing is to be told, and the mark moves on."""

@@ -1,2 +1,2 @@
 """Messages to values and back: `requests` reads what callers ask, `answers` and `sentences` render what they are told,
-`feeds` reads what ledger and sharing send."""
+`feeds` reads what the contexts that are followed send."""

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from weir.aggregator.v1 import availability_service_pb2 as pb
-from weir.common.v1 import revision_pb2, stock_pb2
-from weir_aggregator.domain import Levels, Update
+from weir.aggregator.v1 import explanation_pb2
+from weir.common.v1 import revision_pb2, stock_pb2, verdict_pb2
+from weir_aggregator.domain import Availability, Differences, Exposure, Levels, Summary, Update
+from weir_aggregator.wire.remedies import advised
 from weir_aggregator.wire.sentences import sentence
+from weir_allocation.advice import Advice, Lever, Remedy
+from weir_allocation.columns import UNTOLD
 from weir_allocation.pipeline import Trace
-from weir_allocation.stock import Condition, StockItem
-from weir_allocation.trace import Stage, Step, Verdict
+from weir_allocation.stock import Condition, Product, StockItem
+from weir_allocation.trace import Stage, Step, Subject, Verdict
 from weir_chassis.revisions import Revision
 
-_STAGES = {
-    Stage.REACH: pb.Step.STAGE_REACH,
-    Stage.SUPPLY: pb.Step.STAGE_SUPPLY,
+STAGES = {each: explanation_pb2.Stage.Value(f"STAGE_{each.name}") for each in Stage}
+SUBJECTS = {
+    each: explanation_pb2.Step.Subject.Value(f"SUBJECT_{'PRODUCT_LINK' if each is Subject.LINK else each.name}")
+    for each in Subject
 }
-_VERDICTS = {
-    Verdict.SUM: pb.Step.VERDICT_UNSPECIFIED,
-    Verdict.COUNTED: pb.Step.VERDICT_COUNTED,
-    Verdict.NOT_GROUPED: pb.Step.VERDICT_NOT_GROUPED,
-    Verdict.NOT_LINKED: pb.Step.VERDICT_NOT_LINKED,
-    Verdict.NOT_SELLABLE: pb.Step.VERDICT_NOT_SELLABLE,
-    Verdict.IN_CUSTODY: pb.Step.VERDICT_IN_CUSTODY,
-    Verdict.OTHER_LOT: pb.Step.VERDICT_OTHER_LOT,
-    Verdict.OTHER_UOM: pb.Step.VERDICT_OTHER_UOM,
-    Verdict.ALL_RESERVED: pb.Step.VERDICT_ALL_RESERVED,
-    Verdict.EMPTY: pb.Step.VERDICT_EMPTY,
-    Verdict.BY_CUSTODY: pb.Step.VERDICT_BY_CUSTODY,
+VERDICTS = {
+    each: verdict_pb2.Verdict.Value(f"VERDICT_{'UNSPECIFIED' if each is Verdict.SUM else each.name}")
+    for each in Verdict
 }
+LEVERS = {each: explanation_pb2.Remedy.Lever.Value(f"LEVER_{each.name}") for each in Lever}
+_MESSAGE_BYTES = 64 * 1024
+_ROW_BYTES = 32
+"""What a level that differs takes beside its names, at most: two numbers, and the lengths of the names."""
 _CONDITIONS = {
     Condition.SELLABLE: stock_pb2.CONDITION_SELLABLE,
     Condition.HOLD: stock_pb2.CONDITION_HOLD,
@@ -37,9 +37,15 @@ _CONDITIONS = {
 }
 
 
-def availability(level: int, supply: int, revisions: Iterable[Revision]) -> pb.GetAvailabilityResponse:
-    """The level of one product in one channel."""
-    return pb.GetAvailabilityResponse(level=level, supply=supply, revisions=_mark(revisions))
+def availability(found: Availability, revisions: Iterable[Revision]) -> pb.GetAvailabilityResponse:
+    """The level of one product in one channel; 0 where the store is told nothing."""
+    return pb.GetAvailabilityResponse(
+        level=max(0, found.level),
+        supply=found.supply,
+        share=found.share,
+        untold=found.level == UNTOLD,
+        revisions=_mark(revisions),
+    )
 
 
 def batch(levels: Levels, revisions: Iterable[Revision]) -> pb.BatchGetAvailabilityResponse:
@@ -63,10 +69,69 @@ def update(told: Update, through: Iterable[Revision]) -> pb.WatchLevelsResponse:
     )
 
 
-def explanation(trace: Trace, revisions: Iterable[Revision]) -> pb.ExplainAvailabilityResponse:
-    """How a level came about, each step with its sentence."""
+def explanation(trace: Trace, advice: Advice, revisions: Iterable[Revision]) -> pb.ExplainAvailabilityResponse:
+    """How a level came about, each step with its sentence, and what would raise it."""
     return pb.ExplainAvailabilityResponse(
-        level=trace.level, steps=[_step(step) for step in trace.steps], revisions=_mark(revisions)
+        level=trace.level,
+        share=trace.share,
+        untold=not trace.told,
+        steps=[_step(step) for step in trace.steps],
+        binding=STAGES[advice.binding],
+        remedies=[_remedy(remedy, trace.level) for remedy in advice.remedies],
+        revisions=_mark(revisions),
+    )
+
+
+def differences(differing: Differences) -> Iterator[pb.PreviewChangeResponse]:
+    """Levels that would be others, in messages that are well below what a caller can take."""
+    part, size = pb.PreviewChangeResponse(), 0
+    rows = zip(differing.products, differing.channels, differing.before, differing.after, strict=True)
+    for (owner, sku), channel, before, after in rows:
+        row = len(owner.encode()) + len(sku.encode()) + len(channel.encode()) + _ROW_BYTES
+        if size + row > _MESSAGE_BYTES:
+            yield part
+            part, size = pb.PreviewChangeResponse(), 0
+        size += row
+        part.owners.append(owner)
+        part.skus.append(sku)
+        part.channels.append(channel)
+        part.before.append(before)
+        part.after.append(after)
+    if part.skus:
+        yield part
+
+
+def summary(found: Summary, revisions: Iterable[Revision]) -> pb.PreviewChangeResponse:
+    """What a preview comes to, its last message."""
+    return pb.PreviewChangeResponse(
+        summary=pb.PreviewSummary(
+            levels=found.levels,
+            products=found.products,
+            channels=found.channels,
+            exposure_before=found.exposure_before,
+            exposure_after=found.exposure_after,
+            revisions=_mark(revisions),
+        )
+    )
+
+
+def exposure(found: Iterable[Exposure], revisions: Iterable[Revision]) -> pb.GetExposureResponse:
+    """What stores are told of products, in the order they were asked for."""
+    return pb.GetExposureResponse(exposures=map(_exposure, found), revisions=_mark(revisions))
+
+
+def exposures(
+    found: Iterable[Exposure], products: int, units: int, revisions: Iterable[Revision]
+) -> pb.ListExposuresResponse:
+    """The most exposed products; how many are exposed, and by how many units together."""
+    return pb.ListExposuresResponse(
+        exposures=map(_exposure, found), products=products, exposure=units, revisions=_mark(revisions)
+    )
+
+
+def _exposure(found: Exposure) -> pb.Exposure:
+    return pb.Exposure(
+        product=_product(found.product), exposure=found.exposure, levels=found.levels, supply=found.supply
     )
 
 
@@ -83,22 +148,44 @@ def _table(levels: Levels) -> pb.LevelTable:
     )
 
 
-def _step(step: Step) -> pb.Step:
-    return pb.Step(
-        stage=_STAGES[step.stage],
-        subject=step.name,
-        verdict=_VERDICTS[step.verdict],
+def _step(step: Step) -> explanation_pb2.Step:
+    return explanation_pb2.Step(
+        stage=STAGES[step.stage],
+        subject=SUBJECTS[step.subject],
+        name=step.product[1] if step.subject is Subject.LINK and step.product is not None else step.name,
+        verdict=VERDICTS[step.verdict],
         units_in=step.units_in,
         units_out=step.units_out,
         sentence=sentence(step),
         stock_item=None if step.item is None else _stock_item(step.item),
+        product=None if step.product is None else _product(step.product),
+        terms=[explanation_pb2.Term(name=name, value=value) for name, value in step.terms],
         steps=[_step(each) for each in step.steps],
     )
 
 
+def _remedy(remedy: Remedy, level: int) -> explanation_pb2.Remedy:
+    """One change; a link is named by its source, for what names it here says nothing to anybody."""
+    of_stock = remedy.lever is Lever.STOCK
+    return explanation_pb2.Remedy(
+        lever=LEVERS[remedy.lever],
+        name=remedy.name if remedy.product is None or of_stock else remedy.product[1],
+        units=remedy.units,
+        location=remedy.location,
+        product=None if remedy.product is None else _product(remedy.product),
+        level=remedy.level,
+        sentence=advised(remedy, level),
+    )
+
+
+def _product(product: Product) -> stock_pb2.Product:
+    owner, sku = product
+    return stock_pb2.Product(owner=owner, sku=sku)
+
+
 def _stock_item(item: StockItem) -> stock_pb2.StockItem:
     return stock_pb2.StockItem(
-        product=stock_pb2.Product(owner=item.owner, sku=item.sku),
+        product=_product((item.owner, item.sku)),
         location=item.location,
         lot=item.lot,
         uom=item.uom,

@@ -1,14 +1,30 @@
-"""What ledger and sharing send while they are followed."""
+"""What the contexts that are followed send."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from datetime import date
 
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
-from weir_aggregator.domain import Count, GroupLink, NetworkChange, WarehouseGroup
+from weir.sync.v1 import rule_pb2
+from weir_aggregator.domain import (
+    BooksChange,
+    Change,
+    Configured,
+    Count,
+    GroupLink,
+    Lot,
+    Product,
+    StoreLimits,
+    WarehouseGroup,
+)
 from weir_allocation.network import Channel
+from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.rules import Limits, Rounding, Rule
+from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import Condition
 
 _CONDITIONS = {
@@ -16,10 +32,23 @@ _CONDITIONS = {
     stock_pb2.CONDITION_HOLD: Condition.HOLD,
     stock_pb2.CONDITION_DAMAGED: Condition.DAMAGED,
 }
+_STRATEGIES = {
+    policy_pb2.STRATEGY_EQUAL_DIVISION: Strategy.EQUAL_DIVISION,
+    policy_pb2.STRATEGY_SAFETY_STOCK: Strategy.SAFETY_STOCK,
+    policy_pb2.STRATEGY_WEIGHTED: Strategy.WEIGHTED,
+    policy_pb2.STRATEGY_RANKED: Strategy.RANKED,
+    policy_pb2.STRATEGY_FIXED: Strategy.FIXED,
+}
+_ROUNDINGS = {
+    rule_pb2.ROUNDING_UNSPECIFIED: Rounding.DOWN,
+    rule_pb2.ROUNDING_DOWN: Rounding.DOWN,
+    rule_pb2.ROUNDING_UP: Rounding.UP,
+    rule_pb2.ROUNDING_NEAREST: Rounding.NEAREST,
+}
 
 
-def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[Count]:
-    """The counts in one part of an export."""
+def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChange]:
+    """The lots and the counts in one part of an export."""
     columns = zip(
         part.owners,
         part.skus,
@@ -32,17 +61,38 @@ def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[Count]:
         part.reserved,
         strict=True,
     )
-    return list(map(Count._make, columns))
+    return [*map(_lot, part.known_lots), *map(Count._make, columns)]
 
 
-def entries(commit: Iterable[ledger_pb2.Entry]) -> list[Count]:
-    """The counts after each entry of a commit that is about a stock item; of one stock item the last holds."""
-    return [_count(entry) for entry in commit if entry.account == ledger_pb2.ACCOUNT_STOCK]
+def entries(commit: ledger_service_pb2.WatchEntriesResponse) -> list[BooksChange]:
+    """The lots that a commit changed, and the counts after each of its entries that is about a stock item.
+
+    Of one stock item the last holds.
+    """
+    counts = [_count(entry) for entry in commit.entries if entry.account == ledger_pb2.ACCOUNT_STOCK]
+    return [*map(_lot, commit.lots), *counts]
 
 
-def network(changes: Iterable[network_pb2.NetworkChange]) -> list[NetworkChange]:
-    """The changed objects that say who reaches what; policies of locations and names of groups do not."""
-    return list(_changes(changes))
+def network(changes: Iterable[network_pb2.NetworkChange]) -> list[Change]:
+    """The objects of sharing that levels depend on; policies of locations and names of groups are left out."""
+    read = ((_network_object(change), change.deleted) for change in changes)
+    return [Change(configured, deleted) for configured, deleted in read if configured is not None]
+
+
+def partitioning(changes: Iterable[policy_pb2.PartitioningChange]) -> list[Change]:
+    """The policies."""
+    return [Change(_policy(change.policy), change.deleted) for change in changes]
+
+
+def rules(changes: Iterable[rule_pb2.RulesChange]) -> list[Change]:
+    """The rules, and the limits of stores."""
+    return [
+        Change(
+            _rule(change.rule) if change.HasField("rule") else _store_limits(change.store_limits),
+            change.deleted,
+        )
+        for change in changes
+    ]
 
 
 def _count(entry: ledger_pb2.Entry) -> Count:
@@ -60,16 +110,105 @@ def _count(entry: ledger_pb2.Entry) -> Count:
     )
 
 
-def _changes(changes: Iterable[network_pb2.NetworkChange]) -> Iterator[NetworkChange]:
-    for change in changes:
-        match change.WhichOneof("object"):
-            case "warehouse_group":
-                group = change.warehouse_group
-                yield NetworkChange(WarehouseGroup(group.warehouse_group, tuple(group.locations)), change.deleted)
-            case "channel":
-                channel = change.channel
-                by_custody = channel.kind == network_pb2.CHANNEL_KIND_REP
-                yield NetworkChange(Channel(channel.channel, channel.channel_group, by_custody), change.deleted)
-            case "group_link":
-                link = change.group_link
-                yield NetworkChange(GroupLink(link.warehouse_group, link.channel_group), change.deleted)
+def _lot(lot: ledger_pb2.Lot) -> Lot:
+    expiry = date.fromisoformat(lot.expiry_date) if lot.expiry_date else None
+    return Lot(lot.product.owner, lot.product.sku, lot.lot, expiry)
+
+
+def _network_object(change: network_pb2.NetworkChange) -> Configured | None:
+    match change.WhichOneof("object"):
+        case "warehouse_group":
+            group = change.warehouse_group
+            return WarehouseGroup(group.warehouse_group, tuple(group.locations))
+        case "channel":
+            channel = change.channel
+            return Channel(
+                channel.channel,
+                channel.channel_group or channel.channel,
+                channel.kind == network_pb2.CHANNEL_KIND_REP,
+            )
+        case "group_link":
+            return GroupLink(change.group_link.warehouse_group, change.group_link.channel_group)
+        case "product_link":
+            return _link(change.product_link)
+        case "bundle":
+            parts = tuple((_product(each.product), each.quantity) for each in change.bundle.components)
+            return Bundle(_product(change.bundle.product), parts)
+        case _:
+            return None
+
+
+def _link(link: network_pb2.ProductLink) -> Link:
+    return Link(
+        link.source.sku,
+        _product(link.source),
+        _product(link.destination),
+        link.bidirectional,
+        frozenset(link.locations),
+        link.priority,
+        link.created_revision,
+        link.keep_back,
+        link.shares_bundles,
+        not link.disabled,
+    )
+
+
+def _policy(policy: policy_pb2.Policy) -> Policy:
+    return Policy(
+        policy.policy,
+        policy.priority,
+        _STRATEGIES[policy.strategy],
+        _products(policy.products) or None,
+        tuple(_part(part) for part in policy.parts),
+        policy.buffer_units,
+        policy.buffer_percent,
+        not policy.disabled,
+    )
+
+
+def _part(part: policy_pb2.PolicyPart) -> Part:
+    return Part(
+        part.channel_group,
+        part.rank,
+        part.weight,
+        part.percent,
+        part.minimum,
+        part.quantity,
+        part.cap if part.HasField("cap") else None,
+    )
+
+
+def _rule(rule: rule_pb2.Rule) -> Rule:
+    return Rule(
+        rule.rule,
+        rule.priority,
+        frozenset(rule.stores),
+        _products(rule.products) or None,
+        frozenset(rule.warehouses),
+        rule.threshold,
+        rule.rate_percent if rule.HasField("rate_percent") else 100,
+        rule.constant,
+        _ROUNDINGS[rule.rounding],
+        rule.priority_store,
+        rule.priority_quantity,
+        not rule.disabled,
+    )
+
+
+def _store_limits(limits: rule_pb2.StoreLimits) -> StoreLimits:
+    return StoreLimits(
+        limits.store,
+        Limits(
+            _products(limits.denied.products),
+            _products(limits.allowed.products) if limits.HasField("allowed") else None,
+            limits.max_quantity if limits.HasField("max_quantity") else None,
+        ),
+    )
+
+
+def _products(products: Iterable[stock_pb2.Product]) -> frozenset[Product]:
+    return frozenset(map(_product, products))
+
+
+def _product(product: stock_pb2.Product) -> Product:
+    return product.owner, product.sku

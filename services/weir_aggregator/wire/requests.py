@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weir.aggregator.v1 import availability_service_pb2 as pb
-from weir.common.v1 import revision_pb2, stock_pb2
-from weir_aggregator.domain import Product, Question, Selection
+from weir.common.v1 import revision_pb2
+from weir_aggregator.domain import Change, Product, Question, Selection
+from weir_aggregator.wire import changes
 from weir_allocation.stock import ANY, EACH, Demand
 from weir_chassis import revisions
 from weir_chassis.fields import Fields
@@ -14,6 +15,7 @@ from weir_chassis.revisions import Vector
 
 PRODUCTS_MAX = 1000
 CHANNELS_MAX = 1000
+CHANGES_MAX = 1000
 
 
 def question(request: pb.GetAvailabilityRequest | pb.ExplainAvailabilityRequest) -> tuple[Question, Vector]:
@@ -22,7 +24,7 @@ def question(request: pb.GetAvailabilityRequest | pb.ExplainAvailabilityRequest)
         fields.required(request, "product")
         return (
             Question(
-                _product(fields.inner("product"), request.product),
+                changes.product(fields.inner("product"), request.product),
                 fields.identifier("channel", request.channel),
                 _demand(fields, request.lot, request.uom),
             ),
@@ -34,7 +36,7 @@ def batch(request: pb.BatchGetAvailabilityRequest) -> tuple[list[Product], list[
     """Products, channels, and the revisions the answer must include."""
     with Fields() as fields:
         return (
-            [_product(each, product) for each, product in fields.each("products", request.products, most=PRODUCTS_MAX)],
+            _products(fields, request),
             fields.identifiers("channels", request.channels, most=CHANNELS_MAX),
             _freshness(fields, request.freshness),
         )
@@ -52,8 +54,31 @@ def watching(request: pb.WatchLevelsRequest) -> tuple[Selection, Vector]:
         return _selection(fields, request), _mark(fields, request.after)
 
 
-def _product(fields: Fields, product: stock_pb2.Product) -> Product:
-    return (fields.identifier("owner", product.owner, optional=True), fields.identifier("sku", product.sku))
+def preview(request: pb.PreviewChangeRequest) -> tuple[list[Change], Selection, Vector]:
+    """What would be otherwise, what to compare, and the revisions the answer must include."""
+    with Fields() as fields:
+        for each, change in fields.each("changes", request.changes, most=CHANGES_MAX):
+            changes.check(each, change)
+        selection, asked = _selection(fields, request), _freshness(fields, request.freshness)
+        fields.check()
+        return [made for change in request.changes for made in changes.configured(change)], selection, asked
+
+
+def exposure(request: pb.GetExposureRequest) -> tuple[list[Product], Vector]:
+    """Products, and the revisions the answer must include."""
+    with Fields() as fields:
+        return _products(fields, request), _freshness(fields, request.freshness)
+
+
+def exposures(request: pb.ListExposuresRequest) -> tuple[str | None, int, Vector]:
+    """Whose products to list, how many, and the revisions the answer must include."""
+    with Fields() as fields:
+        return _owner(fields, request), fields.page_size(request.page_size), _freshness(fields, request.freshness)
+
+
+def _products(fields: Fields, request: pb.BatchGetAvailabilityRequest | pb.GetExposureRequest) -> list[Product]:
+    named = fields.each("products", request.products, most=PRODUCTS_MAX)
+    return [changes.product(each, product) for each, product in named]
 
 
 def _demand(fields: Fields, lot: str, uom: str) -> Demand:
@@ -65,9 +90,18 @@ def _demand(fields: Fields, lot: str, uom: str) -> Demand:
     )
 
 
-def _selection(fields: Fields, request: pb.ListLevelsRequest | pb.WatchLevelsRequest) -> Selection:
-    owner = fields.identifier("owner", request.owner, optional=True) if request.HasField("owner") else None
-    return Selection(tuple(fields.identifiers("channels", request.channels, most=CHANNELS_MAX)), owner)
+def _selection(
+    fields: Fields, request: pb.ListLevelsRequest | pb.WatchLevelsRequest | pb.PreviewChangeRequest
+) -> Selection:
+    channels = fields.identifiers("channels", request.channels, most=CHANNELS_MAX)
+    return Selection(tuple(channels), _owner(fields, request))
+
+
+def _owner(
+    fields: Fields,
+    request: pb.ListLevelsRequest | pb.WatchLevelsRequest | pb.PreviewChangeRequest | pb.ListExposuresRequest,
+) -> str | None:
+    return fields.identifier("owner", request.owner, optional=True) if request.HasField("owner") else None
 
 
 def _freshness(fields: Fields, freshness: revision_pb2.Freshness) -> Vector:

@@ -19,6 +19,7 @@ class Law(enum.IntEnum):
     CLAIMS = 8
     SHORTFALLS = 9
     HOLDINGS = 10
+    LOTS = 11
 
 
 @dataclass(frozen=True, slots=True)

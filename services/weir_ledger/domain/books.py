@@ -12,7 +12,7 @@ from weir_ledger.domain.entries import Account, Entry, EntryKind
 from weir_ledger.domain.limits import NOTHING, Holding, Limits, holding
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
 from weir_ledger.domain.snapshots import NEVER_BOOKED, NO_INTAKE, Intake, Past, Progress
-from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, StockItem
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, Lot, LotName, StockItem
 from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
 
 
@@ -22,12 +22,14 @@ class Books:
     __slots__ = (
         "balances",
         "changed_locations",
+        "changed_lots",
         "claims",
         "entries",
         "holdings",
         "intake",
         "limits",
         "locations",
+        "lots",
         "now",
         "places",
         "progress",
@@ -48,12 +50,14 @@ class Books:
         holdings: Mapping[str, Holding] | None = None,
         limits: Limits | None = None,
         intake: Intake = NO_INTAKE,
+        lots: Iterable[Lot] = (),
     ) -> None:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
         exist; `locations` are those a command changes, which is in no group with others. `holdings` are what each
-        channel holds, and under "" the whole tenant. `intake` is for a command that carries an import on.
+        channel holds, and under "" the whole tenant. `intake` is for a command that carries an import on, `lots` for
+        one that changes them.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
@@ -64,7 +68,9 @@ class Books:
         self.holdings = dict(holdings or {})
         self.limits = limits or Limits()
         self.intake = intake
+        self.lots = {each.name: each for each in lots}
         self.progress: Progress | None = None
+        self.changed_lots: dict[LotName, Lot] = {}
         self.changed_locations: dict[str, Location | None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
@@ -76,6 +82,7 @@ class Books:
         self.balances.update(page.balances)
         self.reservations.update(page.reservations)
         self.changed_locations.update(page.locations)
+        self.changed_lots.update(page.lots)
         self.claims.update(page.claims)
         self.holdings.update(page.holdings)
         self.progress = page.progress or self.progress
@@ -97,6 +104,7 @@ class Page:
         "intake",
         "limits",
         "locations",
+        "lots",
         "now",
         "progress",
         "reservations",
@@ -114,6 +122,7 @@ class Page:
         self.balances: dict[StockItem, Balance] = {}
         self.reservations: dict[str, Reservation] = {}
         self.locations: dict[str, Location | None] = {}
+        self.lots: dict[LotName, Lot] = {}
         self.entries: list[Entry] = []
 
     def balance(self, item: StockItem) -> Balance:
@@ -185,6 +194,15 @@ class Page:
     def remove(self, location: str) -> None:
         """Write that a location is gone."""
         self.locations[location] = None
+
+    def lot(self, name: LotName) -> Lot | None:
+        """A lot that the command named as one it changes, as it stands; None where nothing is known of it."""
+        return self.books.lots.get(name)
+
+    def keep_lot(self, lot: Lot) -> Lot:
+        """Write what is known of a lot now, and return it."""
+        self.lots[lot.name] = lot
+        return lot
 
     def mention(self, item: StockItem) -> None:
         """Open a balance for a stock item that a reservation names without promising any of it."""

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.snapshots import Lookback
-from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.stock import LotName, StockItem
 
 Receipt = TypeVar("Receipt", covariant=True)
 
@@ -40,6 +40,10 @@ class Command(Generic[Receipt]):
         """Locations the decision changes; those of `items` are known to exist or not without being named here."""
         return ()
 
+    def lots(self) -> Iterable[LotName]:
+        """Lots the decision changes."""
+        return ()
+
     def importing(self) -> str | None:
         """Request id of the import that the command carries on, empty where it only checks; None of any other command.
 
@@ -53,7 +57,7 @@ class Command(Generic[Receipt]):
 
     def stands_alone(self) -> bool:
         """Whether it is carried out in a group of its own: it changes more than the books of a group hold."""
-        return self.importing() is not None or any(self.locations())
+        return self.importing() is not None or any(self.locations()) or any(self.lots())
 
     def size(self) -> int:
         """About how many entries and claims it writes."""

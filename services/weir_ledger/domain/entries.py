@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from weir_ledger.domain.reservations import Claim
-from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.stock import Lot, StockItem
 
 
 class EntryKind(enum.IntEnum):
@@ -85,10 +85,11 @@ class BookedEntry(Struct, frozen=True):
 class Commit(Struct, frozen=True):
     """Everything that one revision changed, in order; `entries` may be empty.
 
-    `claims` are those it changed, as they are after it, by their keys.
+    `claims` and `lots` are those it changed, as they are after it, by their keys.
     """
 
     revision: int
     recorded_at: datetime
     entries: tuple[BookedEntry, ...]
     claims: tuple[Claim, ...] = ()
+    lots: tuple[Lot, ...] = ()

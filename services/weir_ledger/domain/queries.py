@@ -44,6 +44,15 @@ class ReservationQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class LotQuery:
+    """Which lots are meant: of a product, which is (owner, sku), and with their last day before another, as in
+    `2027-01-31`."""
+
+    product: tuple[str, str] | None = None
+    expiring_before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A moment whose state is asked for: as goods lay then by all that is known, if `occurred`; else as the ledger
     stood."""

@@ -45,6 +45,29 @@ class BookedLocation(Struct, frozen=True):
     stock_items: int
 
 
+LotName = tuple[str, str, str]
+"""Owner, stock keeping unit and batch: what names a lot."""
+
+
+class Lot(Struct, frozen=True):
+    """What is known of a batch of a product; `revision` is that of its last change, 0 where nothing is known.
+
+    `expiry` is the last day on which its units count as available to channels, as in `2027-01-31`, empty if they never
+    expire. Nothing in the books looks at it.
+    """
+
+    owner: str
+    sku: str
+    lot: str
+    expiry: str = ""
+    revision: int = 0
+
+    @property
+    def name(self) -> LotName:
+        """What it is known by."""
+        return self.owner, self.sku, self.lot
+
+
 class StockItem(Struct, frozen=True, cache_hash=True, gc=False):
     """One physical row of the ledger of a tenant: the smallest thing that units are counted for."""
 

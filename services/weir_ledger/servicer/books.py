@@ -38,6 +38,9 @@ LEDGER_POLICY = policy.of(
     ListLocations=_READ,
     UpdateLocation=_ADMINISTER,
     DeleteLocation=_ADMINISTER,
+    SetLot=_WRITE,
+    GetLot=_READ,
+    ListLots=_READ,
     RecordMovements=_WRITE,
     ImportSnapshot=_WRITE,
     GetSnapshotImport=_READ,
@@ -101,6 +104,28 @@ class LedgerServicer(LedgerServiceServicer):
     async def DeleteLocation(self, request: pb.DeleteLocationRequest, context: Context) -> pb.DeleteLocationResponse:
         done = await carry_out(self._books, request, requests.delete_location(request))
         return pb.DeleteLocationResponse(revision=self._origin.revision(done.revision).to_wire())
+
+    async def SetLot(self, request: pb.SetLotRequest, context: Context) -> pb.SetLotResponse:
+        done = await carry_out(self._books, request, requests.set_lot(request))
+        return pb.SetLotResponse(
+            lot=answers.lot(done.receipt, done.revision), revision=self._origin.revision(done.revision).to_wire()
+        )
+
+    async def GetLot(self, request: pb.GetLotRequest, context: Context) -> pb.GetLotResponse:
+        found, revision = await self._questions.lot(call.tenant(), *queries.get_lot(request))
+        return pb.GetLotResponse(lot=answers.lot(found), revision=self._origin.revision(revision).to_wire())
+
+    async def ListLots(self, request: pb.ListLotsRequest, context: Context) -> pb.ListLotsResponse:
+        query, seen = queries.list_lots(request)
+        page = self._pages.read(request, queries.LOT_POSITION)
+        found, revision = await self._questions.lots(
+            call.tenant(), query, seen, after=queries.after_lot(page), limit=page.size
+        )
+        return pb.ListLotsResponse(
+            lots=map(answers.lot, found),
+            next_page_token=page.token(found[-1].name) if len(found) == page.size else "",
+            revision=self._origin.revision(revision).to_wire(),
+        )
 
     async def RecordMovements(self, request: pb.RecordMovementsRequest, context: Context) -> pb.RecordMovementsResponse:
         done = await carry_out(self._books, request, requests.record_movements(request))
@@ -201,8 +226,8 @@ class LedgerServicer(LedgerServiceServicer):
         self, request: pb.ExportBalancesRequest, context: Context
     ) -> AsyncIterator[pb.ExportBalancesResponse]:
         await self._questions.check_drawn(call.tenant(), queries.freshness(request.freshness))
-        async for revision, balances in self._books.export(call.tenant(), EXPORT_CHUNK):
-            yield answers.exported(revision, balances, self._origin)
+        async for part in self._books.export(call.tenant(), EXPORT_CHUNK):
+            yield answers.exported(part.revision, part.lots, part.balances, self._origin)
 
     async def WatchEntries(
         self, request: pb.WatchEntriesRequest, context: Context
@@ -215,7 +240,7 @@ class LedgerServicer(LedgerServiceServicer):
             messages = [answers.commit(each, self._origin, products) for each in commits]
             through = commits[-1].revision if commits else number
             if products:
-                messages = [each for each in messages if each.entries]
+                messages = [each for each in messages if each.entries or each.lots]
             return Batch(messages, through, more=len(commits) == WATCH_BATCH)
 
         def heartbeat(number: int) -> pb.WatchEntriesResponse:

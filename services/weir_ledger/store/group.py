@@ -18,7 +18,7 @@ from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import NO_INTAKE, Intake
-from weir_ledger.domain.stock import Balance, BookedLocation, StockItem
+from weir_ledger.domain.stock import Balance, BookedLocation, Lot, StockItem
 from weir_ledger.errors import BalanceChanged
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import rows, snapshots, statements
@@ -119,15 +119,17 @@ async def _require_current(
 
 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
-    """Lock and read what the group touches: reservations, locations, an import, balances, claims, each in the order of
-    its keys."""
+    """Lock and read what the group touches: reservations, locations, lots, an import, balances, claims, each in the
+    order of its keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
     promised = {each for attempt in group for each in attempt.command.reservations()}
     claims = {each for attempt in group for each in attempt.command.claims()}
     channels = {each for attempt in group for each in attempt.command.channels()}
     changing = {each for attempt in group for each in attempt.command.locations()}
+    setting = {each for attempt in group for each in attempt.command.lots()}
     reservations: list[Reservation] = []
     locations: list[BookedLocation] = []
+    lots: list[Lot] = []
     if promised:
         found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
         if len(group) > 1 and sum(1 + len(row["claims"]) for row in found) > PROMISED_LINES_MAX:
@@ -139,6 +141,9 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     if changing:
         found = await driver.fetch(statements.LOCK_LOCATIONS, tenant, sorted(changing))
         locations = [rows.booked_location(row) for row in found]
+    if setting:
+        found = await driver.fetch(statements.LOCK_LOTS, tenant, *map(list, zip(*sorted(setting), strict=True)))
+        lots = [rows.lot(row) for row in found]
     importing = group[0].command.importing()
     intake = NO_INTAKE if importing is None else await snapshots.locked(driver, tenant, importing)
     names = [(attempt.method, attempt.request_id) for attempt in group if attempt.remembered]
@@ -152,7 +157,7 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
         list(claims),
         list(channels),
     )
-    opened = _opened(found, keys, reservations, locations, limits)
+    opened = _opened(found, keys, reservations, locations, lots, limits)
     if importing is not None:
         await _look_back(driver, tenant, group[0], opened, intake)
     return opened
@@ -172,6 +177,7 @@ def _opened(
     keys: dict[StockItem, str],
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
+    lots: Sequence[Lot],
     limits: Limits,
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
@@ -197,7 +203,7 @@ def _opened(
             case _:
                 head, now = first, moment
                 holdings[""] = Holding(second, third)
-    books = Books(now, balances, reservations, places, locations, claims, holdings, limits)
+    books = Books(now, balances, reservations, places, locations, claims, holdings, limits, lots=lots)
     return Opened(books, head, found_in(books, keys), remembered)
 
 

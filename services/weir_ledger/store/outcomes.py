@@ -6,12 +6,13 @@ import msgspec
 
 from weir_chassis.errors import Refusal, recorded
 from weir_ledger.domain.reservations import Reservation, ReserveOutcome
-from weir_ledger.domain.stock import Balance, Location
+from weir_ledger.domain.stock import Balance, Location, Lot
 
 _RECEIPTS: dict[str, Any] = {
     "CreateLocation": Location,
     "UpdateLocation": Location,
     "DeleteLocation": type(None),
+    "SetLot": Lot,
     "RecordMovements": tuple[Balance, ...],
     "Reserve": Reservation,
     "ReserveBatch": tuple[ReserveOutcome, ...],

@@ -11,13 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from weir_chassis.database import Database, Driver, head, retrying
 from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.queries import BalanceQuery, EntryQuery, ReservationQuery
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, hits
-from weir_ledger.domain.stock import Balance, Location, LocationKind, StockItem
+from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.tables import balances, entries, horizons, locations, reservation_lines, reservations, shortfalls
+from weir_ledger.store.tables import (
+    balances,
+    entries,
+    horizons,
+    locations,
+    lots,
+    reservation_lines,
+    reservations,
+    shortfalls,
+)
 
 T = TypeVar("T")
 
@@ -31,6 +40,9 @@ ITEM = (
     balances.c.condition,
 )
 """The columns that name a stock item, in the order that balances are listed."""
+
+LOT = (lots.c.owner, lots.c.sku, lots.c.lot)
+"""The columns that name a lot, in the order that lots are listed."""
 
 
 class Reader:
@@ -129,6 +141,23 @@ class Reader:
         if kind is not None:
             wanted = wanted.where(locations.c.kind == kind)
         return await self._list(tenant, wanted.order_by(locations.c.location).limit(limit), rows.location)
+
+    async def lot(self, tenant: str, name: LotName) -> tuple[Lot | None, int]:
+        wanted = select(lots).where(lots.c.tenant == tenant, tuple_(*LOT) == tuple_(*name))
+        found, revision = await self._list(tenant, wanted, rows.lot)
+        return (found[0] if found else None), revision
+
+    async def lots(
+        self, tenant: str, query: LotQuery, *, after: LotName | None, limit: int
+    ) -> tuple[Sequence[Lot], int]:
+        wanted = select(lots).where(lots.c.tenant == tenant)
+        if query.product is not None:
+            wanted = wanted.where(lots.c.owner == query.product[0], lots.c.sku == query.product[1])
+        if query.expiring_before:
+            wanted = wanted.where(lots.c.expiry != "", lots.c.expiry < query.expiring_before)
+        if after is not None:
+            wanted = wanted.where(tuple_(*LOT) > tuple_(*after))
+        return await self._list(tenant, wanted.order_by(*LOT).limit(limit), rows.lot)
 
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         async with self._database.driving(tenant) as driver:

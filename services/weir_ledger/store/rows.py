@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
 from weir_ledger.domain.reservations import Claim, Line, LineClaim, Reservation, State
 from weir_ledger.domain.shortfalls import Promised
-from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
+from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, Lot, StockItem
 
 
 class Row(Protocol):
@@ -50,6 +50,11 @@ def booked_location(row: Row) -> BookedLocation:
     return BookedLocation(location(row), row["stock_items"])
 
 
+def lot(row: Row) -> Lot:
+    """What is known of a lot, of a row of `lots`."""
+    return Lot(row["owner"], row["sku"], row["lot"], row["expiry"], row["revision"])
+
+
 def booked_entry(row: Row) -> BookedEntry:
     """The entry of a row that also has the columns of its stock item and of its commit."""
     entry = Entry(
@@ -82,7 +87,18 @@ def commits(rows: Iterable[Row]) -> Iterator[Commit]:
         entries = tuple(booked_entry(row) for row in lines if row["line"] is not None)
         first = lines[0]
         claims = map(Claim, first["claims"] or (), first["opens"] or (), first["fulfilleds"] or (), repeat(revision))
-        yield Commit(revision, first["recorded_at"], entries, tuple(sorted(claims, key=lambda each: each.claim)))
+        lots = (
+            ()
+            if first["lots"] is None
+            else map(Lot, first["lot_owners"], first["lot_skus"], first["lots"], first["expiries"], repeat(revision))
+        )
+        yield Commit(
+            revision,
+            first["recorded_at"],
+            entries,
+            tuple(sorted(claims, key=lambda each: each.claim)),
+            tuple(sorted(lots, key=lambda each: each.name)),
+        )
 
 
 def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:

@@ -34,6 +34,15 @@ SELECT *, (SELECT count(*) FROM balances b WHERE b.tenant = $1 AND b.location = 
 FROM locked
 """
 
+LOCK_LOTS = """
+SELECT l.*
+FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (owner, sku, lot)
+CROSS JOIN LATERAL (
+    SELECT owner, sku, lot, expiry, revision FROM lots
+    WHERE tenant = $1 AND owner = asked.owner AND sku = asked.sku AND lot = asked.lot FOR UPDATE
+) l
+"""
+
 OPEN_BOOKS = """
 WITH locked AS (
     SELECT item, on_hand, reserved, revision, counted_at
@@ -71,7 +80,7 @@ FROM (SELECT) AS one LEFT JOIN tenants t ON t.tenant = $1
 clock is the database's. What tenant and channels hold is not locked: WRITE tells where it had changed.
 """
 
-WRITE = f"""
+_WRITE = """
 WITH line AS (
     SELECT * FROM unnest($3::smallint[], $4::smallint[], $5::uuid[], $6::bigint[], $7::bigint[],
                          $8::bigint[], $9::bigint[], $10::uuid[], $11::int[], $12::text[], $13::text[],
@@ -81,22 +90,14 @@ WITH line AS (
 ), claimed AS (
     SELECT * FROM unnest($50::text[], $51::bigint[], $52::bigint[]) AS c (claim, open, fulfilled)
 ), content AS (
-    SELECT clock_timestamp() AS moment, (SELECT {chain.ENTERED} FROM line e) AS entered,
-           (SELECT {chain.CLAIMED} FROM claimed c) AS claimed
+    SELECT clock_timestamp() AS moment, (SELECT ENTERED FROM line e) AS entered,
+           (SELECT CLAIMED FROM claimed c) AS claimed
 ), head AS (
     UPDATE tenants
     SET revision = tenants.revision + 1,
         open_reservations = open_reservations + $56, held_units = held_units + $57,
         recorded_at = greatest(content.moment, recorded_at),
-        digest = {
-    chain.link(
-        "tenants.digest",
-        "tenants.revision + 1",
-        "greatest(content.moment, recorded_at)",
-        "content.entered",
-        "content.claimed",
-    )
-}
+        digest = LINK
     FROM content WHERE tenant = $1
     RETURNING revision, recorded_at AS moment, digest,
               ($56 > 0 AND open_reservations > $58) OR ($57 > 0 AND held_units > $59) AS exceeded
@@ -157,13 +158,30 @@ SELECT revision, moment, pg_notify(current_schema(), $1), exceeded OR EXISTS (
     WHERE (more.reservations > 0 AND held.open_reservations > $60) OR (more.units > 0 AND held.held_units > $61)
 ) AS exceeded
 FROM head
-"""  # noqa: S608
+"""
+
+
+def _write(*more: str) -> str:
+    """The statement that writes a group, in whose digest there are `more` parts than entries and claims."""
+    moment = "greatest(content.moment, recorded_at)"
+    parts = ("content.entered", "content.claimed", *more)
+    linked = chain.link("tenants.digest", "tenants.revision + 1", moment, *parts)
+    return _WRITE.replace("ENTERED", chain.ENTERED).replace("CLAIMED", chain.CLAIMED).replace("LINK", linked)
+
+
+WRITE = _write()
 """A group of accepted commands, under the next revision of the tenant; its row is locked after all others, till commit.
 
 The moment of the commit never goes back from one revision to the next: it is at least that of the one before, which
 stands on the row that is locked. There stands the digest of the one before, too. What tenant and channels hold is
 counted up; `exceeded` tells that this passed a limit, which then another process had approached meanwhile.
 """
+
+WRITE_LOTS = _write(
+    f"(SELECT {chain.LOTTED} FROM unnest($62::text[], $63::text[], $64::text[], $65::text[])"  # noqa: S608
+    " AS l (owner, sku, lot, expiry))"
+)
+"""As WRITE, for a group that also changes lots; only what it digests is different."""
 
 WRITE_CLAIMS = """
 WITH fresh AS (
@@ -224,6 +242,22 @@ UPDATE locations SET kind = $3, display_name = $4, revision = $5 WHERE tenant = 
 """
 
 REMOVE_LOCATION = "DELETE FROM locations WHERE tenant = $1 AND location = $2"
+
+_CHANGED_LOT = "INSERT INTO lot_changes (tenant, owner, sku, lot, expiry, revision) VALUES ($1, $2, $3, $4, $5, $6)"
+
+ADD_LOT = f"""
+WITH added AS (
+    INSERT INTO lots (tenant, owner, sku, lot, expiry, revision) VALUES ($1, $2, $3, $4, $5, $6)
+)
+{_CHANGED_LOT}
+"""  # noqa: S608
+
+CHANGE_LOT = f"""
+WITH changed AS (
+    UPDATE lots SET expiry = $5, revision = $6 WHERE tenant = $1 AND owner = $2 AND sku = $3 AND lot = $4
+)
+{_CHANGED_LOT}
+"""  # noqa: S608
 
 REMEMBER = """
 INSERT INTO requests (tenant, method, request_id, fingerprint, outcome, revision, recorded_at)
@@ -287,7 +321,8 @@ COMMITS = """
 SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
        e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved, e.reservation,
         e.reservation_line, e.request_id, e.reference, e.occurred_at,
-       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds
+       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds,
+       n.lot_owners, n.lot_skus, n.lots, n.expiries
 FROM (SELECT) AS one
 LEFT JOIN horizons h ON h.tenant = $1
 LEFT JOIN (
@@ -301,8 +336,14 @@ LEFT JOIN LATERAL (
     SELECT array_agg(claim) AS claims, array_agg(open) AS opens, array_agg(fulfilled) AS fulfilleds
     FROM claim_changes WHERE tenant = $1 AND revision = c.revision AND coalesce(e.line, 1) = 1
 ) k ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(owner) AS lot_owners, array_agg(sku) AS lot_skus, array_agg(lot) AS lots,
+           array_agg(expiry) AS expiries
+    FROM lot_changes WHERE tenant = $1 AND revision = c.revision AND e.line IS NULL
+) n ON true
 ORDER BY c.revision, e.line
 """
-"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row. The
-horizon comes with each row, and with an empty one where there is no commit.
+"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row, what
+they changed in lots with their only one: who sets a lot moves no units. The horizon comes with each row, and with an
+empty one where there is no commit.
 """

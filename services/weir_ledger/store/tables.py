@@ -16,6 +16,17 @@ locations = Table(
     Column("revision", BigInteger),
 )
 
+lots = Table(
+    "lots",
+    _metadata,
+    Column("tenant", Text),
+    Column("owner", Text),
+    Column("sku", Text),
+    Column("lot", Text),
+    Column("expiry", Text),
+    Column("revision", BigInteger),
+)
+
 balances = Table(
     "balances",
     _metadata,

@@ -1,18 +1,22 @@
 """Read all of the books at one revision, beside all writers: to export them and to audit them."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
-from sqlalchemy import select, text
+from sqlalchemy import Table, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, head, retrying
 from weir_chassis.errors import Overloaded
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import BEFORE_ALL, ChainHead
-from weir_ledger.domain.stock import Balance
+from weir_ledger.ports import Part
 from weir_ledger.store import rows
 from weir_ledger.store.audit import audit
-from weir_ledger.store.tables import balances
+from weir_ledger.store.tables import balances, lots
+
+T = TypeVar("T")
 
 AT_ONCE_MAX = 4
 """Exports and audits at once: each holds a connection for as long as its caller takes to read."""
@@ -31,18 +35,19 @@ class WholeReader:
         self._database = database
         self._under_way = 0
 
-    async def export(self, tenant: str, chunk: int) -> AsyncIterator[tuple[int, Sequence[Balance]]]:
+    async def export(self, tenant: str, chunk: int) -> AsyncIterator[Part]:
         with self._turn():
             async with self._database.reading(tenant) as connection:
                 revision = await head(connection, tenant)
-                wanted = select(balances).where(balances.c.tenant == tenant)
-                found = await connection.stream(wanted.execution_options(yield_per=chunk))
                 sent = False
-                async for part in found.mappings().partitions():
-                    yield revision, [rows.balance(row) for row in part]
+                async for known in _all(connection, lots, tenant, chunk, rows.lot):
+                    yield Part(revision, lots=known)
+                    sent = True
+                async for counted in _all(connection, balances, tenant, chunk, rows.balance):
+                    yield Part(revision, balances=counted)
                     sent = True
                 if not sent:
-                    yield revision, []
+                    yield Part(revision)
 
     async def verify(self, tenant: str, heads: Sequence[ChainHead] = ()) -> AsyncIterator[Difference | Verification]:
         with self._turn():
@@ -68,3 +73,13 @@ class WholeReader:
             yield
         finally:
             self._under_way -= 1
+
+
+async def _all(
+    connection: AsyncConnection, table: Table, tenant: str, chunk: int, make: Callable[[rows.Row], T]
+) -> AsyncIterator[Sequence[T]]:
+    """The values of all rows of a tenant in a table, in chunks."""
+    wanted = select(table).where(table.c.tenant == tenant).execution_options(yield_per=chunk)
+    found = await connection.stream(wanted)
+    async for part in found.mappings().partitions():
+        yield [make(row) for row in part]

@@ -10,7 +10,7 @@ from weir_chassis.database import Driver
 from weir_ledger.domain.books import Books
 from weir_ledger.domain.limits import NOTHING, Holding
 from weir_ledger.domain.reservations import Claim, Reservation
-from weir_ledger.domain.stock import Balance, StockItem
+from weir_ledger.domain.stock import Balance, Lot, StockItem
 from weir_ledger.store import statements
 from weir_ledger.store.snapshots import write_progress
 
@@ -53,8 +53,9 @@ async def write(
     claims = [books.claims[each] for each in books.touched_claims]
     reservations = [books.reservations[each] for each in books.touched_reservations]
     made = [each for each in reservations if each.reservation not in found.reservations]
+    lots = books.changed_lots.values()
     written = await driver.fetchrow(
-        statements.WRITE,
+        statements.WRITE_LOTS if lots else statements.WRITE,
         tenant,
         books.now,
         *_columns(_entries(books, found.keys), 12),
@@ -65,6 +66,7 @@ async def write(
         *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 11),
         *_columns(map(_claimed, claims), 3),
         *_held(books, found),
+        *(_columns(map(_lotted, lots), 4) if lots else ()),
     )
     if written is None:  # the tenant's first write: its revision row is made, and all is done again
         await driver.execute(statements.KNOW_TENANT, tenant)
@@ -77,6 +79,7 @@ async def write(
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations)
     await _change_locations(driver, tenant, revision, books)
+    await _change_lots(driver, tenant, revision, books)
     if books.progress is not None:
         await write_progress(driver, tenant, revision, books.intake.snapshot, books.progress, found.keys)
     return revision
@@ -173,6 +176,11 @@ def _claimed(claim: Claim) -> tuple[Any, ...]:
     return (claim.claim, claim.open, claim.fulfilled)
 
 
+def _lotted(lot: Lot) -> tuple[Any, ...]:
+    """Row of what is known of a lot."""
+    return (*lot.name, lot.expiry)
+
+
 async def _write_claims(driver: Driver, tenant: str, revision: int, claims: Sequence[Claim], found: Found) -> None:
     """Write what is claimed now; should another process use a new key first too, the later of the two fails."""
     if not claims:
@@ -223,3 +231,10 @@ async def _change_locations(driver: Driver, tenant: str, revision: int, books: B
             continue
         statement = statements.CHANGE_LOCATION if name in books.locations else statements.ADD_LOCATION
         await driver.execute(statement, tenant, name, location.kind, location.display_name, revision)
+
+
+async def _change_lots(driver: Driver, tenant: str, revision: int, books: Books) -> None:
+    """Write what is known of lots now; should another process set a new one first too, the later of the two fails."""
+    for name, lot in books.changed_lots.items():
+        statement = statements.CHANGE_LOT if name in books.lots else statements.ADD_LOT
+        await driver.execute(statement, tenant, *_lotted(lot), revision)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir_chassis.revisions import Origin
 from weir_ledger.domain.audit import Difference, Verification
@@ -15,7 +16,7 @@ from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.promises import refused
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.shortfalls import Shortfall, ShortfallChange, changes
-from weir_ledger.domain.stock import Balance, Location
+from weir_ledger.domain.stock import Balance, Location, Lot
 from weir_ledger.wire.items import stock_item_message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,16 @@ def location(found: Location, revision: int = 0) -> ledger_pb2.Location:
         kind=found.kind.value,  # type: ignore[arg-type]  # the numbers are those of the contract
         display_name=found.display_name,
         etag=str(found.revision or revision),
+    )
+
+
+def lot(found: Lot, revision: int = 0) -> ledger_pb2.Lot:
+    """What is known of a lot; its etag is the revision of its last change, none where nothing is known."""
+    return ledger_pb2.Lot(
+        product=stock_pb2.Product(owner=found.owner, sku=found.sku),
+        lot=found.lot,
+        expiry_date=found.expiry,
+        etag=str(found.revision or revision or ""),
     )
 
 
@@ -77,16 +88,18 @@ def entry(booked: BookedEntry) -> ledger_pb2.Entry:
 def commit(
     found: Commit, origin: Origin, products: frozenset[tuple[str, str]]
 ) -> ledger_service_pb2.WatchEntriesResponse:
-    """A commit; unless `products` is empty with their entries and shortfalls alone, and without claims."""
-    entries = found.entries
+    """A commit; unless `products` is empty with their entries, shortfalls and lots alone, and without claims."""
+    entries, lots = found.entries, found.lots
     if products:
         entries = tuple(each for each in entries if (each.entry.item.owner, each.entry.item.sku) in products)
+        lots = tuple(each for each in lots if (each.owner, each.sku) in products)
     return ledger_service_pb2.WatchEntriesResponse(
         through=origin.revision(found.revision).to_wire(),
         entries=map(entry, entries),
         recorded_time=timestamp(found.recorded_at),
         shortfalls=map(_shortfall_change, changes(each.entry for each in entries)),
         claims=() if products else map(claim, found.claims),
+        lots=map(lot, lots),
     )
 
 
@@ -212,8 +225,10 @@ def finding(found: Difference | Verification, origin: Origin) -> ledger_service_
     )
 
 
-def exported(revision: int, balances: Sequence[Balance], origin: Origin) -> ledger_service_pb2.ExportBalancesResponse:
-    """A chunk of all balances, column by column."""
+def exported(
+    revision: int, lots: Sequence[Lot], balances: Sequence[Balance], origin: Origin
+) -> ledger_service_pb2.ExportBalancesResponse:
+    """Some of all lots, and of all balances, these column by column."""
     items = [each.item for each in balances]
     return ledger_service_pb2.ExportBalancesResponse(
         revision=origin.revision(revision).to_wire(),
@@ -226,4 +241,5 @@ def exported(revision: int, balances: Sequence[Balance], origin: Origin) -> ledg
         conditions=[item.condition.value for item in items],  # type: ignore[misc]
         on_hand=[each.on_hand for each in balances],
         reserved=[each.reserved for each in balances],
+        known_lots=map(lot, lots),
     )

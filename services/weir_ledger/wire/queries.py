@@ -8,10 +8,10 @@ from weir_chassis.ids import identifier_fault
 from weir_chassis.paging import Page, Position
 from weir_chassis.revisions import Revision, Vector, at_least, revision
 from weir_ledger.domain.entries import EntryKind
-from weir_ledger.domain.queries import BalanceQuery, EntryQuery, Moment, ReservationQuery
+from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery
 from weir_ledger.domain.reservations import State
-from weir_ledger.domain.stock import Balance, Condition, LocationKind, StockItem
-from weir_ledger.wire.items import CONDITIONS, is_uuid, product, reservation_name, stock_item
+from weir_ledger.domain.stock import Balance, Condition, LocationKind, LotName, StockItem
+from weir_ledger.wire.items import CONDITIONS, day, is_uuid, lot_name, product, reservation_name, stock_item
 from weir_ledger.wire.requests import KINDS
 
 FILTERS_MAX = 100
@@ -22,6 +22,7 @@ _STATES = {each.value: each for each in State}
 BALANCE_POSITION: tuple[type[str] | type[int], ...] = (str, str, str, str, str, str, int)
 LISTED_POSITION: tuple[type[str] | type[int], ...] = (*BALANCE_POSITION, int)
 ENTRY_POSITION: tuple[type[str] | type[int], ...] = (int, int)
+LOT_POSITION: tuple[type[str] | type[int], ...] = (str, str, str)
 NAME_POSITION: tuple[type[str] | type[int], ...] = (str,)
 
 
@@ -43,6 +44,23 @@ def list_locations(request: ledger_service_pb2.ListLocationsRequest) -> tuple[Lo
         fields.page_size(request.page_size)
         kind = fields.enum("kind", request.kind, KINDS) if request.kind else None
         return kind, at_least(fields, request.freshness)
+
+
+def get_lot(request: ledger_service_pb2.GetLotRequest) -> tuple[LotName, Vector]:
+    """The lot a GetLot asks for."""
+    with Fields() as fields:
+        return lot_name(fields, request.product, request.lot), at_least(fields, request.freshness)
+
+
+def list_lots(request: ledger_service_pb2.ListLotsRequest) -> tuple[LotQuery, Vector]:
+    """What a ListLots asks for."""
+    with Fields() as fields:
+        fields.page_size(request.page_size)
+        query = LotQuery(
+            product(fields.inner("product"), request.product) if request.HasField("product") else None,
+            day(fields, "expiring_before", request.expiring_before),
+        )
+        return query, at_least(fields, request.freshness)
 
 
 def get_balance(
@@ -196,6 +214,16 @@ def after_location(page: Page) -> str:
     if name and identifier_fault(name):
         raise PageTokenInvalid
     return name
+
+
+def after_lot(page: Page) -> LotName | None:
+    """The lot that a page of lots begins after."""
+    if page.after is None:
+        return None
+    owner, sku, lot = map(str, page.after)
+    if any(name and identifier_fault(name) for name in (owner, sku, lot)):
+        raise PageTokenInvalid
+    return owner, sku, lot
 
 
 def after_reservation(page: Page) -> str:

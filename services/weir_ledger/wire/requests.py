@@ -9,12 +9,13 @@ from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, rese
 from weir_chassis.fields import Fields
 from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
+from weir_ledger.domain.lots import SetLot
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLocation
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode
-from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind
-from weir_ledger.wire.items import reservation_name, stock_item
+from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind, Lot
+from weir_ledger.wire.items import day, lot_name, reservation_name, stock_item
 
 MOVEMENTS_MAX = 1000
 DRAFTS_MAX = 1000
@@ -64,6 +65,16 @@ def _location(fields: Fields, message: ledger_pb2.Location) -> Location:
         fields.enum("kind", message.kind, KINDS),
         fields.text("display_name", message.display_name, length_max=DISPLAY_NAME_MAX),
     )
+
+
+def set_lot(request: ledger_service_pb2.SetLotRequest) -> SetLot:
+    """What a SetLot asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        etag = fields.identifier("lot.etag", request.lot.etag, optional=True)
+        lot = fields.inner("lot")
+        name = lot_name(lot, request.lot.product, request.lot.lot)
+        return SetLot(Lot(*name, day(lot, "expiry_date", request.lot.expiry_date)), etag)
 
 
 def record_movements(request: ledger_service_pb2.RecordMovementsRequest) -> RecordMovements:

@@ -1,47 +1,41 @@
-"""Location -> warehouse group -> link -> channel group -> channel: the objects of the network and its rules; pure.
+"""The objects of the network and its rules; pure. What feeds what: location -> warehouse group -> link -> channel group
+-> channel. What may stand for what: product -> link -> product, and the components of bundles.
 
-`objects` names what there is, `rules` holds a decision for each request that would change it.
+`objects` names what there is; `rules` and `products` hold a decision for each request that would change it; `sources`
+says what a product may be served from.
 """
 
 from weir_sharing.domain.objects import (
     KINDS,
-    Change,
+    Bundle,
     Channel,
     ChannelGroup,
     ChannelKind,
-    Commit,
-    Decision,
+    Component,
     GroupLink,
-    History,
-    Key,
     LocationSetting,
-    Named,
-    NetworkObject,
-    Outcome,
     Policy,
-    T,
+    Product,
+    ProductLink,
     WarehouseGroup,
 )
-from weir_sharing.domain.rules import existing, stamped
+from weir_sharing.domain.sources import Serving, Source, SourceKind, SourcePlace
 
 __all__ = [
     "KINDS",
-    "Change",
+    "Bundle",
     "Channel",
     "ChannelGroup",
     "ChannelKind",
-    "Commit",
-    "Decision",
+    "Component",
     "GroupLink",
-    "History",
-    "Key",
     "LocationSetting",
-    "Named",
-    "NetworkObject",
-    "Outcome",
     "Policy",
-    "T",
+    "Product",
+    "ProductLink",
+    "Serving",
+    "Source",
+    "SourceKind",
+    "SourcePlace",
     "WarehouseGroup",
-    "existing",
-    "stamped",
 ]

@@ -1,27 +1,26 @@
-"""The network's objects, what changes them, and what came of it."""
+"""The network's objects."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import ClassVar, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
+from weir_chassis.configuration.objects import Configured
 from weir_sharing.errors import (
+    BundleExists,
+    BundleNotFound,
     ChannelExists,
     ChannelGroupExists,
     ChannelGroupNotFound,
     ChannelNotFound,
     GroupLinkExists,
     GroupLinkNotFound,
-    Missing,
-    Taken,
+    ProductLinkExists,
+    ProductLinkNotFound,
     WarehouseGroupExists,
     WarehouseGroupNotFound,
 )
-
-Key = tuple[str, ...]
-"""An object's identifier: the values of the fields that its kind names in `identity`."""
 
 
 class Policy(enum.StrEnum):
@@ -44,26 +43,7 @@ class ChannelKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkObject:
-    """What the five kinds share: an identifier, and a mark of the version, which is no part of what an object says.
-
-    `etag` is the number of the revision that last changed the object; empty where it was not stored.
-    """
-
-    identity: ClassVar[tuple[str, ...]]
-    missing: ClassVar[type[Missing]]
-    taken: ClassVar[type[Taken]]
-
-    etag: str = field(default="", compare=False, kw_only=True)
-
-    @property
-    def key(self) -> Key:
-        """Its identifier, unique among the objects of its kind and tenant."""
-        return tuple(getattr(self, name) for name in self.identity)
-
-
-@dataclass(frozen=True, slots=True)
-class LocationSetting(NetworkObject):
+class LocationSetting(Configured):
     """The policy of one location of the ledger."""
 
     identity = ("location",)
@@ -73,7 +53,7 @@ class LocationSetting(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class WarehouseGroup(NetworkObject):
+class WarehouseGroup(Configured):
     """Locations pooled together; `locations` are in order of their identifiers, each once."""
 
     identity = ("warehouse_group",)
@@ -84,9 +64,13 @@ class WarehouseGroup(NetworkObject):
     display_name: str
     locations: tuple[str, ...]
 
+    def has(self, name: str, value: Any) -> bool:
+        """Whether it holds the `location`, or has a field of this value."""
+        return value in self.locations if name == "location" else Configured.has(self, name, value)
+
 
 @dataclass(frozen=True, slots=True)
-class ChannelGroup(NetworkObject):
+class ChannelGroup(Configured):
     """Channels that see one and the same level; `own_channel` is the one it belongs to alone, if any."""
 
     identity = ("channel_group",)
@@ -99,7 +83,7 @@ class ChannelGroup(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class Channel(NetworkObject):
+class Channel(Configured):
     """One place of sale; in requests an empty `channel_group` asks for one of its own."""
 
     identity = ("channel",)
@@ -113,7 +97,7 @@ class Channel(NetworkObject):
 
 
 @dataclass(frozen=True, slots=True)
-class GroupLink(NetworkObject):
+class GroupLink(Configured):
     """The stock of a warehouse group feeds a channel group."""
 
     identity = ("warehouse_group", "channel_group")
@@ -124,61 +108,101 @@ class GroupLink(NetworkObject):
     channel_group: str
 
 
-KINDS: tuple[type[NetworkObject], ...] = (LocationSetting, WarehouseGroup, ChannelGroup, Channel, GroupLink)
-"""Every kind of object, each after those it refers to."""
+class Product(NamedTuple):
+    """Something that is stocked and sold."""
 
-T = TypeVar("T", bound=NetworkObject)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An object as it stands after a change; or, if `deleted`, the last state it had."""
-
-    object: NetworkObject
-    deleted: bool = False
+    owner: str
+    sku: str
 
 
 @dataclass(frozen=True, slots=True)
-class Decision(Generic[T]):
-    """What a request comes to: the object asked about, as it will be, and every change; none if all is as asked."""
+class ProductLink(Configured):
+    """Demand for the destination may be served from the stock of the source, at `locations`, everywhere if empty.
 
-    object: T
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Named(Generic[T]):
-    """An object that a request names, in the version `etag`; empty: in whatever version it is."""
-
-    kind: type[T]
-    key: Key
-    etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """How a request ended: the object it was about, as stored, and the revision the answer rests on."""
-
-    object: T
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """Everything that one revision changed."""
-
-    revision: int
-    recorded_at: datetime
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A stretch of what happened, whole commits in order, and between which revisions history is kept.
-
-    Everything after revision `oldest` is kept, up to `head`; `commits` are those of them that were asked for.
+    `created` is the number of the revision that created it, 0 until then: of links with one `priority`, the older one
+    serves first.
     """
 
-    oldest: int
-    head: int
-    commits: tuple[Commit, ...]
+    identity = ("source_owner", "source_sku", "destination_owner", "destination_sku")
+    missing = ProductLinkNotFound
+    taken = ProductLinkExists
+
+    source_owner: str
+    source_sku: str
+    destination_owner: str
+    destination_sku: str
+    bidirectional: bool = False
+    locations: tuple[str, ...] = ()
+    priority: int = 0
+    keep_back: int = 0
+    shares_bundles: bool = False
+    disabled: bool = False
+    created: int = field(default=0, compare=False)
+
+    @property
+    def source(self) -> Product:
+        """The product whose stock is shared."""
+        return Product(self.source_owner, self.source_sku)
+
+    @property
+    def destination(self) -> Product:
+        """The product whose demand may be served from it."""
+        return Product(self.destination_owner, self.destination_sku)
+
+    @property
+    def serves(self) -> frozenset[Product]:
+        """The products whose demand may be served by it."""
+        return frozenset({self.destination, self.source} if self.bidirectional else {self.destination})
+
+    def stamped(self, revision: int) -> ProductLink:
+        """The link as it is stored when `revision` changes it, or creates it."""
+        return replace(self, etag=str(revision), created=self.created or revision)
+
+
+class Component(NamedTuple):
+    """A part of a bundle: so many units of a product."""
+
+    owner: str
+    sku: str
+    quantity: int
+
+    @property
+    def product(self) -> Product:
+        """The product it is."""
+        return Product(self.owner, self.sku)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle(Configured):
+    """A product that is put together from `components`, which are in order of their products, each once."""
+
+    identity = ("owner", "sku")
+    missing = BundleNotFound
+    taken = BundleExists
+
+    owner: str
+    sku: str
+    components: tuple[Component, ...]
+
+    @property
+    def product(self) -> Product:
+        """The product it is."""
+        return Product(self.owner, self.sku)
+
+    def has(self, name: str, value: Any) -> bool:
+        """Whether it has the `component`, owner and stock keeping unit, or a field of this value."""
+        if name != "component":
+            return Configured.has(self, name, value)
+        return value in [each.product for each in self.components]
+
+
+KINDS: tuple[type[Configured], ...] = (
+    LocationSetting,
+    WarehouseGroup,
+    ChannelGroup,
+    Channel,
+    GroupLink,
+    Bundle,
+    ProductLink,
+)
+"""Every kind of object, each after those it refers to."""

@@ -10,18 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from weir_chassis.errors import EtagStale
+from weir_chassis.configuration.objects import Change, Decision
+from weir_chassis.configuration.rules import check_absent, check_etag, deleted, existing, written
 from weir_sharing.domain.objects import (
-    Change,
     Channel,
     ChannelGroup,
-    Decision,
     GroupLink,
-    Key,
     LocationSetting,
-    NetworkObject,
     Policy,
-    T,
     WarehouseGroup,
 )
 from weir_sharing.errors import (
@@ -35,25 +31,6 @@ from weir_sharing.errors import (
 )
 
 
-def stamped(decision: Decision[T], revision: int) -> Decision[T]:
-    """The decision with `revision` as the etag of all that it changes; what is deleted keeps the last one it had."""
-    if not decision.changes:
-        return decision
-    etag = str(revision)
-    return Decision(
-        replace(decision.object, etag=etag),
-        tuple(each if each.deleted else Change(replace(each.object, etag=etag)) for each in decision.changes),
-    )
-
-
-def existing(kind: type[T], key: Key, found: T | None, *, etag: str = "") -> T:
-    """What was `found` under `key`; raises the kind's `missing`, or EtagStale if it is not the version `etag`."""
-    if found is None:
-        raise kind.missing(**dict(zip(kind.identity, key, strict=True)))
-    _check_etag(found, etag)
-    return found
-
-
 def set_location_policy(
     wanted: LocationSetting, current: LocationSetting | None, home: WarehouseGroup | None, fed: Sequence[str]
 ) -> Decision[LocationSetting]:
@@ -61,10 +38,10 @@ def set_location_policy(
 
     Raises EtagStale, FixedLocationShared, FixedLocationLinked.
     """
-    _check_etag(current, wanted.etag)
+    check_etag(current, wanted.etag)
     if home is not None and wanted.policy is Policy.FIXED:
         check_fixed(home, {wanted.location}, fed)
-    return _written(wanted, current)
+    return written(wanted, current)
 
 
 def create_warehouse_group(
@@ -74,10 +51,10 @@ def create_warehouse_group(
 
     Raises WarehouseGroupExists, LocationGrouped, FixedLocationShared.
     """
-    _check_absent(wanted, found)
+    check_absent(wanted, found)
     _check_homes(wanted, homes)
     check_fixed(wanted, fixed, ())
-    return _written(wanted, None)
+    return written(wanted, None)
 
 
 def update_warehouse_group(
@@ -96,27 +73,27 @@ def update_warehouse_group(
     current = existing(WarehouseGroup, wanted.key, found, etag=wanted.etag)
     _check_homes(wanted, homes)
     check_fixed(wanted, fixed, fed)
-    return _written(wanted, current)
+    return written(wanted, current)
 
 
 def delete_warehouse_group(current: WarehouseGroup, fed: Sequence[str]) -> Decision[WarehouseGroup]:
     """Remove a warehouse group; raises WarehouseGroupInUse if it feeds any channel group."""
     if fed:
-        raise WarehouseGroupInUse(_users("channel group", fed), warehouse_group=current.warehouse_group)
-    return _deleted(current)
+        raise WarehouseGroupInUse(users("channel group", fed), warehouse_group=current.warehouse_group)
+    return deleted(current)
 
 
 def create_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision[ChannelGroup]:
     """Add a channel group that any channel may be in; raises ChannelGroupExists."""
-    _check_absent(wanted, found)
-    return _written(wanted, None)
+    check_absent(wanted, found)
+    return written(wanted, None)
 
 
 def update_channel_group(wanted: ChannelGroup, found: ChannelGroup | None) -> Decision[ChannelGroup]:
     """Replace the name of a channel group; raises ChannelGroupNotFound, EtagStale, ChannelGroupOwned."""
     current = existing(ChannelGroup, wanted.key, found, etag=wanted.etag)
     _check_open(current, channel="")
-    return _written(wanted, current)
+    return written(wanted, current)
 
 
 def delete_channel_group(
@@ -124,9 +101,9 @@ def delete_channel_group(
 ) -> Decision[ChannelGroup]:
     """Remove a channel group; raises ChannelGroupOwned, or ChannelGroupInUse if it has channels or is fed."""
     _check_open(current, channel="")
-    if users := _users("channel", channels) + _users("warehouse group", feeders):
-        raise ChannelGroupInUse(users, channel_group=current.channel_group)
-    return _deleted(current)
+    if found := users("channel", channels) + users("warehouse group", feeders):
+        raise ChannelGroupInUse(found, channel_group=current.channel_group)
+    return deleted(current)
 
 
 def create_channel(wanted: Channel, found: Channel | None, group: ChannelGroup | None) -> Decision[Channel]:
@@ -134,13 +111,13 @@ def create_channel(wanted: Channel, found: Channel | None, group: ChannelGroup |
 
     Raises ChannelExists, ChannelGroupNotFound, ChannelGroupOwned, ChannelGroupExists.
     """
-    _check_absent(wanted, found)
+    check_absent(wanted, found)
     if wanted.channel_group:
         _check_open(existing(ChannelGroup, (wanted.channel_group,), group), channel=wanted.channel)
-        return _written(wanted, None)
+        return written(wanted, None)
     own = _own_group(wanted)
-    _check_absent(own, group)
-    return _written(replace(wanted, channel_group=own.channel_group), None, Change(own))
+    check_absent(own, group)
+    return written(replace(wanted, channel_group=own.channel_group), None, Change(own))
 
 
 def update_channel(
@@ -161,21 +138,21 @@ def update_channel(
     if wanted.channel_group in ("", own.channel_group if own else ""):
         after = _own_group(wanted)
         if own is None:
-            _check_absent(after, group)
+            check_absent(after, group)
         asked = replace(wanted, channel_group=after.channel_group)
-        return _written(asked, current, *(() if after == own else (Change(after),)))
+        return written(asked, current, *(() if after == own else (Change(after),)))
     _check_open(existing(ChannelGroup, (wanted.channel_group,), group), channel=wanted.channel)
     if own is None:
-        return _written(wanted, current)
+        return written(wanted, current)
     _check_unfed(wanted.channel, feeders)
-    moved = _written(wanted, current)
+    moved = written(wanted, current)
     return Decision(moved.object, (*moved.changes, Change(own, deleted=True)))
 
 
 def delete_channel(current: Channel, *, own: ChannelGroup | None, feeders: Sequence[str]) -> Decision[Channel]:
     """Remove a channel with the group of its own, if it has one; raises ChannelInUse if `feeders` feed that."""
     if own is None:
-        return _deleted(current)
+        return deleted(current)
     _check_unfed(current.channel, feeders)
     return Decision(current, (Change(current, deleted=True), Change(own, deleted=True)))
 
@@ -193,16 +170,16 @@ def create_group_link(
 
     Raises GroupLinkExists, WarehouseGroupNotFound, ChannelGroupNotFound, FixedLocationLinked.
     """
-    _check_absent(wanted, found)
+    check_absent(wanted, found)
     feeder = existing(WarehouseGroup, (wanted.warehouse_group,), warehouse_group)
     existing(ChannelGroup, (wanted.channel_group,), channel_group)
     check_fixed(feeder, fixed, [*fed, wanted.channel_group])
-    return _written(wanted, None)
+    return written(wanted, None)
 
 
 def delete_group_link(current: GroupLink) -> Decision[GroupLink]:
     """Stop a warehouse group from feeding a channel group."""
-    return _deleted(current)
+    return deleted(current)
 
 
 def check_fixed(group: WarehouseGroup, fixed: Collection[str], fed: Sequence[str]) -> None:
@@ -232,17 +209,6 @@ def _check_homes(group: WarehouseGroup, homes: Mapping[str, str]) -> None:
         raise LocationGrouped(elsewhere)
 
 
-def _check_etag(current: NetworkObject | None, etag: str) -> None:
-    is_now = current.etag if current is not None else ""
-    if etag and etag != is_now:
-        raise EtagStale(current=is_now)
-
-
-def _check_absent(wanted: NetworkObject, found: NetworkObject | None) -> None:
-    if found is not None:
-        raise wanted.taken(**dict(zip(wanted.identity, wanted.key, strict=True)))
-
-
 def _check_open(group: ChannelGroup, *, channel: str) -> None:
     if group.own_channel not in ("", channel):
         raise ChannelGroupOwned(channel_group=group.channel_group, channel=group.own_channel)
@@ -250,27 +216,13 @@ def _check_open(group: ChannelGroup, *, channel: str) -> None:
 
 def _check_unfed(channel: str, feeders: Sequence[str]) -> None:
     if feeders:
-        raise ChannelInUse(_users("warehouse group", feeders), channel=channel)
+        raise ChannelInUse(users("warehouse group", feeders), channel=channel)
 
 
 def _own_group(channel: Channel) -> ChannelGroup:
     return ChannelGroup(channel.channel, channel.display_name, own_channel=channel.channel)
 
 
-def _users(word: str, names: Sequence[str]) -> list[str]:
+def users(word: str, names: Sequence[str]) -> list[str]:
+    """The users of an object as a refusal names them."""
     return [f"{word} {name}" for name in names]
-
-
-def _written(wanted: T, current: T | None, *first: Change) -> Decision[T]:
-    """The decision to store `wanted` where it differs from `current`, after the changes it rests on.
-
-    Until it is stored, the object bears the etag of what it replaces.
-    """
-    if wanted == current:
-        return Decision(current)
-    after = replace(wanted, etag=current.etag if current is not None else "")
-    return Decision(after, (*first, Change(after)))
-
-
-def _deleted(current: T) -> Decision[T]:
-    return Decision(current, (Change(current, deleted=True),))

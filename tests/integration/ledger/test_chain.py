@@ -62,11 +62,14 @@ def facts(chance: random.Random) -> Any:
 
 async def attempt(caller: Caller, chance: random.Random, promises: list[str]) -> None:
     """Do something, whether or not the ledger lets it pass."""
-    what = chance.choice(["record", "record", "reserve", "reserve", "Confirm", "Fulfil", "Release", "place"])
+    what = chance.choice(["record", "record", "reserve", "reserve", "Confirm", "Fulfil", "Release", "place", "lot"])
     if what == "record":
         await caller.record(*facts(chance))
     elif what == "place":
         await caller.place(f"place {chance.randrange(10**9)}")
+    elif what == "lot":
+        lot = {"product": {"sku": chance.choice(["A", "B"])}, "lot": chance.choice(KEYS)}
+        await caller.do("SetLot", lot={**lot, "expiry_date": chance.choice(["", "0001-01-01", "2027-01-31"])})
     elif what == "reserve":
         lines = [
             claiming(chance.choice(GOODS[:3]), chance.randint(1, 5), **dict.fromkeys(chance.sample(KEYS, 3), 1000))
@@ -105,11 +108,12 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     assert {each.revision.number: each.digest for each in heads}.items() <= computed.items()
     assert {entry.kind for commit in commits for entry in commit.entries} == set(range(1, 12))
     assert any(len(commit.claims) > 1 for commit in commits)
+    assert any(commit.lots for commit in commits)
     assert await acme.verify() == []
 
 
 async def test_a_list_of_entries_will_do(acme: Caller) -> None:
-    """Where no claim changed, the entries that a list shows are enough."""
+    """Where no claim and no lot changed, the entries that a list shows are enough."""
     await acme.receive("A", 10, request_id="first")
     [commit] = [each for each in await acme.watched(through=2) if each.through.number == 2]
     first = (await acme.do("GetSignedHead")).head
@@ -127,12 +131,12 @@ def at(micros: int) -> Timestamp:
 
 
 def test_the_example_in_the_docs_is_true() -> None:
-    """The page for auditors shows three commits byte by byte: their digests are what it says, and are what the auditor
+    """The page for auditors shows four commits byte by byte: their digests are what it says, and are what the auditor
     computes of commits like these."""
     page = (ROOT / "docs" / "ledger.md").read_text()
     texts = re.findall(r"^    (\d␝.*)$", page, re.MULTILINE)
     shown = [bytes.fromhex(each) for each in re.findall(r"^    ([0-9a-f]{64})$", page, re.MULTILINE)]
-    assert len(texts) == len(shown) == 3
+    assert len(texts) == len(shown) == 4
     before = bytes(32)
     for text, expected in zip(texts, shown, strict=True):
         before = sha256(before + text.translate({0x241D: 29, 0x241E: 30, 0x241F: 31}).encode()).digest()
@@ -162,6 +166,11 @@ def test_the_example_in_the_docs_is_true() -> None:
             recorded_time=promised,
             entries=[reserved],
             claims=[reservation_pb2.Claim(claim="web-2026-10", open=4)],
+        ),
+        commit(
+            through=Revision(number=4),
+            recorded_time=at(1772366580000000),
+            lots=[ledger_pb2.Lot(product=goods.product, lot="L1", expiry_date="2027-01-31")],
         ),
     ]
     assert list(auditor.digests(commits).values()) == shown

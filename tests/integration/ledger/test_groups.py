@@ -150,7 +150,7 @@ async def test_whole_reads_are_few_at_once(books: PostgresBooks) -> None:
     await grouped(books, attempt(create("W1")), attempt(receive(5)))
     reads = [books.export(TENANT, 10) for _ in range(AT_ONCE_MAX)]
     for read in reads:
-        assert (await anext(read))[0] == 2
+        assert (await anext(read)).revision == 2
     with pytest.raises(Overloaded):
         await anext(books.verify(TENANT))
     for read in reads:

@@ -30,12 +30,16 @@ def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
         item("A", custodian=word),
     ]  # fmt: skip
     place = {"location": word, "kind": 1}
+    batch = {"product": {"sku": word}, "lot": word}
     return {
         "CreateLocation": [{"location": {**place, "location": f"{word} 2"}}],
         "GetLocation": [{"location": word}],
         "ListLocations": [{"kind": 2}],
         "UpdateLocation": [{"location": place}, {"location": {**place, "etag": "1"}}],
         "DeleteLocation": [{"location": word}],
+        "SetLot": [{"lot": {"product": {"sku": "A"}, "lot": word}}, {"lot": {**batch, "etag": "1"}}],
+        "GetLot": [batch, {**batch, "lot": "L"}, {**batch, "product": {"sku": "A", "owner": word}}],
+        "ListLots": [{}, {"product": batch["product"]}, {"expiring_before": "9999-12-31"}],
         "RecordMovements": [
             *({"movements": [movement(2, each, 1)]} for each in named),
             {"movements": [movement(1, "A", 1), movement(3, "A", 1, destination=item("A", word))]},
@@ -90,7 +94,7 @@ def test_every_rpc_is_tried() -> None:
 
 
 async def owned(caller: Caller, sku: str) -> str:
-    """Stock, a promise and a shortfall of a tenant, with a word in every field that names something; the
+    """Stock, a lot, a promise and a shortfall of a tenant, with a word in every field that names something; the
     reservation."""
     await caller.place("W1", sku)
     goods = [
@@ -98,6 +102,7 @@ async def owned(caller: Caller, sku: str) -> str:
         item("A", custodian=sku),
     ]  # fmt: skip
     await caller.record(*(movement(1, each, 100) for each in goods), request_id="theirs")
+    await caller.do("SetLot", lot={"product": {"sku": sku}, "lot": sku, "expiry_date": "2027-01-31"})
     await imported(caller, opening(request_id=sku, lines=[line(goods[0], 7), line(sku, -1)]))
     made = await caller.reserve(*(claiming(each, 1, **{sku: 99}) for each in goods), order=sku, channel=sku)
     await caller.count(goods[1], 0)
@@ -163,6 +168,7 @@ async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
     nobody = service.caller()
     for method, field in (
         ("ListLocations", "locations"),
+        ("ListLots", "lots"),
         ("ListBalances", "balances"),
         ("ListEntries", "entries"),
         ("ListReservations", "reservations"),
@@ -176,7 +182,7 @@ async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
 
 TABLES = (
     "locations", "balances", "commits", "entries", "reservations", "reservation_lines", "requests", "snapshot_imports",
-    "snapshot_lines", "claims", "claim_changes", "shortfalls", "holdings",
+    "snapshot_lines", "claims", "claim_changes", "shortfalls", "holdings", "lots", "lot_changes",
 )  # fmt: skip
 """Those that `owned` fills."""
 
@@ -213,7 +219,7 @@ async def test_the_database_alone_holds_the_wall(service: Ledger, database: Fres
         await connection.close()
 
 
-@pytest.mark.parametrize("table", ["entries", "commits", "claim_changes"])
+@pytest.mark.parametrize("table", ["entries", "commits", "claim_changes", "lot_changes"])
 async def test_history_only_grows(acme: Caller, database: FreshDatabase, table: str) -> None:
     """The application's role can neither change nor remove what was written into the books."""
     await acme.receive("A", 1)

@@ -118,8 +118,9 @@ def _unnumbered(answer: Any) -> Any:
         balance.changed_revision = 0
     if hasattr(made, "reservation"):
         made.reservation.changed_revision = 0
-    if hasattr(made, "location"):
-        made.location.etag = ""
+    for name in ("location", "lot"):
+        if hasattr(made, name):
+            getattr(made, name).etag = ""
     for each in getattr(made, "outcomes", ()):
         if each.HasField("reservation"):
             each.reservation.changed_revision = 0

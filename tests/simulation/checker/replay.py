@@ -17,6 +17,7 @@ from tests.simulation.checker.times import Seen, moment_told
 from tests.simulation.history import Call, History
 from tests.simulation.model import DECISIONS, READS, Books
 from tests.simulation.model.books import HELD, Promise, iso
+from tests.simulation.model.lots import lot
 from tests.simulation.model.reads import claim
 from weir.ledger.v1 import ledger_pb2, reservation_pb2
 
@@ -27,6 +28,7 @@ class Told:
 
     claims: Sequence[reservation_pb2.Claim]
     shortfalls: Sequence[ledger_pb2.ShortfallChange]
+    lots: Sequence[ledger_pb2.Lot]
 
 
 class Replay:
@@ -136,7 +138,8 @@ class Replay:
             assert step.apply(self._books, clock) is None
             self._justify(number)
         self._check_room(number, mark)
-        self.told.append(Told(self._claims(mark), self._shortfalls(mark, self._commits[number - 1].recorded)))
+        shortfalls = self._shortfalls(mark, self._commits[number - 1].recorded)
+        self.told.append(Told(self._claims(mark), shortfalls, self._lots(mark)))
 
     def _check_room(self, number: int, mark: tuple[int, int]) -> None:
         """No commit leaves a channel with more than it may hold, and with more than before."""
@@ -174,6 +177,10 @@ class Replay:
     def _claims(self, mark: tuple[int, int]) -> list[reservation_pb2.Claim]:
         """Claims that a commit changed."""
         return [claim(self._books, name) for name, _, _ in sorted(self._books.changed(mark, "claim"))]
+
+    def _lots(self, mark: tuple[int, int]) -> list[ledger_pb2.Lot]:
+        """Lots that a commit changed."""
+        return [lot(self._books, name) for name, _, _ in sorted(self._books.changed(mark, "lot"))]
 
     def _shortfalls(self, mark: tuple[int, int], recorded: int) -> list[ledger_pb2.ShortfallChange]:
         """Shortfalls that a commit changed; noted is when they opened."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from tests.simulation.checker.commits import LAST, Commit
@@ -36,14 +36,14 @@ def _watched(
 ) -> Iterator[str]:
     """What is wrong with the streams of one watcher, each of which went on where the one before it ended."""
     through = 0
-    products = [(each.owner, each.sku) for each in sessions[0].request.products]
+    products = {(each.owner, each.sku) for each in sessions[0].request.products}
     for session in sessions:
         if session.accident:
             yield f"the stream ended with {session.accident}"
         for _, message in session.seen:
             number = message.through.number
             if not message.HasField("recorded_time"):
-                if message.entries or message.claims or message.shortfalls:
+                if message.entries or message.claims or message.shortfalls or message.lots:
                     yield f"a heartbeat at {number} says more than its mark"
                 if number < through:
                     yield f"the mark went back from {through} to {number}"
@@ -54,7 +54,7 @@ def _watched(
                 skipped = range(through + 1, number)
                 yield from _message(message, entries.get(number, []), commits, told, products)
             for each in skipped:
-                if not products or any(_product(entry) in products for entry in entries.get(each, [])):
+                if not products or not products.isdisjoint(_touched(each, entries, told)):
                     yield f"revision {each} was not shown, though the mark passed it"
             through = max(through, number)
     if through < len(commits):
@@ -66,7 +66,7 @@ def _message(
     listed: Sequence[ledger_pb2.Entry],
     commits: Sequence[Commit],
     told: Sequence[Told],
-    products: Sequence[tuple[str, str]],
+    products: Set[tuple[str, str]],
 ) -> Iterator[str]:
     """What is wrong with the message of one commit."""
     number = message.through.number
@@ -85,7 +85,20 @@ def _message(
     shortfalls = [each for each in wanted.shortfalls if not products or _product(each) in products]
     if sorted(map(str, message.shortfalls)) != sorted(map(str, shortfalls)):
         yield f"revision {number} was shown with other shortfalls: {list(message.shortfalls)}, not {shortfalls}"
+    lots = [each for each in wanted.lots if not products or _product(each) in products]
+    if list(message.lots) != lots:
+        yield f"revision {number} was shown with other lots: {list(message.lots)}, not {lots}"
 
 
-def _product(told: ledger_pb2.Entry | ledger_pb2.ShortfallChange) -> tuple[str, str]:
-    return told.stock_item.product.owner, told.stock_item.product.sku
+def _touched(
+    number: int, entries: Mapping[int, Sequence[ledger_pb2.Entry]], told: Sequence[Told]
+) -> Iterator[tuple[str, str]]:
+    """The products whose units or lots a revision changed."""
+    yield from map(_product, entries.get(number, []))
+    if number <= len(told):
+        yield from map(_product, told[number - 1].lots)
+
+
+def _product(told: ledger_pb2.Entry | ledger_pb2.ShortfallChange | ledger_pb2.Lot) -> tuple[str, str]:
+    product = told.product if isinstance(told, ledger_pb2.Lot) else told.stock_item.product
+    return product.owner, product.sku

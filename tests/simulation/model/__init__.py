@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.simulation.model.books import Books, Refused
 from tests.simulation.model.endings import confirm, expire, extend, fulfil, mark_handed_over, release
+from tests.simulation.model.lots import set_lot
 from tests.simulation.model.movements import record_movements
 from tests.simulation.model.places import create_location, delete_location, update_location
 from tests.simulation.model.promises import reserve, reserve_batch
@@ -20,6 +21,7 @@ DECISIONS: Mapping[str, Callable[[Books, Any, Any], Any]] = {
     "CreateLocation": create_location,
     "UpdateLocation": update_location,
     "DeleteLocation": delete_location,
+    "SetLot": set_lot,
     "RecordMovements": record_movements,
     "Reserve": reserve,
     "ReserveBatch": reserve_batch,

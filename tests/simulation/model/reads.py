@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from tests.simulation.model.books import Books, Item, Place, Promise, Refused, item, moment
+from tests.simulation.model.lots import list_lots
 from tests.simulation.model.movements import balance
 from tests.simulation.model.places import location
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
@@ -97,6 +98,7 @@ READS: Mapping[str, Callable[[Books, Any], Any]] = {
     "ListBalances": list_balances,
     "ListShortfalls": list_shortfalls,
     "ListLocations": list_locations,
+    "ListLots": list_lots,
     "GetReservation": get_reservation,
     "ListReservations": list_reservations,
     "GetClaims": get_claims,

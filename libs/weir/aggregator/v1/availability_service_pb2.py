@@ -22,45 +22,61 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from weir.aggregator.v1 import explanation_pb2 as weir_dot_aggregator_dot_v1_dot_explanation__pb2
 from weir.common.v1 import revision_pb2 as weir_dot_common_dot_v1_dot_revision__pb2
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
+from weir.partitioning.v1 import policy_pb2 as weir_dot_partitioning_dot_v1_dot_policy__pb2
+from weir.sharing.v1 import network_pb2 as weir_dot_sharing_dot_v1_dot_network__pb2
+from weir.sync.v1 import rule_pb2 as weir_dot_sync_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-weir/aggregator/v1/availability_service.proto\x12\x12weir.aggregator.v1\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\"\x9b\x01\n\x16GetAvailabilityRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"e\n\x17GetAvailabilityResponse\x12\r\n\x05level\x18\x01 \x01(\x03\x12\x0e\n\x06supply\x18\x02 \x01(\x03\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\"\x88\x01\n\x1b\x42\x61tchGetAvailabilityRequest\x12)\n\x08products\x18\x01 \x03(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x1c\x42\x61tchGetAvailabilityResponse\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x0e\n\x06levels\x18\x02 \x03(\x03\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\"L\n\nLevelTable\x12\x0e\n\x06owners\x18\x01 \x03(\t\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x0e\n\x06levels\x18\x04 \x03(\x03\"q\n\x11ListLevelsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x12\n\x05owner\x18\x02 \x01(\tH\x00\x88\x01\x01\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_owner\"p\n\x12ListLevelsResponse\x12-\n\x05table\x18\x01 \x01(\x0b\x32\x1e.weir.aggregator.v1.LevelTable\x12+\n\trevisions\x18\x02 \x03(\x0b\x32\x18.weir.common.v1.Revision\"m\n\x12WatchLevelsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x12\n\x05owner\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\'\n\x05\x61\x66ter\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.RevisionB\x08\n\x06_owner\"\xaf\x01\n\x13WatchLevelsResponse\x12-\n\x05table\x18\x01 \x01(\x0b\x32\x1e.weir.aggregator.v1.LevelTable\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x14\n\x0c\x63omplete_end\x18\x03 \x01(\x08\x12)\n\x07through\x18\x04 \x03(\x0b\x32\x18.weir.common.v1.Revision\x12\x16\n\x0e\x63omplete_begin\x18\x05 \x01(\x08\"\x9f\x01\n\x1a\x45xplainAvailabilityRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x82\x01\n\x1b\x45xplainAvailabilityResponse\x12\r\n\x05level\x18\x01 \x01(\x03\x12\'\n\x05steps\x18\x02 \x03(\x0b\x32\x18.weir.aggregator.v1.Step\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\"\xdb\x04\n\x04Step\x12-\n\x05stage\x18\x01 \x01(\x0e\x32\x1e.weir.aggregator.v1.Step.Stage\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x31\n\x07verdict\x18\x03 \x01(\x0e\x32 .weir.aggregator.v1.Step.Verdict\x12\x10\n\x08units_in\x18\x04 \x01(\x03\x12\x11\n\tunits_out\x18\x05 \x01(\x03\x12\x10\n\x08sentence\x18\x06 \x01(\t\x12-\n\nstock_item\x18\x07 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\'\n\x05steps\x18\x08 \x03(\x0b\x32\x18.weir.aggregator.v1.Step\"A\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTAGE_REACH\x10\x01\x12\x10\n\x0cSTAGE_SUPPLY\x10\x02\"\x8d\x02\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_COUNTED\x10\x01\x12\x17\n\x13VERDICT_NOT_GROUPED\x10\x02\x12\x16\n\x12VERDICT_NOT_LINKED\x10\x03\x12\x18\n\x14VERDICT_NOT_SELLABLE\x10\x04\x12\x16\n\x12VERDICT_IN_CUSTODY\x10\x05\x12\x15\n\x11VERDICT_OTHER_LOT\x10\x06\x12\x15\n\x11VERDICT_OTHER_UOM\x10\x07\x12\x18\n\x14VERDICT_ALL_RESERVED\x10\x08\x12\x11\n\rVERDICT_EMPTY\x10\t\x12\x16\n\x12VERDICT_BY_CUSTODY\x10\n2\xb5\x04\n\x13\x41vailabilityService\x12j\n\x0fGetAvailability\x12*.weir.aggregator.v1.GetAvailabilityRequest\x1a+.weir.aggregator.v1.GetAvailabilityResponse\x12y\n\x14\x42\x61tchGetAvailability\x12/.weir.aggregator.v1.BatchGetAvailabilityRequest\x1a\x30.weir.aggregator.v1.BatchGetAvailabilityResponse\x12]\n\nListLevels\x12%.weir.aggregator.v1.ListLevelsRequest\x1a&.weir.aggregator.v1.ListLevelsResponse0\x01\x12`\n\x0bWatchLevels\x12&.weir.aggregator.v1.WatchLevelsRequest\x1a\'.weir.aggregator.v1.WatchLevelsResponse0\x01\x12v\n\x13\x45xplainAvailability\x12..weir.aggregator.v1.ExplainAvailabilityRequest\x1a/.weir.aggregator.v1.ExplainAvailabilityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-weir/aggregator/v1/availability_service.proto\x12\x12weir.aggregator.v1\x1a$weir/aggregator/v1/explanation.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a!weir/partitioning/v1/policy.proto\x1a\x1dweir/sharing/v1/network.proto\x1a\x17weir/sync/v1/rule.proto\"\x9b\x01\n\x16GetAvailabilityRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x84\x01\n\x17GetAvailabilityResponse\x12\r\n\x05level\x18\x01 \x01(\x03\x12\x0e\n\x06supply\x18\x02 \x01(\x03\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\x12\r\n\x05share\x18\x04 \x01(\x03\x12\x0e\n\x06untold\x18\x05 \x01(\x08\"\x88\x01\n\x1b\x42\x61tchGetAvailabilityRequest\x12)\n\x08products\x18\x01 \x03(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x1c\x42\x61tchGetAvailabilityResponse\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x0e\n\x06levels\x18\x02 \x03(\x03\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\"L\n\nLevelTable\x12\x0e\n\x06owners\x18\x01 \x03(\t\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x0e\n\x06levels\x18\x04 \x03(\x03\"q\n\x11ListLevelsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x12\n\x05owner\x18\x02 \x01(\tH\x00\x88\x01\x01\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_owner\"p\n\x12ListLevelsResponse\x12-\n\x05table\x18\x01 \x01(\x0b\x32\x1e.weir.aggregator.v1.LevelTable\x12+\n\trevisions\x18\x02 \x03(\x0b\x32\x18.weir.common.v1.Revision\"m\n\x12WatchLevelsRequest\x12\x10\n\x08\x63hannels\x18\x01 \x03(\t\x12\x12\n\x05owner\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\'\n\x05\x61\x66ter\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.RevisionB\x08\n\x06_owner\"\xaf\x01\n\x13WatchLevelsResponse\x12-\n\x05table\x18\x01 \x01(\x0b\x32\x1e.weir.aggregator.v1.LevelTable\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x12\x14\n\x0c\x63omplete_end\x18\x03 \x01(\x08\x12)\n\x07through\x18\x04 \x03(\x0b\x32\x18.weir.common.v1.Revision\x12\x16\n\x0e\x63omplete_begin\x18\x05 \x01(\x08\"\x9f\x01\n\x1a\x45xplainAvailabilityRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12,\n\tfreshness\x18\x05 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\xfb\x01\n\x1b\x45xplainAvailabilityResponse\x12\r\n\x05level\x18\x01 \x01(\x03\x12\'\n\x05steps\x18\x02 \x03(\x0b\x32\x18.weir.aggregator.v1.Step\x12+\n\trevisions\x18\x03 \x03(\x0b\x32\x18.weir.common.v1.Revision\x12\r\n\x05share\x18\x04 \x01(\x03\x12\x0e\n\x06untold\x18\x05 \x01(\x08\x12*\n\x07\x62inding\x18\x06 \x01(\x0e\x32\x19.weir.aggregator.v1.Stage\x12,\n\x08remedies\x18\x07 \x03(\x0b\x32\x1a.weir.aggregator.v1.Remedy\"\xc0\x01\n\x13\x43onfigurationChange\x12\x31\n\x07network\x18\x01 \x01(\x0b\x32\x1e.weir.sharing.v1.NetworkChangeH\x00\x12@\n\x0cpartitioning\x18\x02 \x01(\x0b\x32(.weir.partitioning.v1.PartitioningChangeH\x00\x12*\n\x05rules\x18\x03 \x01(\x0b\x32\x19.weir.sync.v1.RulesChangeH\x00\x42\x08\n\x06\x63hange\"\xae\x01\n\x14PreviewChangeRequest\x12\x38\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\'.weir.aggregator.v1.ConfigurationChange\x12\x10\n\x08\x63hannels\x18\x02 \x03(\t\x12\x12\n\x05owner\x18\x03 \x01(\tH\x00\x88\x01\x01\x12,\n\tfreshness\x18\x04 \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_owner\"\x9b\x01\n\x15PreviewChangeResponse\x12\x0e\n\x06owners\x18\x01 \x03(\t\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x10\n\x08\x63hannels\x18\x03 \x03(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x04 \x03(\x03\x12\r\n\x05\x61\x66ter\x18\x05 \x03(\x03\x12\x33\n\x07summary\x18\x06 \x01(\x0b\x32\".weir.aggregator.v1.PreviewSummary\"\xa2\x01\n\x0ePreviewSummary\x12\x0e\n\x06levels\x18\x01 \x01(\x03\x12\x10\n\x08products\x18\x02 \x01(\x03\x12\x10\n\x08\x63hannels\x18\x03 \x01(\x03\x12\x17\n\x0f\x65xposure_before\x18\x04 \x01(\x03\x12\x16\n\x0e\x65xposure_after\x18\x05 \x01(\x03\x12+\n\trevisions\x18\x06 \x03(\x0b\x32\x18.weir.common.v1.Revision\"m\n\x12GetExposureRequest\x12)\n\x08products\x18\x01 \x03(\x0b\x32\x17.weir.common.v1.Product\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"s\n\x13GetExposureResponse\x12/\n\texposures\x18\x01 \x03(\x0b\x32\x1c.weir.aggregator.v1.Exposure\x12+\n\trevisions\x18\x02 \x03(\x0b\x32\x18.weir.common.v1.Revision\"f\n\x08\x45xposure\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08\x65xposure\x18\x02 \x01(\x03\x12\x0e\n\x06levels\x18\x03 \x01(\x03\x12\x0e\n\x06supply\x18\x04 \x01(\x03\"u\n\x14ListExposuresRequest\x12\x12\n\x05owner\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.FreshnessB\x08\n\x06_owner\"\x99\x01\n\x15ListExposuresResponse\x12/\n\texposures\x18\x01 \x03(\x0b\x32\x1c.weir.aggregator.v1.Exposure\x12\x10\n\x08products\x18\x02 \x01(\x03\x12\x10\n\x08\x65xposure\x18\x03 \x01(\x03\x12+\n\trevisions\x18\x04 \x03(\x0b\x32\x18.weir.common.v1.Revision2\xe3\x06\n\x13\x41vailabilityService\x12j\n\x0fGetAvailability\x12*.weir.aggregator.v1.GetAvailabilityRequest\x1a+.weir.aggregator.v1.GetAvailabilityResponse\x12y\n\x14\x42\x61tchGetAvailability\x12/.weir.aggregator.v1.BatchGetAvailabilityRequest\x1a\x30.weir.aggregator.v1.BatchGetAvailabilityResponse\x12]\n\nListLevels\x12%.weir.aggregator.v1.ListLevelsRequest\x1a&.weir.aggregator.v1.ListLevelsResponse0\x01\x12`\n\x0bWatchLevels\x12&.weir.aggregator.v1.WatchLevelsRequest\x1a\'.weir.aggregator.v1.WatchLevelsResponse0\x01\x12v\n\x13\x45xplainAvailability\x12..weir.aggregator.v1.ExplainAvailabilityRequest\x1a/.weir.aggregator.v1.ExplainAvailabilityResponse\x12\x66\n\rPreviewChange\x12(.weir.aggregator.v1.PreviewChangeRequest\x1a).weir.aggregator.v1.PreviewChangeResponse0\x01\x12^\n\x0bGetExposure\x12&.weir.aggregator.v1.GetExposureRequest\x1a\'.weir.aggregator.v1.GetExposureResponse\x12\x64\n\rListExposures\x12(.weir.aggregator.v1.ListExposuresRequest\x1a).weir.aggregator.v1.ListExposuresResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.aggregator.v1.availability_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETAVAILABILITYREQUEST']._serialized_start=129
-  _globals['_GETAVAILABILITYREQUEST']._serialized_end=284
-  _globals['_GETAVAILABILITYRESPONSE']._serialized_start=286
-  _globals['_GETAVAILABILITYRESPONSE']._serialized_end=387
-  _globals['_BATCHGETAVAILABILITYREQUEST']._serialized_start=390
-  _globals['_BATCHGETAVAILABILITYREQUEST']._serialized_end=526
-  _globals['_BATCHGETAVAILABILITYRESPONSE']._serialized_start=528
-  _globals['_BATCHGETAVAILABILITYRESPONSE']._serialized_end=637
-  _globals['_LEVELTABLE']._serialized_start=639
-  _globals['_LEVELTABLE']._serialized_end=715
-  _globals['_LISTLEVELSREQUEST']._serialized_start=717
-  _globals['_LISTLEVELSREQUEST']._serialized_end=830
-  _globals['_LISTLEVELSRESPONSE']._serialized_start=832
-  _globals['_LISTLEVELSRESPONSE']._serialized_end=944
-  _globals['_WATCHLEVELSREQUEST']._serialized_start=946
-  _globals['_WATCHLEVELSREQUEST']._serialized_end=1055
-  _globals['_WATCHLEVELSRESPONSE']._serialized_start=1058
-  _globals['_WATCHLEVELSRESPONSE']._serialized_end=1233
-  _globals['_EXPLAINAVAILABILITYREQUEST']._serialized_start=1236
-  _globals['_EXPLAINAVAILABILITYREQUEST']._serialized_end=1395
-  _globals['_EXPLAINAVAILABILITYRESPONSE']._serialized_start=1398
-  _globals['_EXPLAINAVAILABILITYRESPONSE']._serialized_end=1528
-  _globals['_STEP']._serialized_start=1531
-  _globals['_STEP']._serialized_end=2134
-  _globals['_STEP_STAGE']._serialized_start=1797
-  _globals['_STEP_STAGE']._serialized_end=1862
-  _globals['_STEP_VERDICT']._serialized_start=1865
-  _globals['_STEP_VERDICT']._serialized_end=2134
-  _globals['_AVAILABILITYSERVICE']._serialized_start=2137
-  _globals['_AVAILABILITYSERVICE']._serialized_end=2702
+  _globals['_GETAVAILABILITYREQUEST']._serialized_start=258
+  _globals['_GETAVAILABILITYREQUEST']._serialized_end=413
+  _globals['_GETAVAILABILITYRESPONSE']._serialized_start=416
+  _globals['_GETAVAILABILITYRESPONSE']._serialized_end=548
+  _globals['_BATCHGETAVAILABILITYREQUEST']._serialized_start=551
+  _globals['_BATCHGETAVAILABILITYREQUEST']._serialized_end=687
+  _globals['_BATCHGETAVAILABILITYRESPONSE']._serialized_start=689
+  _globals['_BATCHGETAVAILABILITYRESPONSE']._serialized_end=798
+  _globals['_LEVELTABLE']._serialized_start=800
+  _globals['_LEVELTABLE']._serialized_end=876
+  _globals['_LISTLEVELSREQUEST']._serialized_start=878
+  _globals['_LISTLEVELSREQUEST']._serialized_end=991
+  _globals['_LISTLEVELSRESPONSE']._serialized_start=993
+  _globals['_LISTLEVELSRESPONSE']._serialized_end=1105
+  _globals['_WATCHLEVELSREQUEST']._serialized_start=1107
+  _globals['_WATCHLEVELSREQUEST']._serialized_end=1216
+  _globals['_WATCHLEVELSRESPONSE']._serialized_start=1219
+  _globals['_WATCHLEVELSRESPONSE']._serialized_end=1394
+  _globals['_EXPLAINAVAILABILITYREQUEST']._serialized_start=1397
+  _globals['_EXPLAINAVAILABILITYREQUEST']._serialized_end=1556
+  _globals['_EXPLAINAVAILABILITYRESPONSE']._serialized_start=1559
+  _globals['_EXPLAINAVAILABILITYRESPONSE']._serialized_end=1810
+  _globals['_CONFIGURATIONCHANGE']._serialized_start=1813
+  _globals['_CONFIGURATIONCHANGE']._serialized_end=2005
+  _globals['_PREVIEWCHANGEREQUEST']._serialized_start=2008
+  _globals['_PREVIEWCHANGEREQUEST']._serialized_end=2182
+  _globals['_PREVIEWCHANGERESPONSE']._serialized_start=2185
+  _globals['_PREVIEWCHANGERESPONSE']._serialized_end=2340
+  _globals['_PREVIEWSUMMARY']._serialized_start=2343
+  _globals['_PREVIEWSUMMARY']._serialized_end=2505
+  _globals['_GETEXPOSUREREQUEST']._serialized_start=2507
+  _globals['_GETEXPOSUREREQUEST']._serialized_end=2616
+  _globals['_GETEXPOSURERESPONSE']._serialized_start=2618
+  _globals['_GETEXPOSURERESPONSE']._serialized_end=2733
+  _globals['_EXPOSURE']._serialized_start=2735
+  _globals['_EXPOSURE']._serialized_end=2837
+  _globals['_LISTEXPOSURESREQUEST']._serialized_start=2839
+  _globals['_LISTEXPOSURESREQUEST']._serialized_end=2956
+  _globals['_LISTEXPOSURESRESPONSE']._serialized_start=2959
+  _globals['_LISTEXPOSURESRESPONSE']._serialized_end=3112
+  _globals['_AVAILABILITYSERVICE']._serialized_start=3115
+  _globals['_AVAILABILITYSERVICE']._serialized_end=3982
 # @@protoc_insertion_point(module_scope)

@@ -7,9 +7,12 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from weir.aggregator.v1 import explanation_pb2 as _explanation_pb2
 from weir.common.v1 import revision_pb2 as _revision_pb2
 from weir.common.v1 import stock_pb2 as _stock_pb2
+from weir.partitioning.v1 import policy_pb2 as _policy_pb2
+from weir.sharing.v1 import network_pb2 as _network_pb2
+from weir.sync.v1 import rule_pb2 as _rule_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -72,10 +75,16 @@ class GetAvailabilityResponse(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     SUPPLY_FIELD_NUMBER: _builtins.int
     REVISIONS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    UNTOLD_FIELD_NUMBER: _builtins.int
     level: _builtins.int
     """Units the channel may sell."""
     supply: _builtins.int
     """Units that the locations reached by the channel hold for the product."""
+    share: _builtins.int
+    """Units of the supply that are the channel group's."""
+    untold: _builtins.bool
+    """The store is told nothing of the product; `level` is 0."""
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
         """Revisions the answer rests on, one of each context."""
@@ -86,10 +95,12 @@ class GetAvailabilityResponse(_message.Message):
         level: _builtins.int = ...,
         supply: _builtins.int = ...,
         revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+        share: _builtins.int = ...,
+        untold: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "revisions", b"revisions", "supply", b"supply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "revisions", b"revisions", "share", b"share", "supply", b"supply", "untold", b"untold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -146,7 +157,7 @@ class BatchGetAvailabilityResponse(_message.Message):
 
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Levels row by row: those of the first product in every channel, then those of the second."""
+        """Levels row by row: those of the first product in every channel, then those of the second; -1 where the store is told nothing."""
 
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
@@ -191,7 +202,7 @@ class LevelTable(_message.Message):
 
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Levels row by row."""
+        """Levels row by row; -1 where the store is told nothing."""
 
     def __init__(
         self,
@@ -406,11 +417,270 @@ class ExplainAvailabilityResponse(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     REVISIONS_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    UNTOLD_FIELD_NUMBER: _builtins.int
+    BINDING_FIELD_NUMBER: _builtins.int
+    REMEDIES_FIELD_NUMBER: _builtins.int
     level: _builtins.int
     """Units the channel may sell."""
+    share: _builtins.int
+    """Units of the supply that are the channel group's."""
+    untold: _builtins.bool
+    """The store is told nothing of the product; `level` is 0."""
+    binding: _explanation_pb2.Stage.ValueType
+    """Last stage that would not let one more unit through: `STAGE_SUPPLY` where units are all it takes, `STAGE_REACH` where no location
+    may serve the channel.
+    """
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_explanation_pb2.Step]:
         """Stages of the computation in their order."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revisions the answer rests on, one of each context."""
+
+    @_builtins.property
+    def remedies(self) -> _containers.RepeatedCompositeFieldContainer[_explanation_pb2.Remedy]:
+        """Single changes that raise the level, nearest to it first; empty where it takes more than one, or a change of the network."""
+
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+        steps: _abc.Iterable[_explanation_pb2.Step] | None = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+        share: _builtins.int = ...,
+        untold: _builtins.bool = ...,
+        binding: _explanation_pb2.Stage.ValueType = ...,
+        remedies: _abc.Iterable[_explanation_pb2.Remedy] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["binding", b"binding", "level", b"level", "remedies", b"remedies", "revisions", b"revisions", "share", b"share", "steps", b"steps", "untold", b"untold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainAvailabilityResponse: _TypeAlias = ExplainAvailabilityResponse  # noqa: Y015
+
+@_typing.final
+class ConfigurationChange(_message.Message):
+    """Something configured otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NETWORK_FIELD_NUMBER: _builtins.int
+    PARTITIONING_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def network(self) -> _network_pb2.NetworkChange:
+        """An object of the network as it would be, or, if `deleted`, one that would be gone."""
+
+    @_builtins.property
+    def partitioning(self) -> _policy_pb2.PartitioningChange:
+        """A policy as it would be, or gone."""
+
+    @_builtins.property
+    def rules(self) -> _rule_pb2.RulesChange:
+        """A rule or limits as they would be, or gone."""
+
+    def __init__(
+        self,
+        *,
+        network: _network_pb2.NetworkChange | None = ...,
+        partitioning: _policy_pb2.PartitioningChange | None = ...,
+        rules: _rule_pb2.RulesChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "network", b"network", "partitioning", b"partitioning", "rules", b"rules"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "network", b"network", "partitioning", b"partitioning", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["network", "partitioning", "rules"]  # noqa: Y015
+    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+
+Global___ConfigurationChange: _TypeAlias = ConfigurationChange  # noqa: Y015
+
+@_typing.final
+class PreviewChangeRequest(_message.Message):
+    """Request of PreviewChange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Only products of this owner. Default: all owners."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfigurationChange]:
+        """Required. What would be otherwise, later ones on top of earlier ones: 1 to 1000."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels to compare, each once: up to 1000. Default: all, those that come and those that go too."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___ConfigurationChange] | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        owner: _builtins.str | None = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "freshness", b"freshness", "owner", b"owner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "changes", b"changes", "channels", b"channels", "freshness", b"freshness", "owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__owner: _TypeAlias = _typing.Literal["owner"]  # noqa: Y015
+    _WhichOneofArgType__owner: _TypeAlias = _typing.Literal["_owner", b"_owner"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__owner) -> _WhichOneofReturnType__owner | None: ...
+
+Global___PreviewChangeRequest: _TypeAlias = PreviewChangeRequest  # noqa: Y015
+
+@_typing.final
+class PreviewChangeResponse(_message.Message):
+    """Response of PreviewChange: some of the levels that differ, or the summary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNERS_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Owners of the products, one for each level that differs; by product, then channel."""
+
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Stock keeping units of the products."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels."""
+
+    @_builtins.property
+    def before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Levels as they are; -1 where the store is told nothing or the channel does not exist."""
+
+    @_builtins.property
+    def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Levels as they would be; -1 likewise."""
+
+    @_builtins.property
+    def summary(self) -> Global___PreviewSummary:
+        """Last message only: what it comes to."""
+
+    def __init__(
+        self,
+        *,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        before: _abc.Iterable[_builtins.int] | None = ...,
+        after: _abc.Iterable[_builtins.int] | None = ...,
+        summary: Global___PreviewSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "channels", b"channels", "owners", b"owners", "skus", b"skus", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewChangeResponse: _TypeAlias = PreviewChangeResponse  # noqa: Y015
+
+@_typing.final
+class PreviewSummary(_message.Message):
+    """What a change comes to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVELS_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_BEFORE_FIELD_NUMBER: _builtins.int
+    EXPOSURE_AFTER_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    levels: _builtins.int
+    """Levels that differ."""
+    products: _builtins.int
+    """Products that have one."""
+    channels: _builtins.int
+    """Channels that have one."""
+    exposure_before: _builtins.int
+    """Units that stores are told beyond what there is, over all products, as it is."""
+    exposure_after: _builtins.int
+    """The same as it would be."""
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revisions the answer rests on, one of each context."""
+
+    def __init__(
+        self,
+        *,
+        levels: _builtins.int = ...,
+        products: _builtins.int = ...,
+        channels: _builtins.int = ...,
+        exposure_before: _builtins.int = ...,
+        exposure_after: _builtins.int = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "exposure_after", b"exposure_after", "exposure_before", b"exposure_before", "levels", b"levels", "products", b"products", "revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewSummary: _TypeAlias = PreviewSummary  # noqa: Y015
+
+@_typing.final
+class GetExposureRequest(_message.Message):
+    """Request of GetExposure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
+        """Required. Products: 1 to 1000."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_stock_pb2.Product] | None = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetExposureRequest: _TypeAlias = GetExposureRequest  # noqa: Y015
+
+@_typing.final
+class GetExposureResponse(_message.Message):
+    """Response of GetExposure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPOSURES_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exposure]:
+        """Of each product, as asked."""
 
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
@@ -419,146 +689,121 @@ class ExplainAvailabilityResponse(_message.Message):
     def __init__(
         self,
         *,
-        level: _builtins.int = ...,
-        steps: _abc.Iterable[Global___Step] | None = ...,
+        exposures: _abc.Iterable[Global___Exposure] | None = ...,
         revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "revisions", b"revisions", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposures", b"exposures", "revisions", b"revisions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ExplainAvailabilityResponse: _TypeAlias = ExplainAvailabilityResponse  # noqa: Y015
+Global___GetExposureResponse: _TypeAlias = GetExposureResponse  # noqa: Y015
 
 @_typing.final
-class Step(_message.Message):
-    """One step of a computation, and the steps it is made of."""
+class Exposure(_message.Message):
+    """What stores are told of a product beyond what there is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    class _Stage:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Step._Stage.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        STAGE_UNSPECIFIED: Step._Stage.ValueType  # 0
-        """Never sent."""
-        STAGE_REACH: Step._Stage.ValueType  # 1
-        """Which locations may serve the channel."""
-        STAGE_SUPPLY: Step._Stage.ValueType  # 2
-        """What they hold for the product."""
-
-    class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
-        """Part of the pipeline."""
-
-    STAGE_UNSPECIFIED: Step.Stage.ValueType  # 0
-    """Never sent."""
-    STAGE_REACH: Step.Stage.ValueType  # 1
-    """Which locations may serve the channel."""
-    STAGE_SUPPLY: Step.Stage.ValueType  # 2
-    """What they hold for the product."""
-
-    class _Verdict:
-        ValueType = _typing.NewType("ValueType", _builtins.int)
-        V: _TypeAlias = ValueType  # noqa: Y015
-
-    class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Step._Verdict.ValueType], _builtins.type):
-        DESCRIPTOR: _descriptor.EnumDescriptor
-        VERDICT_UNSPECIFIED: Step._Verdict.ValueType  # 0
-        """A step that only sums up others."""
-        VERDICT_COUNTED: Step._Verdict.ValueType  # 1
-        """It counted."""
-        VERDICT_NOT_GROUPED: Step._Verdict.ValueType  # 2
-        """The location is in no warehouse group."""
-        VERDICT_NOT_LINKED: Step._Verdict.ValueType  # 3
-        """No link leads there: the warehouse group of the location does not feed the channel, or none does."""
-        VERDICT_NOT_SELLABLE: Step._Verdict.ValueType  # 4
-        """The goods are under review or damaged."""
-        VERDICT_IN_CUSTODY: Step._Verdict.ValueType  # 5
-        """The goods are in a person's custody."""
-        VERDICT_OTHER_LOT: Step._Verdict.ValueType  # 6
-        """Another lot was asked for."""
-        VERDICT_OTHER_UOM: Step._Verdict.ValueType  # 7
-        """Another unit of measure was asked for."""
-        VERDICT_ALL_RESERVED: Step._Verdict.ValueType  # 8
-        """All units are promised."""
-        VERDICT_EMPTY: Step._Verdict.ValueType  # 9
-        """Nothing lies there."""
-        VERDICT_BY_CUSTODY: Step._Verdict.ValueType  # 10
-        """The channel is reached by custody, not by groups."""
-
-    class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
-        """Why something counted or did not."""
-
-    VERDICT_UNSPECIFIED: Step.Verdict.ValueType  # 0
-    """A step that only sums up others."""
-    VERDICT_COUNTED: Step.Verdict.ValueType  # 1
-    """It counted."""
-    VERDICT_NOT_GROUPED: Step.Verdict.ValueType  # 2
-    """The location is in no warehouse group."""
-    VERDICT_NOT_LINKED: Step.Verdict.ValueType  # 3
-    """No link leads there: the warehouse group of the location does not feed the channel, or none does."""
-    VERDICT_NOT_SELLABLE: Step.Verdict.ValueType  # 4
-    """The goods are under review or damaged."""
-    VERDICT_IN_CUSTODY: Step.Verdict.ValueType  # 5
-    """The goods are in a person's custody."""
-    VERDICT_OTHER_LOT: Step.Verdict.ValueType  # 6
-    """Another lot was asked for."""
-    VERDICT_OTHER_UOM: Step.Verdict.ValueType  # 7
-    """Another unit of measure was asked for."""
-    VERDICT_ALL_RESERVED: Step.Verdict.ValueType  # 8
-    """All units are promised."""
-    VERDICT_EMPTY: Step.Verdict.ValueType  # 9
-    """Nothing lies there."""
-    VERDICT_BY_CUSTODY: Step.Verdict.ValueType  # 10
-    """The channel is reached by custody, not by groups."""
-
-    STAGE_FIELD_NUMBER: _builtins.int
-    SUBJECT_FIELD_NUMBER: _builtins.int
-    VERDICT_FIELD_NUMBER: _builtins.int
-    UNITS_IN_FIELD_NUMBER: _builtins.int
-    UNITS_OUT_FIELD_NUMBER: _builtins.int
-    SENTENCE_FIELD_NUMBER: _builtins.int
-    STOCK_ITEM_FIELD_NUMBER: _builtins.int
-    STEPS_FIELD_NUMBER: _builtins.int
-    stage: Global___Step.Stage.ValueType
-    """Part of the pipeline."""
-    subject: _builtins.str
-    """What the step is about: a group, a location, a stock item."""
-    verdict: Global___Step.Verdict.ValueType
-    """Why it counted or did not."""
-    units_in: _builtins.int
-    """Units that went into the step: what the steps it is made of let out. Steps of `STAGE_REACH` move none."""
-    units_out: _builtins.int
-    """Units that came out of it: 0 unless it counted or only sums up others."""
-    sentence: _builtins.str
-    """The step in a sentence."""
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
+    SUPPLY_FIELD_NUMBER: _builtins.int
+    exposure: _builtins.int
+    """Units told beyond what there is."""
+    levels: _builtins.int
+    """Sum of the levels of all stores."""
+    supply: _builtins.int
+    """What lies, for the product, at all locations that any of these stores reaches."""
     @_builtins.property
-    def stock_item(self) -> _stock_pb2.StockItem:
-        """Stock item the step is about, if it is about one."""
-
-    @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
-        """Steps this one is made of."""
+    def product(self) -> _stock_pb2.Product:
+        """The product."""
 
     def __init__(
         self,
         *,
-        stage: Global___Step.Stage.ValueType = ...,
-        subject: _builtins.str = ...,
-        verdict: Global___Step.Verdict.ValueType = ...,
-        units_in: _builtins.int = ...,
-        units_out: _builtins.int = ...,
-        sentence: _builtins.str = ...,
-        stock_item: _stock_pb2.StockItem | None = ...,
-        steps: _abc.Iterable[Global___Step] | None = ...,
+        product: _stock_pb2.Product | None = ...,
+        exposure: _builtins.int = ...,
+        levels: _builtins.int = ...,
+        supply: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sentence", b"sentence", "stage", b"stage", "steps", b"steps", "stock_item", b"stock_item", "subject", b"subject", "units_in", b"units_in", "units_out", b"units_out", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposure", b"exposure", "levels", b"levels", "product", b"product", "supply", b"supply"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Step: _TypeAlias = Step  # noqa: Y015
+Global___Exposure: _TypeAlias = Exposure  # noqa: Y015
+
+@_typing.final
+class ListExposuresRequest(_message.Message):
+    """Request of ListExposures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """Only products of this owner. Default: all owners."""
+    page_size: _builtins.int
+    """How many products: 1 to 1000. Default: 100."""
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str | None = ...,
+        page_size: _builtins.int = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "freshness", b"freshness", "owner", b"owner"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_owner", b"_owner", "freshness", b"freshness", "owner", b"owner", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__owner: _TypeAlias = _typing.Literal["owner"]  # noqa: Y015
+    _WhichOneofArgType__owner: _TypeAlias = _typing.Literal["_owner", b"_owner"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__owner) -> _WhichOneofReturnType__owner | None: ...
+
+Global___ListExposuresRequest: _TypeAlias = ListExposuresRequest  # noqa: Y015
+
+@_typing.final
+class ListExposuresResponse(_message.Message):
+    """Response of ListExposures."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPOSURES_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    EXPOSURE_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    products: _builtins.int
+    """Products that are exposed, those left out too."""
+    exposure: _builtins.int
+    """Units told beyond what there is, over all products."""
+    @_builtins.property
+    def exposures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exposure]:
+        """The most exposed products."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revisions the answer rests on, one of each context."""
+
+    def __init__(
+        self,
+        *,
+        exposures: _abc.Iterable[Global___Exposure] | None = ...,
+        products: _builtins.int = ...,
+        exposure: _builtins.int = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposure", b"exposure", "exposures", b"exposures", "products", b"products", "revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListExposuresResponse: _TypeAlias = ListExposuresResponse  # noqa: Y015

@@ -28,9 +28,12 @@ if _version_not_supported:
 class AvailabilityServiceStub:
     """Answers what every channel may sell.
 
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
+    Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
+    told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
+    in tables -1.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -67,14 +70,32 @@ class AvailabilityServiceStub:
                 request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityRequest.SerializeToString,
                 response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityResponse.FromString,
                 _registered_method=True)
+        self.PreviewChange = channel.unary_stream(
+                '/weir.aggregator.v1.AvailabilityService/PreviewChange',
+                request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeRequest.SerializeToString,
+                response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeResponse.FromString,
+                _registered_method=True)
+        self.GetExposure = channel.unary_unary(
+                '/weir.aggregator.v1.AvailabilityService/GetExposure',
+                request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureRequest.SerializeToString,
+                response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureResponse.FromString,
+                _registered_method=True)
+        self.ListExposures = channel.unary_unary(
+                '/weir.aggregator.v1.AvailabilityService/ListExposures',
+                request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresRequest.SerializeToString,
+                response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresResponse.FromString,
+                _registered_method=True)
 
 
 class AvailabilityServiceServicer:
     """Answers what every channel may sell.
 
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
+    Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
+    told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
+    in tables -1.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -103,7 +124,7 @@ class AvailabilityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListLevels(self, request, context):
-        """Streams the levels of all products that were ever stocked.
+        """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
         All messages show the same state; the stream ends when all were sent.
 
@@ -120,8 +141,8 @@ class AvailabilityServiceServicer:
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
         whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-        resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-        tell. Everything is sent anew also when a channel came or went.
+        resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+        marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
         Errors:
 
@@ -133,13 +154,45 @@ class AvailabilityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExplainAvailability(self, request, context):
-        """Explains a level: every location and stock item that counted or did not, and why.
+        """Explains a level: every location, stock item, link, component, policy and rule that counted or did not, and why; what holds the
+        level down, and which single changes would raise it.
 
         The trace of the very computation that GetAvailability answers with.
 
         Errors:
 
         * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewChange(self, request, context):
+        """Streams the levels that would differ if something were configured otherwise. Nothing is written.
+
+        All changes are taken together, on top of what is configured now. Whether a service would accept them is for its own check
+        (`validate_only`) to say. The last message carries `summary`.
+
+        Errors:
+
+        * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, neither now nor after the changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetExposure(self, request, context):
+        """Returns how many units of products all stores together are told beyond what there is.
+
+        Of a product: `max(0, sum of the levels of all stores - what lies at all locations that any of them reaches)`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExposures(self, request, context):
+        """Lists the products of which stores are told most beyond what there is, the most exposed first, then by product; those that are not
+        exposed are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,6 +226,21 @@ def add_AvailabilityServiceServicer_to_server(servicer, server):
                     request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityRequest.FromString,
                     response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityResponse.SerializeToString,
             ),
+            'PreviewChange': grpc.unary_stream_rpc_method_handler(
+                    servicer.PreviewChange,
+                    request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeRequest.FromString,
+                    response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeResponse.SerializeToString,
+            ),
+            'GetExposure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExposure,
+                    request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureRequest.FromString,
+                    response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureResponse.SerializeToString,
+            ),
+            'ListExposures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExposures,
+                    request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresRequest.FromString,
+                    response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'weir.aggregator.v1.AvailabilityService', rpc_method_handlers)
@@ -184,9 +252,12 @@ def add_AvailabilityServiceServicer_to_server(servicer, server):
 class AvailabilityService:
     """Answers what every channel may sell.
 
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
+    Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
+    told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
+    in tables -1.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -317,6 +388,87 @@ class AvailabilityService:
             '/weir.aggregator.v1.AvailabilityService/ExplainAvailability',
             weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityRequest.SerializeToString,
             weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/weir.aggregator.v1.AvailabilityService/PreviewChange',
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeRequest.SerializeToString,
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.PreviewChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExposure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.aggregator.v1.AvailabilityService/GetExposure',
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureRequest.SerializeToString,
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.GetExposureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExposures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.aggregator.v1.AvailabilityService/ListExposures',
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresRequest.SerializeToString,
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListExposuresResponse.FromString,
             options,
             channel_credentials,
             insecure,

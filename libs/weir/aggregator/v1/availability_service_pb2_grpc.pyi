@@ -15,9 +15,12 @@ GRPC_VERSION: str
 class AvailabilityServiceStub:
     """Answers what every channel may sell.
 
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
+    Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
+    told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
+    in tables -1.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -39,7 +42,7 @@ class AvailabilityServiceStub:
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
     ListLevels: _aio.UnaryStreamMultiCallable[_availability_service_pb2.ListLevelsRequest, _availability_service_pb2.ListLevelsResponse]
-    """Streams the levels of all products that were ever stocked.
+    """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
     All messages show the same state; the stream ends when all were sent.
 
@@ -52,8 +55,8 @@ class AvailabilityServiceStub:
 
     Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
     whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-    resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-    tell. Everything is sent anew also when a channel came or went.
+    resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+    marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
     Errors:
 
@@ -61,7 +64,8 @@ class AvailabilityServiceStub:
     * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
     """
     ExplainAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.ExplainAvailabilityRequest, _availability_service_pb2.ExplainAvailabilityResponse]
-    """Explains a level: every location and stock item that counted or did not, and why.
+    """Explains a level: every location, stock item, link, component, policy and rule that counted or did not, and why; what holds the
+    level down, and which single changes would raise it.
 
     The trace of the very computation that GetAvailability answers with.
 
@@ -69,13 +73,35 @@ class AvailabilityServiceStub:
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     """
+    PreviewChange: _aio.UnaryStreamMultiCallable[_availability_service_pb2.PreviewChangeRequest, _availability_service_pb2.PreviewChangeResponse]
+    """Streams the levels that would differ if something were configured otherwise. Nothing is written.
+
+    All changes are taken together, on top of what is configured now. Whether a service would accept them is for its own check
+    (`validate_only`) to say. The last message carries `summary`.
+
+    Errors:
+
+    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, neither now nor after the changes.
+    """
+    GetExposure: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.GetExposureRequest, _availability_service_pb2.GetExposureResponse]
+    """Returns how many units of products all stores together are told beyond what there is.
+
+    Of a product: `max(0, sum of the levels of all stores - what lies at all locations that any of them reaches)`.
+    """
+    ListExposures: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.ListExposuresRequest, _availability_service_pb2.ListExposuresResponse]
+    """Lists the products of which stores are told most beyond what there is, the most exposed first, then by product; those that are not
+    exposed are left out.
+    """
 
 class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers what every channel may sell.
 
-    Computed from a projection of the ledger and the sharing rules that this service follows by watching; it has no truth of its
-    own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the last one
-    known. A product that nobody ever stocked has nothing to sell: its level is 0, not an error.
+    Computed from a projection of the ledger, the network, the policies and the rules that this service follows by watching; it has no
+    truth of its own. Every answer names the revisions it rests on, one of each context; while a context is away, answers rest on the
+    last one known. Lots expire when a day ends in UTC: levels can then change at the same revisions. A product that nobody ever
+    stocked and that nothing serves is no error: there is nothing of it, and its level is what the rules make of nothing. A store that is
+    told nothing of a product, because it does not sell it or because the rule that wins does not name the store, has no level of it:
+    in tables -1.
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED`, `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named),
     `RESOURCE_EXHAUSTED` (`OVERLOADED`, `TENANTS_EXHAUSTED`), `UNAVAILABLE` (`NOT_CAUGHT_UP`), and what `Freshness` names.
@@ -113,7 +139,7 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _availability_service_pb2.ListLevelsRequest,
         context: _aio.ServicerContext[_availability_service_pb2.ListLevelsRequest, _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]],
     ) -> _abc.AsyncIterator[_availability_service_pb2.ListLevelsResponse]:
-        """Streams the levels of all products that were ever stocked.
+        """Streams the levels of all products that were ever stocked, are in a link or are in a bundle.
 
         All messages show the same state; the stream ends when all were sent.
 
@@ -132,8 +158,8 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Changes that come fast are joined: a message shows the newest levels, never a state that no revision had, and leaves out products
         whose levels did not change. What one message cannot hold is sent in several, of which the last moves `through`. After a break,
-        resume after the last `through` received: what changed since is sent, or everything, marked `complete`, where the service cannot
-        tell. Everything is sent anew also when a channel came or went.
+        resume after the last `through` received: what changed since is sent, with it all products that have an expired lot, or everything,
+        marked `complete`, where the service cannot tell. Everything is sent anew also when a channel came or went.
 
         Errors:
 
@@ -147,13 +173,51 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _availability_service_pb2.ExplainAvailabilityRequest,
         context: _aio.ServicerContext[_availability_service_pb2.ExplainAvailabilityRequest, _abc.Awaitable[_availability_service_pb2.ExplainAvailabilityResponse]],
     ) -> _abc.Awaitable[_availability_service_pb2.ExplainAvailabilityResponse]:
-        """Explains a level: every location and stock item that counted or did not, and why.
+        """Explains a level: every location, stock item, link, component, policy and rule that counted or did not, and why; what holds the
+        level down, and which single changes would raise it.
 
         The trace of the very computation that GetAvailability answers with.
 
         Errors:
 
         * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewChange(
+        self,
+        request: _availability_service_pb2.PreviewChangeRequest,
+        context: _aio.ServicerContext[_availability_service_pb2.PreviewChangeRequest, _abc.AsyncIterator[_availability_service_pb2.PreviewChangeResponse]],
+    ) -> _abc.AsyncIterator[_availability_service_pb2.PreviewChangeResponse]:
+        """Streams the levels that would differ if something were configured otherwise. Nothing is written.
+
+        All changes are taken together, on top of what is configured now. Whether a service would accept them is for its own check
+        (`validate_only`) to say. The last message carries `summary`.
+
+        Errors:
+
+        * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, neither now nor after the changes.
+        """
+
+    @_abc_1.abstractmethod
+    def GetExposure(
+        self,
+        request: _availability_service_pb2.GetExposureRequest,
+        context: _aio.ServicerContext[_availability_service_pb2.GetExposureRequest, _abc.Awaitable[_availability_service_pb2.GetExposureResponse]],
+    ) -> _abc.Awaitable[_availability_service_pb2.GetExposureResponse]:
+        """Returns how many units of products all stores together are told beyond what there is.
+
+        Of a product: `max(0, sum of the levels of all stores - what lies at all locations that any of them reaches)`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListExposures(
+        self,
+        request: _availability_service_pb2.ListExposuresRequest,
+        context: _aio.ServicerContext[_availability_service_pb2.ListExposuresRequest, _abc.Awaitable[_availability_service_pb2.ListExposuresResponse]],
+    ) -> _abc.Awaitable[_availability_service_pb2.ListExposuresResponse]:
+        """Lists the products of which stores are told most beyond what there is, the most exposed first, then by product; those that are not
+        exposed are left out.
         """
 
 def add_AvailabilityServiceServicer_to_server(servicer: AvailabilityServiceServicer, server: _aio.Server) -> None: ...

@@ -158,8 +158,58 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`FAILED_PRECONDITION`. The group of a FIXED location may be linked to one channel group only. Metadata: `location`,
     `warehouse_group`, `channel_groups`, how many.
     """
+    ERROR_REASON_PRODUCT_LINK_NOT_FOUND: _ErrorReason.ValueType  # 215
+    """`NOT_FOUND`. The two products are not linked in this direction. Metadata: `source_owner`, `source_sku`, `destination_owner`,
+    `destination_sku`.
+    """
+    ERROR_REASON_PRODUCT_LINK_EXISTS: _ErrorReason.ValueType  # 216
+    """`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata:
+    `source_owner`, `source_sku`, `destination_owner`, `destination_sku`: of the one that is there.
+    """
+    ERROR_REASON_BUNDLE_KIND_MISMATCH: _ErrorReason.ValueType  # 217
+    """`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,
+    `product_sku`.
+    """
+    ERROR_REASON_BUNDLE_NOT_FOUND: _ErrorReason.ValueType  # 218
+    """`NOT_FOUND`. The product is no bundle. Metadata: `owner`, `sku`."""
+    ERROR_REASON_BUNDLE_EXISTS: _ErrorReason.ValueType  # 219
+    """`ALREADY_EXISTS`. The product is a bundle. Metadata: `owner`, `sku`."""
+    ERROR_REASON_BUNDLE_IN_USE: _ErrorReason.ValueType  # 220
+    """`FAILED_PRECONDITION`. The bundle is linked. Metadata: `owner`, `sku`, `used_by`: the first ten, and how many more."""
+    ERROR_REASON_BUNDLE_NESTED: _ErrorReason.ValueType  # 221
+    """`FAILED_PRECONDITION`. Bundles do not nest: the product is a component of another bundle, or has a bundle among its components.
+    Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, which is a bundle itself.
+    """
     ERROR_REASON_TENANTS_EXHAUSTED: _ErrorReason.ValueType  # 300
     """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+    ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 400
+    """`NOT_FOUND`. No such policy. Metadata: `policy`."""
+    ERROR_REASON_POLICY_EXISTS: _ErrorReason.ValueType  # 401
+    """`ALREADY_EXISTS`. A policy of this identifier exists. Metadata: `policy`."""
+    ERROR_REASON_POLICY_PRIORITY_TAKEN: _ErrorReason.ValueType  # 402
+    """`ALREADY_EXISTS`. Another policy has this priority. Metadata: `priority`, `policy`, the other one."""
+    ERROR_REASON_POLICY_ORDER_INCOMPLETE: _ErrorReason.ValueType  # 403
+    """`FAILED_PRECONDITION`. The policies named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and
+    how many more.
+    """
+    ERROR_REASON_POLICIES_EXHAUSTED: _ErrorReason.ValueType  # 404
+    """`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_POLICIES_TOO_LARGE: _ErrorReason.ValueType  # 405
+    """`RESOURCE_EXHAUSTED`. All policies together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+    ERROR_REASON_RULE_NOT_FOUND: _ErrorReason.ValueType  # 500
+    """`NOT_FOUND`. No such rule. Metadata: `rule`."""
+    ERROR_REASON_RULE_EXISTS: _ErrorReason.ValueType  # 501
+    """`ALREADY_EXISTS`. A rule of this identifier exists. Metadata: `rule`."""
+    ERROR_REASON_RULE_PRIORITY_TAKEN: _ErrorReason.ValueType  # 502
+    """`ALREADY_EXISTS`. Another rule has this priority. Metadata: `priority`, `rule`, the other one."""
+    ERROR_REASON_RULE_ORDER_INCOMPLETE: _ErrorReason.ValueType  # 503
+    """`FAILED_PRECONDITION`. The rules named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and how
+    many more.
+    """
+    ERROR_REASON_RULES_EXHAUSTED: _ErrorReason.ValueType  # 504
+    """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_RULES_TOO_LARGE: _ErrorReason.ValueType  # 505
+    """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a service of the suite refuses a request.
@@ -306,6 +356,56 @@ ERROR_REASON_FIXED_LOCATION_LINKED: ErrorReason.ValueType  # 214
 """`FAILED_PRECONDITION`. The group of a FIXED location may be linked to one channel group only. Metadata: `location`,
 `warehouse_group`, `channel_groups`, how many.
 """
+ERROR_REASON_PRODUCT_LINK_NOT_FOUND: ErrorReason.ValueType  # 215
+"""`NOT_FOUND`. The two products are not linked in this direction. Metadata: `source_owner`, `source_sku`, `destination_owner`,
+`destination_sku`.
+"""
+ERROR_REASON_PRODUCT_LINK_EXISTS: ErrorReason.ValueType  # 216
+"""`ALREADY_EXISTS`. The two products are linked in this direction, by this link or by a bidirectional one. Metadata:
+`source_owner`, `source_sku`, `destination_owner`, `destination_sku`: of the one that is there.
+"""
+ERROR_REASON_BUNDLE_KIND_MISMATCH: ErrorReason.ValueType  # 217
+"""`FAILED_PRECONDITION`. A bundle and a plain product cannot share. Metadata: `bundle_owner`, `bundle_sku`, `product_owner`,
+`product_sku`.
+"""
+ERROR_REASON_BUNDLE_NOT_FOUND: ErrorReason.ValueType  # 218
+"""`NOT_FOUND`. The product is no bundle. Metadata: `owner`, `sku`."""
+ERROR_REASON_BUNDLE_EXISTS: ErrorReason.ValueType  # 219
+"""`ALREADY_EXISTS`. The product is a bundle. Metadata: `owner`, `sku`."""
+ERROR_REASON_BUNDLE_IN_USE: ErrorReason.ValueType  # 220
+"""`FAILED_PRECONDITION`. The bundle is linked. Metadata: `owner`, `sku`, `used_by`: the first ten, and how many more."""
+ERROR_REASON_BUNDLE_NESTED: ErrorReason.ValueType  # 221
+"""`FAILED_PRECONDITION`. Bundles do not nest: the product is a component of another bundle, or has a bundle among its components.
+Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, which is a bundle itself.
+"""
 ERROR_REASON_TENANTS_EXHAUSTED: ErrorReason.ValueType  # 300
 """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 400
+"""`NOT_FOUND`. No such policy. Metadata: `policy`."""
+ERROR_REASON_POLICY_EXISTS: ErrorReason.ValueType  # 401
+"""`ALREADY_EXISTS`. A policy of this identifier exists. Metadata: `policy`."""
+ERROR_REASON_POLICY_PRIORITY_TAKEN: ErrorReason.ValueType  # 402
+"""`ALREADY_EXISTS`. Another policy has this priority. Metadata: `priority`, `policy`, the other one."""
+ERROR_REASON_POLICY_ORDER_INCOMPLETE: ErrorReason.ValueType  # 403
+"""`FAILED_PRECONDITION`. The policies named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and
+how many more.
+"""
+ERROR_REASON_POLICIES_EXHAUSTED: ErrorReason.ValueType  # 404
+"""`RESOURCE_EXHAUSTED`. There are as many policies as this installation allows. Metadata: `limit`."""
+ERROR_REASON_POLICIES_TOO_LARGE: ErrorReason.ValueType  # 405
+"""`RESOURCE_EXHAUSTED`. All policies together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+ERROR_REASON_RULE_NOT_FOUND: ErrorReason.ValueType  # 500
+"""`NOT_FOUND`. No such rule. Metadata: `rule`."""
+ERROR_REASON_RULE_EXISTS: ErrorReason.ValueType  # 501
+"""`ALREADY_EXISTS`. A rule of this identifier exists. Metadata: `rule`."""
+ERROR_REASON_RULE_PRIORITY_TAKEN: ErrorReason.ValueType  # 502
+"""`ALREADY_EXISTS`. Another rule has this priority. Metadata: `priority`, `rule`, the other one."""
+ERROR_REASON_RULE_ORDER_INCOMPLETE: ErrorReason.ValueType  # 503
+"""`FAILED_PRECONDITION`. The rules named are not those that there are. Metadata: `missing`, `unknown`: the first ten of each, and how
+many more.
+"""
+ERROR_REASON_RULES_EXHAUSTED: ErrorReason.ValueType  # 504
+"""`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
+ERROR_REASON_RULES_TOO_LARGE: ErrorReason.ValueType  # 505
+"""`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -34,7 +34,7 @@ class Revision(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     context: _builtins.str
-    """Context that drew the number: `ledger` or `sharing`."""
+    """Context that drew the number: `ledger`, `sharing`, `partitioning` or `sync`."""
     cluster: _builtins.str
     """Identifier of the database the number was drawn in. A revision of another database is refused."""
     epoch: _builtins.int

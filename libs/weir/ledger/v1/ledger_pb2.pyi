@@ -185,6 +185,44 @@ class Location(_message.Message):
 Global___Location: _TypeAlias = Location  # noqa: Y015
 
 @_typing.final
+class Lot(_message.Message):
+    """What is known of a batch of a product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    EXPIRY_DATE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    lot: _builtins.str
+    """Required. Identifier of the batch, unique for its product. 1 to 128 characters."""
+    expiry_date: _builtins.str
+    """Last day on which its units count as available to channels, as in `2027-01-31`; empty: they never expire. Facts and promises do not
+    look at it: units that have expired can be counted, moved, and shipped on purpose.
+    """
+    etag: _builtins.str
+    """Mark of this version of the object. Set by the service."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Required. What it is a batch of."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        lot: _builtins.str = ...,
+        expiry_date: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "expiry_date", b"expiry_date", "lot", b"lot", "product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lot: _TypeAlias = Lot  # noqa: Y015
+
+@_typing.final
 class Balance(_message.Message):
     """The counts of one stock item."""
 
@@ -623,6 +661,8 @@ class Difference(_message.Message):
         """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
         LAW_HOLDINGS: Difference._Law.ValueType  # 10
         """The counts of open reservations and held units are those of the reservations."""
+        LAW_LOTS: Difference._Law.ValueType  # 11
+        """What is known of a lot is what its newest change says."""
 
     class Law(_Law, metaclass=_LawEnumTypeWrapper):
         """Sort of law that is broken."""
@@ -649,6 +689,8 @@ class Difference(_message.Message):
     """The shortfalls kept as open are those of the balances, each since the moment of its commit."""
     LAW_HOLDINGS: Difference.Law.ValueType  # 10
     """The counts of open reservations and held units are those of the reservations."""
+    LAW_LOTS: Difference.Law.ValueType  # 11
+    """What is known of a lot is what its newest change says."""
 
     LAW_FIELD_NUMBER: _builtins.int
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
@@ -658,7 +700,9 @@ class Difference(_message.Message):
     law: Global___Difference.Law.ValueType
     """Law that is broken."""
     booked: _builtins.int
-    """What the books say; of the chain the number of the revision that is concerned, of a moment microseconds since 1970."""
+    """What the books say; of the chain the number of the revision that is concerned, of a moment microseconds since 1970,
+    of a day a number like 20270131, or 0 for none.
+    """
     computed: _builtins.int
     """What it should be; of the chain as `booked`, or the number of the newest commit."""
     sentence: _builtins.str

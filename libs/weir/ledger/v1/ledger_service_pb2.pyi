@@ -881,6 +881,208 @@ class VerifyBooksResponse(_message.Message):
 Global___VerifyBooksResponse: _TypeAlias = VerifyBooksResponse  # noqa: Y015
 
 @_typing.final
+class SetLotRequest(_message.Message):
+    """Request of SetLot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
+    @_builtins.property
+    def lot(self) -> _ledger_pb2.Lot:
+        """Required. As it shall be; an empty etag overwrites whatever is there."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        lot: _ledger_pb2.Lot | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLotRequest: _TypeAlias = SetLotRequest  # noqa: Y015
+
+@_typing.final
+class SetLotResponse(_message.Message):
+    """Response of SetLot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lot(self) -> _ledger_pb2.Lot:
+        """As stored."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the change; of a check, the newest one."""
+
+    def __init__(
+        self,
+        *,
+        lot: _ledger_pb2.Lot | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLotResponse: _TypeAlias = SetLotResponse  # noqa: Y015
+
+@_typing.final
+class GetLotRequest(_message.Message):
+    """Request of GetLot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    LOT_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    lot: _builtins.str
+    """Required. Identifier."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Required. What it is a batch of."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        lot: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "lot", b"lot", "product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLotRequest: _TypeAlias = GetLotRequest  # noqa: Y015
+
+@_typing.final
+class GetLotResponse(_message.Message):
+    """Response of GetLot."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lot(self) -> _ledger_pb2.Lot:
+        """What was found; without etag where nothing is known of it."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the answer rests on."""
+
+    def __init__(
+        self,
+        *,
+        lot: _ledger_pb2.Lot | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lot", b"lot", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLotResponse: _TypeAlias = GetLotResponse  # noqa: Y015
+
+@_typing.final
+class ListLotsRequest(_message.Message):
+    """Request of ListLots. Filters that are set must all match."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    EXPIRING_BEFORE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    expiring_before: _builtins.str
+    """Only lots whose last day is before this one, as in `2027-01-31`. Default: all."""
+    page_size: _builtins.int
+    """Objects per page: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Only lots of this product. Default: all."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        expiring_before: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expiring_before", b"expiring_before", "freshness", b"freshness", "page_size", b"page_size", "page_token", b"page_token", "product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLotsRequest: _TypeAlias = ListLotsRequest  # noqa: Y015
+
+@_typing.final
+class ListLotsResponse(_message.Message):
+    """Response of ListLots."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    @_builtins.property
+    def lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:
+        """Objects in order of their products and lots."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision the page rests on."""
+
+    def __init__(
+        self,
+        *,
+        lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lots", b"lots", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLotsResponse: _TypeAlias = ListLotsResponse  # noqa: Y015
+
+@_typing.final
 class ExportBalancesRequest(_message.Message):
     """Request of ExportBalances."""
 
@@ -920,6 +1122,7 @@ class ExportBalancesResponse(_message.Message):
     CONDITIONS_FIELD_NUMBER: _builtins.int
     ON_HAND_FIELD_NUMBER: _builtins.int
     RESERVED_FIELD_NUMBER: _builtins.int
+    KNOWN_LOTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """Revision the balances were read at."""
@@ -960,6 +1163,10 @@ class ExportBalancesResponse(_message.Message):
     def reserved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Units promised."""
 
+    @_builtins.property
+    def known_lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:
+        """Lots of which something is known: up to 5000, in the first messages."""
+
     def __init__(
         self,
         *,
@@ -973,10 +1180,11 @@ class ExportBalancesResponse(_message.Message):
         conditions: _abc.Iterable[_stock_pb2.Condition.ValueType] | None = ...,
         on_hand: _abc.Iterable[_builtins.int] | None = ...,
         reserved: _abc.Iterable[_builtins.int] | None = ...,
+        known_lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "custodians", b"custodians", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "custodians", b"custodians", "known_lots", b"known_lots", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -996,8 +1204,8 @@ class WatchEntriesRequest(_message.Message):
 
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
-        """Only commits that touch one of these products carry entries, and only theirs: up to 100. Default: all. The mark moves on in
-        either case.
+        """Only commits that touch one of these products carry entries or lots, and only theirs: up to 100. Default: all. The mark moves on
+        in either case.
         """
 
     def __init__(
@@ -1025,6 +1233,7 @@ class WatchEntriesResponse(_message.Message):
     RECORDED_TIME_FIELD_NUMBER: _builtins.int
     SHORTFALLS_FIELD_NUMBER: _builtins.int
     CLAIMS_FIELD_NUMBER: _builtins.int
+    LOTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def through(self) -> _revision_pb2.Revision:
         """Everything up to here was sent."""
@@ -1045,6 +1254,10 @@ class WatchEntriesResponse(_message.Message):
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
         """Claims that the commit changed, as they are after it; left out where `products` are named."""
 
+    @_builtins.property
+    def lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:
+        """Lots that the commit changed, as they are after it."""
+
     def __init__(
         self,
         *,
@@ -1053,10 +1266,11 @@ class WatchEntriesResponse(_message.Message):
         recorded_time: _timestamp_pb2.Timestamp | None = ...,
         shortfalls: _abc.Iterable[_ledger_pb2.ShortfallChange] | None = ...,
         claims: _abc.Iterable[_reservation_pb2.Claim] | None = ...,
+        lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "through", b"through"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "entries", b"entries", "recorded_time", b"recorded_time", "shortfalls", b"shortfalls", "through", b"through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "entries", b"entries", "lots", b"lots", "recorded_time", b"recorded_time", "shortfalls", b"shortfalls", "through", b"through"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,21 @@ class LedgerServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationResponse.FromString,
                 _registered_method=True)
+        self.SetLot = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/SetLot',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotResponse.FromString,
+                _registered_method=True)
+        self.GetLot = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/GetLot',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotResponse.FromString,
+                _registered_method=True)
+        self.ListLots = channel.unary_unary(
+                '/weir.ledger.v1.LedgerService/ListLots',
+                request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsResponse.FromString,
+                _registered_method=True)
         self.RecordMovements = channel.unary_unary(
                 '/weir.ledger.v1.LedgerService/RecordMovements',
                 request_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.RecordMovementsRequest.SerializeToString,
@@ -201,6 +216,37 @@ class LedgerServiceServicer:
         * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
         * `FAILED_PRECONDITION`, `LOCATION_IN_USE`: stock was booked there; the books keep it.
         * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLot(self, request, context):
+        """Says until when a lot can be sold.
+
+        Atomic; idempotent by `request_id`. Nothing needs to have been booked of the lot. Setting what is set changes nothing.
+
+        Errors:
+
+        * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLot(self, request, context):
+        """Returns what is known of one lot: no expiry date where none was set.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLots(self, request, context):
+        """Lists the lots of which something is known, by product and lot.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -351,7 +397,7 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportBalances(self, request, context):
-        """Streams all balances at one revision, to begin a watch from.
+        """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
         Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
         """
@@ -403,6 +449,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.DeleteLocation,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationResponse.SerializeToString,
+            ),
+            'SetLot': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLot,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotResponse.SerializeToString,
+            ),
+            'GetLot': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLot,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotResponse.SerializeToString,
+            ),
+            'ListLots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLots,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsResponse.SerializeToString,
             ),
             'RecordMovements': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordMovements,
@@ -609,6 +670,87 @@ class LedgerService:
             '/weir.ledger.v1.LedgerService/DeleteLocation',
             weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_ledger__service__pb2.DeleteLocationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/SetLot',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.SetLotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/GetLot',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.GetLotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.LedgerService/ListLots',
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_ledger__service__pb2.ListLotsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,24 @@ class LedgerServiceStub:
     * `FAILED_PRECONDITION`, `LOCATION_IN_USE`: stock was booked there; the books keep it.
     * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
     """
+    SetLot: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.SetLotRequest, _ledger_service_pb2.SetLotResponse]
+    """Says until when a lot can be sold.
+
+    Atomic; idempotent by `request_id`. Nothing needs to have been booked of the lot. Setting what is set changes nothing.
+
+    Errors:
+
+    * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
+    """
+    GetLot: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetLotRequest, _ledger_service_pb2.GetLotResponse]
+    """Returns what is known of one lot: no expiry date where none was set."""
+    ListLots: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListLotsRequest, _ledger_service_pb2.ListLotsResponse]
+    """Lists the lots of which something is known, by product and lot.
+
+    Errors:
+
+    * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
+    """
     RecordMovements: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.RecordMovementsRequest, _ledger_service_pb2.RecordMovementsResponse]
     """Records facts: goods came, went, moved, were counted.
 
@@ -174,7 +192,7 @@ class LedgerServiceStub:
     * `FAILED_PRECONDITION`, `SIGNING_KEY_MISSING`: the ledger was given no key.
     """
     ExportBalances: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportBalancesRequest, _ledger_service_pb2.ExportBalancesResponse]
-    """Streams all balances at one revision, to begin a watch from.
+    """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
     Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
     """
@@ -276,6 +294,42 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `LOCATION_NOT_FOUND`: no such location.
         * `FAILED_PRECONDITION`, `LOCATION_IN_USE`: stock was booked there; the books keep it.
         * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
+        """
+
+    @_abc_1.abstractmethod
+    def SetLot(
+        self,
+        request: _ledger_service_pb2.SetLotRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.SetLotRequest, _abc.Awaitable[_ledger_service_pb2.SetLotResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.SetLotResponse]:
+        """Says until when a lot can be sold.
+
+        Atomic; idempotent by `request_id`. Nothing needs to have been booked of the lot. Setting what is set changes nothing.
+
+        Errors:
+
+        * `ABORTED`, `ETAG_STALE`: it changed since `etag` was read.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLot(
+        self,
+        request: _ledger_service_pb2.GetLotRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetLotRequest, _abc.Awaitable[_ledger_service_pb2.GetLotResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetLotResponse]:
+        """Returns what is known of one lot: no expiry date where none was set."""
+
+    @_abc_1.abstractmethod
+    def ListLots(
+        self,
+        request: _ledger_service_pb2.ListLotsRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.ListLotsRequest, _abc.Awaitable[_ledger_service_pb2.ListLotsResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.ListLotsResponse]:
+        """Lists the lots of which something is known, by product and lot.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `PAGE_TOKEN_INVALID`: the token is of another query.
         """
 
     @_abc_1.abstractmethod
@@ -448,7 +502,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.ExportBalancesRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.ExportBalancesRequest, _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]],
     ) -> _abc.AsyncIterator[_ledger_service_pb2.ExportBalancesResponse]:
-        """Streams all balances at one revision, to begin a watch from.
+        """Streams all balances, and before them all lots, at one revision, to begin a watch from.
 
         Columnar and in no order. Every message carries the same revision; the stream ends when all were sent.
         """

@@ -22,29 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dweir/sharing/v1/network.proto\x12\x0fweir.sharing.v1\"b\n\x0fLocationSetting\x12\x10\n\x08location\x18\x01 \x01(\t\x12/\n\x06policy\x18\x02 \x01(\x0e\x32\x1f.weir.sharing.v1.LocationPolicy\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"`\n\x0eWarehouseGroup\x12\x17\n\x0fwarehouse_group\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"^\n\x0c\x43hannelGroup\x12\x15\n\rchannel_group\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0bown_channel\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"\x81\x01\n\x07\x43hannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.weir.sharing.v1.ChannelKind\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x15\n\rchannel_group\x18\x04 \x01(\t\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\"I\n\tGroupLink\x12\x17\n\x0fwarehouse_group\x18\x01 \x01(\t\x12\x15\n\rchannel_group\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"\xbb\x02\n\rNetworkChange\x12<\n\x10location_setting\x18\x01 \x01(\x0b\x32 .weir.sharing.v1.LocationSettingH\x00\x12:\n\x0fwarehouse_group\x18\x02 \x01(\x0b\x32\x1f.weir.sharing.v1.WarehouseGroupH\x00\x12\x36\n\rchannel_group\x18\x03 \x01(\x0b\x32\x1d.weir.sharing.v1.ChannelGroupH\x00\x12+\n\x07\x63hannel\x18\x04 \x01(\x0b\x32\x18.weir.sharing.v1.ChannelH\x00\x12\x30\n\ngroup_link\x18\x05 \x01(\x0b\x32\x1a.weir.sharing.v1.GroupLinkH\x00\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x42\x08\n\x06object*h\n\x0eLocationPolicy\x12\x1f\n\x1bLOCATION_POLICY_UNSPECIFIED\x10\x00\x12\x1a\n\x16LOCATION_POLICY_GLOBAL\x10\x01\x12\x19\n\x15LOCATION_POLICY_FIXED\x10\x02*\xa5\x01\n\x0b\x43hannelKind\x12\x1c\n\x18\x43HANNEL_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HANNEL_KIND_WEBSHOP\x10\x01\x12\x1c\n\x18\x43HANNEL_KIND_MARKETPLACE\x10\x02\x12\x14\n\x10\x43HANNEL_KIND_POS\x10\x03\x12\x14\n\x10\x43HANNEL_KIND_REP\x10\x04\x12\x14\n\x10\x43HANNEL_KIND_B2B\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dweir/sharing/v1/network.proto\x12\x0fweir.sharing.v1\x1a\x1aweir/common/v1/stock.proto\"b\n\x0fLocationSetting\x12\x10\n\x08location\x18\x01 \x01(\t\x12/\n\x06policy\x18\x02 \x01(\x0e\x32\x1f.weir.sharing.v1.LocationPolicy\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"`\n\x0eWarehouseGroup\x12\x17\n\x0fwarehouse_group\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tlocations\x18\x03 \x03(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"^\n\x0c\x43hannelGroup\x12\x15\n\rchannel_group\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0bown_channel\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"\x81\x01\n\x07\x43hannel\x12\x0f\n\x07\x63hannel\x18\x01 \x01(\t\x12*\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.weir.sharing.v1.ChannelKind\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x15\n\rchannel_group\x18\x04 \x01(\t\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\"I\n\tGroupLink\x12\x17\n\x0fwarehouse_group\x18\x01 \x01(\t\x12\x15\n\rchannel_group\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"\x85\x02\n\x0bProductLink\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12,\n\x0b\x64\x65stination\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x15\n\rbidirectional\x18\x03 \x01(\x08\x12\x11\n\tlocations\x18\x04 \x03(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x11\n\tkeep_back\x18\x06 \x01(\x03\x12\x16\n\x0eshares_bundles\x18\x07 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x08 \x01(\x08\x12\x18\n\x10\x63reated_revision\x18\t \x01(\x03\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"p\n\x06\x42undle\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12.\n\ncomponents\x18\x02 \x03(\x0b\x32\x1a.weir.sharing.v1.Component\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"G\n\tComponent\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"\x9c\x03\n\rNetworkChange\x12<\n\x10location_setting\x18\x01 \x01(\x0b\x32 .weir.sharing.v1.LocationSettingH\x00\x12:\n\x0fwarehouse_group\x18\x02 \x01(\x0b\x32\x1f.weir.sharing.v1.WarehouseGroupH\x00\x12\x36\n\rchannel_group\x18\x03 \x01(\x0b\x32\x1d.weir.sharing.v1.ChannelGroupH\x00\x12+\n\x07\x63hannel\x18\x04 \x01(\x0b\x32\x18.weir.sharing.v1.ChannelH\x00\x12\x30\n\ngroup_link\x18\x05 \x01(\x0b\x32\x1a.weir.sharing.v1.GroupLinkH\x00\x12\x34\n\x0cproduct_link\x18\x07 \x01(\x0b\x32\x1c.weir.sharing.v1.ProductLinkH\x00\x12)\n\x06\x62undle\x18\x08 \x01(\x0b\x32\x17.weir.sharing.v1.BundleH\x00\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x42\x08\n\x06object*h\n\x0eLocationPolicy\x12\x1f\n\x1bLOCATION_POLICY_UNSPECIFIED\x10\x00\x12\x1a\n\x16LOCATION_POLICY_GLOBAL\x10\x01\x12\x19\n\x15LOCATION_POLICY_FIXED\x10\x02*\xa5\x01\n\x0b\x43hannelKind\x12\x1c\n\x18\x43HANNEL_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HANNEL_KIND_WEBSHOP\x10\x01\x12\x1c\n\x18\x43HANNEL_KIND_MARKETPLACE\x10\x02\x12\x14\n\x10\x43HANNEL_KIND_POS\x10\x03\x12\x14\n\x10\x43HANNEL_KIND_REP\x10\x04\x12\x14\n\x10\x43HANNEL_KIND_B2B\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.sharing.v1.network_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOCATIONPOLICY']._serialized_start=869
-  _globals['_LOCATIONPOLICY']._serialized_end=973
-  _globals['_CHANNELKIND']._serialized_start=976
-  _globals['_CHANNELKIND']._serialized_end=1141
-  _globals['_LOCATIONSETTING']._serialized_start=50
-  _globals['_LOCATIONSETTING']._serialized_end=148
-  _globals['_WAREHOUSEGROUP']._serialized_start=150
-  _globals['_WAREHOUSEGROUP']._serialized_end=246
-  _globals['_CHANNELGROUP']._serialized_start=248
-  _globals['_CHANNELGROUP']._serialized_end=342
-  _globals['_CHANNEL']._serialized_start=345
-  _globals['_CHANNEL']._serialized_end=474
-  _globals['_GROUPLINK']._serialized_start=476
-  _globals['_GROUPLINK']._serialized_end=549
-  _globals['_NETWORKCHANGE']._serialized_start=552
-  _globals['_NETWORKCHANGE']._serialized_end=867
+  _globals['_LOCATIONPOLICY']._serialized_start=1445
+  _globals['_LOCATIONPOLICY']._serialized_end=1549
+  _globals['_CHANNELKIND']._serialized_start=1552
+  _globals['_CHANNELKIND']._serialized_end=1717
+  _globals['_LOCATIONSETTING']._serialized_start=78
+  _globals['_LOCATIONSETTING']._serialized_end=176
+  _globals['_WAREHOUSEGROUP']._serialized_start=178
+  _globals['_WAREHOUSEGROUP']._serialized_end=274
+  _globals['_CHANNELGROUP']._serialized_start=276
+  _globals['_CHANNELGROUP']._serialized_end=370
+  _globals['_CHANNEL']._serialized_start=373
+  _globals['_CHANNEL']._serialized_end=502
+  _globals['_GROUPLINK']._serialized_start=504
+  _globals['_GROUPLINK']._serialized_end=577
+  _globals['_PRODUCTLINK']._serialized_start=580
+  _globals['_PRODUCTLINK']._serialized_end=841
+  _globals['_BUNDLE']._serialized_start=843
+  _globals['_BUNDLE']._serialized_end=955
+  _globals['_COMPONENT']._serialized_start=957
+  _globals['_COMPONENT']._serialized_end=1028
+  _globals['_NETWORKCHANGE']._serialized_start=1031
+  _globals['_NETWORKCHANGE']._serialized_end=1443
 # @@protoc_insertion_point(module_scope)

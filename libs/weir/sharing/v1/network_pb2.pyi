@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from weir.common.v1 import stock_pb2 as _stock_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -250,6 +251,136 @@ class GroupLink(_message.Message):
 Global___GroupLink: _TypeAlias = GroupLink  # noqa: Y015
 
 @_typing.final
+class ProductLink(_message.Message):
+    """Demand for one product may be served from the stock of another.
+
+    Direct links only: that A may be served from B and B from C does not let A be served from C. One link for each pair and
+    direction; a bidirectional link is one in each.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    BIDIRECTIONAL_FIELD_NUMBER: _builtins.int
+    LOCATIONS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    KEEP_BACK_FIELD_NUMBER: _builtins.int
+    SHARES_BUNDLES_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    CREATED_REVISION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    bidirectional: _builtins.bool
+    """The other way as well."""
+    priority: _builtins.int
+    """Place in the order of serving: lower first, then by creation. 0 to 10^6."""
+    keep_back: _builtins.int
+    """Units that stay with the source at each location. 0 to 10^9."""
+    shares_bundles: _builtins.bool
+    """Let two bundles share what is packed. Without it a link between bundles shares nothing."""
+    disabled: _builtins.bool
+    """The link is kept and shares nothing."""
+    created_revision: _builtins.int
+    """Number of the revision that created it. Set by the service."""
+    etag: _builtins.str
+    """Mark of this version of the object. Set by the service."""
+    @_builtins.property
+    def source(self) -> _stock_pb2.Product:
+        """Required. Product whose stock is shared."""
+
+    @_builtins.property
+    def destination(self) -> _stock_pb2.Product:
+        """Required. Product whose demand may be served from it. Another one than `source`."""
+
+    @_builtins.property
+    def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Locations where units are shared, each once: up to 100. Answered in order. Default: everywhere."""
+
+    def __init__(
+        self,
+        *,
+        source: _stock_pb2.Product | None = ...,
+        destination: _stock_pb2.Product | None = ...,
+        bidirectional: _builtins.bool = ...,
+        locations: _abc.Iterable[_builtins.str] | None = ...,
+        priority: _builtins.int = ...,
+        keep_back: _builtins.int = ...,
+        shares_bundles: _builtins.bool = ...,
+        disabled: _builtins.bool = ...,
+        created_revision: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bidirectional", b"bidirectional", "created_revision", b"created_revision", "destination", b"destination", "disabled", b"disabled", "etag", b"etag", "keep_back", b"keep_back", "locations", b"locations", "priority", b"priority", "shares_bundles", b"shares_bundles", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProductLink: _TypeAlias = ProductLink  # noqa: Y015
+
+@_typing.final
+class Bundle(_message.Message):
+    """A product that is put together from others, its components. Bundles do not nest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    etag: _builtins.str
+    """Mark of this version of the object. Set by the service."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Required. The product."""
+
+    @_builtins.property
+    def components(self) -> _containers.RepeatedCompositeFieldContainer[Global___Component]:
+        """Required. What one unit is made of, each product once, none of them a bundle: 1 to 100. Answered in order of the products."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        components: _abc.Iterable[Global___Component] | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["components", b"components", "etag", b"etag", "product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bundle: _TypeAlias = Bundle  # noqa: Y015
+
+@_typing.final
+class Component(_message.Message):
+    """A part of a bundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    quantity: _builtins.int
+    """Required. Units of it in one bundle: 1 to 10^6."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Required. The product."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Component: _TypeAlias = Component  # noqa: Y015
+
+@_typing.final
 class NetworkChange(_message.Message):
     """One object of the network as it stands after a change."""
 
@@ -260,6 +391,8 @@ class NetworkChange(_message.Message):
     CHANNEL_GROUP_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     GROUP_LINK_FIELD_NUMBER: _builtins.int
+    PRODUCT_LINK_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     deleted: _builtins.bool
     """The object is gone."""
@@ -283,6 +416,14 @@ class NetworkChange(_message.Message):
     def group_link(self) -> Global___GroupLink:
         """A link."""
 
+    @_builtins.property
+    def product_link(self) -> Global___ProductLink:
+        """A link between products."""
+
+    @_builtins.property
+    def bundle(self) -> Global___Bundle:
+        """A bundle."""
+
     def __init__(
         self,
         *,
@@ -291,13 +432,15 @@ class NetworkChange(_message.Message):
         channel_group: Global___ChannelGroup | None = ...,
         channel: Global___Channel | None = ...,
         group_link: Global___GroupLink | None = ...,
+        product_link: Global___ProductLink | None = ...,
+        bundle: Global___Bundle | None = ...,
         deleted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_group", b"channel_group", "group_link", b"group_link", "location_setting", b"location_setting", "object", b"object", "warehouse_group", b"warehouse_group"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "channel", b"channel", "channel_group", b"channel_group", "group_link", b"group_link", "location_setting", b"location_setting", "object", b"object", "product_link", b"product_link", "warehouse_group", b"warehouse_group"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "channel_group", b"channel_group", "deleted", b"deleted", "group_link", b"group_link", "location_setting", b"location_setting", "object", b"object", "warehouse_group", b"warehouse_group"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "channel", b"channel", "channel_group", b"channel_group", "deleted", b"deleted", "group_link", b"group_link", "location_setting", b"location_setting", "object", b"object", "product_link", b"product_link", "warehouse_group", b"warehouse_group"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_object: _TypeAlias = _typing.Literal["location_setting", "warehouse_group", "channel_group", "channel", "group_link"]  # noqa: Y015
+    _WhichOneofReturnType_object: _TypeAlias = _typing.Literal["location_setting", "warehouse_group", "channel_group", "channel", "group_link", "product_link", "bundle"]  # noqa: Y015
     _WhichOneofArgType_object: _TypeAlias = _typing.Literal["object", b"object"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_object) -> _WhichOneofReturnType_object | None: ...
 

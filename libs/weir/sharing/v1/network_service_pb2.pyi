@@ -1419,7 +1419,9 @@ Global___ExportNetworkRequest: _TypeAlias = ExportNetworkRequest  # noqa: Y015
 
 @_typing.final
 class ExportNetworkResponse(_message.Message):
-    """Response of ExportNetwork: up to 1000 objects and 1 MiB; location policies, warehouse groups, channel groups, channels, links in this order."""
+    """Response of ExportNetwork: up to 1000 objects and 1 MiB; location policies, warehouse groups, channel groups, channels, group links,
+    bundles, product links in this order.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -32,23 +32,29 @@ WITH entered AS (
 ), claimed AS (
     SELECT c.revision, bool_or(c.claim ~ {_SEPARATORS}) AS separated, {chain.CLAIMED} AS told
     FROM claim_changes c WHERE c.tenant = :tenant AND c.revision > :horizon GROUP BY c.revision
+), lotted AS (
+    SELECT l.revision, bool_or(l.owner || l.sku || l.lot || l.expiry ~ {_SEPARATORS}) AS separated, {
+        chain.LOTTED
+    } AS told
+    FROM lot_changes l WHERE l.tenant = :tenant AND l.revision > :horizon GROUP BY l.revision
 ), linked AS (
     SELECT revision, recorded_at, digest, lag(digest, 1, :digest) OVER (ORDER BY revision) AS before
     FROM commits WHERE tenant = :tenant AND revision > :horizon
 ), judged AS (
     SELECT revision, CASE
         WHEN l.digest IS NULL
-            THEN 'entries or claims stand there without a commit'
+            THEN 'entries, claims or lots stand there without a commit'
         WHEN l.recorded_at <> e.earliest OR l.recorded_at <> e.latest
             THEN 'an entry says another moment than its commit'
-        WHEN e.separated OR c.separated
+        WHEN e.separated OR c.separated OR t.separated
             THEN 'a text holds what separates the fields that are digested'
         WHEN l.digest <> {
-        chain.link("l.before", "revision", "l.recorded_at", "coalesce(e.told, '')", "coalesce(c.told, '')")
+        chain.link("l.before", "revision", "l.recorded_at", "coalesce(e.told, '')", "coalesce(c.told, '')", "t.told")
     }
             THEN 'its digest is not that of what it recorded after the commit before it'
         END AS fault
     FROM linked l FULL JOIN entered e USING (revision) FULL JOIN claimed c USING (revision)
+         FULL JOIN lotted t USING (revision)
 )
 SELECT {Law.CHAIN} AS law, revision AS booked, revision AS computed, fault FROM judged WHERE fault IS NOT NULL
 """,
@@ -78,7 +84,8 @@ _HORIZON = text("SELECT revision, digest, recorded_at FROM horizons WHERE tenant
 _DIGESTS = text("SELECT revision, digest FROM commits WHERE tenant = :tenant AND revision = ANY (:revisions)")
 _EXTENT = text("""
 SELECT e.entries, b.balances, l.reservation_lines, c.commits,
-       greatest(:horizon, e.newest, b.newest, c.newest, r.newest, k.newest, n.newest, s.newest, p.newest) AS newest
+       greatest(:horizon, e.newest, b.newest, c.newest, r.newest, k.newest, n.newest, s.newest, p.newest,
+                t.newest, o.newest) AS newest
 FROM (SELECT count(*) FILTER (WHERE revision > :horizon) AS entries, max(revision) AS newest
       FROM entries WHERE tenant = :tenant) e,
      (SELECT count(*) AS balances, max(revision) AS newest FROM balances WHERE tenant = :tenant) b,
@@ -88,7 +95,9 @@ FROM (SELECT count(*) FILTER (WHERE revision > :horizon) AS entries, max(revisio
      (SELECT max(revision) AS newest FROM claims WHERE tenant = :tenant) k,
      (SELECT max(revision) AS newest FROM claim_changes WHERE tenant = :tenant) n,
      (SELECT max(revision) AS newest FROM shortfalls WHERE tenant = :tenant) s,
-     (SELECT max(revision) AS newest FROM locations WHERE tenant = :tenant) p
+     (SELECT max(revision) AS newest FROM locations WHERE tenant = :tenant) p,
+     (SELECT max(revision) AS newest FROM lots WHERE tenant = :tenant) t,
+     (SELECT max(revision) AS newest FROM lot_changes WHERE tenant = :tenant) o
 """)
 
 

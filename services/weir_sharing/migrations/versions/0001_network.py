@@ -5,6 +5,7 @@ in one channel group that exists, a link joins two groups that exist, a group of
 name. Identifiers sort by code point, so that every page is in the same order wherever it is made.
 """
 
+from weir_chassis.configuration.migrations import CHANGES
 from weir_chassis.migrations import foundation, script, wall
 
 revision = "0001"
@@ -69,25 +70,13 @@ CREATE TABLE group_links (
     FOREIGN KEY (tenant, channel_group) REFERENCES channel_groups
 );
 CREATE INDEX group_links_by_channel_group ON group_links (tenant, channel_group, warehouse_group);
-
-CREATE TABLE changes (
-    tenant text NOT NULL,
-    revision bigint NOT NULL CHECK (revision > 0),
-    line integer NOT NULL CHECK (line >= 0),
-    body text NOT NULL,
-    deleted boolean NOT NULL,
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant, revision, line)
-);
-CREATE INDEX changes_by_age ON changes USING brin (recorded_at);
-COMMENT ON TABLE changes IS 'Each object as a whole after each change: the stream that watchers follow.';
 """
 
 
 def upgrade() -> None:
     """Make the tables, walled by tenant."""
     foundation()
-    script(_NETWORK)
+    script(_NETWORK + CHANGES)
     for table in (
         "location_settings",
         "warehouse_groups",

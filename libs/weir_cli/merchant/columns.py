@@ -1,0 +1,150 @@
+"""The columns of every file of a merchant's folder."""
+
+from __future__ import annotations
+
+from weir_cli.merchant.values import (
+    BUNDLES,
+    CHANNEL_GROUPS,
+    CHANNELS,
+    GROUPS,
+    LIMITS,
+    LINKS,
+    LOCATIONS,
+    LOTS,
+    POLICIES,
+    POLICY_PARTS,
+    POLICY_PRODUCTS,
+    PRODUCT_LINKS,
+    RULE_PRODUCTS,
+    RULES,
+    STOCK,
+)
+from weir_cli.sheets import (
+    QUANTITY_MAX,
+    STOCK_ITEM,
+    Cell,
+    Column,
+    day,
+    flag,
+    identifier,
+    one_of,
+    optional,
+    several,
+    text,
+    whole,
+)
+
+LOCATION_KINDS = ("WAREHOUSE", "STORE", "FACILITY", "TRUNK")
+SHARED = ("GLOBAL", "FIXED")
+CHANNEL_KINDS = ("WEBSHOP", "MARKETPLACE", "POS", "REP", "B2B")
+STRATEGIES = ("EQUAL_DIVISION", "SAFETY_STOCK", "WEIGHTED", "RANKED", "FIXED")
+MODES = ("CONTINUOUS",)
+ROUNDINGS = ("DOWN", "UP", "NEAREST")
+LIMITATIONS = ("DENY", "ALLOW", "MAX")
+DISPLAY_NAME_MAX = 256
+PLACE_MAX = 10**6
+"""Of priorities, ranks and weights, and of units of a component in one bundle."""
+NAMES_MAX, LINK_LOCATIONS_MAX = 1000, 100
+RATE_MAX = 1000
+
+
+def _may(name: str, read: Cell) -> Column:
+    return Column(name, read, required=False)
+
+
+def _required(read: Cell) -> Cell:
+    def asked(value: str) -> str:
+        if not value:
+            raise ValueError("Required.")
+        return read(value)
+
+    return asked
+
+
+_NAME = _may("display_name", text(DISPLAY_NAME_MAX))
+_OWNER = _may("owner", optional(identifier))
+_PRIORITY = _may("priority", whole(1, PLACE_MAX))
+_DISABLED = _may("disabled", flag)
+_UNITS = whole(0, QUANTITY_MAX)
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    LOCATIONS: (
+        Column("location", identifier),
+        Column("kind", one_of(*LOCATION_KINDS)),
+        _NAME,
+        _may("policy", optional(one_of(*SHARED), "GLOBAL")),
+    ),
+    GROUPS: (Column("warehouse_group", identifier), Column("location", optional(identifier)), _NAME),
+    CHANNEL_GROUPS: (Column("channel_group", identifier), _NAME),
+    CHANNELS: (
+        Column("channel", identifier),
+        Column("kind", one_of(*CHANNEL_KINDS)),
+        _may("channel_group", optional(identifier)),
+        _NAME,
+    ),
+    LINKS: (Column("warehouse_group", identifier), Column("channel_group", identifier)),
+    BUNDLES: (
+        Column("bundle", identifier),
+        Column("component", identifier),
+        Column("quantity", _required(whole(1, PLACE_MAX))),
+        _OWNER,
+        _may("component_owner", optional(identifier)),
+    ),
+    PRODUCT_LINKS: (
+        Column("source", identifier),
+        Column("destination", identifier),
+        _may("source_owner", optional(identifier)),
+        _may("destination_owner", optional(identifier)),
+        _may("bidirectional", flag),
+        _may("locations", several(LINK_LOCATIONS_MAX)),
+        _may("priority", whole(0, PLACE_MAX)),
+        _may("keep_back", _UNITS),
+        _may("shares_bundles", flag),
+        _DISABLED,
+    ),
+    LOTS: (Column("sku", identifier), Column("lot", identifier), Column("expiry_date", day), _OWNER),
+    POLICIES: (
+        Column("policy", identifier),
+        Column("strategy", one_of(*STRATEGIES)),
+        _PRIORITY,
+        _NAME,
+        _may("mode", optional(one_of(*MODES), "CONTINUOUS")),
+        _may("buffer_units", _UNITS),
+        _may("buffer_percent", whole(0, 100)),
+        _DISABLED,
+    ),
+    POLICY_PARTS: (
+        Column("policy", identifier),
+        Column("channel_group", identifier),
+        _may("rank", whole(0, PLACE_MAX)),
+        _may("weight", whole(0, PLACE_MAX)),
+        _may("percent", whole(0, 100)),
+        _may("minimum", _UNITS),
+        _may("quantity", _UNITS),
+        _may("cap", _UNITS),
+    ),
+    POLICY_PRODUCTS: (Column("policy", identifier), Column("sku", identifier), _OWNER),
+    RULES: (
+        Column("rule", identifier),
+        Column("stores", several(NAMES_MAX, required=True)),
+        _PRIORITY,
+        _NAME,
+        _may("warehouses", several(NAMES_MAX)),
+        _may("threshold", _UNITS),
+        _may("rate_percent", whole(0, RATE_MAX)),
+        _may("constant", whole(-QUANTITY_MAX, QUANTITY_MAX)),
+        _may("rounding", optional(one_of(*ROUNDINGS), "DOWN")),
+        _may("priority_store", optional(identifier)),
+        _may("priority_quantity", _UNITS),
+        _DISABLED,
+    ),
+    RULE_PRODUCTS: (Column("rule", identifier), Column("sku", identifier), _OWNER),
+    LIMITS: (
+        Column("store", identifier),
+        Column("limit", one_of(*LIMITATIONS)),
+        _may("sku", optional(identifier)),
+        _OWNER,
+        _may("quantity", _UNITS),
+    ),
+    STOCK: STOCK_ITEM,
+}

@@ -1,0 +1,218 @@
+"""The tables of a folder as the objects of the contracts, as they shall be in the suite.
+
+An object is in one form only: defaults are written out, what has no order of its own is sorted, and what the services
+set is left out. So two that say the same are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2
+from weir.partitioning.v1 import policy_pb2
+from weir.sharing.v1 import network_pb2
+from weir.sync.v1 import rule_pb2
+from weir_cli.merchant.products import bundle, component, destination, source
+from weir_cli.merchant.values import (
+    BUNDLES,
+    LIMITS,
+    LOTS,
+    POLICIES,
+    POLICY_PARTS,
+    POLICY_PRODUCTS,
+    PRODUCT_LINKS,
+    RULE_PRODUCTS,
+    RULES,
+    Merchant,
+    Product,
+    Row,
+)
+
+RATE_PERCENT = 100
+SET_BY_SERVICES = ("etag", "created_revision", "warnings")
+
+LotKey = tuple[Product, str]
+LinkKey = tuple[Product, Product]
+M = TypeVar(
+    "M",
+    ledger_pb2.Lot,
+    network_pb2.Bundle,
+    network_pb2.ProductLink,
+    policy_pb2.Policy,
+    rule_pb2.Rule,
+    rule_pb2.StoreLimits,
+)
+
+
+def named(product: stock_pb2.Product) -> Product:
+    """A product by owner and stock keeping unit."""
+    return (product.owner, product.sku)
+
+
+def product_of(named: Product) -> stock_pb2.Product:
+    """A product as the contracts have it."""
+    return stock_pb2.Product(owner=named[0], sku=named[1])
+
+
+def plain(message: M) -> M:
+    """The object in its one form."""
+    made = type(message)()
+    made.CopyFrom(message)
+    for field in SET_BY_SERVICES:
+        if field in made.DESCRIPTOR.fields_by_name:
+            made.ClearField(field)  # type: ignore[arg-type]
+    match made:
+        case network_pb2.Bundle():
+            made.components.sort(key=lambda each: named(each.product))
+        case network_pb2.ProductLink():
+            made.locations.sort()
+        case policy_pb2.Policy():
+            made.mode = made.mode or policy_pb2.POLICY_MODE_CONTINUOUS
+            made.products.sort(key=named)
+            made.parts.sort(key=lambda each: (each.rank, each.channel_group))
+        case rule_pb2.Rule():
+            made.rate_percent = made.rate_percent if made.HasField("rate_percent") else RATE_PERCENT
+            made.rounding = made.rounding or rule_pb2.ROUNDING_DOWN
+            made.products.sort(key=named)
+            made.stores.sort()
+            made.warehouses.sort()
+        case rule_pb2.StoreLimits():
+            made.denied.products.sort(key=named)
+            if not made.denied.products:
+                made.ClearField("denied")
+            if made.HasField("allowed"):
+                made.allowed.products.sort(key=named)
+    return made
+
+
+def lots(merchant: Merchant) -> dict[LotKey, ledger_pb2.Lot]:
+    """Until when each lot can be sold."""
+    return {
+        (row.product(), row["lot"]): ledger_pb2.Lot(
+            product=product_of(row.product()), lot=row["lot"], expiry_date=row["expiry_date"]
+        )
+        for row in merchant.rows(LOTS)
+    }
+
+
+def bundles(merchant: Merchant) -> dict[Product, network_pb2.Bundle]:
+    """What each bundle is made of."""
+    wanted: dict[Product, network_pb2.Bundle] = {}
+    for row in merchant.rows(BUNDLES):
+        made = wanted.setdefault(bundle(row), network_pb2.Bundle(product=product_of(bundle(row))))
+        made.components.add(product=product_of(component(row)), quantity=row.number("quantity"))
+    return {name: plain(each) for name, each in wanted.items()}
+
+
+def product_links(merchant: Merchant) -> dict[LinkKey, network_pb2.ProductLink]:
+    """What may stand for what, in the order of the file."""
+    return {
+        (source(row), destination(row)): plain(
+            network_pb2.ProductLink(
+                source=product_of(source(row)),
+                destination=product_of(destination(row)),
+                bidirectional=row.said("bidirectional"),
+                locations=row.names("locations"),
+                priority=row.number("priority"),
+                keep_back=row.number("keep_back"),
+                shares_bundles=row.said("shares_bundles"),
+                disabled=row.said("disabled"),
+            )
+        )
+        for row in merchant.rows(PRODUCT_LINKS)
+    }
+
+
+def policies(merchant: Merchant, standing: Mapping[str, policy_pb2.Policy]) -> dict[str, policy_pb2.Policy]:
+    """How stock is divided; what an absent file would say is as it stands. Without a priority it is 0."""
+    headed = {row["policy"]: row for row in merchant.rows(POLICIES)}
+    parts, products = _by("policy", merchant.rows(POLICY_PARTS)), _by("policy", merchant.rows(POLICY_PRODUCTS))
+    wanted: dict[str, policy_pb2.Policy] = {}
+    for name in dict.fromkeys([*headed, *parts, *products]):
+        made = plain(standing.get(name, policy_pb2.Policy()))
+        if name in headed:
+            row = headed[name]
+            made.policy, made.display_name, made.priority = name, row["display_name"], row.number("priority")
+            made.strategy = policy_pb2.Strategy.Value(f"STRATEGY_{row['strategy']}")
+            made.mode = policy_pb2.PolicyMode.Value(f"POLICY_MODE_{row['mode']}")
+            made.buffer_units, made.buffer_percent = row.number("buffer_units"), row.number("buffer_percent")
+            made.disabled = row.said("disabled")
+        if name in parts or (name in headed and merchant.tells(POLICY_PARTS)):
+            del made.parts[:]
+            made.parts.extend(_part(row) for row in parts.get(name, ()))
+        if name in products or (name in headed and merchant.tells(POLICY_PRODUCTS)):
+            del made.products[:]
+            made.products.extend(product_of(row.product()) for row in products.get(name, ()))
+        wanted[name] = plain(made)
+    return wanted
+
+
+def _part(row: Row) -> policy_pb2.PolicyPart:
+    return policy_pb2.PolicyPart(
+        channel_group=row["channel_group"],
+        rank=row.number("rank"),
+        weight=row.number("weight"),
+        percent=row.number("percent"),
+        minimum=row.number("minimum"),
+        quantity=row.number("quantity"),
+        cap=row.number("cap") if row["cap"] else None,
+    )
+
+
+def rules(merchant: Merchant, standing: Mapping[str, rule_pb2.Rule]) -> dict[str, rule_pb2.Rule]:
+    """What stores are told; what an absent file would say is as it stands. Without a priority it is 0."""
+    headed = {row["rule"]: row for row in merchant.rows(RULES)}
+    products = _by("rule", merchant.rows(RULE_PRODUCTS))
+    wanted: dict[str, rule_pb2.Rule] = {}
+    for name in dict.fromkeys([*headed, *products]):
+        made = _rule(headed[name]) if name in headed else plain(standing[name])
+        if name in products or merchant.tells(RULE_PRODUCTS):
+            del made.products[:]
+            made.products.extend(product_of(row.product()) for row in products.get(name, ()))
+        elif name in standing:
+            made.products.extend(standing[name].products)
+        wanted[name] = plain(made)
+    return wanted
+
+
+def _rule(row: Row) -> rule_pb2.Rule:
+    return rule_pb2.Rule(
+        rule=row["rule"],
+        display_name=row["display_name"],
+        priority=row.number("priority"),
+        stores=row.names("stores"),
+        warehouses=row.names("warehouses"),
+        threshold=row.number("threshold"),
+        rate_percent=row.number("rate_percent", RATE_PERCENT),
+        constant=row.number("constant"),
+        rounding=rule_pb2.Rounding.Value(f"ROUNDING_{row['rounding']}"),
+        priority_store=row["priority_store"],
+        priority_quantity=row.number("priority_quantity"),
+        disabled=row.said("disabled"),
+    )
+
+
+def limits(merchant: Merchant) -> dict[str, rule_pb2.StoreLimits]:
+    """What each store is never told."""
+    wanted: dict[str, rule_pb2.StoreLimits] = {}
+    for row in merchant.rows(LIMITS):
+        made = wanted.setdefault(row["store"], rule_pb2.StoreLimits(store=row["store"]))
+        match row["limit"]:
+            case "DENY":
+                made.denied.products.append(product_of(row.product()))
+            case "ALLOW":
+                made.allowed.SetInParent()
+                if row["sku"]:
+                    made.allowed.products.append(product_of(row.product()))
+            case _:
+                made.max_quantity = row.number("quantity")
+    return {store: plain(each) for store, each in wanted.items()}
+
+
+def _by(column: str, rows: tuple[Row, ...]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append(row)
+    return found

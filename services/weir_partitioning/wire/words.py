@@ -1,0 +1,19 @@
+"""The words of enumerations, in the contract and in the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weir.partitioning.v1 import policy_pb2 as pb
+from weir_partitioning.domain import Mode, Strategy
+
+STRATEGIES_TOLD: Mapping[Strategy, pb.Strategy.ValueType] = {
+    Strategy.EQUAL_DIVISION: pb.STRATEGY_EQUAL_DIVISION,
+    Strategy.SAFETY_STOCK: pb.STRATEGY_SAFETY_STOCK,
+    Strategy.WEIGHTED: pb.STRATEGY_WEIGHTED,
+    Strategy.RANKED: pb.STRATEGY_RANKED,
+    Strategy.FIXED: pb.STRATEGY_FIXED,
+}
+MODES_TOLD: Mapping[Mode, pb.PolicyMode.ValueType] = {Mode.CONTINUOUS: pb.POLICY_MODE_CONTINUOUS}
+STRATEGIES: Mapping[int, Strategy] = {value: strategy for strategy, value in STRATEGIES_TOLD.items()}
+MODES: Mapping[int, Mode] = {value: mode for mode, value in MODES_TOLD.items()}

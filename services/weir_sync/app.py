@@ -1,0 +1,80 @@
+"""The sync service: settings -> database -> rules -> handlers -> servicer -> server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from weir_chassis.auth import authenticator
+from weir_chassis.configuration.handlers import Handlers
+from weir_chassis.configuration.ports import Objects
+from weir_chassis.configuration.worker import forgetting
+from weir_chassis.idempotency import purging
+from weir_chassis.paging import Pages
+from weir_chassis.provision import provided
+from weir_chassis.revisions import Origin
+from weir_chassis.server import Server
+from weir_chassis.settings import (
+    Address,
+    AuthSettings,
+    DatabaseSettings,
+    ServerSettings,
+    TelemetrySettings,
+    group,
+    integer,
+    setting,
+)
+from weir_chassis.watch import Wakeups
+from weir_sync.domain import KINDS
+from weir_sync.servicer import POLICY, RuleServicer
+from weir_sync.store import postgres_rules
+
+SERVICE = "weir_sync"
+CONTEXT = "sync"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sync service reads from its environment."""
+
+    server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7104))
+    database: DatabaseSettings = group(DatabaseSettings)
+    auth: AuthSettings = group(AuthSettings)
+    telemetry: TelemetrySettings = group(TelemetrySettings)
+    rules_max: int = setting("WEIR_SYNC_RULES_MAX", "Rules that a tenant may have.", integer(1, 1000), 200)
+    history_keep_seconds: int = setting(
+        "WEIR_SYNC_HISTORY_KEEP_SECONDS",
+        "How long changes of rules and limits can be watched again.",
+        integer(86_400, 315_360_000),
+        2_592_000,
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Server]:
+    """The service, listening within the block and drained at its end."""
+    async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
+        cluster = await database.identity()
+        rules = postgres_rules(database)
+        answering: Handlers[Objects] = Handlers(rules, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
+        servicer = RuleServicer(answering, pages=Pages(cluster.id), wakeups=wakeups, rules_max=settings.rules_max)
+        server = Server(
+            settings.server,
+            name=SERVICE,
+            registrations=[servicer.registration],
+            policies=[POLICY],
+            authenticator=authenticator(settings.auth, settings.server.listen),
+        )
+        chores = [
+            asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
+            asyncio.create_task(forgetting(rules, keep_seconds=settings.history_keep_seconds)),
+        ]
+        try:
+            async with server.serving():
+                yield server
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)

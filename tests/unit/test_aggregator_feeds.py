@@ -1,0 +1,212 @@
+"""What the contexts that are followed send, as the values that levels are computed from."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import ParseDict
+
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.partitioning.v1 import policy_pb2
+from weir.sharing.v1 import network_pb2
+from weir.sync.v1 import rule_pb2
+from weir_aggregator.domain import Change, Configured, Count, GroupLink, Lot, StoreLimits, WarehouseGroup
+from weir_aggregator.wire import feeds
+from weir_allocation.network import Channel
+from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.rules import Limits, Rounding, Rule
+from weir_allocation.sharing import Bundle, Link
+from weir_allocation.stock import Condition
+
+BIKE, KIT = {"owner": "x", "sku": "BIKE"}, {"sku": "KIT"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "configured"),
+    [
+        (
+            {"warehouse_group": {"warehouse_group": "w", "locations": ["A", "B"]}},
+            WarehouseGroup("w", ("A", "B")),
+        ),
+        (
+            {"channel": {"channel": "shop", "kind": "CHANNEL_KIND_POS", "channel_group": "g"}},
+            Channel("shop", "g"),
+        ),
+        ({"channel": {"channel": "ann", "kind": "CHANNEL_KIND_REP"}}, Channel("ann", "ann", by_custody=True)),
+        ({"group_link": {"warehouse_group": "w", "channel_group": "g"}}, GroupLink("w", "g")),
+        (
+            {"product_link": {"source": BIKE, "destination": KIT, "created_revision": 3}},
+            Link("BIKE", ("x", "BIKE"), ("", "KIT"), created=3),
+        ),
+        (
+            {
+                "product_link": {
+                    "source": BIKE,
+                    "destination": KIT,
+                    "bidirectional": True,
+                    "locations": ["A"],
+                    "priority": 4,
+                    "keep_back": 5,
+                    "shares_bundles": True,
+                    "disabled": True,
+                }
+            },
+            Link("BIKE", ("x", "BIKE"), ("", "KIT"), True, frozenset({"A"}), 4, 0, 5, bundles=True, active=False),
+        ),
+        (
+            {"bundle": {"product": KIT, "components": [{"product": BIKE, "quantity": 2}]}},
+            Bundle(("", "KIT"), ((("x", "BIKE"), 2),)),
+        ),
+        ({"location_setting": {"location": "A"}}, None),
+        ({"channel_group": {"channel_group": "g"}}, None),
+    ],
+)
+def test_an_object_of_sharing(sent: dict[str, Any], configured: Configured | None) -> None:
+    """Each object that levels depend on, as it stands or gone; the others are left out."""
+    for deleted in (False, True):
+        change = ParseDict({**sent, "deleted": deleted}, network_pb2.NetworkChange())
+        assert feeds.network([change]) == ([] if configured is None else [Change(configured, deleted)])
+
+
+@pytest.mark.parametrize(
+    ("sent", "policy"),
+    [
+        (
+            {"policy": "p", "priority": 2, "strategy": "STRATEGY_EQUAL_DIVISION", "display_name": "Half each"},
+            Policy("p", 2, Strategy.EQUAL_DIVISION),
+        ),
+        (
+            {
+                "policy": "p",
+                "priority": 2,
+                "strategy": "STRATEGY_SAFETY_STOCK",
+                "products": [BIKE],
+                "parts": [{"channel_group": "g", "rank": 1, "weight": 2, "cap": 0}, {"channel_group": "h"}],
+                "buffer_percent": 15,
+                "disabled": True,
+            },
+            Policy(
+                "p",
+                2,
+                Strategy.SAFETY_STOCK,
+                frozenset({("x", "BIKE")}),
+                (Part("g", 1, 2, cap=0), Part("h")),
+                buffer_percent=15,
+                enabled=False,
+            ),
+        ),
+        (
+            {
+                "policy": "p",
+                "strategy": "STRATEGY_RANKED",
+                "parts": [{"channel_group": "g", "percent": 10, "minimum": 5}],
+            },
+            Policy("p", 0, Strategy.RANKED, parts=(Part("g", percent=10, minimum=5),)),
+        ),
+        (
+            {"policy": "p", "strategy": "STRATEGY_FIXED", "parts": [{"channel_group": "g", "quantity": 5}]},
+            Policy("p", 0, Strategy.FIXED, parts=(Part("g", quantity=5),)),
+        ),
+        (
+            {"policy": "p", "strategy": "STRATEGY_SAFETY_STOCK", "buffer_units": 5},
+            Policy("p", 0, Strategy.SAFETY_STOCK, buffer_units=5),
+        ),
+        ({"policy": "p", "strategy": "STRATEGY_WEIGHTED"}, Policy("p", 0, Strategy.WEIGHTED)),
+    ],
+)
+def test_a_policy(sent: dict[str, Any], policy: Policy) -> None:
+    """No products are all of them; no cap is none, and 0 is one."""
+    change = ParseDict({"policy": sent}, policy_pb2.PartitioningChange())
+    assert feeds.partitioning([change]) == [Change(policy)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "configured"),
+    [
+        ({"rule": {"rule": "r", "priority": 1, "stores": ["a"]}}, Rule("r", 1, frozenset({"a"}))),
+        (
+            {
+                "rule": {
+                    "rule": "r",
+                    "stores": ["a", "b"],
+                    "products": [BIKE],
+                    "warehouses": ["A"],
+                    "threshold": 3,
+                    "rate_percent": 0,
+                    "constant": -2,
+                    "rounding": "ROUNDING_NEAREST",
+                    "priority_store": "b",
+                    "priority_quantity": 7,
+                    "disabled": True,
+                }
+            },
+            Rule(
+                "r",
+                0,
+                frozenset({"a", "b"}),
+                frozenset({("x", "BIKE")}),
+                frozenset({"A"}),
+                3,
+                0,
+                -2,
+                Rounding.NEAREST,
+                "b",
+                7,
+                enabled=False,
+            ),
+        ),
+        (
+            {"store_limits": {"store": "a", "denied": {"products": [BIKE]}}},
+            StoreLimits("a", Limits(denied=frozenset({("x", "BIKE")}))),
+        ),
+        (
+            {"store_limits": {"store": "a", "allowed": {}, "max_quantity": 0}},
+            StoreLimits("a", Limits(allowed=frozenset(), max_quantity=0)),
+        ),
+    ],
+)
+def test_a_rule_and_the_limits_of_a_store(sent: dict[str, Any], configured: Configured) -> None:
+    """A rate that is not said is 100 %, and 0 is 0; an allow list that is empty lets nothing through, none lets all."""
+    change = ParseDict(sent, rule_pb2.RulesChange())
+    assert feeds.rules([change]) == [Change(configured)]
+
+
+def test_the_books_of_the_ledger() -> None:
+    """Lots with their last days, then counts, of an export as of a commit; entries of other accounts are left out."""
+    lots = [
+        ledger_pb2.Lot(product=stock_pb2.Product(sku="BIKE"), lot="L1", expiry_date="2027-01-31"),
+        ledger_pb2.Lot(product=stock_pb2.Product(sku="BIKE"), lot="L2"),
+    ]
+    known = [Lot("", "BIKE", "L1", date(2027, 1, 31)), Lot("", "BIKE", "L2", None)]
+    count = Count("", "BIKE", "A", "L1", "EACH", "", Condition.HOLD, 5, 2)
+    part = ledger_service_pb2.ExportBalancesResponse(
+        owners=[""],
+        skus=["BIKE"],
+        locations=["A"],
+        lots=["L1"],
+        uoms=["EACH"],
+        custodians=[""],
+        conditions=[stock_pb2.CONDITION_HOLD],
+        on_hand=[5],
+        reserved=[2],
+        known_lots=lots,
+    )
+    assert feeds.balances(part) == [*known, count]
+    item = stock_pb2.StockItem(
+        product=stock_pb2.Product(sku="BIKE"),
+        location="A",
+        lot="L1",
+        uom="EACH",
+        condition=stock_pb2.CONDITION_HOLD,
+    )
+    commit = ledger_service_pb2.WatchEntriesResponse(
+        entries=[
+            ledger_pb2.Entry(account=ledger_pb2.ACCOUNT_SUPPLIER),
+            ledger_pb2.Entry(account=ledger_pb2.ACCOUNT_STOCK, stock_item=item, on_hand=5, reserved=2),
+        ],
+        lots=lots,
+    )
+    assert feeds.entries(commit) == [*known, count]
