@@ -78,7 +78,9 @@ SIZES: list[tuple[str, str, Any, int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "field", "made", "limit"), SIZES, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(
+    ("method", "field", "made", "limit"), SIZES, ids=lambda value: value if isinstance(value, str) else ""
+)
 async def test_limits_of_fields(caller: Caller, method: str, field: str, made: Any, limit: int) -> None:
     """One below the limit and the limit itself are taken, one beyond is INVALID_ARGUMENT and names the field."""
     check = {} if method.startswith("List") else {"validate_only": True}
