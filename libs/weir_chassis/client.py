@@ -326,7 +326,8 @@ def _connected(target: str, settings: ClientSettings) -> grpc.aio.Channel:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # No pause, but how long an attempt may take: a machine that is busy needs more than it takes to be refused.
+        ("grpc.min_reconnect_backoff_ms", 5_000),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if settings.tls_ca_file is None:
