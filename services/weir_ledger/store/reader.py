@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import Select, exists, func, select, tuple_
+from sqlalchemy import Select, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, Driver, head, retrying
@@ -43,6 +43,9 @@ ITEM = (
 
 LOT = (lots.c.owner, lots.c.sku, lots.c.lot)
 """The columns that name a lot, in the order that lots are listed."""
+
+# A page of many is read along its key; a planner that believes the tenant to have little would read all, and sort it.
+_IN_ORDER = text("SET LOCAL enable_sort = off")
 
 
 class Reader:
@@ -96,8 +99,16 @@ class Reader:
         place = tuple_(entries.c.revision, entries.c.line)
         kept = select(func.max(horizons.c.revision)).where(horizons.c.tenant == tenant).scalar_subquery()
         wanted = _of_entries(tenant, query).where(place > tuple_(*after), entries.c.revision > func.coalesce(kept, 0))
-        wanted = wanted.order_by(place).limit(limit)
-        return await self._list(tenant, wanted, rows.booked_entry)
+        wanted = wanted.order_by(entries.c.revision, entries.c.line).limit(limit)
+        of_some_items = query.product is not None or query.location or query.reservation
+
+        async def work(connection: AsyncConnection) -> tuple[Sequence[BookedEntry], int]:
+            if not of_some_items:
+                await connection.execute(_IN_ORDER)
+            found = (await connection.execute(wanted)).mappings()
+            return [rows.booked_entry(row) for row in found], await head(connection, tenant)
+
+        return await self._read(tenant, work)
 
     async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
         async def work(connection: AsyncConnection) -> tuple[Reservation | None, int]:
