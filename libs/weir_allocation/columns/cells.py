@@ -11,6 +11,9 @@ from weir_allocation.assembly import Need, whole_bundles
 from weir_allocation.columns.arrays import Indices, Units, reduced, runs, spread
 from weir_allocation.columns.lending import Lending, Loan, Makeup
 
+_LOCATION_BITS = 24
+"""There are fewer locations than these number."""
+
 
 class Rows(NamedTuple):
     """Stock items, one place each, in any order; what cannot serve a demand that names nothing has 0 units."""
@@ -33,7 +36,7 @@ class Cells(NamedTuple):
     @classmethod
     def of(cls, product: Indices, location: Indices, units: Units) -> Cells:
         """What is given, in any order, several of one product at one location added up."""
-        order = np.lexsort((location, product))
+        order = np.argsort(product << _LOCATION_BITS | location, kind="stable")
         product, location = product[order], location[order]
         starts = runs(product, location)
         return cls(product[starts], location[starts], reduced(np.add, units[order], starts))

@@ -30,6 +30,8 @@ _WALKED_MAX = 16
 """Stock items of one product that are looked through for one of them; of a product with more, each is noted."""
 _CHAINED_PART = 32
 """Of fewer products than one in so many the rows are found by walking their chains, of more by looking at all rows."""
+_WALKED_AT_ONCE = 32
+"""As many products or more have their chains walked side by side, fewer one after the other."""
 
 
 class Balances:
@@ -154,8 +156,10 @@ class Balances:
         return product
 
     def _rows_of(self, products: Indices) -> Indices:
-        if len(products) * _CHAINED_PART < len(self.products):
+        if len(products) < _WALKED_AT_ONCE:
             return np.array([row for product in products.tolist() for row in self._chain(product)], dtype=np.int64)
+        if len(products) * _CHAINED_PART < len(self.products):
+            return self._chains(products)
         wanted = np.zeros(len(self.products), dtype=np.bool_)
         wanted[products] = True
         return np.flatnonzero(wanted[self._product[: len(self)]])
@@ -165,6 +169,15 @@ class Balances:
         while row != NONE:
             yield row
             row = self._next[row]
+
+    def _chains(self, products: Indices) -> Indices:
+        """The rows of some products, a step along all chains at a time."""
+        found = [np.zeros(0, dtype=np.int32)]
+        rows = np.frombuffer(self._first, dtype=np.int32)[products]
+        while len(rows := rows[rows != NONE]):
+            found.append(rows)
+            rows = np.frombuffer(self._next, dtype=np.int32)[rows]
+        return np.concatenate(found).astype(np.int64)
 
     def _find(self, product: int, place: int, variant: int) -> int | None:
         if self._rows[product] > _WALKED_MAX:
