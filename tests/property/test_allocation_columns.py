@@ -117,7 +117,7 @@ def test_other_links_are_taken_over(world: World, others: tuple[Link, ...], made
     made = columns(world.configuration())
     before = fields(computed(made, world, ALL))
     touched = world.configuration().sharing, replace(world, links=others, bundles=made_up).configuration().sharing
-    made.lend(touched[1])
+    made.lend(touched[1], [PRODUCTS.index(each) for each in touched[1].affected(touched[0])])
     other = replace(world, links=others, bundles=made_up)
     after = fields(computed(made, other, ALL))
     anew = fields(computed(columns(other.configuration()), other, ALL))

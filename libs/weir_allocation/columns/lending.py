@@ -44,6 +44,15 @@ class Lending:
         self._loans: dict[int, tuple[Loan, ...]] = {}
         self._makeups: dict[int, Makeup | None] = {}
 
+    def instead(self, sharing: Sharing, affected: Iterable[int]) -> Lending:
+        """The same of other links and bundles, which can affect these products."""
+        other = Lending(sharing, self._products, self._numbers)
+        other._loans, other._makeups = dict(self._loans), dict(self._makeups)
+        for number in affected:
+            other._loans.pop(number, None)
+            other._makeups.pop(number, None)
+        return other
+
     def reads(self, products: Indices) -> Indices:
         """The products whose stock decides what these can be served with, themselves among them, ascending."""
         components = {part for makeup in self.makeups(products).values() for part, _ in makeup.parts}

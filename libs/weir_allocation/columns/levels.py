@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,9 +90,9 @@ class Columns:
         """How many columns there are."""
         return len(self._group)
 
-    def lend(self, sharing: Sharing) -> None:
-        """Take over other links and bundles; what they can affect is to be computed anew: readers before and after."""
-        self.lending = Lending(sharing, self._products, self._numbers)
+    def lend(self, sharing: Sharing, affected: Iterable[int]) -> None:
+        """Take over other links and bundles, which can affect these products: they are to be computed anew."""
+        self.lending = self.lending.instead(sharing, affected)
 
     def compute(self, products: Indices, rows: Rows) -> Levels:
         """Compute products, each given once, ascending; `rows` are of all that `lending.reads` names for them."""

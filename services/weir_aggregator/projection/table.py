@@ -144,7 +144,7 @@ class Table:
 
         Whatever is in them must have its number, and nothing else may be configured otherwise.
         """
-        self.columns.lend(configuration.sharing)
+        self.columns.lend(configuration.sharing, affected)
         return self.compute(affected)
 
     def turn(self, today: date) -> Indices:
