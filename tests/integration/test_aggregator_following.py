@@ -13,7 +13,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from tests.kit.ledger import RECEIVE, item, ledger, movement, refusal
+from tests.kit.calling import refusal
+from tests.kit.ledger import RECEIVE, item, ledger, movement
 from tests.kit.market import SCHEMAS, Market, golden, market
 from tests.kit.past import spread
 from tests.kit.postgres import FreshDatabase, PostgresForTests

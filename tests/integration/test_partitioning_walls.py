@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.kit.calling import refusal
 from tests.kit.partitioning import EQUAL, Caller, Partitioning, partitioning
 from tests.kit.postgres import FreshDatabase, PostgresForTests
-from tests.kit.sharing import refusal
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from weir.partitioning.v1 import policy_pb2 as pb
 from weir_chassis.errors import Kind

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.kit.calling import refusal
 from tests.kit.network import postgres_networks, write
 from tests.kit.postgres import FreshDatabase, PostgresForTests
-from tests.kit.sharing import FIXED, WEBSHOP, Caller, Sharing, golden_network, refusal, sharing
+from tests.kit.sharing import FIXED, WEBSHOP, Caller, Sharing, golden_network, sharing
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from weir_chassis.configuration.objects import Configured
 from weir_chassis.database import Database

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase, PostgresForTests
-from tests.kit.sharing import WEBSHOP, Caller, Sharing, golden_network, refusal, replay, sharing
+from tests.kit.sharing import WEBSHOP, Caller, Sharing, golden_network, replay, sharing
 from weir_chassis.database import Database
 from weir_chassis.errors import Kind
 

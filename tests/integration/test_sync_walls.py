@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.rules import Caller, Rules, rules
-from tests.kit.sharing import refusal
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from weir_chassis.errors import Kind
 from weir_chassis.settings import AuthSettings

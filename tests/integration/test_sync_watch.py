@@ -11,9 +11,9 @@ import asyncpg
 import grpc
 import pytest
 
+from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.rules import Caller, Rules, replay, rules
-from tests.kit.sharing import refusal
 from weir_chassis.errors import Kind
 
 DEADLINE_SECONDS = 60

@@ -16,8 +16,8 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
-import pytest
 
+from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
@@ -287,15 +287,6 @@ async def ledger(
     )
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
         yield Ledger(serving, channel)
-
-
-async def refusal(asking: Awaitable[Any]) -> RecordedRefusal:
-    """The refusal that a call ends with; fails where it is answered or ends otherwise."""
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await asking
-    told = status.told(refused.value)
-    assert told is not None, refused.value
-    return told
 
 
 async def outcomes(calls: Iterable[Awaitable[Any]]) -> list[str]:

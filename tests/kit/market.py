@@ -12,8 +12,8 @@ from typing import Any
 
 import grpc
 
+from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase
-from tests.kit.sharing import refusal
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from weir.common.v1 import revision_pb2

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 
+from tests.kit.calling import Calling
 from tests.kit.postgres import FreshDatabase
-from tests.kit.sharing import refusal
 from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc, policy_pb2
-from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
 from weir_partitioning.app import Settings, running
 
 EQUAL = policy_pb2.STRATEGY_EQUAL_DIVISION
 
-_numbers = itertools.count()
 
+class Caller(Calling):
+    """One tenant's caller."""
 
-class Caller:
-    """One tenant's caller; messages are given by their fields, and writes name themselves unless told a request id."""
-
-    def __init__(self, channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        """Call over `channel`."""
-        self._stub = partitioning_service_pb2_grpc.PartitioningServiceStub(channel)
-        self._metadata = tuple(metadata)
-
-    async def do(self, method: str, **fields: Any) -> Any:
-        """The answer of a unary rpc."""
-        return await getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=20)
-
-    def stream(self, method: str, **fields: Any) -> Any:
-        """The call of a streaming rpc; cancel it when done."""
-        return getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=60)
-
-    async def refused(self, method: str, **fields: Any) -> RecordedRefusal:
-        """The refusal that a unary rpc ends with."""
-        return await refusal(self.do(method, **fields))
+    services = ((partitioning_service_pb2, partitioning_service_pb2_grpc.PartitioningServiceStub),)
 
     async def create(self, *names: str, **fields: Any) -> Any:
         """New policies with these fields, EQUAL_DIVISION unless they say otherwise; the last of them, as stored."""
@@ -70,12 +51,6 @@ class Caller:
             token = pages[-1].next_page_token if pages else ""
             pages.append(await self.do("ListPolicies", page_size=size, page_token=token))
         return pages
-
-    def _request(self, method: str, fields: dict[str, Any]) -> Any:
-        made = getattr(partitioning_service_pb2, f"{method}Request")
-        if "request_id" in made.DESCRIPTOR.fields_by_name:
-            fields.setdefault("request_id", f"request {next(_numbers)}")
-        return made(**fields)
 
 
 class Partitioning:

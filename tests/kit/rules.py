@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 
+from tests.kit.calling import Calling
 from tests.kit.postgres import FreshDatabase
-from tests.kit.sharing import refusal
 from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
-from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
 from weir_sync.app import Settings, running
 
-_numbers = itertools.count()
 
+class Caller(Calling):
+    """One tenant's caller."""
 
-class Caller:
-    """One tenant's caller; messages are given by their fields, and writes name themselves unless told a request id."""
-
-    def __init__(self, channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        """Call over `channel`."""
-        self._stub = rule_service_pb2_grpc.RuleServiceStub(channel)
-        self._metadata = tuple(metadata)
-
-    async def do(self, method: str, **fields: Any) -> Any:
-        """The answer of a unary rpc."""
-        return await getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=20)
-
-    def stream(self, method: str, **fields: Any) -> Any:
-        """The call of a streaming rpc; cancel it when done."""
-        return getattr(self._stub, method)(self._request(method, fields), metadata=self._metadata, timeout=60)
-
-    async def refused(self, method: str, **fields: Any) -> RecordedRefusal:
-        """The refusal that a unary rpc ends with."""
-        return await refusal(self.do(method, **fields))
+    services = ((rule_service_pb2, rule_service_pb2_grpc.RuleServiceStub),)
 
     async def create(self, name: str, *stores: str, **fields: Any) -> Any:
         """A new rule for these stores, as it is stored; for one of its name where none is given."""
@@ -59,12 +40,6 @@ class Caller:
         """All rules by priority."""
         listed = (await self.do("ListRules", page_size=1000)).rules
         return sorted(((each.rule, each.priority) for each in listed), key=lambda pair: pair[1])
-
-    def _request(self, method: str, fields: dict[str, Any]) -> Any:
-        made = getattr(rule_service_pb2, f"{method}Request")
-        if "request_id" in made.DESCRIPTOR.fields_by_name:
-            fields.setdefault("request_id", f"request {next(_numbers)}")
-        return made(**fields)
 
 
 class Rules:

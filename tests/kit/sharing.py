@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import Any
 
 import grpc
-import pytest
 
+from tests.kit.calling import Calling
 from tests.kit.postgres import FreshDatabase
 from weir.sharing.v1 import (
     network_pb2,
@@ -19,8 +18,6 @@ from weir.sharing.v1 import (
     sharing_service_pb2,
     sharing_service_pb2_grpc,
 )
-from weir_chassis import status
-from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ServerSettings
 from weir_sharing.app import Settings, running
@@ -28,31 +25,14 @@ from weir_sharing.app import Settings, running
 GLOBAL, FIXED = network_pb2.LOCATION_POLICY_GLOBAL, network_pb2.LOCATION_POLICY_FIXED
 WEBSHOP, MARKETPLACE = network_pb2.CHANNEL_KIND_WEBSHOP, network_pb2.CHANNEL_KIND_MARKETPLACE
 
-_numbers = itertools.count()
 
+class Caller(Calling):
+    """One tenant's caller."""
 
-class Caller:
-    """One tenant's caller; messages are given by their fields, and writes name themselves unless told a request id."""
-
-    def __init__(self, channel: grpc.aio.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
-        """Call over `channel`."""
-        self._stubs: dict[str, Any] = {
-            "NetworkService": network_service_pb2_grpc.NetworkServiceStub(channel),
-            "SharingService": sharing_service_pb2_grpc.SharingServiceStub(channel),
-        }
-        self._metadata = tuple(metadata)
-
-    async def do(self, method: str, **fields: Any) -> Any:
-        """The answer of a unary rpc."""
-        return await self._call(method)(self._request(method, fields), metadata=self._metadata, timeout=20)
-
-    def stream(self, method: str, **fields: Any) -> Any:
-        """The call of a streaming rpc; cancel it when done."""
-        return self._call(method)(self._request(method, fields), metadata=self._metadata, timeout=60)
-
-    async def refused(self, method: str, **fields: Any) -> RecordedRefusal:
-        """The refusal that a unary rpc ends with."""
-        return await refusal(self.do(method, **fields))
+    services = (
+        (network_service_pb2, network_service_pb2_grpc.NetworkServiceStub),
+        (sharing_service_pb2, sharing_service_pb2_grpc.SharingServiceStub),
+    )
 
     async def export(self, **fields: Any) -> tuple[Any, dict[tuple[str, ...], Any]]:
         """The revision of an export, and its objects by kind and identifier."""
@@ -73,20 +53,6 @@ class Caller:
             token = page.next_page_token
             if not token:
                 return
-
-    def _call(self, method: str) -> Any:
-        return getattr(self._stubs["NetworkService" if _of_network(method) else "SharingService"], method)
-
-    def _request(self, method: str, fields: dict[str, Any]) -> Any:
-        file = network_service_pb2 if _of_network(method) else sharing_service_pb2
-        made = getattr(file, f"{method}Request")
-        if "request_id" in made.DESCRIPTOR.fields_by_name:
-            fields.setdefault("request_id", f"request {next(_numbers)}")
-        return made(**fields)
-
-
-def _of_network(method: str) -> bool:
-    return method in network_service_pb2.DESCRIPTOR.services_by_name["NetworkService"].methods_by_name
 
 
 class Sharing:
@@ -115,15 +81,6 @@ async def sharing(
     )
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
         yield Sharing(serving, channel)
-
-
-async def refusal(asking: Awaitable[Any]) -> RecordedRefusal:
-    """The refusal that a call ends with; fails where it is answered or ends otherwise."""
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await asking
-    told = status.told(refused.value)
-    assert told is not None, refused.value
-    return told
 
 
 def replay(state: dict[tuple[str, ...], Any], changes: Sequence[Any]) -> None:

@@ -14,7 +14,8 @@ import grpc
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, item, ledger, movement, refusal
+from tests.kit.calling import refusal
+from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, item, ledger, movement
 from tests.kit.market import until
 from tests.kit.past import close, folded, listed, live, moment, same, spread, stamp
 from tests.kit.postgres import FreshDatabase, PostgresForTests

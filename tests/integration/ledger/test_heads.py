@@ -13,8 +13,9 @@ from joserfc.errors import BadSignatureError, SecurityWarning
 from joserfc.jwk import OKPKey
 
 from tests.integration.ledger.conftest import Owner
+from tests.kit.calling import refusal
 from tests.kit.forger import Forger
-from tests.kit.ledger import Caller, Ledger, ledger, refusal, request, signing_key
+from tests.kit.ledger import Caller, Ledger, ledger, request, signing_key
 from tests.kit.postgres import FreshDatabase
 from weir.ledger.v1 import ledger_pb2
 from weir.ledger.v1.ledger_pb2 import Difference

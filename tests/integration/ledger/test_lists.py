@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.ledger import CONFIRMED, HELD, Caller, Ledger, draft, item, movement, refusal, request
+from tests.kit.calling import refusal
+from tests.kit.ledger import CONFIRMED, HELD, Caller, Ledger, draft, item, movement, request
 from weir_chassis.errors import Kind
 
 GOODS = [

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import COUNT, SHIP, Caller, item, movement, refusal
+from tests.kit.calling import refusal
+from tests.kit.ledger import COUNT, SHIP, Caller, item, movement
 from tests.kit.snapshots import AVAILABLE, imported, kept, line, lines, message, moment, opening, progress, settled
 from weir.ledger.v1 import snapshot_pb2
 from weir_ledger.servicer import importing

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.kit.ledger import COUNT, Caller, Ledger, ledger, movement, refusal
+from tests.kit.calling import refusal
+from tests.kit.ledger import COUNT, Caller, Ledger, ledger, movement
 from tests.kit.postgres import FreshDatabase
 from tests.kit.snapshots import imported, line, message, moment, opening, progress, settled
 from weir.ledger.v1 import ledger_pb2, snapshot_pb2

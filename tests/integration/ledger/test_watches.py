@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, eventually, item, movement, name, refusal
+from tests.kit.calling import refusal
+from tests.kit.ledger import SCHEMA, Caller, Ledger, draft, eventually, item, movement, name
 from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1.ledger_service_pb2 import WatchEntriesResponse
