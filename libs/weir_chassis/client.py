@@ -34,7 +34,7 @@ SERVICE_CONFIG = {
         {
             "name": [{}],
             "retryPolicy": {
-                "maxAttempts": 4,
+                "maxAttempts": 5,
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
@@ -328,7 +328,9 @@ def _connected(target: str, settings: ClientSettings) -> grpc.aio.Channel:
         ("grpc.initial_reconnect_backoff_ms", 100),
         # No pause, but how long an attempt may take: a machine that is busy needs more than it takes to be refused.
         ("grpc.min_reconnect_backoff_ms", 5_000),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # Shorter than a process that ends gives notice and than retries last together: where processes are replaced one
+        # after the other, the connection to the new one stands before the next one goes.
+        ("grpc.max_reconnect_backoff_ms", 500),
     ]
     if settings.tls_ca_file is None:
         return grpc.aio.insecure_channel(target, options)
