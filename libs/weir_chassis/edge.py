@@ -106,6 +106,11 @@ class Edge(ServerInterceptor):
         """How many calls of the class are in progress."""
         return self._lanes[traffic].active
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in progress."""
+        return not any(lane.active for lane in (*self._lanes.values(), self._public_streams))
+
     def drain(self) -> None:
         """End every watch and every stream of messages with Draining, and refuse new ones, so that their callers go on
         elsewhere and nobody waits for them."""

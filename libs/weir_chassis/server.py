@@ -30,6 +30,8 @@ from weir_chassis.tls import CertificateUnusable
 
 AGE_JITTER = 0.1
 KEEPALIVE_TIMEOUT_SECONDS = 20
+FLUSH_SECONDS = 0.2
+"""How long the last answers have to reach their callers when a server ends."""
 
 log = structlog.get_logger(__name__)
 
@@ -172,7 +174,13 @@ class Server:
     async def _stop(self, grace_seconds: float) -> None:
         for task in self._tasks:
             task.cancel()
-        await self._grpc.stop(grace_seconds)
+        stopping = asyncio.create_task(self._grpc.stop(grace_seconds))
+        # gRPC can lose a call that comes in just as it begins to stop, and then waits for it until the caller gives up.
+        # Once all others are answered such a call is ended, and its caller asks elsewhere.
+        while not (await asyncio.wait({stopping}, timeout=FLUSH_SECONDS))[0]:
+            if self._edge.idle:
+                await self._grpc.stop(FLUSH_SECONDS)
+        await stopping
         del self._grpc  # let go of now: at its end it looks for the event loop, which must still be there
         self._ended.set()
 
