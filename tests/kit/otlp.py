@@ -71,6 +71,16 @@ class Receiver:
                         found[str(sorted(labels.items()))] = labels, point
         return list(found.values())
 
+    @property
+    def traces_sent(self) -> bytes:
+        """All that came as traces, as it travelled."""
+        return b"".join(each.SerializeToString() for each in self.traces)
+
+    @property
+    def metrics_sent(self) -> bytes:
+        """All that came as metrics, as it travelled."""
+        return b"".join(each.SerializeToString() for each in self.metrics)
+
     def everything(self) -> str:
         """All that was sent, as text."""
         return "\n".join(str(request) for request in (*self.traces, *self.metrics))

@@ -14,10 +14,10 @@ import grpc
 import pytest
 
 from tests.kit import rpcs, tokens
-from tests.kit.collector import Collector, collector
 from tests.kit.guarded import Guarded, unsigned
 from tests.kit.ledger import signing_key
 from tests.kit.merchant import refused
+from tests.kit.otlp import Receiver, receiving
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.processes import Program, Programs, programs
 from tests.kit.suite import SCHEMAS
@@ -37,7 +37,7 @@ class Watched:
 
     programs: Programs
     database: FreshDatabase
-    collector: Collector
+    receiver: Receiver
     secrets: dict[str, str]
     """By what they are."""
     statuses: list[str]
@@ -55,7 +55,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
     token_file = folder / "token"
     async with AsyncExitStack() as stack:
         database = stack.enter_context(postgres.fresh(*SCHEMAS))
-        receiver = await stack.enter_async_context(collector())
+        receiver = await stack.enter_async_context(receiving())
         own = signer.token(tenant=None, role="SERVICE", exp=4_000_000_000)
         token_file.write_text(own)
         key_file = folder / "signing key"
@@ -72,7 +72,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
                 WEIR_LOG_FORMAT="json",
                 WEIR_TRACE_RATIO="1",
                 WEIR_METRICS_SECONDS="1",
-                OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{receiver.address}",
+                OTEL_EXPORTER_OTLP_ENDPOINT=receiver.address,
             )
         )
         house = Guarded(running.suite, signer)
@@ -90,7 +90,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         statuses = await everything(house, owned, secrets)
         error = await accident(database, house, owned)
         incident = (error.details() or "").rpartition(" ")[2]
-        await until(lambda: b"LedgerService" in receiver.spans and b"LOCATION_NOT_FOUND" in receiver.metrics)
+        await until(lambda: b"LedgerService" in receiver.traces_sent and b"LOCATION_NOT_FOUND" in receiver.metrics_sent)
         yield Watched(running, database, receiver, secrets, statuses, incident, error)
 
 
@@ -135,8 +135,8 @@ def heard(watched: Watched) -> dict[str, str]:
     """All that was said, by where."""
     return {
         "log": watched.programs.log,
-        "spans": watched.collector.spans.decode("latin-1"),
-        "metrics": watched.collector.metrics.decode("latin-1"),
+        "spans": watched.receiver.traces_sent.decode("latin-1"),
+        "metrics": watched.receiver.metrics_sent.decode("latin-1"),
         "statuses": "\n".join(watched.statuses),
     }
 
