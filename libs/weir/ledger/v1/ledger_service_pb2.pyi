@@ -1217,8 +1217,8 @@ class WatchEntriesRequest(_message.Message):
 
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
-        """Only commits that touch one of these products carry entries or lots, and only theirs: up to 100. Default: all. The mark moves on
-        in either case.
+        """Only commits that touch one of these products carry entries, lots or back-orders, and only theirs: up to 100. Default: all. The
+        mark moves on in either case.
         """
 
     def __init__(
@@ -1275,7 +1275,9 @@ class WatchEntriesResponse(_message.Message):
 
     @_builtins.property
     def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.Waiting]:
-        """Waiting demands that the commit changed, as they are after it; left out where `products` are named."""
+        """Waiting demands that the commit changed, as they are after it, with `plan` if they began to wait with it; left out where
+        `products` are named.
+        """
 
     @_builtins.property
     def back_orders(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.BackOrders]:

@@ -153,7 +153,9 @@ class Waiting(_message.Message):
     changed_revision: _builtins.int
     """Number of the revision that changed it last."""
     plan: _builtins.bytes
-    """What the caller keeps with it."""
+    """What the caller keeps with it: in GetWaiting, in ExportBalances, and in WatchEntries with the commit with which it began to wait;
+    empty elsewhere.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___WaitingLine]:
         """Lines in the order of the draft."""
@@ -164,7 +166,7 @@ class Waiting(_message.Message):
 
     @_builtins.property
     def reservations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Reservations that promise units it waited for, oldest first."""
+        """Reservations that promise units it waited for, oldest first; the newest 50."""
 
     def __init__(
         self,

@@ -340,7 +340,7 @@ class ListWaitingResponse(_message.Message):
     """Token of the next page; empty at the end."""
     @_builtins.property
     def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.Waiting]:
-        """Demands in the order in which they came, without `plan`; a page is shorter than asked where it would not fit into 1 MiB."""
+        """Demands in the order in which they came; a page is shorter than asked where it would not fit into 1 MiB."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
@@ -569,7 +569,7 @@ class WatchWaitingResponse(_message.Message):
 
     @_builtins.property
     def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.Waiting]:
-        """Demands that the commit changed, as they are after it, without `plan`; empty in heartbeats."""
+        """Demands that the commit changed, as they are after it; empty in heartbeats."""
 
     def __init__(
         self,

@@ -162,7 +162,12 @@ class WaitingServiceServicer:
 
         In one commit; idempotent by `request_id` as a whole. Which stock items fit a demand is for the caller to know. A promise is
         refused with `WAITING_NOT_FOUND`, `WAITING_STATE`, `WAITING_LINE_NOT_FOUND`, `WAITING_LINE_EXCEEDED`, `WAITING_WHOLE`, or
-        `INSUFFICIENT_STOCK` and the other reasons of Reserve.
+        `INSUFFICIENT_STOCK` and the other reasons of Reserve; with `LINES_EXHAUSTED` where its demand and those promised before have
+        more than 2000 lines together: try again in another request.
+
+        Errors:
+
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,7 +69,12 @@ class WaitingServiceStub:
 
     In one commit; idempotent by `request_id` as a whole. Which stock items fit a demand is for the caller to know. A promise is
     refused with `WAITING_NOT_FOUND`, `WAITING_STATE`, `WAITING_LINE_NOT_FOUND`, `WAITING_LINE_EXCEEDED`, `WAITING_WHOLE`, or
-    `INSUFFICIENT_STOCK` and the other reasons of Reserve.
+    `INSUFFICIENT_STOCK` and the other reasons of Reserve; with `LINES_EXHAUSTED` where its demand and those promised before have
+    more than 2000 lines together: try again in another request.
+
+    Errors:
+
+    * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than this installation allows.
     """
     WatchWaiting: _aio.UnaryStreamMultiCallable[_waiting_service_pb2.WatchWaitingRequest, _waiting_service_pb2.WatchWaitingResponse]
     """Streams every change of waiting demands from a revision on.
@@ -180,7 +185,12 @@ class WaitingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         In one commit; idempotent by `request_id` as a whole. Which stock items fit a demand is for the caller to know. A promise is
         refused with `WAITING_NOT_FOUND`, `WAITING_STATE`, `WAITING_LINE_NOT_FOUND`, `WAITING_LINE_EXCEEDED`, `WAITING_WHOLE`, or
-        `INSUFFICIENT_STOCK` and the other reasons of Reserve.
+        `INSUFFICIENT_STOCK` and the other reasons of Reserve; with `LINES_EXHAUSTED` where its demand and those promised before have
+        more than 2000 lines together: try again in another request.
+
+        Errors:
+
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than this installation allows.
         """
 
     @_abc_1.abstractmethod
