@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from weir_allocation.fulfilment.model import Plan, Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.policy import Policy
 from weir_allocation.rules import Limits, Rule
@@ -42,7 +43,85 @@ class Lot(NamedTuple):
     """Last day on which its units count; None: they never expire."""
 
 
-BooksChange = Count | Lot
+class Point(NamedTuple):
+    """A revision as it is written down."""
+
+    context: str
+    cluster: str
+    epoch: int
+    number: int
+
+
+class Position(Protocol):
+    """The revision of one context."""
+
+    @property
+    def context(self) -> str:
+        """The context it was drawn in."""
+
+    @property
+    def cluster(self) -> str:
+        """The database of the context."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the database."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the history of the context."""
+
+
+class Purpose(NamedTuple):
+    """What a line of a reservation is for."""
+
+    line: int
+    """Line of the wish, from 0."""
+    serves_as: Product
+    """Product the units serve as: that of the line, or a component of it."""
+    bundles: int = 0
+    """Bundles of which the units were made parts when the line was promised; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How an order was planned."""
+
+    wish: Wish
+    channel: str
+    terms: Terms
+    purposes: tuple[Purpose, ...] = ()
+    """Of each line of the reservation, in their order; none of what waits."""
+    plan: Plan | None = None
+    """As it was answered, without allocations: these are the reservation's. None of what waits."""
+    revisions: tuple[Point, ...] = ()
+    """What the terms rest on, one of each context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A demand that waits for units, as it stands after a commit."""
+
+    waiting: str
+    arrived: int
+    """Number of the revision with which it began to wait: demands stand in the order of these, then of identifiers."""
+    open: tuple[int, ...]
+    """Units of each line that still wait; nothing waits of one that has ended."""
+    recorded: Recorded | None
+    """What is wanted and how it may be filled, line by line: its wish holds what waited at first. None of one that does
+    not say so: it is for others to fill."""
+
+
+class BackOrders(NamedTuple):
+    """How many units of a product may wait, over all orders, and how many do, after a commit."""
+
+    owner: str
+    sku: str
+    limit: int
+    waiting: int
+
+
+BooksChange = Count | Lot | Waiting | BackOrders
 """What the ledger tells."""
 
 

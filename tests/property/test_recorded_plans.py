@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.worlds import LOCATIONS, PRODUCTS, SORTS, World, worlds
-from weir_aggregator.wire.recorded import BYTES_MAX, Purpose, Recorded, dump, read
+from weir_aggregator.domain import Point, Purpose, Recorded
+from weir_aggregator.wire.recorded import BYTES_MAX, dump, read
 from weir_allocation.fulfilment.model import Alternative, Line, Missing, Objective, Plan, Terms, Wish
 from weir_allocation.fulfilment.terms import terms
 from weir_allocation.sharing import NO_SHARING, Link, Sharing
 from weir_allocation.stock import ANY, Demand, StockItem
 from weir_allocation.trace import Verdict
-from weir_chassis.revisions import Origin
 
 NUMBERS = st.integers(0, 10**9)
 SOME_LOCATIONS = st.frozensets(st.sampled_from(LOCATIONS))
@@ -51,9 +51,7 @@ ALTERNATIVES = st.builds(
     quantity=st.integers(1, 10**9),
     verdict=VERDICTS,
 )
-REVISIONS = tuple(
-    Origin(context, "cluster", 3).revision(number) for number, context in enumerate(("ledger", "sharing"), 7)
-)
+REVISIONS = (Point("ledger", "cluster", 3, 7), Point("sharing", "cluster", 1, 8))
 
 
 @given(st.data(), worlds(), WISHES)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from weir.aggregator.v1 import fulfilment_pb2 as pb
+from weir.common.v1 import revision_pb2
+from weir_aggregator.domain import Point, Purpose, Recorded
 from weir_aggregator.wire import plans, wishes
 from weir_aggregator.wire.items import product, product_message
-from weir_allocation.fulfilment.model import Plan, Terms, Wish
+from weir_allocation.fulfilment.model import Terms, Wish
 from weir_allocation.sharing import NO_SHARING, Bundle, Link
 from weir_allocation.stock import Product
 from weir_chassis.errors import Malformed
 from weir_chassis.fields import Fields
-from weir_chassis.revisions import Revision, from_wire
 
 BYTES_MAX = 131_072
 """What the ledger keeps at most."""
@@ -25,32 +24,6 @@ _OPENED_BYTES_MAX = 64 * BYTES_MAX
 """What comes out of it at most: nobody but the ledger is believed that it is no bomb."""
 _QUICKLY = 1
 """The level of compression: higher ones take twice as long, and save a tenth."""
-
-
-class Purpose(NamedTuple):
-    """What a line of a reservation is for."""
-
-    line: int
-    """Line of the wish, from 0."""
-    serves_as: Product
-    """Product the units serve as: that of the line, or a component of it."""
-    bundles: int = 0
-    """Bundles of which the units were made parts when the line was promised; 0: none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How an order was planned."""
-
-    wish: Wish
-    channel: str
-    terms: Terms
-    purposes: tuple[Purpose, ...] = ()
-    """Of each line of the reservation, in their order; none of what waits."""
-    plan: Plan | None = None
-    """As it was answered, without allocations: these are the reservation's. None of what waits."""
-    revisions: tuple[Revision, ...] = ()
-    """What the terms rest on, one of each context."""
 
 
 def dump(recorded: Recorded) -> bytes:
@@ -70,7 +43,7 @@ def dump(recorded: Recorded) -> bytes:
             for each in recorded.purposes
         ],
         plan=None if recorded.plan is None else plans.message(recorded.plan),
-        revisions=[each.to_wire() for each in recorded.revisions],
+        revisions=[revision_pb2.Revision(**each._asdict()) for each in recorded.revisions],
     )
     return zlib.compress(document.SerializeToString(deterministic=True), _QUICKLY)
 
@@ -89,7 +62,7 @@ def read(kept: bytes) -> Recorded:
         _terms(document.terms),
         tuple(_purposes(document.purposes, wanted)),
         plans.read(document.plan, lines=len(wanted.lines)) if document.HasField("plan") else None,
-        tuple(map(from_wire, document.revisions)),
+        tuple(Point(each.context, each.cluster, each.epoch, each.number) for each in document.revisions),
     )
 
 
