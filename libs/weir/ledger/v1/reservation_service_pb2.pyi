@@ -116,8 +116,11 @@ class GetReserveOutcomeRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for the attempt. 1 to 128 characters."""
+    digest: _builtins.bytes
+    """What the request had, unless any will do. Up to 64 bytes."""
     @_builtins.property
     def freshness(self) -> _revision_pb2.Freshness:
         """How fresh the answer must be."""
@@ -127,10 +130,11 @@ class GetReserveOutcomeRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "freshness", b"freshness", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

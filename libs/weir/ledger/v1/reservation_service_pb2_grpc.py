@@ -148,6 +148,7 @@ class ReservationServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,6 +52,7 @@ class ReservationServiceStub:
     Errors:
 
     * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
     """
     Amend: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.AmendRequest, _reservation_service_pb2.AmendResponse]
     """Gives up units of a reservation and promises others in their place, in one commit.
@@ -199,6 +200,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
         """
 
     @_abc_1.abstractmethod
