@@ -264,6 +264,14 @@ async def golden(merchant: Merchant, sku: str = "BIKE", quantities: Mapping[str,
     await merchant.receive(sku, **held)
 
 
+async def verified(merchant: Merchant) -> None:
+    """The books agree with themselves."""
+    findings = [each async for each in merchant.stubs.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest())]
+    assert [each.difference for each in findings[:-1]] == []
+    assert findings[-1].verification.differences == 0
+    assert findings[-1].verification.entries > 0
+
+
 async def refused(asking: Any) -> grpc.aio.AioRpcError:
     """The error that a call, or the reading of a stream, ends with; fails where it is answered."""
     try:

@@ -39,6 +39,17 @@ SECONDS = 20.0
 """How long an order that waits may take to be promised units that came."""
 
 
+async def placed(merchant: Merchant, said: Placed, named: str | None = None) -> pb.ReserveFulfilmentResponse:
+    """What comes of an order, under a request id of its own unless `named`; planned on all that the merchant saw."""
+    request = pb.ReserveFulfilmentRequest(
+        request_id=named or request_id(), wish=said.wish, order=said.order, back_order=said.waits,
+        freshness=merchant.freshness(),
+    )  # fmt: skip
+    done = await merchant.stubs.fulfilment.ReserveFulfilment(request)
+    merchant.saw(done.revision)
+    return done
+
+
 class Ordering:
     """Orders of a merchant, by name."""
 
@@ -71,18 +82,13 @@ class Ordering:
                 self._merchant.saw((await self._merchant.stubs.waiting.SetBackOrders(set_)).revision)
 
     async def _place(self, said: Placed) -> None:
-        request = pb.ReserveFulfilmentRequest(
-            request_id=request_id(), wish=said.wish, order=said.order, back_order=said.waits,
-            freshness=self._merchant.freshness(),
-        )  # fmt: skip
         self._refused.pop(said.order, None)
         try:
-            done = await self._merchant.stubs.fulfilment.ReserveFulfilment(request)
+            done = await placed(self._merchant, said)
         except grpc.aio.AioRpcError as error:
             self._refused[said.order] = status.reason(error)
-            return
-        self._merchant.saw(done.revision)
-        self._planned[said.order] = said.wish, done.plan
+        else:
+            self._planned[said.order] = said.wish, done.plan
 
     async def _replan(self, said: Replanned) -> None:
         [reservation] = await self.reservations(said.order)
@@ -189,16 +195,30 @@ class Ordering:
             raise AssertionError((asked, seen)) from None
 
 
+class Playing:
+    """An example that is played, sentence by sentence, in the name of a merchant who has nothing yet."""
+
+    def __init__(self, merchant: Merchant) -> None:
+        """Nothing was said yet."""
+        self.orders = Ordering(merchant)
+        self._merchant = merchant
+        self._founding = Founding(merchant)
+        self._reader = OrderReader(Reader(datetime.now(UTC).date()))
+
+    async def play(self, text: str) -> None:
+        """Do what the sentences say; every answer is right."""
+        for line in self._reader.read(text):
+            match line:
+                case Asked():
+                    assert await answers(self._merchant, line) == line.answers, line
+                case AskedPlan() | AskedOrder() | AskedWaiting():
+                    await self.orders.check(line)
+                case Placed() | Replanned() | Confirmed() | Sent() | Cancelled() | MayWait():
+                    await self.orders.do(line)
+                case _:
+                    await self._founding.add(line)
+
+
 async def play(merchant: Merchant, text: str) -> None:
     """Do what the sentences of an example say, in the name of a merchant who has nothing yet; every answer is right."""
-    founding, ordering = Founding(merchant), Ordering(merchant)
-    for line in OrderReader(Reader(datetime.now(UTC).date())).read(text):
-        match line:
-            case Asked():
-                assert await answers(merchant, line) == line.answers, line
-            case AskedPlan() | AskedOrder() | AskedWaiting():
-                await ordering.check(line)
-            case Placed() | Replanned() | Confirmed() | Sent() | Cancelled() | MayWait():
-                await ordering.do(line)
-            case _:
-                await founding.add(line)
+    await Playing(merchant).play(text)

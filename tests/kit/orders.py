@@ -181,9 +181,14 @@ SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], Ordered]], ...] = (
 
 def wish(text: str) -> pb.Wish:
     """A wish in a sentence, such as `3 BIKE and 2 LAMP for web-de, as much as possible`."""
+    return order("", text).wish
+
+
+def order(name: str, text: str) -> Placed:
+    """An order for a wish in a sentence, which may end in `the rest waits`."""
     found = re.fullmatch(WISH, text)
     assert found, f"cannot be read: {text}"
-    return _wish(found)[0]
+    return Placed(name, *_wish(found))
 
 
 def _wish(found: re.Match[str]) -> tuple[pb.Wish, bool]:

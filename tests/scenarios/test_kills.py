@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import grpc
 import pytest
 
-from tests.kit.merchant import Merchant, golden, item, request_id
+from tests.kit.merchant import Merchant, golden, item, request_id, verified
 from tests.kit.postgres import PostgresForTests
 from tests.kit.processes import Programs, programs
 from tests.kit.suite import SCHEMAS, Suite
@@ -96,14 +96,6 @@ async def test_every_service_may_die_in_turn(mortal: Programs) -> None:
     assert len(again) <= reserved.balance.reserved <= len(again) + under_way
     await verified(merchant)
     assert await merchant.level("BIKE", "web-eu") == STOCK - reserved.balance.reserved
-
-
-async def verified(merchant: Merchant) -> None:
-    """The books agree with themselves."""
-    findings = [each async for each in merchant.stubs.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest())]
-    assert [each.difference for each in findings[:-1]] == []
-    assert findings[-1].verification.differences == 0
-    assert findings[-1].verification.entries > 0
 
 
 async def test_every_service_ends_when_asked(mortal: Programs) -> None:
