@@ -1,0 +1,193 @@
+"""Which location sends what of an order: a plan, or what became of it, as a small tree."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from rich.text import Text
+from rich.tree import Tree
+
+from weir.aggregator.v1 import fulfilment_pb2
+from weir.common.v1 import stock_pb2
+from weir.ledger.v1 import reservation_pb2, waiting_pb2
+from weir_cli import tables
+from weir_cli.documents import word
+
+RECORDED_BYTES_MAX = 8 << 20
+"""What is opened of a recorded plan."""
+
+
+def recorded(kept: bytes) -> fulfilment_pb2.RecordedPlan:
+    """How a reservation was planned, from what the ledger keeps with it; empty where it was not, or nobody knows."""
+    try:
+        return fulfilment_pb2.RecordedPlan.FromString(zlib.decompressobj().decompress(kept, RECORDED_BYTES_MAX))
+    except (zlib.error, DecodeError):
+        return fulfilment_pb2.RecordedPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Units of one stock item that a location sends."""
+
+    item: stock_pb2.StockItem
+    quantity: int
+    number: int = 0
+    """Line of the reservation; 0 where there is none yet."""
+    wanted: stock_pb2.Product | None = None
+    """Product of the line of the order; None where that is not known."""
+    serves_as: stock_pb2.Product | None = None
+    bundles: int = 0
+    came: str = ""
+    """How far it has come."""
+
+
+def planned(title: Text, wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan, *, numbered: bool = True) -> Tree:
+    """What a plan sends from where, what it leaves out and why; `numbered` where its allocations are lines of a
+    reservation, or will be."""
+    parts = [
+        _Part(
+            each.stock_item,
+            each.quantity,
+            number=place if numbered else 0,
+            wanted=wish.lines[each.line - 1].product,
+            serves_as=each.serves_as,
+            bundles=each.bundles,
+        )
+        for place, each in enumerate(plan.allocations, start=1)
+    ]
+    return _drawn(title, parts, wish, plan.missing)
+
+
+def promised(
+    found: reservation_pb2.Reservation,
+    how: fulfilment_pb2.RecordedPlan,
+    missing: Sequence[fulfilment_pb2.Missing] = (),
+) -> Tree:
+    """What a reservation sends from where, and how far that has come; lines that were given up whole are left out."""
+    parts = []
+    for line in found.lines:
+        if line.released == line.quantity:
+            continue
+        purpose = how.purposes[line.line - 1] if line.line <= len(how.purposes) else None
+        wanted = how.wish.lines[purpose.line - 1].product if purpose is not None else None
+        parts.append(
+            _Part(
+                line.stock_item,
+                line.quantity - line.released,
+                number=line.line,
+                wanted=wanted,
+                serves_as=purpose.serves_as if purpose is not None and purpose.HasField("serves_as") else wanted,
+                bundles=purpose.bundles if purpose is not None else 0,
+                came=_came(line),
+            )
+        )
+    return _drawn(tables.promise(found), parts, how.wish, missing)
+
+
+def _came(line: reservation_pb2.ReservationLine) -> str:
+    if not line.fulfilled:
+        return ""
+    return f"{line.fulfilled:,} of them shipped" if line.open else "shipped"
+
+
+def waits(found: waiting_pb2.Waiting) -> Tree:
+    """What an order waits for."""
+    tree = Tree(tables.demand(found))
+    for line in found.lines:
+        said = [
+            f"{units:,} {how}"
+            for units, how in ((line.open, "to come"), (line.promised, "promised"), (line.cancelled, "cancelled"))
+            if units
+        ]
+        tree.add(Text.assemble(_units(line.quantity, line.product), ("  " + ", ".join(said), "dim")))
+    for reservation in found.reservations:
+        tree.add(Text.assemble(("promised by ", "dim"), reservation))
+    return tree
+
+
+def title(wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan) -> Text:
+    """How much of an order a plan fills."""
+    wanted = sum(line.quantity for line in wish.lines)
+    filled, locations = plan.objective.filled, plan.objective.locations
+    style = "bold green" if filled == wanted else "bold yellow" if filled else "bold red"
+    said = Text.assemble((wish.channel, "bold"), "  ", (f"{filled:,} of {tables.counted(wanted, 'unit')}", style))
+    if filled:
+        said.append(f", from {tables.counted(locations, 'location')}")
+    elif plan.filled_bound:
+        said.append(f"; the order is wanted whole. With --partial {plan.filled_bound:,} could be sent")
+    if not plan.exact:
+        said.append(
+            f"  perhaps not the best: at most {tables.counted(plan.filled_bound, 'unit')}, at least"
+            f" {tables.counted(plan.locations_bound, 'location')}",
+            style="yellow",
+        )
+    return said
+
+
+def _drawn(
+    title: Text, parts: Sequence[_Part], wish: fulfilment_pb2.Wish, missing: Iterable[fulfilment_pb2.Missing]
+) -> Tree:
+    tree = Tree(title)
+    for location in sorted({part.item.location for part in parts}):
+        here = [part for part in parts if part.item.location == location]
+        branch = tree.add(Text(location, style="bold cyan"))
+        together: dict[tuple[str, str, int], Tree] = {}
+        for part in here:
+            if not part.bundles or part.wanted is None:
+                branch.add(_part(part))
+                continue
+            key = (part.wanted.owner, part.wanted.sku, part.bundles)
+            if key not in together:
+                label = Text.assemble(_units(part.bundles, part.wanted), ("  put together there from", "dim"))
+                together[key] = branch.add(label)
+            together[key].add(_part(part))
+    left_out = list(missing)
+    if left_out:
+        branch = tree.add(Text("missing", style="bold red"))
+        for each in left_out:
+            _lacking(branch, each, wish)
+    return tree
+
+
+def _part(part: _Part) -> Text:
+    label = Text(f"{part.number}: " if part.number else "", style="dim")
+    label.append_text(Text.assemble(_units(part.quantity, part.item.product), style="not dim"))
+    details = tables.details(part.item)
+    if details:
+        label.append_text(Text.assemble("  ", details))
+    if part.serves_as is not None and part.serves_as != part.item.product:
+        label.append_text(Text.assemble(("  lent, as ", "yellow"), _product(part.serves_as)))
+    if part.came:
+        label.append(f"  {part.came}", style="blue")
+    return label
+
+
+def _lacking(branch: Tree, each: fulfilment_pb2.Missing, wish: fulfilment_pb2.Wish) -> None:
+    label = Text.assemble(("✗ ", "red"), _units(each.quantity, wish.lines[each.line - 1].product))
+    label.append_text(_why(each))
+    leaf = branch.add(label)
+    if each.HasField("nearest"):
+        near = each.nearest
+        item = near.stock_item
+        label = Text.assemble(
+            ("nearest: ", "dim"), _units(near.quantity, item.product), f" in {item.location} ", tables.details(item)
+        )
+        leaf.add(Text.assemble(label, _why(near)))
+
+
+def _why(each: fulfilment_pb2.Missing | fulfilment_pb2.Alternative) -> Text:
+    return Text.assemble(
+        f"  {each.sentence}" if each.sentence else "",
+        (f"  {word(each, 'verdict').lower().replace('_', ' ')}", "yellow dim"),
+    )
+
+
+def _units(quantity: int, product: stock_pb2.Product) -> Text:
+    return Text.assemble((f"{quantity:,}", "bold"), " ", _product(product))
+
+
+def _product(product: stock_pb2.Product) -> Text:
+    return tables.product(product.owner, product.sku)
