@@ -12,12 +12,18 @@ from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.entries import BookedEntry
 from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.reservations import Claim, Reservation, Reserved
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import KeptLine, LineState, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
-from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound, SnapshotNotFound
-from weir_ledger.ports import Books
+from weir_ledger.errors import (
+    BalanceNotFound,
+    LocationNotFound,
+    OutcomeNotFound,
+    ReservationNotFound,
+    SnapshotNotFound,
+)
+from weir_ledger.ports import Books, Done
 
 
 class Questions:
@@ -136,13 +142,21 @@ class Questions:
         check(seen, self._origin, revision)
         return found, revision
 
-    async def reservation(self, tenant: str, reservation: str, seen: Vector) -> tuple[Reservation, int]:
-        """A reservation and the revision read at; raises ReservationNotFound."""
-        found, revision = await self._books.reservation(tenant, reservation)
+    async def reservation(self, tenant: str, reservation: str, seen: Vector) -> tuple[Reservation, bytes, int]:
+        """A reservation, what its caller keeps with it, and the revision read at; raises ReservationNotFound."""
+        found, plan, revision = await self._books.reservation(tenant, reservation)
         check(seen, self._origin, revision)
         if found is None:
             raise ReservationNotFound(reservation)
-        return found, revision
+        return found, plan, revision
+
+    async def reserve_outcome(self, tenant: str, request_id: str, seen: Vector) -> Done[Reserved]:
+        """What Reserve made under a request id, and the revision that holds it; raises OutcomeNotFound."""
+        found, revision = await self._books.reserve_outcome(tenant, request_id)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise OutcomeNotFound(request_id)
+        return found
 
     async def reservations(
         self, tenant: str, query: ReservationQuery, seen: Vector, *, after: str, limit: int

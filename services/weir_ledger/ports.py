@@ -10,7 +10,7 @@ from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, ReservationQuery
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.reservations import Claim, Reservation, Reserved
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
@@ -32,6 +32,8 @@ class Attempt(Generic[R]):
     fingerprint: bytes
     command: Command[R]
     validate_only: bool = False
+    keeps_refusals: bool = True
+    """Whether a definite refusal is its outcome for good; else the same attempt may be made again after one."""
 
     @property
     def remembered(self) -> bool:
@@ -111,8 +113,14 @@ class Books(Protocol):
     ) -> tuple[Sequence[BookedEntry], int]:
         """The first `limit` entries after a (revision, line), and the revision read at."""
 
-    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
-        """A reservation, None where there is none, and the revision read at."""
+    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, bytes, int]:
+        """A reservation, None where there is none, what its caller keeps with it, and the revision read at."""
+
+    async def reserve_outcome(self, tenant: str, request_id: str) -> tuple[Done[Reserved] | None, int]:
+        """What Reserve made under a request id, None where it made nothing, and the revision read at.
+
+        What the caller keeps with the reservation is as it is now.
+        """
 
     async def reservations(
         self, tenant: str, query: ReservationQuery, *, after: str, limit: int

@@ -60,13 +60,17 @@ class DraftLine(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None."""
+    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None.
+
+    `plan` is what its caller keeps with the promise; nothing in the books looks into it.
+    """
 
     lines: tuple[DraftLine, ...]
     mode: Mode = Mode.ALL_OR_NOTHING
     hold_seconds: float | None = None
     order: str = ""
     channel: str = ""
+    plan: bytes = b""
 
 
 class Line(Struct, frozen=True):
@@ -96,6 +100,14 @@ class Reservation(Struct, frozen=True):
     order: str = ""
     channel: str = ""
     revision: int = 0
+
+
+class Reserved(Struct, frozen=True):
+    """What a Reserve made, as it made it, and what its caller keeps with the promise; no `reservation` where nothing
+    was to be promised."""
+
+    reservation: Reservation | None
+    plan: bytes = b""
 
 
 class ShortLine(Struct, frozen=True):

@@ -19,7 +19,7 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import NO_INTAKE, Intake
 from weir_ledger.domain.stock import Balance, BookedLocation, Lot, StockItem
-from weir_ledger.errors import BalanceChanged
+from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import rows, snapshots, statements
 from weir_ledger.store.keys import key
@@ -64,10 +64,10 @@ class Decided:
     repeats: dict[int, int] = field(default_factory=dict)
     """Positions that repeat an earlier position of the group."""
     to_remember: list[tuple[str, str, bytes, str]] = field(default_factory=list)
-    unsettled: dict[int, BalanceChanged] = field(default_factory=dict)
-    """Refusals for what an earlier command of the group changed, which wait for its revision."""
+    refusals: list[Refusal] = field(default_factory=list)
+    """Some may be for what an earlier command of the group changed, and wait for its revision."""
     raced: list[int] = field(default_factory=list)
-    """Positions that were refused because they lost a race."""
+    """Positions that were refused because they lost a race, or may have; nothing is remembered of them."""
 
 
 async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> list[Outcome]:
@@ -81,7 +81,8 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], 
     if decided.receipts:
         revision = await write(driver, tenant, opened.books, opened.found, decided.to_remember)
         decided.outcomes.update({position: Done(each, revision) for position, each in decided.receipts.items()})
-        decided.outcomes.update({position: each.settled(revision) for position, each in decided.unsettled.items()})
+        for refusal in decided.refusals:
+            settle(refusal, revision)
     elif decided.to_remember:
         columns = zip(*decided.to_remember, strict=True)
         await driver.execute(statements.REMEMBER, tenant, opened.head, opened.books.now, *map(list, columns))
@@ -233,7 +234,10 @@ def _recall(attempt: Attempt[Any], fingerprint: bytes, revision: int, outcome: s
     if fingerprint != attempt.fingerprint:
         return RequestIdReused(attempt.request_id)
     answer = recalled(attempt.method, outcome)
-    return answer if isinstance(answer, Refusal) else Done(answer, revision)
+    if not isinstance(answer, Refusal):
+        return Done(answer, revision)
+    settle(answer, revision)  # it was kept by the commit whose number it waited for
+    return answer
 
 
 def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: Decided) -> None:
@@ -243,11 +247,10 @@ def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: 
         receipt = attempt.command.decide(page)
     except Refusal as refusal:
         decided.outcomes[position] = refusal
-        if isinstance(refusal, BalanceChanged) and refusal.unsettled:
-            decided.unsettled[position] = refusal
-        if refusal.kind is Kind.RACED and attempt.remembered:
+        decided.refusals.append(refusal)
+        if attempt.remembered and (refusal.kind is Kind.RACED or not attempt.keeps_refusals):
             decided.raced.append(position)
-        if not refusal.kind.definite:
+        if not (refusal.kind.definite and attempt.keeps_refusals):
             return
         answer: object = refusal
     else:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from weir_chassis.errors import Refusal, recorded
-from weir_ledger.domain.reservations import Reservation, ReserveOutcome
+from weir_ledger.domain.reservations import Reservation, Reserved, ReserveOutcome
 from weir_ledger.domain.stock import Balance, Location, Lot
 
 _RECEIPTS: dict[str, Any] = {
@@ -14,8 +14,9 @@ _RECEIPTS: dict[str, Any] = {
     "DeleteLocation": type(None),
     "SetLot": Lot,
     "RecordMovements": tuple[Balance, ...],
-    "Reserve": Reservation,
+    "Reserve": Reserved,
     "ReserveBatch": tuple[ReserveOutcome, ...],
+    "Amend": Reservation,
     "Confirm": Reservation,
     "Extend": Reservation,
     "Fulfil": Reservation,
@@ -42,4 +43,6 @@ def recalled(method: str, text: str) -> object:
     """The receipt of `method`, or the refusal, that `kept` wrote."""
     if text.startswith('{"refusal":'):
         return recorded(msgspec.json.decode(text)["refusal"])
+    if method == "Reserve" and text.startswith('{"ok":{"reservation":"'):  # from before it made anything else
+        return Reserved(_decoders["Confirm"].decode(text)["ok"])
     return _decoders[method].decode(text)["ok"]

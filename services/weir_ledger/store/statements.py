@@ -217,6 +217,12 @@ CROSS JOIN LATERAL (
 WHERE reservation_lines.ctid = found.ctid
 """
 
+KEEP_PLANS = """
+INSERT INTO reservation_plans (tenant, reservation, plan)
+SELECT $1, p.* FROM unnest($2::uuid[], $3::bytea[]) AS p (reservation, plan)
+ON CONFLICT (tenant, reservation) DO UPDATE SET plan = excluded.plan
+"""
+
 CHANGE_SHORTFALLS = """
 WITH closed AS (DELETE FROM shortfalls WHERE tenant = $1 AND item = ANY ($4::uuid[]))
 INSERT INTO shortfalls (tenant, item, revision, opened_at) SELECT $1, item, $2, $3 FROM unnest($5::uuid[]) AS o (item)
@@ -295,6 +301,10 @@ CROSS JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = l.item L
 WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
 ORDER BY r.reservation, l.line
 """
+
+PLAN = "SELECT plan FROM reservation_plans WHERE tenant = $1 AND reservation = $2"
+
+OUTCOME = "SELECT outcome, revision FROM requests WHERE tenant = $1 AND method = $2 AND request_id = $3"
 
 PROMISED = """
 SELECT short.item, l.reservation, l.line, l.open, r.order_name, r.channel, r.created_at

@@ -24,7 +24,8 @@ class Found:
 
     keys: dict[StockItem, str]
     balances: dict[StockItem, Balance]
-    reservations: frozenset[str]
+    reservations: dict[str, int]
+    """How many lines each had."""
     claims: frozenset[str]
     holdings: dict[str, Holding]
 
@@ -35,9 +36,8 @@ class LimitsRaced(Exception):
 
 def found_in(books: Books, keys: dict[StockItem, str]) -> Found:
     """What stands in the books as they were opened."""
-    return Found(
-        keys, dict(books.balances), frozenset(books.reservations), frozenset(books.claims), dict(books.holdings)
-    )
+    lines = {name: len(each.lines) for name, each in books.reservations.items()}
+    return Found(keys, dict(books.balances), lines, frozenset(books.claims), dict(books.holdings))
 
 
 async def write(
@@ -63,7 +63,7 @@ async def write(
         *_columns(((found.keys[each.item], each.on_hand, each.reserved, each.counted_at) for each in changed), 4),
         *_columns(to_remember, 4),
         *_columns(map(_made, made), 5),
-        *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 11),
+        *_columns(chain.from_iterable(_made_lines(each, found) for each in reservations), 11),
         *_columns(map(_claimed, claims), 3),
         *_held(books, found),
         *(_columns(map(_lotted, lots), 4) if lots else ()),
@@ -77,7 +77,9 @@ async def write(
     await _write_claims(driver, tenant, revision, claims, found)
     await _change_shortfalls(driver, tenant, revision, written["moment"], touched, found)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
-    await _change_reservations(driver, tenant, revision, changed_reservations)
+    await _change_reservations(driver, tenant, revision, changed_reservations, found)
+    if books.plans:
+        await driver.execute(statements.KEEP_PLANS, tenant, *_columns(books.plans.items(), 2))
     await _change_locations(driver, tenant, revision, books)
     await _change_lots(driver, tenant, revision, books)
     if books.progress is not None:
@@ -153,13 +155,14 @@ def _made(reservation: Reservation) -> tuple[Any, ...]:
     )
 
 
-def _made_lines(reservation: Reservation, keys: dict[StockItem, str]) -> Iterable[tuple[Any, ...]]:
-    """Rows of the lines of a new reservation."""
-    for number, line in enumerate(reservation.lines, 1):
+def _made_lines(reservation: Reservation, found: Found) -> Iterable[tuple[Any, ...]]:
+    """Rows of the lines that a reservation did not have before: all of a new one."""
+    had = found.reservations.get(reservation.reservation, 0)
+    for number, line in enumerate(reservation.lines[had:], had + 1):
         yield (
             reservation.reservation,
             number,
-            keys[line.item],
+            found.keys[line.item],
             line.requested,
             line.quantity,
             line.open,
@@ -205,14 +208,16 @@ async def _change_shortfalls(
         await driver.execute(statements.CHANGE_SHORTFALLS, tenant, revision, moment, closed, opened)
 
 
-async def _change_reservations(driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation]) -> None:
-    """Write reservations that were there before as they are now."""
+async def _change_reservations(
+    driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation], found: Found
+) -> None:
+    """Write reservations that were there before, and the lines they had, as they are now."""
     if not changed:
         return
     lines = [
         (each.reservation, number, line.open, line.fulfilled, line.released, line.handed_over_at)
         for each in changed
-        for number, line in enumerate(each.lines, 1)
+        for number, line in enumerate(each.lines[: found.reservations[each.reservation]], 1)
     ]
     await driver.execute(
         statements.CHANGE_RESERVATIONS,

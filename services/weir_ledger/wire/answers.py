@@ -13,7 +13,7 @@ from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, rese
 from weir_chassis.revisions import Origin
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.promises import refused
+from weir_ledger.domain.promises import placed, refusal
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.shortfalls import Shortfall, ShortfallChange, changes
 from weir_ledger.domain.stock import Balance, Location, Lot
@@ -184,10 +184,10 @@ def reserve_outcomes(
 
 def _refusal(draft: str, short_lines: Sequence[ShortLine]) -> reservation_service_pb2.ReserveRefusal:
     """Why a draft of a batch was refused, in the words that a Reserve of it alone would get."""
-    refusal = refused([(draft, each) for each in short_lines])
+    told = refusal(placed(draft, short_lines), revision=None)
     return reservation_service_pb2.ReserveRefusal(
-        reason=refusal.reason,
-        message=refusal.message,
+        reason=told.reason,
+        message=told.message,
         short_lines=[
             reservation_service_pb2.ShortLine(
                 line=each.line,

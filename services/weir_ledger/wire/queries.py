@@ -146,6 +146,12 @@ def get_reservation(request: reservation_service_pb2.GetReservationRequest) -> t
         return reservation_name(fields, "reservation", request.reservation), at_least(fields, request.freshness)
 
 
+def get_reserve_outcome(request: reservation_service_pb2.GetReserveOutcomeRequest) -> tuple[str, Vector]:
+    """The attempt a GetReserveOutcome asks about."""
+    with Fields() as fields:
+        return fields.request_id(request.request_id), at_least(fields, request.freshness)
+
+
 def list_reservations(request: reservation_service_pb2.ListReservationsRequest) -> tuple[ReservationQuery, Vector]:
     """What a ListReservations asks for."""
     with Fields() as fields:

@@ -32,17 +32,17 @@ class ReserveRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DRAFT_FIELD_NUMBER: _builtins.int
-    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this attempt. 1 to 128 characters."""
-    validate_only: _builtins.bool
-    """Check only: answer what would happen and change nothing."""
     digest: _builtins.bytes
     """What tells this request from another one under the same `request_id`, in place of its contents: for callers that choose stock
     items anew from one attempt to the next. Only what was reserved is kept under it, no refusal. Up to 64 bytes.
     """
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
     @_builtins.property
     def draft(self) -> _reservation_pb2.ReservationDraft:
         """Required unless `waiting` is given. What to promise."""
@@ -56,9 +56,9 @@ class ReserveRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         draft: _reservation_pb2.ReservationDraft | None = ...,
-        validate_only: _builtins.bool = ...,
         digest: _builtins.bytes = ...,
         waiting: _waiting_pb2.WaitingDraft | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -75,9 +75,9 @@ class ReserveResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESERVATION_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     plan: _builtins.bytes
     """What the caller keeps with the reservation: of the attempt that made it."""
     @_builtins.property
@@ -85,20 +85,20 @@ class ReserveResponse(_message.Message):
         """Reservation made; unset if nothing was to be promised."""
 
     @_builtins.property
-    def revision(self) -> _revision_pb2.Revision:
-        """Revision of the commit."""
-
-    @_builtins.property
     def waiting(self) -> _waiting_pb2.Waiting:
         """Demand that waits now; unset if nothing was to wait."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit."""
 
     def __init__(
         self,
         *,
         reservation: _reservation_pb2.Reservation | None = ...,
-        revision: _revision_pb2.Revision | None = ...,
         waiting: _waiting_pb2.Waiting | None = ...,
         plan: _builtins.bytes = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
