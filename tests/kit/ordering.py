@@ -9,7 +9,7 @@ import grpc
 from tests.kit.asking import answers
 from tests.kit.founding import Founding
 from tests.kit.merchant import Merchant, request_id
-from tests.kit.orders import (
+from tests.kit.sentences import (
     AskedOrder,
     AskedPlan,
     AskedWaiting,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit.merchant import Merchant, verified
 from tests.kit.ordering import Playing, placed, play
-from tests.kit.orders import order
+from tests.kit.sentences import order
 from weir_chassis import status
 
 EUROPE = """
