@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from weir_allocation.fulfilment.model import Plan, Terms, Wish
 from weir_allocation.network import Channel
@@ -52,26 +52,6 @@ class Point(NamedTuple):
     number: int
 
 
-class Position(Protocol):
-    """The revision of one context."""
-
-    @property
-    def context(self) -> str:
-        """The context it was drawn in."""
-
-    @property
-    def cluster(self) -> str:
-        """The database of the context."""
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the database."""
-
-    @property
-    def number(self) -> int:
-        """Its place in the history of the context."""
-
-
 class Purpose(NamedTuple):
     """What a line of a reservation is for."""
 
@@ -108,8 +88,8 @@ class Waiting:
     open: tuple[int, ...]
     """Units of each line that still wait; nothing waits of one that has ended."""
     recorded: Recorded | None
-    """What is wanted and how it may be filled, line by line: its wish holds what waited at first. None of one that does
-    not say so: it is for others to fill."""
+    """What is wanted and how it may be filled, line by line; its wish holds what waited at first. It is told once, when
+    the demand begins to wait; never of a demand that others fill."""
 
 
 class BackOrders(NamedTuple):
@@ -121,7 +101,11 @@ class BackOrders(NamedTuple):
     waiting: int
 
 
-BooksChange = Count | Lot | Waiting | BackOrders
+StockChange = Count | Lot
+"""What the ledger tells of stock."""
+WaitingChange = Waiting | BackOrders
+"""What the ledger tells of orders that wait."""
+BooksChange = StockChange | WaitingChange
 """What the ledger tells."""
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_aggregator.domain import BooksChange, Count, Lot, Product
+from weir_aggregator.domain import Count, Lot, Product, StockChange
 from weir_allocation.columns import Flags, Indices, Rows, Units, available, last_day, unexpired
 from weir_allocation.goods import fit
 from weir_allocation.stock import ANY, Condition, Stock, StockItem
@@ -73,7 +73,7 @@ class Balances:
         """The number of each product: its place in `products`."""
         return self._product_of
 
-    def put(self, change: BooksChange) -> int:
+    def put(self, change: StockChange) -> int:
         """Take over a stock item or a lot, whatever was known of it; returns the number of its product.
 
         NONE for a lot of a product that has no number.

@@ -20,6 +20,7 @@ from weir_aggregator.domain import (
     Product,
     Question,
     Selection,
+    StockChange,
 )
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.ports import Commit
@@ -28,6 +29,7 @@ from weir_aggregator.projection.book import EMPTY, KINDS, PARTITIONING, SHARING,
 from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
+from weir_aggregator.projection.waiting import Queue
 from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
@@ -74,6 +76,7 @@ class Projection:
         self.today = date.min
         """The day that answers are for; lots expire by it."""
         self._balances = Balances()
+        self._queue = Queue()
         self._book = EMPTY
         self._table = Table(self.configuration, self._balances, self.today)
         self._reached: dict[str, Revision] = {}
@@ -90,8 +93,9 @@ class Projection:
         """What is configured."""
         return self._book.configuration
 
-    def load_balances(self, balances: Balances, through: Revision) -> None:
+    def load_balances(self, balances: Balances, queue: Queue, through: Revision) -> None:
         """Take over the books as they stand at a revision, in place of what was known."""
+        self._queue = queue
         self._loaded(balances, self._book, through)
 
     def load_configuration(self, changes: Iterable[Change], through: Revision) -> None:
@@ -102,7 +106,7 @@ class Projection:
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        touched = np.unique(np.array([self._balances.put(each) for each in commit.changes], dtype=np.int64))
+        touched = np.unique(np.array([self._take(each) for each in commit.changes], dtype=np.int64))
         changed = _NOTHING
         if len(touched) and self.caught_up:
             changed = self._table.compute(self._table.columns.lending.readers(touched[touched != NONE]))
@@ -186,6 +190,10 @@ class Projection:
             raise ChannelNotFound(question.channel)
         holdings = self.holdings(self.configuration.sharing.reads(question.product))
         return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
+
+    def back_orders(self, product: Product) -> tuple[int, int]:
+        """How many units of a product may wait, over all orders, and how many do."""
+        return self._queue.back_orders(product)
 
     def holdings(self, products: Iterable[Product]) -> Holdings:
         """All stock items of some products."""
@@ -315,6 +323,13 @@ class Projection:
         table = Table(configuration, self._balances, self.today, self._table.columns.lending if alike else None)
         changed, self._table = table.differing(self._table), table
         return changed
+
+    def _take(self, change: BooksChange) -> int:
+        """Take over what the ledger tells; returns the number of the product whose stock it changes, or NONE."""
+        if isinstance(change, StockChange):
+            return self._balances.put(change)
+        self._queue.put(change)
+        return NONE
 
     def _known(self, through: Revision) -> bool:
         reached = self._reached[through.context]
