@@ -69,7 +69,7 @@ def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChang
         part.reserved,
         strict=True,
     )
-    stock = (*map(_lot, part.known_lots), *map(Count._make, columns))
+    stock: list[BooksChange] = [*map(_lot, part.known_lots), *map(Count._make, columns)]
     return [*stock, *map(_waiting, part.waiting), *map(_back_orders, part.back_orders)]
 
 
@@ -80,7 +80,7 @@ def entries(commit: ledger_service_pb2.WatchEntriesResponse) -> list[BooksChange
     Of one stock item the last holds.
     """
     counts = [_count(entry) for entry in commit.entries if entry.account == ledger_pb2.ACCOUNT_STOCK]
-    stock = (*map(_lot, commit.lots), *counts)
+    stock: list[BooksChange] = [*map(_lot, commit.lots), *counts]
     return [*stock, *map(_waiting, commit.waiting), *map(_back_orders, commit.back_orders)]
 
 
