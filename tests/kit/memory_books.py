@@ -17,7 +17,7 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import Intake, Past, SnapshotImport
 from weir_ledger.domain.stock import Balance, StockItem
-from weir_ledger.errors import BalanceChanged
+from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store.outcomes import kept, recalled
 
@@ -56,10 +56,10 @@ class MemoryBooks:
         outcomes = [self._outcome(attempt, books) for attempt in group]
         if any(isinstance(each, Done) and each.revision > self.head for each in outcomes):
             self._write(books)
-        return [
-            each.settled(self.head) if isinstance(each, BalanceChanged) and each.unsettled else each
-            for each in outcomes
-        ]
+        for each in outcomes:
+            if isinstance(each, Refusal):
+                settle(each, self.head)
+        return outcomes
 
     def _open(self, group: Sequence[Attempt[Any]]) -> Books:
         """The part of the books that the commands name, with all that the lines of their reservations name."""
@@ -124,12 +124,15 @@ class MemoryBooks:
             if fingerprint != attempt.fingerprint:
                 return RequestIdReused(attempt.request_id)
             answer = recalled(attempt.method, text)
-            return answer if isinstance(answer, Refusal) else Done(answer, revision)
+            if not isinstance(answer, Refusal):
+                return Done(answer, revision)
+            settle(answer, revision)
+            return answer
         page = Page(books)
         try:
             receipt = attempt.command.decide(page)
         except Refusal as refusal:
-            if refusal.kind.definite:
+            if refusal.kind.definite and attempt.keeps_refusals:
                 self._remember(attempt, refusal)
             return refusal
         if attempt.validate_only:

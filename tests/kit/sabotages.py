@@ -118,7 +118,7 @@ def _show(stack: ExitStack, seen: Callable[[int], int]) -> None:
 
     from weir_ledger.domain import books, promises
 
-    grant = promises._grant
+    grant = promises.grant
 
     class Page(books.Page):
         __slots__ = ()
@@ -126,13 +126,13 @@ def _show(stack: ExitStack, seen: Callable[[int], int]) -> None:
         def balance(self, item: Any) -> Any:
             return SimpleNamespace(available=seen(super().balance(item).available))
 
-    def grant_as_seen(page: Any, draft: Any) -> Any:
+    def grant_as_seen(page: Any, lines: Any, mode: Any) -> Any:
         glasses = object.__new__(Page)
         for name in books.Page.__slots__:
             setattr(glasses, name, getattr(page, name))
-        return grant(glasses, draft)
+        return grant(glasses, lines, mode)
 
-    _replace(stack, promises, "_grant", grant_as_seen)
+    _replace(stack, promises, "grant", grant_as_seen)
 
 
 @sabotage
@@ -140,17 +140,15 @@ def greedy_lines(stack: ExitStack) -> None:
     """Lines of one request that name the same stock item are not summed before the check."""
     from weir_ledger.domain import promises
 
-    grant = promises._grant
+    grant = promises.grant
 
-    def grant_each(page: Any, draft: Any) -> Any:
-        from msgspec.structs import replace
-
-        parts = [grant(page, replace(draft, lines=(line,))) for line in draft.lines]
+    def grant_each(page: Any, lines: Any, mode: Any) -> Any:
+        parts = [grant(page, [line], mode) for line in lines]
         if not all(granted for granted, _ in parts):
-            return grant(page, draft)
+            return grant(page, lines, mode)
         return tuple(units for granted, _ in parts for units in granted), ()
 
-    _replace(stack, promises, "_grant", grant_each)
+    _replace(stack, promises, "grant", grant_each)
 
 
 @sabotage

@@ -9,11 +9,11 @@ import pytest
 
 from tests.kit.books import NAME, NOW, fact, goods, opened, order, promise
 from weir_chassis.errors import RecordedRefusal, Refusal
-from weir_ledger.domain import endings, lots, movements, places, promises
+from weir_ledger.domain import amending, endings, lots, movements, places, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
-from weir_ledger.domain.reservations import Line, LineClaim, Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.reservations import Line, LineClaim, Reservation, Reserved, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, Condition, Location, LocationKind, Lot, StockItem
 from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.store import outcomes
@@ -40,7 +40,9 @@ RECEIPTS: list[tuple[str, Any]] = [
     ("SetLot", Lot("", "A", "L1")),
     ("RecordMovements", (Balance(ODD, ON_HAND_MAX, 3, 9), Balance(goods()))),
     ("RecordMovements", ()),
-    ("Reserve", FULL),
+    ("Reserve", Reserved(FULL)),
+    ("Reserve", Reserved(FULL, b'\x00\xff{"')),
+    ("Amend", FULL),
     ("ReserveBatch", (ReserveOutcome(FULL), ReserveOutcome(None, (ShortLine(2, ODD, 5, 0),)))),
     ("Confirm", promise(1)),
     ("Extend", promise(1, state=State.HELD, expires_at=NOW)),
@@ -66,6 +68,13 @@ BEFORE: list[tuple[str, str, Any]] = [
      '{"ok":[{"item":{"owner":"","sku":"A","location":"W1","lot":"","uom":"EACH","custodian":"","condition":1},'
      '"on_hand":5,"reserved":0,"revision":0}]}',
      (Balance(goods(), 5),)),
+    # what was kept before a Reserve made anything but a reservation
+    ("Reserve",
+     '{"ok":{"reservation":"R","state":1,"lines":[{"item":{"owner":"","sku":"A","location":"W1","lot":"","uom":"EACH",'
+     '"custodian":"","condition":1},"requested":4,"quantity":4,"open":4,"fulfilled":0,"released":0,"claims":[],'
+     '"handed_over_at":null}],"expires_at":"2026-03-01T12:00:00.123456Z","created_at":"2026-03-01T12:00:00.123456Z",'
+     '"order":"","channel":"","revision":0}}',
+     Reserved(Reservation("R", State.HELD, (Line(goods(), 4, 4, 4),), NOW, NOW))),
     ("ReserveBatch",
      '{"ok":[{"reservation":{"reservation":"R","state":1,"lines":[{"item":{"owner":"","sku":"A","location":"W1",'
      '"lot":"","uom":"EACH","custodian":"","condition":1},"requested":4,"quantity":4,"open":4,"fulfilled":0,'
@@ -88,7 +97,7 @@ def test_every_method_is_known() -> None:
     """Each command that a caller can send has a receipt that can be read back."""
     named = {
         each.__name__
-        for module in (endings, lots, movements, places, promises)
+        for module in (amending, endings, lots, movements, places, promises)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Command) and each is not Command
     }
@@ -98,7 +107,7 @@ def test_every_method_is_known() -> None:
 def test_refusals() -> None:
     """A refusal that was kept is recalled with all that the caller was told."""
     refusal = InsufficientStock(
-        [Shortage("draft.lines[0]", '"', "W1", 5, 3), Shortage("draft.lines[1]", "B", "W1", 2, 0)]
+        [Shortage("draft.lines[0]", '"', "W1", 5, 3), Shortage("draft.lines[1]", "B", "W1", 2, 0)], revision=7
     )
     again = recalled("Reserve", kept(refusal))
     assert isinstance(again, RecordedRefusal)
