@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from weir_chassis.errors import Refusal
+from weir_ledger.domain.arrivals import take_up
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
@@ -23,34 +24,52 @@ from weir_ledger.domain.reservations import (
     State,
 )
 from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.waiting import Product, WaitingDraft
 from weir_ledger.errors import ClaimExhausted, Exceeded, InsufficientStock, Shortage
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve(Command[Reserved]):
-    """Promise the units of one draft, under the identifier `reservation`."""
+    """Promise the units of one draft, under the identifier `reservation`, and let those `awaited` wait, under the
+    identifier `demand`; one of the two may be None."""
 
     reservation: str
-    draft: Draft
+    draft: Draft | None
+    demand: str = ""
+    awaited: WaitingDraft | None = None
+
+    @property
+    def lines(self) -> tuple[DraftLine, ...]:
+        """What is to be promised."""
+        return self.draft.lines if self.draft else ()
 
     def items(self) -> Iterable[StockItem]:
-        return (line.item for line in self.draft.lines)
+        return (line.item for line in self.lines)
 
     def claims(self) -> Iterable[str]:
-        return claimed(self.draft.lines)
+        return claimed(self.lines)
 
     def channels(self) -> Iterable[str]:
-        return (self.draft.channel,)
+        return (self.draft.channel,) if self.draft else ()
+
+    def products(self) -> Iterable[Product]:
+        return (line.product for line in self.awaited.lines) if self.awaited else ()
 
     def size(self) -> int:
-        return size(self.draft.lines, self.draft.plan)
+        promised = size(self.draft.lines, self.draft.plan) if self.draft else 0
+        return promised + (len(self.awaited.lines) + len(self.awaited.plan) // 1024 if self.awaited else 0)
 
     def decide(self, page: Page) -> Reserved:
-        page.limits.require_lines(len(self.draft.lines))
-        granted, short = grant(page, self.draft.lines, self.draft.mode)
-        if not granted:
-            raise refused(page, placed("draft", short))
-        return Reserved(_promise(page, self.reservation, self.draft, granted), self.draft.plan)
+        draft, awaited = self.draft, self.awaited
+        page.limits.require_lines(len(self.lines) + (len(awaited.lines) if awaited else 0))
+        made = None
+        if draft:
+            granted, short = grant(page, draft.lines, draft.mode)
+            if not granted:
+                raise refused(page, placed("draft", short))
+            made = _promise(page, self.reservation, draft, granted)
+        waiting = take_up(page, self.demand, awaited) if awaited else None
+        return Reserved(made, draft.plan if draft else b"", waiting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.waiting import Waiting
 
 
 class State(enum.IntEnum):
@@ -104,10 +105,11 @@ class Reservation(Struct, frozen=True):
 
 class Reserved(Struct, frozen=True):
     """What a Reserve made, as it made it, and what its caller keeps with the promise; no `reservation` where nothing
-    was to be promised."""
+    was to be promised, no `waiting` where nothing was to wait."""
 
     reservation: Reservation | None
     plan: bytes = b""
+    waiting: Waiting | None = None
 
 
 class ShortLine(Struct, frozen=True):

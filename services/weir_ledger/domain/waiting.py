@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from hashlib import sha256
 
 from msgspec import Struct
 
@@ -38,6 +39,11 @@ class WaitingDraft(Struct, frozen=True):
     order: str = ""
     channel: str = ""
     plan: bytes = b""
+
+
+def digested(plan: bytes) -> str:
+    """The SHA-256 of what a caller keeps with a demand, in hexadecimal; empty where that is nothing."""
+    return sha256(plan).hexdigest() if plan else ""
 
 
 class WaitingLine(Struct, frozen=True):
