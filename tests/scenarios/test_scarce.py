@@ -37,8 +37,10 @@ HOUSE = """
 """
 PRODUCTS = ("S", "T", "A", "B", "C", "U", "X", "SET", "KIT")
 LOCATIONS = ("L1", "L2", "L3", "L4")
-WANTED = ("1 A", "2 A", "1 B", "1 S", "2 X", "1 SET", "2 SET", "1 KIT", "1 U", "2 U", "1 C", "1 A and 1 B", "1 SET and 1 S",
-          "1 KIT and 1 X", "2 C and 1 SET")  # fmt: skip
+WANTED = (
+    *("1 A", "2 A", "1 B", "1 S", "2 X", "1 SET", "2 SET", "1 KIT", "1 U", "2 U", "1 C"),
+    *("1 A and 1 B", "1 SET and 1 S", "1 KIT and 1 X", "2 C and 1 SET"),
+)
 TERMS = (
     "",
     "",
