@@ -150,9 +150,12 @@ class Questions:
             raise ReservationNotFound(reservation)
         return found, plan, revision
 
-    async def reserve_outcome(self, tenant: str, request_id: str, seen: Vector) -> Done[Reserved]:
-        """What Reserve made under a request id, and the revision that holds it; raises OutcomeNotFound."""
-        found, revision = await self._books.reserve_outcome(tenant, request_id)
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes, seen: Vector) -> Done[Reserved]:
+        """What Reserve made under a request id, and the revision that holds it.
+
+        Raises OutcomeNotFound, and RequestIdReused where the request had another `digest`.
+        """
+        found, revision = await self._books.reserve_outcome(tenant, request_id, digest)
         check(seen, self._origin, revision)
         if found is None:
             raise OutcomeNotFound(request_id)

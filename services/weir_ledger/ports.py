@@ -116,10 +116,10 @@ class Books(Protocol):
     async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, bytes, int]:
         """A reservation, None where there is none, what its caller keeps with it, and the revision read at."""
 
-    async def reserve_outcome(self, tenant: str, request_id: str) -> tuple[Done[Reserved] | None, int]:
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes) -> tuple[Done[Reserved] | None, int]:
         """What Reserve made under a request id, None where it made nothing, and the revision read at.
 
-        What the caller keeps with the reservation is as it is now.
+        Raises RequestIdReused where the request had another `digest`; an empty one is that of any.
         """
 
     async def reservations(

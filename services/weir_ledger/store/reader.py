@@ -5,12 +5,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
-from msgspec.structs import replace
 from sqlalchemy import Select, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, Driver, head, retrying
-from weir_chassis.errors import RevisionCompacted
+from weir_chassis.errors import RequestIdReused, RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, ReservationQuery
 from weir_ledger.domain.reservations import Claim, Reservation, Reserved
@@ -121,14 +120,13 @@ class Reader:
 
         return await self._read(tenant, work)
 
-    async def reserve_outcome(self, tenant: str, request_id: str) -> tuple[Done[Reserved] | None, int]:
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes) -> tuple[Done[Reserved] | None, int]:
         async def work(connection: AsyncConnection) -> tuple[Done[Reserved] | None, int]:
             found = await _fetch(connection, statements.OUTCOME, tenant, "Reserve", request_id)
+            if found and digest and found[0]["fingerprint"] != digest:
+                raise RequestIdReused(request_id)
             made = recalled("Reserve", found[0]["outcome"]) if found else None
-            done = None
-            if isinstance(made, Reserved):
-                plan = await _plan(connection, tenant, made.reservation.reservation) if made.reservation else b""
-                done = Done(replace(made, plan=plan), found[0]["revision"])
+            done = Done(made, found[0]["revision"]) if isinstance(made, Reserved) else None
             return done, await head(connection, tenant)
 
         return await self._read(tenant, work)

@@ -304,7 +304,7 @@ ORDER BY r.reservation, l.line
 
 PLAN = "SELECT plan FROM reservation_plans WHERE tenant = $1 AND reservation = $2"
 
-OUTCOME = "SELECT outcome, revision FROM requests WHERE tenant = $1 AND method = $2 AND request_id = $3"
+OUTCOME = "SELECT fingerprint, outcome, revision FROM requests WHERE tenant = $1 AND method = $2 AND request_id = $3"
 
 PROMISED = """
 SELECT short.item, l.reservation, l.line, l.open, r.order_name, r.channel, r.created_at

@@ -151,7 +151,7 @@ class GetReserveOutcomeResponse(_message.Message):
     WAITING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     plan: _builtins.bytes
-    """What the caller keeps with the reservation: as it is now."""
+    """What the caller keeps with the reservation: of the attempt that made it."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
         """Reservation as it was made; unset if nothing was to be promised."""
