@@ -15,12 +15,11 @@ from weir_chassis import revisions
 from weir_chassis.watch import Fenced, later, watch
 from weir_cli import tables
 from weir_cli.documents import document
+from weir_cli.merchant.columns import WAITING_MAX
 from weir_cli.options import REFUSED
 from weir_cli.paging import listed
 from weir_cli.promising import LineUnreadable
 from weir_cli.session import Answer, Session, changed
-
-LIMIT_MAX = 10**15
 
 
 async def waiting(session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, limit: int) -> Answer:
@@ -96,8 +95,8 @@ def _demands(found: Iterable[waiting_pb2.Waiting]) -> RenderableType:
 def back_orders_named(text: str, owner: str) -> waiting_pb2.BackOrders:
     """A product and how many units of it may wait, written `SKU=LIMIT`. Raises LineUnreadable."""
     sku, _, limit = text.rpartition("=")
-    if not sku or not limit.isascii() or not limit.isdigit() or int(limit) > LIMIT_MAX:
-        raise LineUnreadable(f"'{text}' is not of the form SKU=LIMIT, with a limit from 0 to {LIMIT_MAX}.")
+    if not sku or not limit.isascii() or not limit.isdigit() or int(limit) > WAITING_MAX:
+        raise LineUnreadable(f"'{text}' is not of the form SKU=LIMIT, with a limit from 0 to {WAITING_MAX}.")
     return waiting_pb2.BackOrders(product=stock_pb2.Product(owner=owner, sku=sku), limit=int(limit))
 
 

@@ -22,8 +22,10 @@ RECORDED_BYTES_MAX = 8 << 20
 
 def recorded(kept: bytes) -> fulfilment_pb2.RecordedPlan:
     """How a reservation was planned, from what the ledger keeps with it; empty where it was not, or nobody knows."""
+    opening = zlib.decompressobj()
     try:
-        return fulfilment_pb2.RecordedPlan.FromString(zlib.decompressobj().decompress(kept, RECORDED_BYTES_MAX))
+        opened = opening.decompress(kept, RECORDED_BYTES_MAX)
+        return fulfilment_pb2.RecordedPlan.FromString(opened if opening.eof else b"")
     except (zlib.error, DecodeError):
         return fulfilment_pb2.RecordedPlan()
 
@@ -102,7 +104,8 @@ def waits(found: waiting_pb2.Waiting) -> Tree:
             for units, how in ((line.open, "to come"), (line.promised, "promised"), (line.cancelled, "cancelled"))
             if units
         ]
-        tree.add(Text.assemble(_units(line.quantity, line.product), ("  " + ", ".join(said), "dim")))
+        units = _units(line.quantity, line.product)
+        tree.add(Text.assemble((f"{line.line}: ", "dim"), units, ("  " + ", ".join(said), "dim")))
     for reservation in found.reservations:
         tree.add(Text.assemble(("promised by ", "dim"), reservation))
     return tree
@@ -153,8 +156,8 @@ def _drawn(
 
 
 def _part(part: _Part) -> Text:
-    label = Text(f"{part.number}: " if part.number else "", style="dim")
-    label.append_text(Text.assemble(_units(part.quantity, part.item.product), style="not dim"))
+    number = f"{part.number}: " if part.number else ""
+    label = Text.assemble((number, "dim"), _units(part.quantity, part.item.product))
     details = tables.details(part.item)
     if details:
         label.append_text(Text.assemble("  ", details))
@@ -166,23 +169,15 @@ def _part(part: _Part) -> Text:
 
 
 def _lacking(branch: Tree, each: fulfilment_pb2.Missing, wish: fulfilment_pb2.Wish) -> None:
-    label = Text.assemble(("✗ ", "red"), _units(each.quantity, wish.lines[each.line - 1].product))
-    label.append_text(_why(each))
+    """Units that are missing; the sentence names what comes nearest to them, a record has no sentences."""
+    said = each.sentence or _units(each.quantity, wish.lines[each.line - 1].product)
+    label = Text.assemble(("✗ ", "red"), said)
+    label.append(f"  {word(each, 'verdict').lower().replace('_', ' ')}", style="yellow dim")
     leaf = branch.add(label)
-    if each.HasField("nearest"):
-        near = each.nearest
-        item = near.stock_item
-        label = Text.assemble(
-            ("nearest: ", "dim"), _units(near.quantity, item.product), f" in {item.location} ", tables.details(item)
-        )
-        leaf.add(Text.assemble(label, _why(near)))
-
-
-def _why(each: fulfilment_pb2.Missing | fulfilment_pb2.Alternative) -> Text:
-    return Text.assemble(
-        f"  {each.sentence}" if each.sentence else "",
-        (f"  {word(each, 'verdict').lower().replace('_', ' ')}", "yellow dim"),
-    )
+    if each.HasField("nearest") and not each.sentence:
+        item = each.nearest.stock_item
+        near = Text.assemble(("nearest: ", "dim"), _units(each.nearest.quantity, item.product), f" in {item.location}")
+        leaf.add(Text.assemble(near, "  ", tables.details(item)))
 
 
 def _units(quantity: int, product: stock_pb2.Product) -> Text:
