@@ -144,7 +144,8 @@ async def test_no_level_ever_shows_units_that_others_wait_for(merchant: Merchant
         assert set(levels) <= {0, 2}, levels
         assert levels == sorted(levels)
     assert len(answered) > 10
-    await story.play("order last wants 2 BIKE for market\norder last => 2 BIKE at FR")
+    answer = await placed(merchant, order("last", "2 BIKE for market"))
+    assert sum(each.quantity for each in answer.plan.allocations) == 2
     await verified(merchant)
 
 
