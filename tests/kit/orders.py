@@ -1,273 +1,207 @@
-"""Orders in sentences, as docs/fulfilment.md has them, read into the words of the API.
-
-    plan of 3 BIKE and 2 LAMP for web-de, from 1 location => 3 BIKE at FR, 2 LAMP at FR
-    order A wants 4 BIKE for web-de, as much as possible, the rest waits
-    order A => 3 BIKE at FR, 1 BIKE waits
-
-A sentence that is not about orders is read as tests/kit/stories.py reads it. Of an order two things are asked: what the
-ledger has for it (`order A`), and how it was planned last (`plan of order A`).
-"""
+"""Generated orders over small networks, where everything meets everything; the same order for the same seed."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from random import Random
 
-from tests.kit.stories import ITEM, NAME, Asked, Reader, Said
-from weir.aggregator.v1 import fulfilment_pb2 as pb
-from weir.common.v1 import stock_pb2, verdict_pb2
-from weir_allocation.stock import EACH
+from tests.kit.worlds import holdings
+from weir_allocation.fulfilment.model import Line, Order, Terms, Wish
+from weir_allocation.sharing import NO_SHARING, Bundle, Link, Sharing
+from weir_allocation.stock import ANY, EACH, Condition, Demand, Holdings, Product, Stock, StockItem
 
-LINE = re.compile(rf"(?P<units>\d+) {ITEM}")
-NAMES = rf"{NAME}(?: and {NAME})*"
-WISH = r"(?P<lines>.+?) for (?P<channel>[\w-]+)(?P<terms>(?:, .+)?)"
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An order that is to be promised."""
-
-    order: str
-    wish: pb.Wish
-    waits: bool
-    """Whether what is missing may wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replanned:
-    """An order that is planned again."""
-
-    order: str
-    without: tuple[str, ...] = ()
-    """Locations that will not send."""
-    wish: pb.Wish | None = None
-    """What is wanted instead, if anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """An order whose hold becomes a promise without end."""
-
-    order: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Units of an order that go out."""
-
-    order: str
-    units: int
-    sku: str
-    location: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """An order that is wanted no more: what is open of it is given up, what waits too."""
-
-    order: str
-
-
-@dataclass(frozen=True, slots=True)
-class MayWait:
-    """How many units of a product may wait, over all orders."""
-
-    sku: str
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
-class AskedPlan:
-    """What plan there is for a wish, or how good it is."""
-
-    wish: pb.Wish
-    answers: tuple[str, ...]
-    """Allocations and what is missing as `told` tells them; numbers of the objective where `good`."""
-    good: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AskedOrder:
-    """What the books have for an order, or how it was planned last."""
-
-    order: str
-    answers: tuple[str, ...]
-    planned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AskedWaiting:
-    """How many units of a product wait."""
-
-    sku: str
-    units: int
-
-
-Ordered = Placed | Replanned | Confirmed | Sent | Cancelled | MayWait
-"""What a sentence may say about orders."""
-Question = AskedPlan | AskedOrder | AskedWaiting
-"""What may be asked about them."""
-Read = Said | Asked | Ordered | Question
-
-
-class OrderReader:
-    """Reads the sentences of one example, about orders and everything else."""
-
-    def __init__(self, reader: Reader) -> None:
-        """Leave to `reader` what is not about orders."""
-        self._reader = reader
-
-    def read(self, text: str) -> Iterator[Read]:
-        """What the lines say and ask; fails where one cannot be read."""
-        for line in text.splitlines():
-            spoken = line.partition("#")[0].strip()
-            if " => " in spoken:
-                yield self._asked(spoken)
-                continue
-            for sentence in filter(None, re.split("; *", spoken)):
-                said = _ordered(sentence)
-                yield from self._reader.read(sentence) if said is None else [said]
-
-    def _asked(self, line: str) -> Asked | Question:
-        question, _, told = (part.strip() for part in line.partition(" => "))
-        answers = tuple(re.split(r", *", told))
-        if found := re.fullmatch(rf"(?P<plan>plan of )?order (?P<order>{NAME})", question):
-            return AskedOrder(found["order"], answers, planned=bool(found["plan"]))
-        if found := re.fullmatch(rf"(?P<what>plan|objective) of {WISH}", question):
-            wish, _ = _wish(found)
-            return AskedPlan(wish, answers, good=found["what"] == "objective")
-        if found := re.fullmatch(rf"waiting of (?P<sku>{NAME})", question):
-            return AskedWaiting(found["sku"], int(told))
-        [other] = self._reader.read(line)
-        assert isinstance(other, Asked)
-        return other
-
-
-def _ordered(sentence: str) -> Ordered | None:
-    """What a sentence says about orders; None where it is about something else."""
-    for pattern, say in SENTENCES:
-        if found := re.fullmatch(pattern, sentence):
-            return say(found)
-    return None
-
-
-def _placed(found: re.Match[str]) -> Placed:
-    wish, waits = _wish(found)
-    return Placed(found["order"], wish, waits)
-
-
-def _replanned(found: re.Match[str]) -> Replanned:
-    return Replanned(found["order"], tuple(_names(found["without"])) if found["without"] else ())
-
-
-def _rewished(found: re.Match[str]) -> Replanned:
-    return Replanned(found["order"], wish=_wish(found)[0])
-
-
-SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], Ordered]], ...] = (
-    (rf"order (?P<order>{NAME}) wants {WISH}", _placed),
-    (rf"order (?P<order>{NAME}) is planned again(?:, not from (?P<without>{NAMES}))?", _replanned),
-    (rf"order (?P<order>{NAME}) now wants {WISH}", _rewished),
-    (rf"order (?P<order>{NAME}) is confirmed", lambda found: Confirmed(found["order"])),
-    (
-        rf"order (?P<order>{NAME}) ships (?P<units>\d+) (?P<sku>{NAME}) from (?P<place>{NAME})",
-        lambda found: Sent(found["order"], int(found["units"]), found["sku"], found["place"]),
-    ),
-    (rf"order (?P<order>{NAME}) is cancelled", lambda found: Cancelled(found["order"])),
-    (rf"(?P<units>\d+) (?P<sku>{NAME}) may wait", lambda found: MayWait(found["sku"], int(found["units"]))),
+TODAY = date(2026, 3, 1)
+PERSONS = ("ann", "bob")
+SORTS = (
+    ("LOT1", EACH, "", Condition.SELLABLE),
+    ("LOT2", EACH, "", Condition.SELLABLE),
+    ("LOT1", "CARTON", "", Condition.SELLABLE),
+    ("", "CARTON", "", Condition.SELLABLE),
+    ("", EACH, "", Condition.HOLD),
+    ("", EACH, "ann", Condition.SELLABLE),
 )
+"""Lot, unit of measure, custodian and condition of what is not the plain sort."""
+DEMANDS = (*[ANY] * 12, Demand("LOT1"), Demand(uom="CARTON"), Demand("LOT1", "CARTON"))
+DAYS = (None, 0, 1, 5, -1)
+"""Days until lots expire."""
 
 
-def wish(text: str) -> pb.Wish:
-    """A wish in a sentence, such as `3 BIKE and 2 LAMP for web-de, as much as possible`."""
-    return order("", text).wish
+@dataclass(frozen=True)
+class Size:
+    """How large orders are: the most of each."""
+
+    lines: int = 3
+    quantity: int = 3
+    places: int = 3
+    plain: int = 4
+    """Plain products."""
+    parents: int = 2
+    """Products that are bundles, mostly."""
+    links: int = 5
+    on_hand: int = 3
+    stocked: tuple[float, ...] = (0.4, 0.7, 0.9)
+    """In which part of the places a plain product lies; parents are packed in three of ten."""
+
+    def products(self) -> list[Product]:
+        """Plain products, one of which belongs to another owner, and parents."""
+        plain = [("", f"A{number}") for number in range(self.plain - 1)]
+        return [*plain, ("other", "A0"), *(("", f"K{number}") for number in range(self.parents))]
 
 
-def order(name: str, text: str) -> Placed:
-    """An order for a wish in a sentence, which may end in `the rest waits`."""
-    found = re.fullmatch(WISH, text)
-    assert found, f"cannot be read: {text}"
-    return Placed(name, *_wish(found))
+SMALL = Size()
+SIZES = (
+    SMALL,
+    Size(lines=2, plain=3, parents=1, links=6, on_hand=5, stocked=(0.35,)),
+    Size(lines=2, quantity=4, places=4),
+    Size(lines=4, quantity=2),
+    Size(lines=2, plain=3, parents=2, links=8),
+)
+"""Few enough ways to try all of them."""
 
 
-def _wish(found: re.Match[str]) -> tuple[pb.Wish, bool]:
-    """The wish of a sentence, and whether what is missing may wait."""
-    made = pb.Wish(channel=found["channel"], lines=map(_line, found["lines"].split(" and ")))
-    waits = False
-    for term in filter(None, found["terms"].split(", ")):
-        if term == "the rest waits":
-            waits = True
-        elif term == "as much as possible":
-            made.mode = pb.FULFILMENT_MODE_AS_MUCH_AS_POSSIBLE
-        elif term == "each line from one location":
-            made.one_location_per_line = True
-        elif term == "own stock only":
-            made.own_stock_only = True
-        elif named := re.fullmatch(r"from (\d+) locations?", term):
-            made.locations_max = int(named[1])
-        elif named := re.fullmatch(rf"rather from ({NAMES})", term):
-            made.preferred_locations.extend(_names(named[1]))
-        elif named := re.fullmatch(rf"not from ({NAMES})", term):
-            made.excluded_locations.extend(_names(named[1]))
-        else:
-            named = re.fullmatch(rf"({NAME}) is (\d+) away", term)
-            assert named, f"cannot be read: {term}"
-            made.distances.add(location=named[1], distance=int(named[2]))
-    return made, waits
+def order(seed: int, size: Size = SMALL) -> Order:
+    """An order of few units from few locations, one of all that the seeds make."""
+    return _Maker(Random(seed), size).order()
 
 
-def _line(text: str) -> pb.WishLine:
-    found = LINE.fullmatch(text)
-    assert found, f"cannot be read: {text}"
-    made = pb.WishLine(
-        product=stock_pb2.Product(sku=found["sku"]),
-        quantity=int(found["units"]),
-        lot=found["lot"] or "",
-        uom=found["uom"] or "",
+class _Maker:
+    """Draws an order part by part."""
+
+    def __init__(self, chance: Random, size: Size) -> None:
+        self._chance = chance
+        self._size = size
+        self._products = size.products()
+        self._plain, self._parents = self._products[: size.plain], self._products[size.plain :]
+        self._places = [
+            f"L{number:02}" for number in range(chance.choice((1, *range(2, size.places + 1), size.places)))
+        ]
+
+    def order(self) -> Order:
+        chance = self._chance
+        by_custody = chance.random() < 0.1
+        custodians = chance.choice([("ann",), ("ann", "bob"), ("bob", "ann")]) if by_custody else ()
+        lines = tuple(replace(self._line(), custodians=custodians) for _ in range(chance.randint(1, self._size.lines)))
+        reach = {line.product: self._some(0.85) for line in lines}
+        denied = frozenset(line.product for line in lines if chance.random() < 0.02)
+        harm = {(product, place): chance.randint(1, 2) for product in self._products for place in self._some(0.3)}
+        sharing = NO_SHARING.changed(links=self._links(), bundles=self._bundles())
+        return Order(
+            self._wish(lines),
+            Terms(sharing, reach, denied, by_custody),
+            self._holdings(PERSONS if by_custody else ("",)),
+            TODAY,
+            harm if chance.random() < 0.6 else {},
+            self._some(0.3) if chance.random() < 0.2 else frozenset(),
+        )
+
+    def _line(self) -> Line:
+        chance = self._chance
+        products = self._parents if self._parents and chance.random() < 0.5 else self._plain
+        return Line(chance.choice(products), chance.randint(1, self._size.quantity), chance.choice(DEMANDS))
+
+    def _wish(self, lines: tuple[Line, ...]) -> Wish:
+        chance = self._chance
+        return Wish(
+            lines,
+            whole=chance.random() < 0.3,
+            locations_max=chance.randint(1, 3) if chance.random() < 0.3 else None,
+            one_location_per_line=chance.random() < 0.2,
+            own_only=chance.random() < 0.1,
+            preferred=self._some(0.4) if chance.random() < 0.4 else frozenset(),
+            excluded=self._some(0.2) if chance.random() < 0.3 else frozenset(),
+            distances={place: chance.randint(0, 3) for place in sorted(self._some(0.8)) if chance.random() < 0.7},
+        )
+
+    def _some(self, share: float) -> frozenset[str]:
+        return frozenset(place for place in self._places if self._chance.random() < share)
+
+    def _links(self) -> list[Link]:
+        """Links one way and both ways, mostly among those of a kind; of a pair in one direction one."""
+        chance = self._chance
+        found: dict[tuple[Product, Product], Link] = {}
+        for number in range(chance.randint(0, self._size.links)):
+            alike = self._parents if len(self._parents) > 1 and chance.random() < 0.3 else self._plain
+            source, destination = chance.sample(alike if chance.random() < 0.95 else self._products, 2)
+            both = chance.random() < 0.3
+            if (source, destination) in found or (destination, source) in found:
+                continue
+            found[source, destination] = Link(
+                f"K{number}",
+                source,
+                destination,
+                both,
+                self._some(0.6) if chance.random() < 0.2 else frozenset(),
+                chance.randint(0, 1),
+                number,
+                chance.choice((0, 0, 0, 1, 2)),
+                chance.random() < 0.8,
+                chance.random() < 0.9,
+            )
+        return list(found.values())
+
+    def _bundles(self) -> list[Bundle]:
+        """Bundles that share components, and now and then nest."""
+        chance, found = self._chance, []
+        for parent in self._parents:
+            others = [product for product in self._parents if product != parent]
+            parts = chance.sample(self._plain, min(len(self._plain), chance.choice((1, 2, 2, 2, 3))))
+            if others and chance.random() < 0.05:
+                parts = [*parts[1:], chance.choice(others)]
+            if chance.random() < 0.8:
+                found.append(Bundle(parent, tuple((part, chance.choice((1, 1, 1, 2))) for part in parts)))
+        return found
+
+    def _holdings(self, custodians: Sequence[str]) -> Holdings:
+        """A few units of each product in many places, some reserved, and a few of other sorts."""
+        chance = self._chance
+        lots = {lot: chance.choice(DAYS) for lot in ("LOT1", "LOT2")}
+        counts: dict[StockItem, int] = {}
+        scarce = chance.choice(self._size.stocked)
+        for product in self._products:
+            share = scarce if product in self._plain else 0.3
+            for place in self._places:
+                for custodian in custodians:
+                    if chance.random() < share:
+                        counts[StockItem(*product, place, custodian=custodian)] = chance.randint(1, self._size.on_hand)
+                if chance.random() < 0.2:
+                    item = _sorted(product, place, chance.choice(SORTS))
+                    counts[item] = chance.randint(0, self._size.on_hand)
+        return holdings(
+            Stock(item, on_hand, chance.choice((0, 0, 0, 0, 1, 2)), _last_day(lots.get(item.lot)))
+            for item, on_hand in counts.items()
+        )
+
+
+def _sorted(product: Product, place: str, sort: tuple[str, str, str, Condition]) -> StockItem:
+    owner, sku = product
+    return StockItem(owner, sku, place, *sort)
+
+
+def _last_day(days: int | None) -> date | None:
+    return None if days is None else TODAY + timedelta(days=days)
+
+
+def shuffled(order: Order, chance: Random) -> Order:
+    """The same order with stock items, links and bundles given in another order."""
+    held = list(order.holdings.items())
+    reach = list(order.terms.reach.items())
+    return replace(
+        order,
+        terms=replace(
+            order.terms, sharing=_mixed(order.terms.sharing, chance), reach=dict(chance.sample(reach, len(reach)))
+        ),
+        holdings={
+            product: chance.sample(list(stocks), len(stocks)) for product, stocks in chance.sample(held, len(held))
+        },
     )
-    if found["custodian"]:
-        made.custodians.append(found["custodian"])
-    return made
 
 
-def _names(text: str) -> list[str]:
-    return text.split(" and ")
-
-
-def told(wish: pb.Wish, plan: pb.Plan) -> list[str]:
-    """What a plan takes from where and what it leaves out, in words, in no order that matters."""
-    return sorted([*(_taken(wish, each) for each in plan.allocations), *(_missed(wish, each) for each in plan.missing)])
-
-
-def _taken(wish: pb.Wish, each: pb.Allocation) -> str:
-    """Units of a stock item, such as `2 S at FR as A for 2 SET`."""
-    said = units(each.stock_item, each.quantity)
-    if each.serves_as != each.stock_item.product:
-        said += f" as {each.serves_as.sku}"
-    if each.bundles:
-        said += f" for {each.bundles} {wish.lines[each.line - 1].product.sku}"
-    return said
-
-
-def _missed(wish: pb.Wish, each: pb.Missing) -> str:
-    """Missing units, such as `2 LAMP missing (EXCLUDED: 2 LAMP at FR)`."""
-    why = verdict_pb2.Verdict.Name(each.verdict).removeprefix("VERDICT_")
-    if each.HasField("nearest"):
-        why += f": {units(each.nearest.stock_item, each.nearest.quantity)}"
-    return f"{each.quantity} {wish.lines[each.line - 1].product.sku} missing ({why})"
-
-
-def units(item: stock_pb2.StockItem, quantity: int) -> str:
-    """Units of a stock item, such as `4 MILK of lot L1 at FR`."""
-    said = f"{quantity} {item.product.sku}"
-    if item.lot:
-        said += f" of lot {item.lot}"
-    if item.uom not in ("", EACH):
-        said += f" in {item.uom}"
-    return f"{said} at {item.location}"
-
-
-def numbers(objective: pb.Objective, named: Iterable[str]) -> tuple[str, ...]:
-    """The numbers of an objective that are named, such as `locations 1`."""
-    return tuple(f"{name} {getattr(objective, name.replace(' ', '_'))}" for name in named)
+def _mixed(sharing: Sharing, chance: Random) -> Sharing:
+    links = [link for several in sharing.to.values() for link in several]
+    bundles = [
+        replace(each, components=tuple(chance.sample(each.components, len(each.components))))
+        for each in sharing.bundles.values()
+    ]
+    return NO_SHARING.changed(links=chance.sample(links, len(links)), bundles=chance.sample(bundles, len(bundles)))
