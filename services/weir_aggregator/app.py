@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from weir_aggregator.peers import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.peers.feeds import ledger_feed, partitioning_feed, sharing_feed, sync_feed
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
-from weir_aggregator.servicer import POLICY, PREVIEWS_MAX, AvailabilityServicer
+from weir_aggregator.servicer import POLICIES, PREVIEWS_MAX, registrations
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -102,12 +102,8 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[
-                AvailabilityServicer(
-                    tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max
-                ).registration
-            ],
-            policies=[POLICY],
+            registrations=registrations(tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max),
+            policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
             telemetry=telemetry.active(),
         )

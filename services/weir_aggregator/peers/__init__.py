@@ -1,0 +1,1 @@
+"""Other contexts, over gRPC: `feeds` follows them all, `promises` has the ledger promise what was planned."""
