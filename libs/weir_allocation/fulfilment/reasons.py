@@ -240,7 +240,7 @@ def _parts(state: _State, index: int, bundle: Bundle) -> Iterator[_Units]:
     """Units of components that keep one bundle more from being put together.
 
     At each location those of the component of which there is least; where it has units at other locations only, these.
-    If further components are short there, too, that counts as nothing lying there.
+    Where they are too few, or further components are short, that counts as nothing lying there.
     """
     against = set(_unbundled(state, state.order.wish.lines[index], bundle))
     units = {product: list(state.units(index, product, ANY)) for product, _ in bundle.parts}
@@ -249,14 +249,14 @@ def _parts(state: _State, index: int, bundle: Bundle) -> Iterator[_Units]:
             product: sum(each.units for each in seen if each.item.location == location and not each.against)
             for product, seen in units.items()
         }
-        scarcest = min(bundle.parts, key=lambda part: (free[part[0]] // part[1], part[0]))[0]
-        short = {product for product, quantity in bundle.parts if free[product] < quantity}
+        scarcest, quantity = min(bundle.parts, key=lambda part: (free[part[0]] // part[1], part[0]))
+        short = {product for product, each in bundle.parts if free[product] < each}
+        lacking = quantity - free[scarcest]
         here = against.union(_away(state, index, location), [Verdict.EMPTY] if short - {scarcest} else [])
         for each in units[scarcest]:
-            if each.item.location == location and bool(each.against) == bool(short):
-                yield each.also(here)
-            elif each.item.location != location and short and not each.against:
-                yield each.also(here | {Verdict.OTHER_WAREHOUSE})
+            elsewhere = [Verdict.OTHER_WAREHOUSE] if each.item.location != location else []
+            if bool(each.against or elsewhere) == bool(short):
+                yield each.also([*here, *elsewhere, *([Verdict.EMPTY] if each.units < lacking else [])])
 
 
 def _unbundled(state: _State, line: Line, bundle: Bundle) -> Iterator[Verdict]:
