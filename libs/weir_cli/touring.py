@@ -304,7 +304,8 @@ def calls() -> list[Recipe]:
                f'{{"request_id": "paste-1", "movements": [{{"kind": "ENTRY_KIND_RECEIVE", "stock_item": {item},'
                ' "quantity": 20}]}'),
         Recipe("Promise 3 to an order.", "aggregator", "weir.aggregator.v1.FulfilmentService/ReserveFulfilment",
-               f'{{"request_id": "paste-2", "wish": {{"lines": [{{{product}, "quantity": 3}}], "channel": "{SELLER}"}}}}'),
+               f'{{"request_id": "paste-2", "wish": {{"channel": "{SELLER}", "lines": [{{{product}, "quantity": 3}}]}}'
+               "}"),
         Recipe("Ask for too many, and see a refusal.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
                f'{{"request_id": "paste-3", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 5000}}]}}}}'),
         Recipe("Watch levels change.", "aggregator", "weir.aggregator.v1.AvailabilityService/WatchLevels", "{}"),
