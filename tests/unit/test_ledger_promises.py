@@ -8,8 +8,8 @@ from tests.kit.books import HELD_BACK, NAME, NOW, counts, decide, entries, goods
 from weir_ledger.domain.entries import Account, EntryKind
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Line, Mode, Reservation, State
-from weir_ledger.domain.stock import StockItem
-from weir_ledger.errors import InsufficientStock
+from weir_ledger.domain.stock import Balance, StockItem
+from weir_ledger.errors import InsufficientStock, settle
 
 OTHER = NAME[:-1] + "4"
 
@@ -85,6 +85,25 @@ def test_all_short_lines_are_told() -> None:
     assert "2 asked for, 1 available" in refusal.violations[1].description
     assert refusal.metadata == {"sku": "B", "location": "W1", "requested": "2", "available": "1", "lines": "2",
                                 "revision": "0"}  # fmt: skip
+
+
+def test_since_when_units_are_missing() -> None:
+    """A refusal tells the newest revision that changed what is short: 0 where nothing was ever booked, and where an
+    earlier request of the same commit took the units the one that is still being drawn."""
+    books = opened()
+    for sku, number in (("A", 7), ("B", 9), ("C", 11)):
+        books.balances[goods(sku)] = Balance(goods(sku), 3, 0, revision=number)
+    for wishes, revision in (([("A", 4)], "7"), ([("A", 4), ("B", 4), ("C", 1)], "9"), ([("Z", 1)], "0")):
+        refusal = reserve(books, order(*wishes))
+        assert isinstance(refusal, InsufficientStock)
+        assert refusal.metadata["revision"] == revision
+    reserve(books, order(("A", 2)))
+    drafts = ((OTHER, order(("A", 1))), (OTHER[:-1] + "5", order(("A", 1), ("B", 4))))
+    for told in (reserve(books, order(("B", 4), ("A", 2))), decide(books, ReserveBatch(drafts, atomic=True))):
+        assert isinstance(told, InsufficientStock)
+        assert told.metadata["revision"] == ("" if told.metadata["lines"] == "2" else "9")
+        settle(told, 12)
+        assert told.metadata["revision"] == ("12" if told.metadata["lines"] == "2" else "9")
 
 
 def test_a_line_of_nothing_keeps_its_place() -> None:
