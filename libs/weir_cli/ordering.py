@@ -159,9 +159,8 @@ async def replan(
     session: Session, reservation: str, rejected: Sequence[str], wished: Wished, *, fresh: bool, check: bool
 ) -> Answer:
     """Plan a reservation again and move what has to be moved; what is `wished` stands in the place of what was."""
-    found = await session.reservations.GetReservation(
-        reservation_service_pb2.GetReservationRequest(reservation=reservation)
-    )
+    asked = reservation_service_pb2.GetReservationRequest(reservation=reservation)
+    found = await session.reservations.GetReservation(asked)
     wish = picturing.recorded(found.plan).wish
     request = fulfilment_service_pb2.ReplanReservationRequest(
         request_id=session.change(),
@@ -175,11 +174,10 @@ async def replan(
         wish.channel = found.reservation.channel
         request.wish.CopyFrom(wish)
     response = await session.fulfilment.ReplanReservation(request)
-    head = tables.promise(response.reservation)
-    tree = picturing.planned(head, wish, response.plan, numbered=False)
-    if not check:
-        now = await _reservation(session, reservation)
-        assert now is not None
+    if check:
+        tree = picturing.planned(tables.promise(response.reservation), wish, response.plan, numbered=False)
+    else:
+        now = await session.reservations.GetReservation(asked)
         tree = picturing.promised(now.reservation, picturing.recorded(now.plan), response.plan.missing)
     moved = "Nothing was to be moved."
     if response.released or response.promised:

@@ -54,7 +54,7 @@ def planned(title: Text, wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan, *
             each.stock_item,
             each.quantity,
             number=place if numbered else 0,
-            wanted=wish.lines[each.line - 1].product,
+            wanted=_wanted(wish, each.line),
             serves_as=each.serves_as,
             bundles=each.bundles,
         )
@@ -73,20 +73,25 @@ def promised(
     for line in found.lines:
         if line.released == line.quantity:
             continue
-        purpose = how.purposes[line.line - 1] if line.line <= len(how.purposes) else None
-        wanted = how.wish.lines[purpose.line - 1].product if purpose is not None else None
+        purpose = how.purposes[line.line - 1] if line.line <= len(how.purposes) else fulfilment_pb2.Purpose()
+        wanted = _wanted(how.wish, purpose.line)
         parts.append(
             _Part(
                 line.stock_item,
                 line.quantity - line.released,
                 number=line.line,
                 wanted=wanted,
-                serves_as=purpose.serves_as if purpose is not None and purpose.HasField("serves_as") else wanted,
-                bundles=purpose.bundles if purpose is not None else 0,
+                serves_as=purpose.serves_as if purpose.HasField("serves_as") else wanted,
+                bundles=purpose.bundles,
                 came=_came(line),
             )
         )
     return _drawn(tables.promise(found), parts, how.wish, missing)
+
+
+def _wanted(wish: fulfilment_pb2.Wish, line: int) -> stock_pb2.Product | None:
+    """The product of a line; None where the wish is not known, or has no such line."""
+    return wish.lines[line - 1].product if 1 <= line <= len(wish.lines) else None
 
 
 def _came(line: reservation_pb2.ReservationLine) -> str:
@@ -170,7 +175,7 @@ def _part(part: _Part) -> Text:
 
 def _lacking(branch: Tree, each: fulfilment_pb2.Missing, wish: fulfilment_pb2.Wish) -> None:
     """Units that are missing; the sentence names what comes nearest to them, a record has no sentences."""
-    said = each.sentence or _units(each.quantity, wish.lines[each.line - 1].product)
+    said = each.sentence or _units(each.quantity, _wanted(wish, each.line) or stock_pb2.Product())
     label = Text.assemble(("✗ ", "red"), said)
     label.append(f"  {word(each, 'verdict').lower().replace('_', ' ')}", style="yellow dim")
     leaf = branch.add(label)
