@@ -93,7 +93,7 @@ class Waiting(Struct, frozen=True):
 
 
 class PlannedWaiting(Struct, frozen=True):
-    """A waiting demand, and what its caller keeps with it where that is told."""
+    """A waiting demand, and what its caller keeps with it; empty where that is nothing, or is not told again."""
 
     demand: Waiting
     plan: bytes = b""

@@ -51,10 +51,11 @@ class ReservationServicer(ReservationServiceServicer):
 
     async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
         done = await carry_out(self._books, request, requests.reserve(request, new_id), request.digest)
-        made = done.receipt.reservation
+        made, waiting = done.receipt.reservation, done.receipt.waiting
         return pb.ReserveResponse(
             reservation=answers.reservation(made, done.revision) if made else None,
             plan=done.receipt.plan,
+            waiting=answers.demand(waiting, done.revision) if waiting else None,
             revision=self._origin.revision(done.revision).to_wire(),
         )
 
@@ -69,10 +70,11 @@ class ReservationServicer(ReservationServiceServicer):
         self, request: pb.GetReserveOutcomeRequest, context: Context
     ) -> pb.GetReserveOutcomeResponse:
         done = await self._questions.reserve_outcome(call.tenant(), *queries.get_reserve_outcome(request))
-        made = done.receipt.reservation
+        made, waiting = done.receipt.reservation, done.receipt.waiting
         return pb.GetReserveOutcomeResponse(
             reservation=answers.reservation(made, done.revision) if made else None,
             plan=done.receipt.plan,
+            waiting=answers.demand(waiting, done.revision) if waiting else None,
             revision=self._origin.revision(done.revision).to_wire(),
         )
 

@@ -19,9 +19,10 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import NO_INTAKE, Intake
 from weir_ledger.domain.stock import Balance, BookedLocation, Lot, StockItem
+from weir_ledger.domain.waiting import BackOrders, Waiting
 from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
-from weir_ledger.store import rows, snapshots, statements
+from weir_ledger.store import rows, snapshots, statements, waiting
 from weir_ledger.store.keys import key
 from weir_ledger.store.outcomes import kept, recalled
 from weir_ledger.store.writing import Found, found_in, write
@@ -34,7 +35,8 @@ Name = tuple[str, str]
 
 
 PROMISED_LINES_MAX = 2000
-"""Most lines, with their claims, of the reservations that a group touches; their requests do not tell how many."""
+"""Most lines, with their claims, of the reservations that a group touches, and of demands; their requests do not tell
+how many."""
 
 
 class BooksRaced(Exception):
@@ -117,11 +119,14 @@ async def _require_current(
         [attempt.request_id for attempt in raced],
     ):
         raise BooksRaced
+    products = {each for attempt in group for each in attempt.command.products()}
+    if await waiting.appeared(driver, tenant, products - found.back_orders - books.touched_back_orders.keys()):
+        raise BooksRaced
 
 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
-    """Lock and read what the group touches: reservations, locations, lots, an import, balances, claims, each in the
-    order of its keys."""
+    """Lock and read what the group touches: reservations, locations, lots, demands, how much waits, an import,
+    balances, claims, each in the order of its keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
     promised = {each for attempt in group for each in attempt.command.reservations()}
     claims = {each for attempt in group for each in attempt.command.claims()}
@@ -133,6 +138,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     lots: list[Lot] = []
     if promised:
         found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
+        if any(row["overtaken"] for row in found):
+            found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
         if len(group) > 1 and sum(1 + len(row["claims"]) for row in found) > PROMISED_LINES_MAX:
             raise GroupTooLarge
         reservations = list(rows.reservations(found))
@@ -145,6 +152,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     if setting:
         found = await driver.fetch(statements.LOCK_LOTS, tenant, *map(list, zip(*sorted(setting), strict=True)))
         lots = [rows.lot(row) for row in found]
+    demands, back_orders = await _awaited(driver, tenant, group)
+    channels |= {each.channel for each in demands}
     importing = group[0].command.importing()
     intake = NO_INTAKE if importing is None else await snapshots.locked(driver, tenant, importing)
     names = [(attempt.method, attempt.request_id) for attempt in group if attempt.remembered]
@@ -158,10 +167,27 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
         list(claims),
         list(channels),
     )
-    opened = _opened(found, keys, reservations, locations, lots, limits)
+    opened = _opened(found, keys, reservations, locations, lots, demands, back_orders, limits)
     if importing is not None:
         await _look_back(driver, tenant, group[0], opened, intake)
     return opened
+
+
+async def _awaited(
+    driver: Driver, tenant: str, group: Sequence[Attempt[Any]]
+) -> tuple[Sequence[Waiting], Sequence[BackOrders]]:
+    """Lock and read the demands that the group names, and how much waits and may of their products and of others that
+    it names."""
+    named = {each for attempt in group for each in attempt.command.waiting()}
+    products = {each for attempt in group for each in attempt.command.products()}
+    demands: Sequence[Waiting] = ()
+    if named:
+        demands = await waiting.locked(driver, tenant, named)
+        lines = [line for each in demands for line in each.lines]
+        if len(group) > 1 and len(demands) + len(lines) > PROMISED_LINES_MAX:
+            raise GroupTooLarge
+        products |= {line.product for line in lines}
+    return demands, await waiting.locked_back_orders(driver, tenant, products) if products else ()
 
 
 async def _look_back(driver: Driver, tenant: str, alone: Attempt[Any], opened: Opened, intake: Intake) -> None:
@@ -179,6 +205,8 @@ def _opened(
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
     lots: Sequence[Lot],
+    demands: Sequence[Waiting],
+    back_orders: Sequence[BackOrders],
     limits: Limits,
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
@@ -204,7 +232,10 @@ def _opened(
             case _:
                 head, now = first, moment
                 holdings[""] = Holding(second, third)
-    books = Books(now, balances, reservations, places, locations, claims, holdings, limits, lots=lots)
+    books = Books(
+        now, balances, reservations, places, locations, claims, holdings, limits,
+        lots=lots, waiting=demands, back_orders=back_orders,
+    )  # fmt: skip
     return Opened(books, head, found_in(books, keys), remembered)
 
 

@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 
 from weir_chassis.errors import Refusal, recorded
+from weir_ledger.domain.demands import PromiseOutcome
 from weir_ledger.domain.reservations import Reservation, Reserved, ReserveOutcome
 from weir_ledger.domain.stock import Balance, Location, Lot
+from weir_ledger.domain.waiting import BackOrders, Waiting
 
 _RECEIPTS: dict[str, Any] = {
     "CreateLocation": Location,
     "UpdateLocation": Location,
     "DeleteLocation": type(None),
     "SetLot": Lot,
+    "SetBackOrders": BackOrders,
     "RecordMovements": tuple[Balance, ...],
     "Reserve": Reserved,
     "ReserveBatch": tuple[ReserveOutcome, ...],
@@ -22,6 +25,8 @@ _RECEIPTS: dict[str, Any] = {
     "Fulfil": Reservation,
     "Release": Reservation,
     "MarkHandedOver": Reservation,
+    "CancelWaiting": Waiting,
+    "PromiseWaiting": tuple[PromiseOutcome, ...],
 }
 """What each method's receipt is, to read it back as."""
 

@@ -11,8 +11,10 @@ from weir_ledger.domain.books import Books
 from weir_ledger.domain.limits import NOTHING, Holding
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, Lot, StockItem
+from weir_ledger.domain.waiting import Product
 from weir_ledger.store import statements
 from weir_ledger.store.snapshots import write_progress
+from weir_ledger.store.waiting import digestible, write_waiting
 
 SEPARATOR = "\x1f"
 """Joins texts that travel as one; no identifier holds a control character."""
@@ -28,6 +30,7 @@ class Found:
     """How many lines each had."""
     claims: frozenset[str]
     holdings: dict[str, Holding]
+    back_orders: frozenset[Product] = frozenset()
 
 
 class LimitsRaced(Exception):
@@ -37,7 +40,8 @@ class LimitsRaced(Exception):
 def found_in(books: Books, keys: dict[StockItem, str]) -> Found:
     """What stands in the books as they were opened."""
     lines = {name: len(each.lines) for name, each in books.reservations.items()}
-    return Found(keys, dict(books.balances), lines, frozenset(books.claims), dict(books.holdings))
+    counted = frozenset(books.back_orders)
+    return Found(keys, dict(books.balances), lines, frozenset(books.claims), dict(books.holdings), counted)
 
 
 async def write(
@@ -53,9 +57,9 @@ async def write(
     claims = [books.claims[each] for each in books.touched_claims]
     reservations = [books.reservations[each] for each in books.touched_reservations]
     made = [each for each in reservations if each.reservation not in found.reservations]
-    lots = books.changed_lots.values()
+    statement, more = _more_digested(books)
     written = await driver.fetchrow(
-        statements.WRITE_LOTS if lots else statements.WRITE,
+        statement,
         tenant,
         books.now,
         *_columns(_entries(books, found.keys), 12),
@@ -66,7 +70,7 @@ async def write(
         *_columns(chain.from_iterable(_made_lines(each, found) for each in reservations), 11),
         *_columns(map(_claimed, claims), 3),
         *_held(books, found),
-        *(_columns(map(_lotted, lots), 4) if lots else ()),
+        *more,
     )
     if written is None:  # the tenant's first write: its revision row is made, and all is done again
         await driver.execute(statements.KNOW_TENANT, tenant)
@@ -82,9 +86,19 @@ async def write(
         await driver.execute(statements.KEEP_PLANS, tenant, *_columns(books.plans.items(), 2))
     await _change_locations(driver, tenant, revision, books)
     await _change_lots(driver, tenant, revision, books)
+    await write_waiting(driver, tenant, revision, books, found.back_orders)
     if books.progress is not None:
         await write_progress(driver, tenant, revision, books.intake.snapshot, books.progress, found.keys)
     return revision
+
+
+def _more_digested(books: Books) -> tuple[str, list[list[Any]]]:
+    """The statement that writes a group, and what it digests beside entries and claims, in columns."""
+    if books.changed_lots:
+        return statements.WRITE_LOTS, _columns(map(_lotted, books.changed_lots.values()), 4)
+    if books.touched_waiting or books.touched_back_orders:
+        return statements.WRITE_WAITING, digestible(books)
+    return statements.WRITE, []
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:

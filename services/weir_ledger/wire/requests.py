@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2, waiting_pb2
 from weir_chassis.fields import Fields
 from weir_ledger.domain.amending import RESERVATION_LINES_MAX, Amend
 from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
@@ -16,7 +16,8 @@ from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLoca
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode
 from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind, Lot
-from weir_ledger.wire.items import day, lot_name, reservation_name, stock_item
+from weir_ledger.domain.waiting import WaitingDraft, WaitingDraftLine
+from weir_ledger.wire.items import day, lot_name, product, reservation_name, stock_item
 
 MOVEMENTS_MAX = 1000
 DRAFTS_MAX = 1000
@@ -145,11 +146,18 @@ def _past(fields: Fields, message: Message, name: str) -> datetime | None:
 
 
 def reserve(request: reservation_service_pb2.ReserveRequest, new_id: Callable[[], str]) -> Reserve:
-    """What a Reserve asks for, under a new identifier."""
+    """What a Reserve asks for, under new identifiers."""
     with Fields() as fields:
         fields.request_id(request.request_id)
         fields.opaque("digest", request.digest, length_max=DIGEST_BYTES_MAX)
-        return Reserve(new_id(), _draft(fields.inner("draft"), request.draft))
+        if not request.HasField("waiting"):
+            return Reserve(new_id(), _draft(fields.inner("draft"), request.draft))
+        return Reserve(
+            new_id(),
+            _draft(fields.inner("draft"), request.draft) if request.HasField("draft") else None,
+            new_id(),
+            _waiting_draft(fields.inner("waiting"), request.waiting),
+        )
 
 
 def reserve_batch(request: reservation_service_pb2.ReserveBatchRequest, new_id: Callable[[], str]) -> ReserveBatch:
@@ -170,6 +178,20 @@ def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
         draft_lines(fields, message.lines),
         fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
         _hold_seconds(fields, message) if message.HasField("hold_duration") else None,
+        fields.identifier("order", message.order, optional=True),
+        fields.identifier("channel", message.channel, optional=True),
+        fields.opaque("plan", message.plan, length_max=PLAN_BYTES_MAX),
+    )
+
+
+def _waiting_draft(fields: Fields, message: waiting_pb2.WaitingDraft) -> WaitingDraft:
+    """What an order waits for."""
+    return WaitingDraft(
+        tuple(
+            WaitingDraftLine(product(each.inner("product"), line.product), each.quantity("quantity", line.quantity))
+            for each, line in fields.each("lines", message.lines, most=LINES_MAX)
+        ),
+        message.whole,
         fields.identifier("order", message.order, optional=True),
         fields.identifier("channel", message.channel, optional=True),
         fields.opaque("plan", message.plan, length_max=PLAN_BYTES_MAX),
