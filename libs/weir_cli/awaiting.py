@@ -29,9 +29,14 @@ async def waiting(session: Session, asked: waiting_service_pb2.ListWaitingReques
 
 
 async def watch_waiting(
-    session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, count: int | None
+    session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, limit: int, count: int | None
 ) -> AsyncGenerator[Answer]:
-    """One answer for each commit that changes demands which `asked` names."""
+    """One answer for what waits now, then one for each commit that changes demands which `asked` names."""
+    asking = waiting_service_pb2.ListWaitingRequest()
+    asking.CopyFrom(asked)
+    asking.states[:] = asked.states or [waiting_pb2.WAITING_STATE_WAITING]
+    first = await listed(session.waiting.ListWaiting, asking, "waiting", limit=limit)
+    yield Answer(first.document, [_demands(first.found), first.footnote])
 
     def opened(after: revisions.Revision | None) -> Any:
         request = waiting_service_pb2.WatchWaitingRequest(channel=asked.channel)
@@ -39,19 +44,17 @@ async def watch_waiting(
             request.after.CopyFrom(after.to_wire())
         return session.waiting.WatchWaiting(request)
 
-    after = revisions.from_wire(await session.head())
-    answered = 0
+    answered = 1
+    after = revisions.from_wire(first.revision)
     try:
         async with aclosing(watch(opened, after=after, through=_through, newer=later)) as messages:
-            async for message in messages:
+            while answered != count:
+                message = await anext(messages)
                 found = [each for each in message.waiting if _named(asked, each)]
-                if not found:
-                    continue
-                told = {"waiting": [document(each) for each in found], "through": document(message.through)}
-                yield Answer(told, [change_line(each) for each in found])
-                answered += 1
-                if answered == count:
-                    return
+                if found:
+                    told = {"waiting": [document(each) for each in found], "through": document(message.through)}
+                    yield Answer(told, [change_line(each) for each in found])
+                    answered += 1
     except Fenced as fence:
         told = {"refusal": {"reason": fence.reason, "message": str(fence)}}
         yield Answer(told, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)

@@ -38,6 +38,8 @@ class _Part:
     quantity: int
     number: int = 0
     """Line of the reservation; 0 where there is none yet."""
+    line: int = 0
+    """Line of the order; 0 where that is not known."""
     wanted: stock_pb2.Product | None = None
     """Product of the line of the order; None where that is not known."""
     serves_as: stock_pb2.Product | None = None
@@ -54,6 +56,7 @@ def planned(title: Text, wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan, *
             each.stock_item,
             each.quantity,
             number=place if numbered else 0,
+            line=each.line,
             wanted=_wanted(wish, each.line),
             serves_as=each.serves_as,
             bundles=each.bundles,
@@ -80,6 +83,7 @@ def promised(
                 line.stock_item,
                 line.quantity - line.released,
                 number=line.line,
+                line=purpose.line,
                 wanted=wanted,
                 serves_as=purpose.serves_as if purpose.HasField("serves_as") else wanted,
                 bundles=purpose.bundles,
@@ -142,14 +146,14 @@ def _drawn(
     for location in sorted({part.item.location for part in parts}):
         here = [part for part in parts if part.item.location == location]
         branch = tree.add(Text(location, style="bold cyan"))
-        together: dict[tuple[str, str, int], Tree] = {}
+        together: dict[tuple[int, int], Tree] = {}
         for part in here:
             if not part.bundles or part.wanted is None:
                 branch.add(_part(part))
                 continue
-            key = (part.wanted.owner, part.wanted.sku, part.bundles)
+            key = (part.line, part.bundles)
             if key not in together:
-                label = Text.assemble(_units(part.bundles, part.wanted), ("  put together there from", "dim"))
+                label = Text.assemble(_units(part.bundles, part.wanted), ("  put together from", "dim"))
                 together[key] = branch.add(label)
             together[key].add(_part(part))
     left_out = list(missing)

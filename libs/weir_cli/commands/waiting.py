@@ -42,7 +42,7 @@ def demands(
     ] = None,
     limit: Limit = 200,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Print every change from now on, until Ctrl-C; leaves nothing out.")
+        bool, typer.Option("--watch", help="Then print every change, until Ctrl-C; leaves nothing out.")
     ] = False,
     count: Count = None,
 ) -> None:
@@ -64,7 +64,7 @@ def demands(
         product=stock_pb2.Product(owner=owner, sku=sku) if sku else None,
     )
     if watch:
-        stream(options_of(context), lambda session: awaiting.watch_waiting(session, asked, count=count))
+        stream(options_of(context), lambda session: awaiting.watch_waiting(session, asked, limit=limit, count=count))
     perform(options_of(context), lambda session: awaiting.waiting(session, asked, limit=limit))
 
 
