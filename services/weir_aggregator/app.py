@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_aggregator.peers.feeds import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.peers.promises import PeerPromises
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
 from weir_aggregator.servicer import POLICIES, PREVIEWS_MAX, registrations
@@ -102,7 +103,12 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=registrations(tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max),
+            registrations=registrations(
+                tenants,
+                PeerPromises(ledger),
+                Pace(settings.heartbeat_seconds),
+                previews_max=settings.previews_max,
+            ),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
             telemetry=telemetry.active(),

@@ -12,7 +12,7 @@ from weir_allocation.network import Channel
 from weir_allocation.policy import Policy
 from weir_allocation.rules import Limits, Rule
 from weir_allocation.sharing import Bundle, Link
-from weir_allocation.stock import Condition, Demand
+from weir_allocation.stock import Condition, Demand, StockItem
 
 Product = tuple[str, str]
 """Owner and stock keeping unit. A plain tuple: a projection holds hundreds of thousands of them, and these the garbage
@@ -90,6 +90,19 @@ class Waiting:
     recorded: Recorded | None
     """What is wanted and how it may be filled, line by line; its wish holds what waited at first. It is told once, when
     the demand begins to wait; never of a demand that others fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Units for one demand that waits."""
+
+    waiting: str
+    units: tuple[tuple[int, int], ...]
+    """Lines of the demand, from 0, and the units of each that wait no longer."""
+    lines: tuple[tuple[StockItem, int], ...]
+    """What is promised for them."""
+    recorded: Recorded
+    """How that was planned: an order of its own, of the units promised."""
 
 
 class BackOrders(NamedTuple):
@@ -239,3 +252,36 @@ class Summary:
     """Units that stores are told beyond what there is, over all products, as it is."""
     exposure_after: int
     """The same as it would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Plan an order, and have its units promised."""
+
+    request_id: str
+    digest: bytes
+    """What tells the request from another one under the same identifier."""
+    wish: Wish
+    channel: str
+    hold_seconds: float | None = None
+    """None: as long as is usual."""
+    order: str = ""
+    back_order: bool = False
+    """What cannot be filled waits, as far as it may."""
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """Plan what is promised again, and have moved what has to be."""
+
+    request_id: str
+    digest: bytes
+    reservation: str
+    rejected: frozenset[str] = frozenset()
+    """Locations that shall not send."""
+    wish: Wish | None = None
+    """What is wanted instead; None: as before."""
+    channel: str = ""
+    """The channel that the other wish names."""
+    validate_only: bool = False

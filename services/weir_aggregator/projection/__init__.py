@@ -2,12 +2,13 @@
 
 `state` answers from it, `following` keeps it in step with the contexts and the day, `watching` tells of its changes,
 `tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
-`table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration) and `changes` (the
-log a watcher goes on from).
+`table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration), `changes` (the
+log a watcher goes on from) and `ordering` (what an order may be filled with).
 """
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
+from weir_aggregator.projection.ordering import order, order_under, terms_of
 from weir_aggregator.projection.preview import Preview, Room
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
 from weir_aggregator.projection.supposed import Instant, Supposed
@@ -29,6 +30,9 @@ __all__ = [
     "UtcCalendar",
     "caught_up",
     "follow",
+    "order",
+    "order_under",
     "rows_max",
+    "terms_of",
     "updates",
 ]

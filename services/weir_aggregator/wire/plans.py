@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from weir.aggregator.v1 import fulfilment_pb2 as pb
 from weir_aggregator.wire.answers import VERDICTS
@@ -81,12 +81,12 @@ def told(plan: Plan, wanted: Wish, channel: str) -> pb.Plan:
     return answer
 
 
-def read(kept: pb.Plan, *, lines: int) -> Plan:
-    """The plan that `message` made, for a wish of so many lines; raises ValueError where it cannot have."""
+def read(kept: pb.Plan) -> Plan:
+    """The plan that `message` made; raises ValueError where it cannot have."""
     objective = kept.objective
     return Plan(
         (),
-        tuple(_read_missing(kept, lines)),
+        tuple(map(_read_missing, kept.missing)),
         Objective(*(getattr(objective, name) for name in Objective._fields)),
         kept.exact,
         kept.filled_bound,
@@ -157,14 +157,13 @@ def _missing(each: Missing) -> pb.Missing:
     )
 
 
-def _read_missing(kept: pb.Plan, lines: int) -> Iterator[Missing]:
-    for each in kept.missing:
-        if not 1 <= each.line <= lines or each.quantity < 1 or each.verdict not in _MEANT:
-            raise ValueError("a missing line that the wish knows nothing of")
-        nearest = None
-        if each.HasField("nearest"):
-            near = each.nearest
-            if near.verdict not in _MEANT or near.stock_item.condition not in CONDITIONS:
-                raise ValueError("an alternative that nobody wrote")
-            nearest = Alternative(stock_item(near.stock_item), near.quantity, _MEANT[near.verdict])
-        yield Missing(each.line - 1, each.quantity, _MEANT[each.verdict], nearest)
+def _read_missing(kept: pb.Missing) -> Missing:
+    if kept.line < 1 or kept.quantity < 1 or kept.verdict not in _MEANT:
+        raise ValueError("a missing line that nobody wrote")
+    nearest = None
+    if kept.HasField("nearest"):
+        near = kept.nearest
+        if near.verdict not in _MEANT or near.stock_item.condition not in CONDITIONS:
+            raise ValueError("an alternative that nobody wrote")
+        nearest = Alternative(stock_item(near.stock_item), near.quantity, _MEANT[near.verdict])
+    return Missing(kept.line - 1, kept.quantity, _MEANT[kept.verdict], nearest)

@@ -61,7 +61,7 @@ def read(kept: bytes) -> Recorded:
         channel,
         _terms(document.terms),
         tuple(_purposes(document.purposes, wanted)),
-        plans.read(document.plan, lines=len(wanted.lines)) if document.HasField("plan") else None,
+        plans.read(document.plan) if document.HasField("plan") else None,
         tuple(Point(each.context, each.cluster, each.epoch, each.number) for each in document.revisions),
     )
 
