@@ -17,7 +17,7 @@ WITH_REVISIONS = {"/weir.sharing.v1.SharingService/ListSources"}
 """Reads that rest on another context, too, as all of the aggregator's do."""
 UNPAGED = {"/weir.aggregator.v1.AvailabilityService/ListExposures"}
 """Lists of the first alone."""
-ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines"}
+ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
 UNSIGNED = {
@@ -30,8 +30,8 @@ FLOATS = {FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE}
 
 
 def fields(message: Descriptor) -> list[FieldDescriptor]:
-    """The fields of a message by number."""
-    return sorted(message.fields, key=lambda field: field.number)
+    """The fields of a message in the order in which they are declared."""
+    return list(message.fields)
 
 
 def changes(method: MethodDescriptor) -> bool:

@@ -51,6 +51,8 @@ class World:
     """Reservations."""
     booked: int
     """The revision that changed the balance last."""
+    confirmed_at: int
+    """The revision that changed the confirmed reservation last."""
     signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
@@ -100,12 +102,13 @@ async def world(merchant: Merchant) -> World:
         )
     )
     merchant.saw(received.revision)
-    held, confirmed = [await _reserved(merchant, item) for _ in range(2)]
+    held, confirmed = [await _reserved(merchant, item, name) for name in ("own held", "own confirmed")]
     booked = merchant.seen["ledger"].number
     done = await merchant.stubs.reservations.Confirm(
         reservation_service_pb2.ConfirmRequest(request_id="own request", reservation=confirmed)
     )
     merchant.saw(done.revision)
+    confirmed_at = done.revision.number
     location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
@@ -124,7 +127,7 @@ async def world(merchant: Merchant) -> World:
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, booked, head.signed_head, etags)
+    return World(merchant, held, confirmed, booked, confirmed_at, head.signed_head, etags)
 
 
 def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
@@ -134,10 +137,12 @@ def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
     return ledger_service_pb2.ImportSnapshotRequest(feed=feed, lines=[bad], **fields)
 
 
-async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
+async def _reserved(merchant: Merchant, item: Mapping[str, Any], name: str) -> str:
     draft: Any = {"lines": [{"stock_item": item, "quantity": 10}], "order": "own order", "channel": "own channel"}
     done = await merchant.stubs.reservations.Reserve(
-        reservation_service_pb2.ReserveRequest(request_id=request_id(), draft=reservation_pb2.ReservationDraft(**draft))
+        reservation_service_pb2.ReserveRequest(
+            request_id=name, draft=reservation_pb2.ReservationDraft(**draft), digest=b"own digest"
+        )
     )
     merchant.saw(done.revision)
     return done.reservation.reservation
@@ -188,7 +193,7 @@ def imagined() -> World:
     """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1"))
+    return World(merchant, named, named, 1, 1, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -302,13 +307,27 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
         "hold_duration": {"seconds": 60},
         "order": "own order",
         "channel": "own channel",
+        "plan": b"own plan",
     }
     lines = [{"line": 1, "quantity": 1}]
     occurred = {"seconds": 1_700_000_000, "nanos": 1000}
     service = "/weir.ledger.v1.ReservationService/"
     return {
-        f"{service}Reserve": {"draft": draft},
+        f"{service}Reserve": {"draft": draft, "digest": b"own digest"},
         f"{service}ReserveBatch": {"drafts": [draft], "atomic": True},
+        f"{service}GetReserveOutcome": {
+            "request_id": "own held",
+            "digest": b"own digest",
+            "freshness": freshness,
+        },  # fmt: skip
+        f"{service}Amend": {
+            "reservation": world.confirmed,
+            "releases": lines,
+            "lines": draft["lines"],
+            "expected_revision": world.confirmed_at,
+            "plan": b"own plan",
+            "digest": b"own digest",
+        },
         f"{service}Confirm": {"reservation": world.held},
         f"{service}Extend": {"reservation": world.held, "hold_duration": {"seconds": 60}},
         f"{service}Fulfil": {

@@ -131,7 +131,7 @@ async def test_claims_move_too(acme: Caller) -> None:
     assert await acme.claims("old", "new") == [(4, 0), (4, 0)]
     told = await acme.refused("Amend", reservation=made.reservation, lines=[claiming("A", 1, new=4)])
     assert told.reason == "CLAIM_EXHAUSTED"
-    assert [each.claim for each in done.reservation.lines[1].claims] == ["new", "old"]
+    assert {each.claim for each in done.reservation.lines[1].claims} == {"new", "old"}
     assert await acme.verify() == []
 
 

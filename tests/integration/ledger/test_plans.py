@@ -93,17 +93,20 @@ async def test_one_digest_at_once_everywhere(acme: Caller, twin: Caller, number:
 
 
 async def test_what_became_of_a_reserve(acme: Caller, twin: Caller) -> None:
-    """Whoever did not hear asks by the request id: the reservation as it was made, the revision that made it, and the
-    plan as it is now."""
+    """Whoever did not hear asks by the request id: the reservation, its plan and its revision as they were when it was
+    made, whatever became of it since; to another digest nothing of it is told."""
     await acme.receive("A", 10)
-    made = await acme.do("Reserve", request_id="r", draft=draft(("A", 4), ("B", 1), mode=PARTIAL, plan=b"old"))
+    fields = {"draft": draft(("A", 4), ("B", 1), mode=PARTIAL, plan=b"old"), "digest": DIGEST}
+    made = await acme.do("Reserve", request_id="r", **fields)
     name = made.reservation.reservation
     await acme.do("Amend", reservation=name, releases=[{"line": 1, "quantity": 1}], plan=b"new")
-    told = await twin.do("GetReserveOutcome", request_id="r", freshness={"at_least": [made.revision]})
-    assert (told.reservation, told.revision, told.plan) == (made.reservation, made.revision, b"new")
-    assert (
-        await acme.do("Reserve", request_id="r", draft=draft(("A", 4), ("B", 1), mode=PARTIAL, plan=b"old"))
-    ) == made
+    for asked in ({}, {"digest": DIGEST}):
+        told = await twin.do("GetReserveOutcome", request_id="r", freshness={"at_least": [made.revision]}, **asked)
+        assert (told.reservation, told.revision, told.plan) == (made.reservation, made.revision, b"old")
+    reused = await twin.refused("GetReserveOutcome", request_id="r", digest=b"other")
+    assert reused.reason == "REQUEST_ID_REUSED"
+    assert await acme.do("Reserve", request_id="r", **fields) == made
+    assert await plan_of(acme, name) == b"new"
 
 
 async def test_nothing_became_of_what_was_refused(acme: Caller, service: Ledger) -> None:
