@@ -163,6 +163,7 @@ def test_there_is_something_to_hold() -> None:
     assert {method.containing_service.name for method in protos.methods()} == {
         "LedgerService",
         "ReservationService",
+        "WaitingService",
         "NetworkService",
         "SharingService",
         "PartitioningService",

@@ -22,7 +22,7 @@ from tests.scenarios import samples
 
 TEXT, NUMBER, COUNT, SPAN, OPAQUE = "characters", "units", "values", "seconds", "bytes"
 IDENTIFIER_MAX = 128
-SPELT_BY_THE_LEDGER = {"reservation", "signed_heads"}
+SPELT_BY_THE_LEDGER = {"reservation", "waiting", "signed_heads"}
 """What only the ledger gives: it has one form, and nothing else is one."""
 DAYS = {"expiry_date", "expiring_before"}
 """What is a day of the calendar: it has one form, too."""

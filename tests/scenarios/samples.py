@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
-from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples
+from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples, waiting_samples
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
@@ -53,6 +53,8 @@ class World:
     """The revision that changed the balance last."""
     confirmed_at: int
     """The revision that changed the confirmed reservation last."""
+    demand: str
+    """What waits."""
     signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
@@ -60,6 +62,10 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
+        known = self.merchant.seen["ledger"]
+        asked |= waiting_samples.requests(
+            self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
+        )
         for context, samples in (
             ("sharing", sharing_samples),
             ("partitioning", policy_samples),
@@ -115,8 +121,10 @@ async def world(merchant: Merchant) -> World:
     lot: Any = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
     known = await ledger.SetLot(ledger_service_pb2.SetLotRequest(request_id="own request", lot=lot))
     merchant.saw(known.revision)
+    demand, back_orders = await waiting_samples.awaited(merchant, {"owner": OWNER, "sku": SKU})
     etags = {
         "location": location.location.etag,
+        "back orders": back_orders,
         "empty location": empty.location.etag,
         "lot": known.lot.etag,
         **network,
@@ -127,7 +135,7 @@ async def world(merchant: Merchant) -> World:
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, booked, confirmed_at, head.signed_head, etags)
+    return World(merchant, held, confirmed, booked, confirmed_at, demand, head.signed_head, etags)
 
 
 def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
@@ -193,7 +201,7 @@ def imagined() -> World:
     """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, 1, "head", defaultdict(lambda: "1"))
+    return World(merchant, named, named, 1, 1, named, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -313,13 +321,13 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
     occurred = {"seconds": 1_700_000_000, "nanos": 1000}
     service = "/weir.ledger.v1.ReservationService/"
     return {
-        f"{service}Reserve": {"draft": draft, "digest": b"own digest"},
-        f"{service}ReserveBatch": {"drafts": [draft], "atomic": True},
-        f"{service}GetReserveOutcome": {
-            "request_id": "own held",
+        f"{service}Reserve": {
+            "draft": draft,
             "digest": b"own digest",
-            "freshness": freshness,
-        },  # fmt: skip
+            "waiting": waiting_samples.draft({"owner": OWNER, "sku": SKU}),
+        },
+        f"{service}ReserveBatch": {"drafts": [draft], "atomic": True},
+        f"{service}GetReserveOutcome": {"request_id": "own held", "digest": b"own digest", "freshness": freshness},
         f"{service}Amend": {
             "reservation": world.confirmed,
             "releases": lines,
