@@ -63,6 +63,7 @@ class Balances:
         self._fit: Flags = np.zeros(_ROWS_AT_FIRST, dtype=np.bool_)
         self._on_hand: Units = np.zeros(_ROWS_AT_FIRST, dtype=np.int64)
         self._reserved: Units = np.zeros(_ROWS_AT_FIRST, dtype=np.int64)
+        self._earmarked: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Stock items known."""
@@ -80,6 +81,19 @@ class Balances:
         """
         return self._put_lot(change) if isinstance(change, Lot) else self._put_count(change)
 
+    def earmark(self, item: StockItem, units: int) -> int:
+        """Count so many units of a stock item that is known as reserved, beside those that are promised, in place of
+        what was earmarked before; returns the number of its product.
+        """
+        product = self._product_of[item.owner, item.sku]
+        variant = self._variant_of[item.lot, item.uom, item.custodian, item.condition]
+        row = self._find(product, self._location_of[item.location], variant)
+        assert row is not None
+        self._reserved[row] += units - self._earmarked.pop(row, 0)
+        if units:
+            self._earmarked[row] = units
+        return product
+
     def enter(self, product: Product) -> int:
         """The number of a product, a new one where it has none."""
         number = self._product_of.get(product)
@@ -95,7 +109,7 @@ class Balances:
         return self._product_of.get(product, NONE)
 
     def stock(self, product: Product) -> list[Stock]:
-        """All stock items of a product, in no order that means anything."""
+        """All stock items of a product, in no order that means anything; what is earmarked is among the reserved."""
         number = self.number(product)
         return [] if number == NONE else [self._stock(product, row) for row in self._chain(number)]
 
@@ -143,7 +157,7 @@ class Balances:
         if row is None:
             row = self._append(product, place, variant)
         self._on_hand[row] = on_hand
-        self._reserved[row] = reserved
+        self._reserved[row] = reserved + self._earmarked.get(row, 0)
         return product
 
     def _put_lot(self, lot: Lot) -> int:

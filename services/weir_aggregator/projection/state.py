@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +18,7 @@ from weir_aggregator.domain import (
     Exposure,
     Levels,
     Product,
+    Promise,
     Question,
     Selection,
     StockChange,
@@ -34,7 +35,7 @@ from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
 from weir_allocation.pipeline import Trace
-from weir_allocation.stock import ANY, Holdings
+from weir_allocation.stock import ANY, Holdings, StockItem
 from weir_chassis.errors import RevisionForeign, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
 
@@ -96,6 +97,7 @@ class Projection:
     def load_balances(self, balances: Balances, queue: Queue, through: Revision) -> None:
         """Take over the books as they stand at a revision, in place of what was known."""
         self._queue = queue
+        self._earmark(balances, _NOTHING)
         self._loaded(balances, self._book, through)
 
     def load_configuration(self, changes: Iterable[Change], through: Revision) -> None:
@@ -106,10 +108,11 @@ class Projection:
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        touched = np.unique(np.array([self._take(each) for each in commit.changes], dtype=np.int64))
+        taken = np.unique(np.array([self._take(each) for each in commit.changes], dtype=np.int64))
+        touched = self._earmark(self._balances, taken[taken != NONE])
         changed = _NOTHING
         if len(touched) and self.caught_up:
-            changed = self._table.compute(self._table.columns.lending.readers(touched[touched != NONE]))
+            changed = self._table.compute(self._table.columns.lending.readers(touched))
         self._passed(commit.through, changed)
 
     def apply_configuration(self, commit: Commit[Change]) -> None:
@@ -128,8 +131,11 @@ class Projection:
         if today == self.today:
             return
         self.today = today
+        touched = self._earmark(self._balances, _NOTHING)
         if self.caught_up:
-            self.changes.record(self._mark(), self._table.turn(today))
+            turned = self._table.turn(today)
+            changed = self._table.compute(self._table.columns.lending.readers(touched))
+            self.changes.record(self._mark(), np.union1d(turned, changed))
             self._ring()
 
     async def reach(self, asked: Vector, seconds: float | None) -> None:
@@ -194,6 +200,16 @@ class Projection:
     def back_orders(self, product: Product) -> tuple[int, int]:
         """How many units of a product may wait, over all orders, and how many do."""
         return self._queue.back_orders(product)
+
+    def awaited(self, products: Iterable[Product]) -> Mapping[StockItem, int]:
+        """The units of some products that are earmarked for orders that wait."""
+        return self._queue.awaited(products)
+
+    def promises(self) -> Iterator[Promise]:
+        """What is earmarked for each order that waits, first come first served; to be read before anything else
+        happens.
+        """
+        return self._queue.promises()
 
     def holdings(self, products: Iterable[Product]) -> Holdings:
         """All stock items of some products."""
@@ -330,6 +346,15 @@ class Projection:
             return self._balances.put(change)
         self._queue.put(change)
         return NONE
+
+    def _earmark(self, balances: Balances, touched: Indices) -> Indices:
+        """Earmark anew after the stock of some products changed, by number; returns them and those of which more or
+        less is earmarked than before.
+        """
+        products = (balances.products[number] for number in touched.tolist())
+        earmarks = self._queue.settle(products, balances.stock, self.today)
+        earmarked = [balances.earmark(item, units) for item, units in earmarks.items()]
+        return np.union1d(touched, np.array(earmarked, dtype=np.int64)) if earmarked else touched
 
     def _known(self, through: Revision) -> bool:
         reached = self._reached[through.context]
