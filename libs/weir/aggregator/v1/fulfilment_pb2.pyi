@@ -450,7 +450,7 @@ class RecordedPlan(_message.Message):
 
     @_builtins.property
     def plan(self) -> Global___Plan:
-        """The plan as it was answered, without `allocations`."""
+        """The plan as it was answered, without `allocations` and sentences."""
 
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
@@ -483,7 +483,7 @@ class Purpose(_message.Message):
     SERVES_AS_FIELD_NUMBER: _builtins.int
     BUNDLES_FIELD_NUMBER: _builtins.int
     line: _builtins.int
-    """Line of the wish, from 1."""
+    """Line of the wish, from 1; 0: it is in the wish no longer, and all units were given up."""
     bundles: _builtins.int
     """Bundles of which the units were made parts when the line was promised; 0: none."""
     @_builtins.property
