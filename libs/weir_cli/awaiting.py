@@ -44,17 +44,21 @@ async def watch_waiting(
             request.after.CopyFrom(after.to_wire())
         return session.waiting.WatchWaiting(request)
 
+    if count == 1:
+        return
     answered = 1
     after = revisions.from_wire(first.revision)
     try:
         async with aclosing(watch(opened, after=after, through=_through, newer=later)) as messages:
-            while answered != count:
-                message = await anext(messages)
+            async for message in messages:
                 found = [each for each in message.waiting if _named(asked, each)]
-                if found:
-                    told = {"waiting": [document(each) for each in found], "through": document(message.through)}
-                    yield Answer(told, [change_line(each) for each in found])
-                    answered += 1
+                if not found:
+                    continue
+                told = {"waiting": [document(each) for each in found], "through": document(message.through)}
+                yield Answer(told, [change_line(each) for each in found])
+                answered += 1
+                if answered == count:
+                    return
     except Fenced as fence:
         told = {"refusal": {"reason": fence.reason, "message": str(fence)}}
         yield Answer(told, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)
