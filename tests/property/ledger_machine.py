@@ -27,6 +27,7 @@ from tests.kit.books import NAME, NOW, fact, goods
 from tests.kit.memory_books import MemoryBooks, Outcome
 from tests.property.ledger_model import RUNNING, Model
 from weir_chassis.errors import Refusal, RequestIdReused
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
@@ -58,9 +59,10 @@ moments = st.none() | st.integers(-600, 60).map(lambda seconds: NOW + timedelta(
 line_claims = st.lists(
     st.builds(LineClaim, st.sampled_from(CLAIMS), st.integers(1, 12)), max_size=2, unique_by=lambda each: each.claim
 ).map(tuple)
+draft_lines = st.builds(DraftLine, wanted, few, line_claims)
 drafts = st.builds(
     Draft,
-    st.lists(st.builds(DraftLine, wanted, few, line_claims), min_size=1, max_size=3).map(tuple),
+    st.lists(draft_lines, min_size=1, max_size=3).map(tuple),
     st.sampled_from(Mode),
     hold_seconds=st.sampled_from([None, 60.0, 60.0, 200.0, 200.0, 301.0]),
     channel=st.sampled_from(CHANNELS),
@@ -160,6 +162,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def release(self, name: str, units: Units, alone: bool) -> None:
         """Release."""
         self.ask(Release(name, units), alone)
+
+    @rule(
+        name=names, units=open_units, lines=st.lists(draft_lines, max_size=3),
+        expected=st.sampled_from(["anything", "anything", "what is", "what was"]), alone=alone,
+    )  # fmt: skip
+    def amend(self, name: str, units: Units, lines: list[DraftLine], expected: str, alone: bool) -> None:
+        """Amend."""
+        current = self.model.promises[name].changed if name in self.model.promises else 9
+        revision = {"anything": None, "what is": current, "what was": current - 1}[expected]
+        self.ask(Amend(name, units, tuple(lines), revision), alone)
 
     @rule(name=names, lines=st.sampled_from([(), (1,), (2, 1), (4,)]), moment=moments, alone=alone)
     def hand_over(self, name: str, lines: tuple[int, ...], moment: datetime | None, alone: bool) -> None:
@@ -322,6 +334,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, found in self.ledger.reservations.items():
             promise = self.model.promises[name]
             assert (found.state, found.expires_at) == (promise.state, promise.until)
+            assert found.revision == promise.changed
             for line, promised in zip(found.lines, promise.lines, strict=True):
                 assert line.quantity == line.open + line.fulfilled + line.released <= line.requested
                 assert (line.open, line.fulfilled, line.released, line.handed_over_at) == (

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
@@ -19,7 +20,7 @@ from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, Mode, State
+from weir_ledger.domain.reservations import Draft, DraftLine, Mode, State
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
 
@@ -31,6 +32,7 @@ ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
     Fulfil: (State.CONFIRMED,),
     Release: RUNNING,
     MarkHandedOver: RUNNING,
+    Amend: RUNNING,
 }
 """In which states a promise may be changed how."""
 
@@ -68,6 +70,8 @@ class Promise:
     until: datetime | None
     lines: list[Line] = field(default_factory=list)
     state: State = State.HELD
+    changed: int = 0
+    """The revision that changed it last."""
 
     def open(self) -> list[tuple[int, int]]:
         """Numbers of the lines with open units, and those units."""
@@ -119,7 +123,7 @@ class Model:
             case RecordMovements(movements):
                 yield from self.few(movements)
                 yield from self.record(movements, revision)
-            case Reserve(name, draft):
+            case Reserve(name, Draft() as draft):
                 yield from self.few(draft.lines)
                 yield from self.reserve(name, draft, revision)
             case ReserveBatch(drafts, atomic):
@@ -132,7 +136,7 @@ class Model:
             case ImportLines(begun, feed, figures):
                 if begun.request_id not in self.reports:
                     self.reports[begun.request_id] = Counter(self.report(feed, each, revision) for each in figures)
-            case Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
+            case Amend(name) | Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
                 yield from self.change(name, command, revision)
 
     def few(self, lines: Sequence[object]) -> Iterator[str]:
@@ -183,16 +187,8 @@ class Model:
         """Promise line by line what is left: all, or what there is."""
         seconds = min(900, self.limits.hold_seconds) if draft.hold_seconds is None else draft.hold_seconds
         until = self.now + timedelta(seconds=seconds)
-        promise = self.promises[name] = Promise(draft.channel, self.now, until)
-        short: set[str] = set()
-        for line in draft.lines:
-            available = self.available(line.item)
-            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
-            units = min([line.quantity, available, *rooms])
-            if units < line.quantity:
-                short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
-            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
-            promise.lines[-1].change(units, self.now)
+        promise = self.promises[name] = Promise(draft.channel, self.now, until, changed=revision)
+        short = self.add(promise, draft.lines)
         nowhere = any(line.item.location not in self.places for line in draft.lines)
         if short and (draft.mode is Mode.ALL_OR_NOTHING or nowhere or not promise.open()):
             del self.promises[name]
@@ -210,6 +206,33 @@ class Model:
             if units > limit.held_units:
                 yield "HELD_UNITS_EXHAUSTED"
 
+    def add(self, promise: Promise, lines: Iterable[DraftLine]) -> set[str]:
+        """Promise what is left for each of some lines, one after the other; why some get less than they want."""
+        short: set[str] = set()
+        for line in lines:
+            available = self.available(line.item)
+            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
+            units = min([line.quantity, available, *rooms])
+            if units < line.quantity:
+                short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
+            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
+            promise.lines[-1].change(units, self.now)
+        return short
+
+    def amend(self, promise: Promise, command: Amend, revision: int) -> Iterator[str]:
+        """Units are given up and others promised, which may be the same; no more is held than may be."""
+        yield from self.few(command.lines)
+        before = sum(units for _, units in promise.open())
+        yield from self.give(promise, command.releases, False, None, revision)
+        yield from self.add(promise, command.lines)
+        for line in promise.lines[len(promise.lines) - len(command.lines) :]:
+            self.changed[line.item] = revision
+        if promise.state is State.HELD and sum(units for _, units in promise.open()) > before:
+            for holder, limit in {promise.channel: self.limits.channel, "": self.limits.tenant}.items():
+                if self.held(holder)[1] > limit.held_units:
+                    yield "HELD_UNITS_EXHAUSTED"
+        self.settle(promise)
+
     def change(self, name: str, command: Command[Any], revision: int) -> Iterator[str]:
         """A promise that still runs is kept, prolonged or ended."""
         promise = self.promises.get(name)
@@ -220,7 +243,14 @@ class Model:
         elif promise.state not in ALLOWED[type(command)]:
             yield "RESERVATION_STATE"
         else:
+            before = promise.changed
+            if not (isinstance(command, Confirm) and promise.state is State.CONFIRMED):
+                promise.changed = revision
             match command:
+                case Amend():
+                    if command.expected_revision not in (None, before):
+                        yield "RESERVATION_CHANGED"
+                    yield from self.amend(promise, command, revision)
                 case Confirm():
                     promise.state, promise.until = State.CONFIRMED, None
                 case Extend(_, seconds):
@@ -247,6 +277,24 @@ class Model:
         revision: int,
     ) -> Iterator[str]:
         """Units go out, or are given up; a promise with nothing open has ended."""
+        yield from self.give(promise, units, fulfil, moment, revision)
+        self.settle(promise)
+
+    def settle(self, promise: Promise) -> None:
+        """A promise with nothing open has ended."""
+        if not promise.open():
+            promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
+            promise.until = None
+
+    def give(
+        self,
+        promise: Promise,
+        units: Iterable[tuple[int, int]],
+        fulfil: bool,
+        moment: datetime | None,
+        revision: int,
+    ) -> Iterator[str]:
+        """Units go out, or are given up."""
         for number, wanted in units:
             line = promise.lines[number - 1] if number <= len(promise.lines) else None
             if line is None:
@@ -262,9 +310,6 @@ class Model:
                 self.there[line.item] -= wanted * fulfil
                 self.moved.append((line.item, -wanted * fulfil, moment or self.now))
                 self.changed[line.item] = revision
-        if not promise.open():
-            promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
-            promise.until = None
 
     def expire(self, names: Iterable[str], revision: int) -> Iterator[str]:
         """Holds that have run out are given up."""
@@ -275,7 +320,7 @@ class Model:
             elif self.overdue(promise):
                 until = promise.until
                 yield from self.end(promise, promise.open(), False, None, revision)
-                promise.state, promise.until = State.EXPIRED, until
+                promise.state, promise.until, promise.changed = State.EXPIRED, until, revision
 
     def overdue(self, promise: Promise) -> bool:
         """Whether a hold has run out."""

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from tests.kit.memory_books import Outcome
 from tests.property.ledger_machine import LedgerMachine
 from weir_chassis.errors import Refusal
-from weir_ledger.domain import books, endings, imports, movements, promises
+from weir_ledger.domain import amending, books, endings, imports, movements, promises
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
@@ -28,9 +29,10 @@ SETTINGS = settings(max_examples=max(150, settings().max_examples), stateful_ste
 
 REACHED = {
     *((each, "accepted") for each in (RecordMovements, Reserve, ReserveBatch, Confirm, Extend, Fulfil, Release)),
-    *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines)),
+    *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend)),
     *((Reserve, each) for each in ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "OPEN_RESERVATIONS_EXHAUSTED")),
     *((Confirm, each) for each in ("RESERVATION_EXPIRED", "RESERVATION_STATE", "RESERVATION_NOT_FOUND")),
+    *((Amend, each) for each in ("INSUFFICIENT_STOCK", "RESERVATION_CHANGED", "RESERVATION_LINE_EXCEEDED")),
     (RecordMovements, "BALANCE_CHANGED"),
 }
 """What has to have happened before anything is shown."""
@@ -54,7 +56,7 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
         Balance, "available", lambda was: property(lambda balance: balance.on_hand),
     ),
     "part is refused though it is there": (
-        promises, "_grant", lambda was: lambda page, draft: was(page, replace(draft, mode=Mode.ALL_OR_NOTHING)),
+        promises, "grant", lambda was: lambda page, lines, mode: was(page, lines, Mode.ALL_OR_NOTHING),
     ),
     "what is released is still claimed": (
         Page, "count_claims", lambda was: lambda page, claims, *, open, fulfilled=0: (
@@ -66,7 +68,13 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "a hold ends late": (
         endings, "_overdue", lambda was: lambda page, found: was(page, found) and found.expires_at < page.now,
     ),
-    "what has ended ends again": (endings, "_require_running", lambda was: lambda *args: None),
+    "what has ended ends again": (endings, "require_running", lambda was: lambda *args: None),
+    "what is moved is given up and not promised": (amending, "book", lambda was: lambda *args: ()),
+    "what a move gives up is not there for it": (
+        amending, "give_up", lambda was: lambda page, found, units, kind: was(Page(page.books), found, units, kind),
+    ),
+    "a move forgets what is held": (Page, "require_room", lambda was: lambda page, channel, more: (
+        was(page, channel, more) if more.open_reservations else None)),
     "units in transit are lost": (
         movements, "_record", lambda was: lambda page, movement: was(page, replace(movement, destination=None)),
     ),

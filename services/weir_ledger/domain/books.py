@@ -170,12 +170,6 @@ class Page:
         found = self.books.balances.get(item)
         return found.revision if found else 0
 
-    def newest_before(self, items: Iterable[StockItem]) -> int | None:
-        """The newest of the revisions that changed the counts of `items` last, as `revision_before` tells each."""
-        revisions = [self.revision_before(item) for item in items]
-        known = [each for each in revisions if each is not None]
-        return max(known, default=0) if len(known) == len(revisions) else None
-
     def claim(self, claim: str) -> Claim:
         """What is claimed under a key as it stands on this page."""
         return self.claims.get(claim) or self.books.claims.get(claim) or Claim(claim)

@@ -119,8 +119,9 @@ def size(lines: Iterable[DraftLine], plan: bytes) -> int:
 
 def refused(page: Page, short: Sequence[tuple[str, ShortLine]]) -> Refusal:
     """Why lines, each with the field it stands in, are not promised: missing units first, then claims."""
-    missing = [each.item for _, each in short if each.claim is None]
-    return refusal(short, revision=page.newest_before(missing))
+    revisions = [page.revision_before(each.item) for _, each in short if each.claim is None]
+    drawn = [each for each in revisions if each is not None]
+    return refusal(short, revision=max(drawn, default=0) if len(drawn) == len(revisions) else None)
 
 
 def refusal(short: Sequence[tuple[str, ShortLine]], *, revision: int | None) -> Refusal:
