@@ -52,11 +52,15 @@ class Point(NamedTuple):
     number: int
 
 
+UNWANTED = -1
+"""In place of a line of a wish: it is in the wish no longer."""
+
+
 class Purpose(NamedTuple):
     """What a line of a reservation is for."""
 
     line: int
-    """Line of the wish, from 0."""
+    """Line of the wish, from 0; UNWANTED where all units were given up since, because the wish is another."""
     serves_as: Product
     """Product the units serve as: that of the line, or a component of it."""
     bundles: int = 0
@@ -97,12 +101,26 @@ class Promise:
     """Units for one demand that waits."""
 
     waiting: str
+    demanded: int
+    """Lines of the demand."""
     units: tuple[tuple[int, int], ...]
     """Lines of the demand, from 0, and the units of each that wait no longer."""
     lines: tuple[tuple[StockItem, int], ...]
     """What is promised for them."""
     recorded: Recorded
     """How that was planned: an order of its own, of the units promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Promised units of a stock item that are not there."""
+
+    item: StockItem
+    units: int
+    opened: int
+    """Moment at which it opened, in nanoseconds."""
+    reservations: tuple[str, ...]
+    """The reservations it hits, newest first; not all of them where there are many."""
 
 
 class BackOrders(NamedTuple):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from weir_aggregator.domain import BooksChange, Change, Recorded, Replan, Reserve
+from weir_aggregator.domain import BooksChange, Change, Promise, Recorded, Replan, Reserve, Shortfall
 from weir_allocation.fulfilment.model import Allocation
 from weir_allocation.stock import StockItem
 from weir_chassis.revisions import Revision
@@ -190,4 +190,32 @@ class Promises(Protocol):
 
         Raises RequestIdReused where another request had it.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of promises to orders that wait."""
+
+    refused: Mapping[str, str | None]
+    """Each demand that was asked for: why it was refused; None of one that was promised its units."""
+    revision: Revision
+    """What it is so at."""
+
+
+class Arrivals(Protocol):
+    """The ledger, as workers use it that answer no call: for a tenant that is named.
+
+    Each raises what the ledger refuses as it is, and PeerAway where it cannot be reached.
+    """
+
+    async def promise(self, tenant: str, promises: Iterable[Promise], planned: Revision) -> Answered:
+        """Promise units to as many of the first of these as one request takes, at least one, each by itself.
+
+        The same promises planned at the same revision are one request, whoever makes it and however often.
+        """
+        ...
+
+    async def shortfalls(self, tenant: str) -> Sequence[Shortfall]:
+        """Everything that is short now, in order of stock items."""
         ...

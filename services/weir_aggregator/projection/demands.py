@@ -105,12 +105,14 @@ class Demand:
             for line, look in zip(self.wish.lines, self._looking, strict=True)
         )
 
-    def promise(self) -> Promise | None:
-        """What the ledger is to promise of what is earmarked; None where that is more than it takes at once."""
+    def promisable(self, made: Plan) -> bool:
+        """Whether something of a plan can be promised: of a whole order that is all of it, at once."""
+        return bool(made.allocations) and (not self.wish.whole or len(made.allocations) <= LINES_MAX)
+
+    def promise(self) -> Promise:
+        """What the ledger is to promise of what is earmarked: all that it takes at once."""
         assert self.plan is not None
-        taken = _taken(self.plan.allocations, whole=self.wish.whole)
-        if not taken:
-            return None
+        taken = _taken(self.plan.allocations)
         filled: dict[int, int] = {}
         for group in taken:
             filled[group[0].line] = filled.get(group[0].line, 0) + (group[0].bundles or group[0].quantity)
@@ -120,6 +122,7 @@ class Demand:
         wish = tuple(replace(self.wish.lines[line], quantity=units) for line, units in filled.items())
         return Promise(
             self.place[1],
+            len(recorded.wish.lines),
             tuple((self.lines[line], units) for line, units in filled.items()),
             tuple((each.item, each.quantity) for each in allocations),
             Recorded(
@@ -170,10 +173,8 @@ def _sources(recorded: Recorded, product: Product) -> tuple[Product, ...]:
     return (product, *(part for part, _ in bundle.parts)) if bundle else (product,)
 
 
-def _taken(allocations: Iterable[Allocation], *, whole: bool) -> list[list[Allocation]]:
-    """The allocations in groups that go together: the parts of bundles, others each alone. No more than one promise
-    takes, and of a whole order all or none.
-    """
+def _taken(allocations: Iterable[Allocation]) -> list[list[Allocation]]:
+    """The allocations that one promise takes, in groups that go together: the parts of bundles, others each alone."""
     groups: dict[Hashable, list[Allocation]] = {}
     for each in allocations:
         alone = (each.line, each.item, each.serves_as)
@@ -182,7 +183,7 @@ def _taken(allocations: Iterable[Allocation], *, whole: bool) -> list[list[Alloc
     lines = 0
     for group in groups.values():
         lines += len(group)
-        if lines > LINES_MAX:
-            return [] if whole else taken
+        if lines > LINES_MAX and taken:
+            break
         taken.append(group)
     return taken

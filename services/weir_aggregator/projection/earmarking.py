@@ -184,6 +184,8 @@ class Walk:
     def _settle(self, demand: Demand) -> None:
         """Give a demand what it gets."""
         made = self._standing.planned(demand, self._left_for(demand), self._today)
+        if made is not None and not demand.promisable(made):
+            made = None
         held: dict[Product, dict[StockItem, int]] = {}
         for each in made.allocations if made else ():
             items = held.setdefault((each.item.owner, each.item.sku), {})

@@ -15,6 +15,7 @@ from weir_aggregator.domain import (
     Availability,
     BooksChange,
     Change,
+    Count,
     Exposure,
     Levels,
     Product,
@@ -74,6 +75,8 @@ class Projection:
         self.changes = Changes(log_bytes_max)
         self.revisions: tuple[Revision, ...] = ()
         """The mark: the revision of each context that answers rest on, in the order of CONTEXTS."""
+        self.shortfalls = 0
+        """Grows whenever promised units may not be there that were before."""
         self.today = date.min
         """The day that answers are for; lots expire by it."""
         self._balances = Balances()
@@ -97,6 +100,7 @@ class Projection:
     def load_balances(self, balances: Balances, queue: Queue, through: Revision) -> None:
         """Take over the books as they stand at a revision, in place of what was known."""
         self._queue = queue
+        self.shortfalls += 1
         self._earmark(balances, _NOTHING)
         self._loaded(balances, self._book, through)
 
@@ -343,6 +347,7 @@ class Projection:
     def _take(self, change: BooksChange) -> int:
         """Take over what the ledger tells; returns the number of the product whose stock it changes, or NONE."""
         if isinstance(change, StockChange):
+            self.shortfalls += isinstance(change, Count) and change.on_hand < change.reserved
             return self._balances.put(change)
         self._queue.put(change)
         return NONE

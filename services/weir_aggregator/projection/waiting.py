@@ -67,9 +67,7 @@ class Queue:
     def promises(self) -> Iterator[Promise]:
         """What is earmarked for each demand, in order of arrival, as far as the ledger takes it at once."""
         for place in self._standing.holding:
-            promise = self._standing.demands[place].promise()
-            if promise is not None:
-                yield promise
+            yield self._standing.demands[place].promise()
 
     def settle(self, touched: Iterable[Product], stock_of: StockOf, today: date) -> Mapping[StockItem, int]:
         """Earmark anew after demands changed, and after the stock of some products did or the day.
