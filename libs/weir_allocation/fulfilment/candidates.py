@@ -74,6 +74,8 @@ class LineCandidates:
     out."""
     mask: int
     """The places of `most`."""
+    simple: bool
+    """Whether no two parts draw on the same stock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,9 @@ def _line(order: Order, number: int, own: list[_Find], parts: list[list[_Find]],
     useful = tuple(
         Part(part.quantity, tuple(draw for draw in part.draws if draw.place in bundles)) for part in made if bundles
     )
-    return LineCandidates(number, line.quantity, direct, useful, bundles, most, mask)
+    drawn = [draw.stock for part in useful for draw in part.draws]
+    simple = len(set(drawn)) == len(drawn)
+    return LineCandidates(number, line.quantity, direct, useful, bundles, most, mask, simple)
 
 
 def _draws(finds: list[_Find], line: int, component: int, numbers: _Numbers) -> tuple[Draw, ...]:

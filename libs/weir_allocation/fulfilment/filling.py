@@ -1,27 +1,26 @@
-"""The best filling of lines from a given set of places.
+"""The best filling of one line from a given set of places, as if no other line took anything.
 
 Best means: most units, then least cost, then the smallest `tie`. The places do not count here, nor does how many there
-are. Lines are looked at in three ways, from the cheapest to the dearest:
+are.
 
-* `alone`: one plain line as if it were the only one. It takes its best stock item first; the limits of links hold
-  disjoint sets of its stock items, so that is optimal. Where each line can have its own best filling at once, these
-  are the best filling of all together.
-* `rivals`: lines that want the same units, and bundles whose parts do, together: a linear program, and branch and bound
-  where its answer is not whole or not in one place. Ties are part of its numbers, so its best vertex is the one answer.
-* `hasty`, where the work that is allowed ends before: some good filling.
+A plain line takes its best stock item first: the limits of links hold disjoint sets of its stock items, so being greedy
+is optimal. A bundle line takes all packed units that it can, since bundles put together cost most and take none of
+them. The others come, one after another, from the place where the next one costs least: the parts of a place are taken
+best first, so a further bundle there never costs less than the one before, and being greedy is optimal again. That
+needs parts that draw on different stock; others are left to `rivals`.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from weir_allocation.fulfilment.candidates import DIRECT, NO_LIMIT, Candidates, Draw, LineCandidates
-from weir_allocation.fulfilment.simplex import Program, Row, Work
+from weir_allocation.fulfilment.candidates import NO_LIMIT, Candidates, Draw, LineCandidates
+from weir_allocation.fulfilment.objective import Tie
 
-Picks = tuple[tuple[Draw, int], ...]
+Pick = tuple[Draw, int]
+"""Units that are used of a draw."""
 Made = tuple[tuple[tuple[int, int], int], ...]
 """Bundles put together, by line and place."""
 
@@ -31,39 +30,65 @@ class Filling(NamedTuple):
 
     filled: int
     cost: int
-    picks: Picks = ()
+    """Packed."""
+    picks: tuple[Pick, ...] = ()
     made: Made = ()
     exact: bool = True
-    """Whether no filling from these places is better."""
+    """Whether no filling from these places fills more units, nor as many at less cost."""
     bound: int = 0
     """No filling from these places fills more units."""
 
 
-def alone(line: LineCandidates, mask: int, limits: Sequence[int]) -> Filling:
-    """The best filling of a plain line from some places, if nothing else takes anything."""
-    wanted, cost = line.quantity, 0
-    picks: list[tuple[Draw, int]] = []
+NOTHING = Filling(0, 0)
+
+
+def alone(found: Candidates, line: LineCandidates, mask: int) -> Filling:
+    """The best filling of a line from some places; its parts, if it has any, must draw on different stock."""
+    assert line.simple
+    picks, wanted = taken(line.direct, line.quantity, mask, found.limits)
+    cost = sum(units * draw.cost for draw, units in picks)
+    made: Made = ()
+    if wanted and line.bundles:
+        places = [_Place(line, place, found.limits) for place in sorted(line.bundles) if mask >> place & 1]
+        bundles = _put_together(places, wanted)
+        wanted -= bundles
+        cost += bundles * found.bundle_cost + sum(place.cost for place in places)
+        picks += [pick for place in places for pick in place.picks()]
+        made = tuple(((line.line, place.place), place.made) for place in places if place.made)
+    filled = line.quantity - wanted
+    return Filling(filled, cost, tuple(picks), made, bound=filled)
+
+
+def in_one_place(found: Candidates, line: LineCandidates, mask: int) -> Filling:
+    """The best filling of a line from one of some places."""
+    places = [1 << place for place in sorted(line.most) if mask >> place & 1]
+    return min((alone(found, line, place) for place in places), key=_rank, default=NOTHING)
+
+
+def taken(draws: Sequence[Draw], wanted: int, mask: int, limits: Sequence[int]) -> tuple[list[Pick], int]:
+    """Units of the best draws from some places, and how many are missing."""
+    picks: list[Pick] = []
     spare: dict[int, int] = {}
-    for draw in line.direct:
+    for draw in draws:
         if not mask >> draw.place & 1:
             continue
-        units = min(wanted, draw.units)
+        units = draw.units if draw.units < wanted else wanted
         if draw.loan != NO_LIMIT:
             left = spare.get(draw.loan, limits[draw.loan])
             units = min(units, left)
             spare[draw.loan] = left - units
         if units:
             picks.append((draw, units))
-            cost += units * draw.cost
             wanted -= units
             if not wanted:
                 break
-    filled = line.quantity - wanted
-    return Filling(filled, cost, tuple(picks), bound=filled)
+    return picks, wanted
 
 
 def together(fillings: Sequence[Filling]) -> Filling:
     """Fillings of different lines as one."""
+    if len(fillings) == 1:
+        return fillings[0]
     return Filling(
         sum(each.filled for each in fillings),
         sum(each.cost for each in fillings),
@@ -74,7 +99,7 @@ def together(fillings: Sequence[Filling]) -> Filling:
     )
 
 
-def fits(picks: Picks, limits: Sequence[int]) -> bool:
+def fits(picks: Sequence[Pick], limits: Sequence[int]) -> bool:
     """Whether nothing is given out twice."""
     used: dict[int, int] = {}
     for draw, units in picks:
@@ -84,149 +109,85 @@ def fits(picks: Picks, limits: Sequence[int]) -> bool:
     return all(units <= limits[limit] for limit, units in used.items())
 
 
-def worth(filling: Filling) -> tuple[int, int, tuple[object, ...]]:
-    """Key by which the best filling is the smallest."""
-    return -filling.filled, filling.cost, order_of(filling.picks)
-
-
-def order_of(picks: Picks) -> tuple[object, ...]:
-    """Key that decides ties, as `objective.tie` says."""
+def tie_of(picks: Sequence[Pick]) -> Tie:
+    """What decides between fillings that are equally good, as `objective.tie` says."""
     return tuple(sorted((draw.line, draw.item, draw.serves_as, -units) for draw, units in picks))
 
 
-def rivals(
-    found: Candidates, lines: Sequence[LineCandidates], mask: int, *, one_place: bool, work: Work
-) -> Filling | int:
-    """The best filling of lines that compete, from some places; where the work ends before, the most units that there
-    could be.
-    """
-    model = _Model(found, lines, mask)
-    program = Program(model.worth, model.rows)
-    if not program.solve(work):
-        return sum(line.quantity for line in lines)
-    waiting = [(-program.value, 0, program)]
-    count = 1
-    while waiting:
-        value, _, program = heapq.heappop(waiting)
-        vertex = program.vertex()
-        cuts = model.cuts(vertex, one_place=one_place)
-        if not cuts:
-            return model.filling(vertex)
-        for row, bound in cuts:
-            branch = program.copy()
-            possible = branch.cut(row, bound, work)
-            if possible is None:
-                return model.filled(-value)
-            if possible:
-                heapq.heappush(waiting, (-branch.value, count, branch))
-                count += 1
-    raise AssertionError("nothing at all is always a filling")
+def _rank(filling: Filling) -> tuple[int, int, Tie]:
+    return -filling.filled, filling.cost, tie_of(filling.picks)
 
 
-class _Model:
-    """The filling of some lines from some places as a linear program.
+class _Place:
+    """Bundles that are put together at one place, part by part of the best units that are left there."""
 
-    A column for each draw, in the order that decides ties, and one for each line and place at which bundles can be put
-    together: how many are. Worth most is a unit filled; what it costs is taken off. Far below that come the draws
-    themselves, the first worth more than all units of all later ones.
-    """
+    def __init__(self, line: LineCandidates, place: int, limits: Sequence[int]) -> None:
+        self.place = place
+        self.made = 0
+        self.cost = 0
+        self._quantities = [part.quantity for part in line.parts]
+        most = line.bundles[place]
+        # Of each part what could be used, and how much of the first of it has been.
+        self._there = [taken(part.draws, most * part.quantity, 1 << place, limits)[0] for part in line.parts]
+        self._at = [0] * len(line.parts)
+        self._used = [0] * len(line.parts)
+        self._most = most
 
-    def __init__(self, found: Candidates, lines: Sequence[LineCandidates], mask: int) -> None:
-        self._found, self._lines = found, lines
-        draws = [
-            draw
-            for line in lines
-            for draws in (line.direct, *(part.draws for part in line.parts))
-            for draw in draws
-            if mask >> draw.place & 1
-        ]
-        self._draws = sorted(draws, key=lambda draw: (draw.line, draw.item, draw.serves_as))
-        self._made = [(line.line, place) for line in lines for place in sorted(line.bundles) if mask >> place & 1]
-        self._by_line = {line.line: line for line in lines}
-        self.worth = self._worth()
-        self.rows = self._rows()
+    def next(self) -> tuple[int, Tie, int, int] | None:
+        """What the next bundle costs, its tie, and how many like it there are; and the place. None: there is none."""
+        if self.made == self._most:
+            return None
+        picks = [pick for part, quantity in enumerate(self._quantities) for pick in self._portion(part, quantity)]
+        alike = self._most - self.made
+        for part, quantity in enumerate(self._quantities):
+            left = self._there[part][self._at[part]][1] - self._used[part]
+            alike = min(alike, max(1, left // quantity))
+        return sum(units * draw.cost for draw, units in picks), tie_of(picks), alike, self.place
 
-    def filled(self, value: int) -> int:
-        """The units filled by the best filling that is worth no more."""
-        return -(-(value // self._scale) // self._found.fill_worth)
+    def make(self, bundles: int, cost: int) -> None:
+        """Use the parts of some of the bundles that `next` tells."""
+        self.made += bundles
+        self.cost += bundles * cost
+        for part, quantity in enumerate(self._quantities):
+            self._used[part] += bundles * quantity
+            while self._at[part] < len(self._there[part]) and self._used[part] >= self._there[part][self._at[part]][1]:
+                self._used[part] -= self._there[part][self._at[part]][1]
+                self._at[part] += 1
 
-    def filling(self, vertex: Mapping[int, Fraction]) -> Filling:
-        """What a vertex in whole numbers stands for."""
-        picks = tuple((draw, int(vertex[column])) for column, draw in enumerate(self._draws) if column in vertex)
-        first = len(self._draws)
-        made = tuple(
-            (each, int(vertex[first + number])) for number, each in enumerate(self._made) if first + number in vertex
-        )
-        bundles = sum(number for _, number in made)
-        filled = bundles + sum(units for draw, units in picks if draw.component == DIRECT)
-        cost = bundles * self._found.bundle_cost + sum(units * draw.cost for draw, units in picks)
-        return Filling(filled, cost, picks, made, bound=filled)
+    def picks(self) -> list[Pick]:
+        """The parts of all bundles made."""
+        found = []
+        for part, there in enumerate(self._there):
+            found += there[: self._at[part]]
+            if self._used[part]:
+                found.append((there[self._at[part]][0], self._used[part]))
+        return found
 
-    def cuts(self, vertex: Mapping[int, Fraction], *, one_place: bool) -> list[tuple[Row, int]]:
-        """Two rows of which every filling keeps one and the vertex none; none if it stands for a filling."""
-        broken = [column for column in range(len(self._draws) + len(self._made)) if column in vertex]
-        if one_place and (row := self._scattered(vertex)):
-            return row
-        fractions = [column for column in broken if vertex[column].denominator != 1]
-        if not fractions:
-            return []
-        # Whole numbers of bundles make most of the rest whole.
-        column = fractions[-1]
-        below = vertex[column].numerator // vertex[column].denominator
-        return [({column: 1}, below), ({column: -1}, -below - 1)]
+    def _portion(self, part: int, units: int) -> list[Pick]:
+        """The units of a part for one bundle."""
+        at, used, found = self._at[part], self._used[part], []
+        while units:
+            draw, there = self._there[part][at]
+            some = min(units, there - used)
+            found.append((draw, some))
+            units -= some
+            at, used = at + 1, 0
+        return found
 
-    def _scattered(self, vertex: Mapping[int, Fraction]) -> list[tuple[Row, int]]:
-        """The rows for a line that comes from several places: all from the first of them, or nothing."""
-        columns: dict[int, dict[int, Row]] = {}
-        for column, (number, place) in enumerate([*((draw.line, draw.place) for draw in self._draws), *self._made]):
-            columns.setdefault(number, {}).setdefault(place, {})[column] = 1
-        for line in self._lines:
-            places = columns.get(line.line, {})
-            used = [place for place, row in sorted(places.items()) if any(column in vertex for column in row)]
-            if len(used) > 1:
-                others: Row = {}
-                for place, row in places.items():
-                    if place != used[0]:
-                        others |= row
-                return [(others, 0), (places[used[0]], 0)]
-        return []
 
-    def _worth(self) -> list[int]:
-        self._scale = 1
-        ties = []
-        for draw in reversed(self._draws):
-            ties.append(self._scale)
-            self._scale *= min(draw.units, self._most(draw)) + 1
-        fill = self._found.fill_worth
-        draws = [
-            ((fill if draw.component == DIRECT else 0) - draw.cost) * self._scale + tie
-            for draw, tie in zip(self._draws, reversed(ties), strict=True)
-        ]
-        return draws + [(fill - self._found.bundle_cost) * self._scale] * len(self._made)
-
-    def _most(self, draw: Draw) -> int:
-        """The most units that a draw can ever be used for."""
-        line = self._by_line[draw.line]
-        return line.quantity * (1 if draw.component == DIRECT else line.parts[draw.component].quantity)
-
-    def _rows(self) -> list[tuple[Row, int]]:
-        wanted: dict[int, Row] = {each.line: {} for each in self._lines}
-        limited: dict[int, Row] = {}
-        parts: dict[tuple[int, int, int], Row] = {}
-        for column, draw in enumerate(self._draws):
-            if draw.component == DIRECT:
-                wanted[draw.line][column] = 1
-            else:
-                parts.setdefault((draw.line, draw.place, draw.component), {})[column] = 1
-            limited.setdefault(draw.stock, {})[column] = 1
-            if draw.loan != NO_LIMIT:
-                limited.setdefault(draw.loan, {})[column] = 1
-        rows = []
-        for number, (line, place) in enumerate(self._made, len(self._draws)):
-            wanted[line][number] = 1
-            for component, part in enumerate(self._by_line[line].parts):
-                row = parts[line, place, component] | {number: -part.quantity}
-                rows += [(row, 0), ({column: -factor for column, factor in row.items()}, 0)]
-        rows += [(wanted[each.line], each.quantity) for each in self._lines]
-        rows += [(row, self._found.limits[limit]) for limit, row in limited.items()]
-        return rows
+def _put_together(places: Sequence[_Place], wanted: int) -> int:
+    """Put bundles together where the next one costs least; returns how many."""
+    by_place = {place.place: place for place in places}
+    heap = [first for place in places if (first := place.next()) is not None]
+    heapq.heapify(heap)
+    made = 0
+    while heap and made < wanted:
+        cost, _, alike, number = heapq.heappop(heap)
+        bundles = min(alike, wanted - made)
+        place = by_place[number]
+        place.make(bundles, cost)
+        made += bundles
+        following = place.next()
+        if following is not None:
+            heapq.heappush(heap, following)
+    return made

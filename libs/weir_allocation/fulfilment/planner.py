@@ -8,12 +8,12 @@ from weir_allocation.fulfilment.model import Allocation, Order, Plan
 from weir_allocation.fulfilment.objective import NOTHING
 from weir_allocation.fulfilment.objective import objective as objective
 from weir_allocation.fulfilment.reasons import missing
-from weir_allocation.fulfilment.search import choose
+from weir_allocation.fulfilment.search import Search
 
 
 def plan(order: Order) -> Plan:
     """The best plan for an order."""
-    choice = choose(candidates(order))
+    choice = Search(candidates(order)).choice()
     allocations = allocated(choice.filling)
     value = objective(order, allocations)
     if order.wish.whole and value.filled < sum(line.quantity for line in order.wish.lines):

@@ -1,184 +1,168 @@
 """Which locations send: the fewest that can fill as much as all of them, and the best of those that are as few.
 
-Sets of places are tried by size, from nothing on (the places that send already are in every set and count for
-nothing). For each line a place has a most that it can give; a set in which these do not add up to enough is left out
-without a look at who competes with whom. What is left is filled, the cheapest first, where what a filling costs at
-least is what its lines would cost if they did not compete; so the first that no other can beat ends the search.
+Branch and bound over sets of places. They are tried by size, from the smallest on; places that send already are in
+every set and count for nothing, and a place without which too little can be filled is in every set too. For each line a
+place has a most that it can give: a set in which these do not add up to enough is left out without a look at who
+competes with whom. The sets that are left are filled, in the order of what they cost at least, which is what their
+lines would cost if they did not compete; so the first one that no other can beat ends the search.
 
-A place without which the lines cannot be filled is in every set that counts. Where the sets are still too many, or the
-fillings take more work than is allowed, the rest is left to `heuristic`.
+Where the sets are too many the rest is left to `heuristic`, and where the fillings take more work than is allowed some
+of them are not the best. The bounds hold in either case: what all places together can fill is the most that any of them
+can, and no set of a size is left out unless no filling from it reaches what is wanted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from typing import NamedTuple
 
-from weir_allocation.fulfilment.candidates import Candidates, LineCandidates
-from weir_allocation.fulfilment.filling import Filling, alone, fits, order_of, rivals, together, worth
-from weir_allocation.fulfilment.hasty import hasty, reachable
+from weir_allocation.fulfilment.candidates import Candidates
+from weir_allocation.fulfilment.filler import Filler, mask_of
+from weir_allocation.fulfilment.filling import Filling, tie_of
+from weir_allocation.fulfilment.heuristic import Cover, locations_bound
 from weir_allocation.fulfilment.objective import distance, unpreferred
-from weir_allocation.fulfilment.simplex import Work
 
-STEPS = 20_000
-"""Steps of linear programs for one plan."""
-
-
-class Filler:
-    """Fillings of all lines from sets of places, each found once."""
-
-    def __init__(self, found: Candidates) -> None:
-        self.found = found
-        self._one_place = found.order.wish.one_location_per_line
-        self._work = Work(STEPS)
-        self._groups = _groups(found)
-        self._known: dict[tuple[int, int], Filling] = {}
-        self._apart: dict[tuple[int, int], Filling] = {}
-
-    def filling(self, mask: int) -> Filling:
-        """The best filling from the places; not exact where the work that is allowed has ended."""
-        return together([self._group(number, mask) for number in range(len(self._groups))])
-
-    def apart(self, mask: int) -> Filling:
-        """The best fillings of all lines if they did not compete: no filling is better."""
-        return together([self._single(line, mask) for line in self.found.lines])
-
-    def reachable(self, mask: int) -> int:
-        """At least as many units as can be filled from the places."""
-        return sum(reachable(line, mask, one_place=self._one_place) for line in self.found.lines)
-
-    def _group(self, number: int, mask: int) -> Filling:
-        lines = self._groups[number]
-        mask &= _mask(lines)
-        filling = self._known.get((number, mask))
-        if filling is None:
-            filling = self._known[number, mask] = self._compete(lines, mask)
-        return filling
-
-    def _compete(self, lines: Sequence[LineCandidates], mask: int) -> Filling:
-        fillings = [self._single(line, mask) for line in lines]
-        if len(lines) == 1:
-            return fillings[0]
-        filling = together(fillings)
-        return filling if fits(filling.picks, self.found.limits) else self._rivals(lines, mask)
-
-    def _single(self, line: LineCandidates, mask: int) -> Filling:
-        mask &= line.mask
-        filling = self._apart.get((line.line, mask))
-        if filling is None:
-            filling = self._apart[line.line, mask] = self._best(line, mask)
-        return filling
-
-    def _best(self, line: LineCandidates, mask: int) -> Filling:
-        if line.parts:
-            return self._rivals([line], mask)
-        if not self._one_place:
-            return alone(line, mask, self.found.limits)
-        each = [alone(line, 1 << place, self.found.limits) for place in sorted(line.most) if mask >> place & 1]
-        return min(each, key=worth, default=Filling(0, 0))
-
-    def _rivals(self, lines: Sequence[LineCandidates], mask: int) -> Filling:
-        best = rivals(self.found, lines, mask, one_place=self._one_place, work=self._work)
-        if isinstance(best, Filling):
-            return best
-        filling = hasty(self.found, lines, mask, one_place=self._one_place)
-        return filling._replace(bound=min(best, filling.bound))
+GLANCES = 400_000
+"""Lines of sets of places that are looked at for one plan: 12 places have 4,096 sets, times 50 lines."""
 
 
-class Choice(NamedTuple):
-    """A set of places and the filling from it."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A filling from the best places."""
 
-    mask: int
     filling: Filling
     exact: bool
-    """Whether no choice is better."""
+    """Whether no other is better."""
     filled_bound: int
+    """No filling has more units."""
     locations_bound: int
+    """No filling with as many units has fewer places."""
 
 
-def choose(found: Candidates) -> Choice:
-    """The best set of places for an order."""
-    return _Search(found).choice()
+class Search:
+    """The search for the best places of one order."""
 
-
-class _Search:
     def __init__(self, found: Candidates) -> None:
         self._found = found
         self._filler = Filler(found)
         self._base = found.sending
-        everywhere = _mask(found.lines)
-        self._free = [1 << place for place in range(len(found.places)) if (everywhere & ~self._base) >> place & 1]
+        everywhere = mask_of(found.lines) & ~self._base
+        self._free = [1 << place for place in range(len(found.places)) if everywhere >> place & 1]
         limit = found.order.wish.locations_max
         most = len(self._free) if limit is None else max(0, limit - len(found.order.sending))
         self._most = min(most, len(self._free))
+        self._glances = GLANCES
 
     def choice(self) -> Choice:
+        """The best that was found."""
         everything = self._filler.filling(self._base | sum(self._free))
-        target = everything.filled
-        choice = self._fewest(target, everything.bound)
+        assert everything is not None
+        choice = self._fewest(everything.filled, everything.bound)
         if choice is None:
-            best = [self._filler.filling(mask) for mask in self._sets(self._most)]
-            target = max(filling.filled for filling in best)
-            choice = self._fewest(target, max(filling.bound for filling in best))
+            # That would take more places than may send: what the most of them can fill is wanted instead.
+            most = self._limited()
+            if most is None:
+                return self._covered(self._base, self._free, everything.filled, everything.bound, 0)
+            choice = self._fewest(*most)
         assert choice is not None
         return choice
 
     def _fewest(self, target: int, bound: int) -> Choice | None:
-        """The best of the smallest sets that fill as much as is wanted; None if there is none."""
-        for size in range(self._most + 1):
-            masks = [mask for mask in self._sets(size) if self._filler.reachable(mask) >= target]
-            best = self._best(masks, target)
-            if best is not None:
-                mask, filling = best
-                exact = filling.exact and bound == target
-                return Choice(mask, filling, exact, bound, size)
+        """The best of the smallest sets that fill as much as is wanted; None if there is none of those allowed."""
+        everywhere = self._base | sum(self._free)
+        needed = [place for place in self._free if self._filler.reachable(everywhere & ~place) < target]
+        rest = [place for place in self._free if place not in needed]
+        core = self._base | sum(needed)
+        smallest = None
+        for more in range(self._most - len(needed) + 1):
+            size = len(needed) + more
+            if not self._glance(comb(len(rest), more)):
+                return self._covered(core, rest, target, bound, size if smallest is None else smallest)
+            best = self._best([core | sum(places) for places in combinations(rest, more)], target)
+            if smallest is None and best.possible:
+                smallest = size
+            if best.filling is not None:
+                assert smallest is not None
+                exact = best.exact and bound == target and smallest == size
+                return Choice(best.filling, exact, bound, smallest)
         return None
 
-    def _sets(self, size: int) -> Iterator[int]:
-        for places in combinations(self._free, size):
-            yield self._base | sum(places)
-
-    def _best(self, masks: Sequence[int], target: int) -> tuple[int, Filling] | None:
-        best: tuple[int, Filling] | None = None
-        key: tuple[object, ...] = ()
-        for mask in masks:
-            filling = self._filler.filling(mask)
+    def _best(self, masks: Sequence[int], target: int) -> _Best:
+        """The best filling from any of some sets of places that has so many units."""
+        ranked = sorted(
+            (self._rank(mask, self._filler.least_cost(mask, target)), mask)
+            for mask in masks
+            if self._filler.reachable(mask) >= target
+        )
+        best: list[int] = []
+        rank: tuple[int, ...] = ()
+        possible = False
+        exact = True
+        for least, mask in ranked:
+            if best and least > rank:
+                break
+            filling = self._filler.filling(mask, target)
+            if filling is None:
+                continue
+            possible = True
+            exact = exact and filling.exact
             if filling.filled < target:
                 continue
-            names = [name for place, name in enumerate(self._found.places) if (mask & ~self._base) >> place & 1]
-            order = self._found.order
-            this = (filling.cost, unpreferred(order, names), distance(order, names), order_of(filling.picks))
-            if best is None or this < key:
-                best, key = (mask, filling), this
-        return best
+            this = self._rank(mask, filling.cost)
+            if not best or this < rank:
+                best, rank = [mask], this
+            elif this == rank:
+                best.append(mask)
+        decided = [self._filler.decided(mask) for mask in best]
+        return _Best(min(decided, key=lambda each: tie_of(each.picks), default=None), possible, exact)
+
+    def _limited(self) -> tuple[int, int] | None:
+        """The most units that can be filled from as many places as are allowed, and a bound of that; None if there are
+        too many sets to look at.
+        """
+        if not self._glance(comb(len(self._free), self._most)):
+            return None
+        masks = [self._base | sum(places) for places in combinations(self._free, self._most)]
+        ranked = sorted((-self._filler.reachable(mask), mask) for mask in masks)
+        most = bound = 0
+        for least, mask in ranked:
+            if -least <= most:
+                break
+            filling = self._filler.filling(mask, most + 1)
+            if filling is not None:
+                most, bound = max(most, filling.filled), max(bound, filling.bound)
+        return most, max(most, bound)
+
+    def _covered(self, core: int, rest: Sequence[int], target: int, bound: int, least: int) -> Choice:
+        """A good filling from good places; no fewer than `least` can fill what is wanted."""
+        needed = (core & ~self._base).bit_count()
+        found = Cover(self._filler, core, rest, target=target, more=self._most - needed, rank=self._rank)
+        filling = self._filler.decided(found.mask)
+        fewest = locations_bound(self._found.lines, self._base, filling.filled)
+        return Choice(filling, False, bound, max(fewest, least) if filling.filled >= target else fewest)
+
+    def _rank(self, mask: int, cost: int) -> tuple[int, int, int]:
+        """What decides between sets that are as large and fill as much; ties aside."""
+        names = [name for place, name in enumerate(self._found.places) if (mask & ~self._base) >> place & 1]
+        return cost, unpreferred(self._found.order, names), distance(self._found.order, names)
+
+    def _glance(self, sets: int) -> bool:
+        """Whether so many sets may be looked at."""
+        lines = sets * len(self._found.lines)
+        if lines > self._glances:
+            return False
+        self._glances -= lines
+        return True
 
 
-def _mask(lines: Sequence[LineCandidates]) -> int:
-    mask = 0
-    for line in lines:
-        mask |= line.mask
-    return mask
+class _Best(NamedTuple):
+    """What is known of sets of places of one size."""
 
-
-def _groups(found: Candidates) -> list[list[LineCandidates]]:
-    """The lines, those that draw on the same limit together; in order."""
-    leader = list(range(len(found.lines)))
-
-    def lead(line: int) -> int:
-        while leader[line] != line:
-            leader[line] = leader[leader[line]]
-            line = leader[line]
-        return line
-
-    first: dict[int, int] = {}
-    for line in found.lines:
-        for draws in (line.direct, *(part.draws for part in line.parts)):
-            for draw in draws:
-                for limit in (draw.stock, draw.loan) if draw.loan >= 0 else (draw.stock,):
-                    one, other = lead(first.setdefault(limit, line.line)), lead(line.line)
-                    leader[max(one, other)] = min(one, other)
-    groups: dict[int, list[LineCandidates]] = {}
-    for line in found.lines:
-        groups.setdefault(lead(line.line), []).append(line)
-    return list(groups.values())
+    filling: Filling | None
+    """With as many units as are wanted."""
+    possible: bool
+    """Whether one of the sets may have that many."""
+    exact: bool

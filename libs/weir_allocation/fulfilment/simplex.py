@@ -19,17 +19,15 @@ Row = dict[int, int]
 _PATIENCE = 20
 """Steps without a gain after which only Bland's rule chooses."""
 
+_LONG = 60
+"""Bits of the scale of the costs beyond which it is made smaller."""
+
 
 class Work:
-    """Steps that may still be made, so that a search ends, and in the same place every time."""
+    """Numbers that may still be written, so that a search ends, and in the same place every time."""
 
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def spend(self) -> bool:
-        """Take one step; False if none is left."""
-        self.left -= 1
-        return self.left >= 0
+    def __init__(self, numbers: int) -> None:
+        self.left = numbers
 
 
 class Program:
@@ -47,8 +45,9 @@ class Program:
         self._cost_scale = 1
         self._value = 0
 
-    def copy(self) -> Program:
+    def copy(self, work: Work) -> Program:
         """The same program, to go on with in another way."""
+        work.left -= sum(len(row) for row in self._rows) // 8
         made = Program.__new__(Program)
         made._next, made._cost_scale, made._value = self._next, self._cost_scale, self._value
         made._basic, made._scales, made._bounds = self._basic[:], self._scales[:], self._bounds[:]
@@ -75,11 +74,11 @@ class Program:
             column = self._entering(bland=still > _PATIENCE)
             if column is None:
                 return True
-            if not work.spend():
+            if work.left < 0:
                 return False
             row = self._leaving(column)
             still = still + 1 if not self._bounds[row] else 0
-            self._pivot(row, column)
+            work.left -= self._pivot(row, column)
 
     def cut(self, row: Mapping[int, int], bound: int, work: Work) -> bool | None:
         """Demand that `row . x <= bound` as well, of a solved program; False if nothing is left, None if the work
@@ -91,9 +90,9 @@ class Program:
             column = self._restoring(leaving)
             if column is None:
                 return False
-            if not work.spend():
+            if work.left < 0:
                 return None
-            self._pivot(leaving, column)
+            work.left -= self._pivot(leaving, column)
             steps += 1
         return True
 
@@ -101,8 +100,8 @@ class Program:
         """A column of which more is better."""
         if bland:
             return min((column for column, cost in self._costs.items() if cost < 0), default=None)
-        column = min(self._costs, key=lambda each: (self._costs[each], each), default=None)
-        return column if column is not None and self._costs[column] < 0 else None
+        least = min(self._costs.values(), default=0)
+        return min(column for column, cost in self._costs.items() if cost == least) if least < 0 else None
 
     def _leaving(self, column: int) -> int:
         """The row that is used up first as more of the column is used."""
@@ -166,8 +165,8 @@ class Program:
         self._next += 1
         self._reduce(len(self._rows) - 1)
 
-    def _pivot(self, number: int, column: int) -> None:
-        """Let a column take the place of what is basic in a row."""
+    def _pivot(self, number: int, column: int) -> int:
+        """Let a column take the place of what is basic in a row; returns how many numbers that took."""
         row, scale, bound = self._rows[number], self._scales[number], self._bounds[number]
         factor = row.pop(column)
         row[self._basic[number]] = scale
@@ -176,9 +175,11 @@ class Program:
             factor, bound = -factor, -bound
         self._rows[number], self._scales[number], self._bounds[number] = row, factor, bound
         self._basic[number] = column
+        changed = 1
         for other, there in enumerate(self._rows):
-            times = there.pop(column, 0) if other != number else 0
-            if times:
+            if column in there:
+                times = there.pop(column)
+                changed += 1
                 self._scales[other] *= factor
                 self._bounds[other] = self._bounds[other] * factor - times * bound
                 _subtract(there, factor, row, times)
@@ -189,6 +190,7 @@ class Program:
             self._value = self._value * factor - times * bound
             _subtract(self._costs, factor, row, times)
             self._reduce_costs()
+        return changed * len(row)
 
     def _reduce(self, number: int) -> None:
         """Make the numbers of a row as small as they can be."""
@@ -199,8 +201,9 @@ class Program:
             self._bounds[number] //= common
 
     def _reduce_costs(self) -> None:
+        # These numbers are long: they are only made smaller when they have grown much.
         scale = self._cost_scale
-        if scale != 1 and (common := gcd(scale, self._value, *self._costs.values())) != 1:
+        if scale.bit_length() > _LONG and (common := gcd(scale, self._value, *self._costs.values())) != 1:
             self._costs = {each: value // common for each, value in self._costs.items()}
             self._cost_scale //= common
             self._value //= common
