@@ -137,7 +137,7 @@ async def test_it_places_an_order(suite: Suite, merchant: Merchant, tmp_path: Pa
     cannot be filled is refused with the line at fault."""
     await golden(merchant, quantities={"DE1": 2, "FR": 9})
     aggregator = Curl(suite.aggregator, merchant.tenant, tmp_path)
-    wish = {"channel": "web-eu", "lines": [{"product": {"sku": "BIKE"}, "quantity": 5}]}
+    wish: Any = {"channel": "web-eu", "lines": [{"product": {"sku": "BIKE"}, "quantity": 5}]}
     freshness = {"atLeast": [merchant_revision(merchant)]}
     planned = await aggregator.call(
         "weir.aggregator.v1.FulfilmentService/PlanFulfilment", wish=wish, freshness=freshness
@@ -151,10 +151,11 @@ async def test_it_places_an_order(suite: Suite, merchant: Merchant, tmp_path: Pa
     assert answer["reservation"]["order"] == "A-1"
     again = await aggregator.call(reserve, **order)
     assert again["reservation"]["reservation"] == answer["reservation"]["reservation"]
-    code, _, details = await aggregator.refused(reserve, **order | {"requestId": "refused with curl"})
+    wish["lines"][0]["quantity"] = 7
+    code, _, details = await aggregator.refused(reserve, requestId="refused with curl", wish=wish)
     assert code == "failed_precondition"
     info: Any = details["ErrorInfo"]
-    assert (info.reason, info.metadata["sku"], info.metadata["requested"]) == ("ORDER_UNFILLED", "BIKE", "5")
+    assert (info.reason, info.metadata["sku"], info.metadata["requested"]) == ("ORDER_UNFILLED", "BIKE", "7")
     lines: Any = details["PreconditionFailure"]
     assert len(lines.violations) == 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.tree import ROOT
 from tests.kit.scenes import Scene
-from tests.kit.sentences import AskedPlan, Ordered, OrderReader, numbers, told
+from tests.kit.sentences import AskedOrder, AskedPlan, AskedWaiting, Ordered, OrderReader, numbers, told
 from tests.kit.stories import Asked, Example, Reader, examples
 from tests.kit.worlds import TODAY
 from weir.aggregator.v1 import fulfilment_pb2 as pb
@@ -45,7 +45,7 @@ def test_an_example_is_what_is_planned(example: Example) -> None:
     order is placed, for what becomes of that the services must tell."""
     scene = Scene(TODAY)
     for line in OrderReader(Reader(TODAY)).read(example.text):
-        if isinstance(line, Ordered):
+        if isinstance(line, Ordered | AskedOrder | AskedWaiting):
             return
         if isinstance(line, AskedPlan):
             found = planned(scene, line.wish)
