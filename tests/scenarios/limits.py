@@ -43,6 +43,7 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.ledger.v1.AmendRequest.expected_revision": (1, None),
     "weir.sync.v1.Rule.constant": (-(10**9), 10**9),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
+    "weir.aggregator.v1.WishLine.custodians": (1, 10),  # of the sample's channel, one that is reached by custody
     "weir.common.v1.Freshness.at_least": (0, 16),
 }
 """Where the comment speaks in words, of several kinds at once, or of how many values there may be and not of each."""
@@ -96,6 +97,14 @@ def limit(place: Place) -> Limit | None:
     return None
 
 
+ELSEWHERE: dict[tuple[str, str], Limit | None] = {
+    ("ReserveFulfilment", "wish.lines"): Limit(COUNT, 1, 500),
+    ("ReplanReservation", "wish.lines"): Limit(COUNT, 1, 500),
+    ("ReplanReservation", "wish.channel"): None,  # that of the order, and no other
+}
+"""Of some rpcs fields that are held to more than their comment says of all."""
+
+
 @functools.cache
 def cases() -> list[Case]:
     """Every limited field of every rpc, in the first of its samples that has it."""
@@ -104,7 +113,9 @@ def cases() -> list[Case]:
     for method in nobodys.requests():
         for number, request in enumerate(nobodys.samples(method)):
             for place in places(request):
-                if (limited := limit(place)) is not None:
+                rpc = method.rpartition("/")[2], place.name
+                limited = ELSEWHERE[rpc] if rpc in ELSEWHERE else limit(place)
+                if limited is not None:
                     found.setdefault((method, place.name), Case(method, place, limited, number))
     return list(found.values())
 
@@ -182,6 +193,7 @@ def _distinct(first: Any, number: int) -> Any:
         ("context", text),
         ("claim", text),
         ("channel_group", text),
+        ("location", text),
         ("line", number + 1),
     ):
         if name in copy.DESCRIPTOR.fields_by_name:

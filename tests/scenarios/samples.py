@@ -19,7 +19,14 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
-from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples, waiting_samples
+from tests.scenarios import (
+    change_samples,
+    order_samples,
+    policy_samples,
+    rule_samples,
+    sharing_samples,
+    waiting_samples,
+)
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
@@ -53,6 +60,8 @@ class World:
     """The revision that changed the balance last."""
     confirmed_at: int
     """The revision that changed the confirmed reservation last."""
+    planned: str
+    """A reservation that was made from a plan."""
     demand: str
     """What waits."""
     signed_head: str
@@ -66,6 +75,7 @@ class World:
         asked |= waiting_samples.requests(
             self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
         )
+        asked |= order_samples.requests(self.planned, STOCK_ITEM, [known, self.merchant.seen["sharing"]])
         for context, samples in (
             ("sharing", sharing_samples),
             ("partitioning", policy_samples),
@@ -109,7 +119,6 @@ async def world(merchant: Merchant) -> World:
     )
     merchant.saw(received.revision)
     held, confirmed = [await _reserved(merchant, item, name) for name in ("own held", "own confirmed")]
-    booked = merchant.seen["ledger"].number
     done = await merchant.stubs.reservations.Confirm(
         reservation_service_pb2.ConfirmRequest(request_id="own request", reservation=confirmed)
     )
@@ -118,6 +127,8 @@ async def world(merchant: Merchant) -> World:
     location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
+    planned = await order_samples.planned(merchant, STOCK_ITEM)
+    booked = merchant.seen["ledger"].number
     lot: Any = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
     known = await ledger.SetLot(ledger_service_pb2.SetLotRequest(request_id="own request", lot=lot))
     merchant.saw(known.revision)
@@ -135,7 +146,7 @@ async def world(merchant: Merchant) -> World:
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, booked, confirmed_at, demand, head.signed_head, etags)
+    return World(merchant, held, confirmed, booked, confirmed_at, planned, demand, head.signed_head, etags)
 
 
 def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
@@ -168,6 +179,7 @@ async def _networked(merchant: Merchant) -> dict[str, str]:
         )
         merchant.saw(done.revision)
     await merchant.channel("own channel", group="own channel group")
+    await merchant.channel(order_samples.REP, network_pb2.CHANNEL_KIND_REP)
     await merchant.link("own group", "own channel group")
     policy = await network.SetLocationPolicy(
         network_service_pb2.SetLocationPolicyRequest(
@@ -201,7 +213,7 @@ def imagined() -> World:
     """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, 1, named, "head", defaultdict(lambda: "1"))
+    return World(merchant, named, named, 1, 1, named, named, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from weir_aggregator.domain import Point, Purpose, Recorded, Reserve
 from weir_aggregator.errors import PlanOvertaken
@@ -16,6 +18,8 @@ from weir_allocation.fulfilment.planner import plan
 from weir_allocation.trace import Verdict
 from weir_chassis.errors import Kind, Malformed, Refusal, Violation
 from weir_chassis.revisions import Revision, Vector
+
+T = TypeVar("T")
 
 PLANS_MAX = 16
 """Plans that are made for one order, each on what is known since the one before was refused."""
@@ -71,9 +75,12 @@ def check_custody(wish: Wish, *, by_custody: bool) -> None:
 
 async def best(wanted: Order) -> Plan:
     """The best plan for an order."""
-    if len(wanted.wish.lines) > LINES_AT_ONCE_MAX:
-        return await asyncio.to_thread(plan, wanted)
-    return plan(wanted)
+    return await in_turn(lambda: plan(wanted), len(wanted.wish.lines))
+
+
+async def in_turn(work: Callable[[], T], lines: int) -> T:
+    """What comes of planning so many lines; of many in a thread, while others are answered."""
+    return await asyncio.to_thread(work) if lines > LINES_AT_ONCE_MAX else work()
 
 
 async def catch_up(projection: Projection, overtaken: Overtaken) -> None:

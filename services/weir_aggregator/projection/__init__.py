@@ -8,7 +8,7 @@ log a watcher goes on from) and `ordering` (what an order may be filled with).
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
-from weir_aggregator.projection.ordering import order, order_under, terms_of
+from weir_aggregator.projection.ordering import order, order_under, terms_again
 from weir_aggregator.projection.preview import Preview, Room
 from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
 from weir_aggregator.projection.supposed import Instant, Supposed
@@ -33,6 +33,6 @@ __all__ = [
     "order",
     "order_under",
     "rows_max",
-    "terms_of",
+    "terms_again",
     "updates",
 ]

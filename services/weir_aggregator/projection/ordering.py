@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from weir_aggregator.domain import Product
+from weir_aggregator.domain import Product, Recorded
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.state import Projection
 from weir_allocation.fulfilment.harm import harm
 from weir_allocation.fulfilment.model import Order, Terms, Wish
 from weir_allocation.fulfilment.terms import terms
+from weir_allocation.sharing import NO_SHARING
 from weir_allocation.stock import Stock
 
 
@@ -46,3 +47,30 @@ def order_under(projection: Projection, wish: Wish, under: Terms) -> Order:
         harm(sharing, products, held, locations, today),
         awaited=projection.awaited(list(holdings)),
     )
+
+
+def terms_again(projection: Projection, wish: Wish, recorded: Recorded) -> Terms:
+    """The terms under which an order was accepted, and those of now for products that it did not want then.
+
+    Raises ChannelNotFound where it wants others, and the channel is gone.
+    """
+    former = recorded.terms
+    added = [line.product for line in wish.lines if line.product not in former.reach]
+    if not added:
+        return former
+    latter = terms_of(projection, added, recorded.channel)
+    known = {*former.reach, *(part for each in former.reach for part in _parts(former, each))}
+    links = [link for served in former.sharing.to for link in former.sharing.links_to(served)]
+    links += [link for served in latter.sharing.to if served not in known for link in latter.sharing.links_to(served)]
+    bundles = {each: bundle for each, bundle in latter.sharing.bundles.items() if each not in known}
+    return Terms(
+        NO_SHARING.changed(links=links, bundles={**bundles, **former.sharing.bundles}.values()),
+        {**latter.reach, **former.reach},
+        former.denied | latter.denied,
+        former.by_custody,
+    )
+
+
+def _parts(under: Terms, product: Product) -> list[Product]:
+    bundle = under.sharing.bundles.get(product)
+    return [part for part, _ in bundle.parts] if bundle else []

@@ -11,7 +11,7 @@ from weir.aggregator.v1.fulfilment_service_pb2_grpc import (
     FulfilmentServiceServicer,
     add_FulfilmentServiceServicer_to_server,
 )
-from weir_aggregator.handlers import fulfilment
+from weir_aggregator.handlers import fulfilment, replanning
 from weir_aggregator.ports import Promises
 from weir_aggregator.projection import Tenants
 from weir_aggregator.wire import fulfilments
@@ -58,3 +58,15 @@ class FulfilmentServicer(FulfilmentServiceServicer):
         if isinstance(done, Plan):
             raise fulfilments.unfilled(done, asked.wish, asked.channel)
         return fulfilments.reserved(asked, done.recorded, done.revision, done.reservation, done.waiting)
+
+    async def ReplanReservation(
+        self, request: pb.ReplanReservationRequest, context: Context
+    ) -> pb.ReplanReservationResponse:
+        asked, fresh_as = fulfilments.replanning(request)
+        done = await replanning.replanned(self._tenants, self._promises, asked, fresh_as)
+        if isinstance(done, Plan):
+            assert asked.wish is not None, "only of another wish everything or nothing is filled"
+            raise fulfilments.unfilled(done, asked.wish, asked.channel)
+        return fulfilments.replanned(
+            done.recorded, done.revision, done.reservation, released=done.released, promised=done.promised
+        )

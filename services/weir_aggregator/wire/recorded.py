@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from weir.aggregator.v1 import fulfilment_pb2 as pb
 from weir.common.v1 import revision_pb2
-from weir_aggregator.domain import Point, Purpose, Recorded
+from weir_aggregator.domain import UNWANTED, Point, Purpose, Recorded
 from weir_aggregator.wire import plans, wishes
 from weir_aggregator.wire.items import product, product_message
 from weir_allocation.fulfilment.model import Terms, Wish
@@ -35,9 +35,7 @@ def dump(recorded: Recorded) -> bytes:
         purposes=[
             pb.Purpose(
                 line=each.line + 1,
-                serves_as=None
-                if each.serves_as == wanted.lines[each.line].product
-                else product_message(each.serves_as),
+                serves_as=None if _plainly(each, wanted) else product_message(each.serves_as),
                 bundles=each.bundles,
             )
             for each in recorded.purposes
@@ -79,10 +77,19 @@ def _opened(kept: bytes) -> pb.RecordedPlan:
 
 def _purposes(messages: Iterable[pb.Purpose], wanted: Wish) -> Iterator[Purpose]:
     for each in messages:
-        if not 1 <= each.line <= len(wanted.lines) or each.bundles < 0:
+        if not 0 <= each.line <= len(wanted.lines) or each.bundles < 0:
             raise ValueError("a purpose that the wish knows nothing of")
-        serves_as = product(each.serves_as) if each.HasField("serves_as") else wanted.lines[each.line - 1].product
-        yield Purpose(each.line - 1, serves_as, each.bundles)
+        if each.HasField("serves_as"):
+            yield Purpose(each.line - 1, product(each.serves_as), each.bundles)
+        elif each.line:
+            yield Purpose(each.line - 1, wanted.lines[each.line - 1].product, each.bundles)
+        else:
+            raise ValueError("a purpose of nothing")
+
+
+def _plainly(purpose: Purpose, wanted: Wish) -> bool:
+    """Whether units serve as what their line wants."""
+    return purpose.line != UNWANTED and purpose.serves_as == wanted.lines[purpose.line].product
 
 
 def _terms_message(terms: Terms) -> pb.Terms:
