@@ -36,7 +36,9 @@ def fields(message: Descriptor) -> list[FieldDescriptor]:
 
 def changes(method: MethodDescriptor) -> bool:
     """Whether the rpc changes anything: its name is none of those that only look."""
-    return not method.name.startswith(("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview"))
+    return not method.name.startswith(
+        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan")
+    )
 
 
 def type_of(field: FieldDescriptor) -> str:
@@ -145,8 +147,15 @@ def test_nothing_is_unspecified(enum: EnumDescriptor) -> None:
 
 def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
     """A context imports its own files, `weir.common` and Google's well-known types, never another context; but the
-    aggregator the objects of those that it follows, which a preview takes as they would be."""
-    objects = ("weir/sharing/v1/network", "weir/partitioning/v1/policy", "weir/sync/v1/rule")
+    aggregator the objects of those that it follows, which a preview takes as they would be, and of the ledger, which
+    promises what it plans."""
+    objects = (
+        "weir/ledger/v1/reservation",
+        "weir/ledger/v1/waiting",
+        "weir/sharing/v1/network",
+        "weir/partitioning/v1/policy",
+        "weir/sync/v1/rule",
+    )
     followed = {"weir/aggregator": {f"{each}.proto" for each in objects}}
     for file in protos.files():
         own = file.package.removesuffix(".v1").replace(".", "/")
@@ -169,5 +178,6 @@ def test_there_is_something_to_hold() -> None:
         "PartitioningService",
         "RuleService",
         "AvailabilityService",
+        "FulfilmentService",
     }
     assert sum(changes(method) for method in protos.methods()) >= 20

@@ -94,8 +94,8 @@ class ReserveFulfilmentRequest(_message.Message):
     HOLD_DURATION_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     BACK_ORDER_FIELD_NUMBER: _builtins.int
-    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this order. 1 to 128 characters."""
     order: _builtins.str
@@ -124,8 +124,8 @@ class ReserveFulfilmentRequest(_message.Message):
         hold_duration: _duration_pb2.Duration | None = ...,
         order: _builtins.str = ...,
         back_order: _builtins.bool = ...,
-        validate_only: _builtins.bool = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "hold_duration", b"hold_duration", "wish", b"wish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -143,9 +143,9 @@ class ReserveFulfilmentResponse(_message.Message):
 
     RESERVATION_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
-    PLANNED_REVISIONS_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
+    PLANNED_REVISIONS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
         """What is promised; unset where all of the order waits."""
@@ -155,25 +155,25 @@ class ReserveFulfilmentResponse(_message.Message):
         """The plan it was promised by: allocation n is line n of the reservation."""
 
     @_builtins.property
-    def revision(self) -> _revision_pb2.Revision:
-        """Revision of the ledger's commit; of a check, the newest one."""
+    def waiting(self) -> _waiting_pb2.Waiting:
+        """What waits; unset where nothing does."""
 
     @_builtins.property
     def planned_revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
         """Revisions the plan rests on, one of each context."""
 
     @_builtins.property
-    def waiting(self) -> _waiting_pb2.Waiting:
-        """What waits; unset where nothing does."""
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the ledger's commit; of a check, the newest one."""
 
     def __init__(
         self,
         *,
         reservation: _reservation_pb2.Reservation | None = ...,
         plan: _fulfilment_pb2.Plan | None = ...,
-        revision: _revision_pb2.Revision | None = ...,
-        planned_revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
         waiting: _waiting_pb2.Waiting | None = ...,
+        planned_revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -193,8 +193,8 @@ class ReplanReservationRequest(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     REJECTED_LOCATIONS_FIELD_NUMBER: _builtins.int
     WISH_FIELD_NUMBER: _builtins.int
-    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this attempt. 1 to 128 characters."""
     reservation: _builtins.str
@@ -220,8 +220,8 @@ class ReplanReservationRequest(_message.Message):
         reservation: _builtins.str = ...,
         rejected_locations: _abc.Iterable[_builtins.str] | None = ...,
         wish: _fulfilment_pb2.Wish | None = ...,
-        validate_only: _builtins.bool = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "wish", b"wish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -239,9 +239,9 @@ class ReplanReservationResponse(_message.Message):
 
     RESERVATION_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
-    REVISION_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
     PROMISED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     released: _builtins.int
     """Units given up where they were."""
     promised: _builtins.int
@@ -263,9 +263,9 @@ class ReplanReservationResponse(_message.Message):
         *,
         reservation: _reservation_pb2.Reservation | None = ...,
         plan: _fulfilment_pb2.Plan | None = ...,
-        revision: _revision_pb2.Revision | None = ...,
         released: _builtins.int = ...,
         promised: _builtins.int = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
