@@ -51,6 +51,7 @@ class Demand:
     """One that waits and says how it may be filled."""
 
     __slots__ = (
+        "_fitting",
         "_looking",
         "held",
         "lines",
@@ -84,7 +85,8 @@ class Demand:
         self.wish = replace(wish, lines=tuple(replace(wish.lines[line], quantity=units[line]) for line in self.lines))
         """What waits: the line in each place is the one that `lines` names there."""
         self._looking = tuple(_look(self.recorded, line) for line in self.wish.lines)
-        self.reads = tuple(dict.fromkeys(product for look in self._looking for product in look.reads))
+        self._fitting = tuple(dict.fromkeys(self._looking))
+        self.reads = tuple(dict.fromkeys(product for look in self._fitting for product in look.reads))
         """The products that what waits can be served with, each once."""
         self.units_max = self._units_max()
         """Units of one stock item that make a difference to it, at most."""
@@ -93,7 +95,7 @@ class Demand:
 
     def fits(self, item: StockItem) -> bool:
         """Whether units of a stock item may serve any line."""
-        return any((item.owner, item.sku) in look.reads and look.fits(item) for look in dict.fromkeys(self._looking))
+        return any((item.owner, item.sku) in look.reads and look.fits(item) for look in self._fitting)
 
     def hopeless(self, units: Mapping[StockItem, int]) -> bool:
         """Whether it is plain without a plan that nothing of it can be filled from these units."""

@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeVar
 
 from weir_aggregator.domain import Product
 from weir_aggregator.projection.demands import Demand, Held, Look, Place
+from weir_allocation.fulfilment import planner
 from weir_allocation.fulfilment.model import Order, Plan, Terms
-from weir_allocation.fulfilment.planner import plan
 from weir_allocation.stock import Stock, StockItem
 
 K = TypeVar("K")
@@ -106,7 +106,7 @@ class Standing:
             for item, each in there.items():
                 holdings.setdefault((item.owner, item.sku), []).append(Stock(item, units[item], 0, each.expiry))
             # With the terms, so that no others get their identity while the plan is remembered.
-            known = self._plans[key] = terms, plan(Order(demand.wish, terms, holdings, today))
+            known = self._plans[key] = terms, planner.plan(Order(demand.wish, terms, holdings, today))
         return known[1]
 
     def forget_plans(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from weir_aggregator.domain import BackOrders, Product, Promise, WaitingChange
 from weir_aggregator.projection.demands import Demand, Place
 from weir_aggregator.projection.earmarking import Standing, There, Walk
+from weir_allocation.fulfilment.model import Terms
 from weir_allocation.stock import Stock, StockItem
 
 StockOf = Callable[[Product], Sequence[Stock]]
@@ -29,6 +30,8 @@ class Queue:
         self._standing = Standing()
         self._places: dict[str, Place] = {}
         self._changed: dict[Place, None] = {}
+        self._agreed: dict[Hashable, Terms] = {}
+        """Terms that are alike are one object here, for there are few and they are large."""
         self._back_orders: dict[Product, BackOrders] = {}
         self._today: date | None = None
 
@@ -41,7 +44,8 @@ class Queue:
         if place is not None:
             self._standing.demands[place].want(change.open)
         elif change.recorded is not None and any(change.open):
-            demand = Demand(change, change.recorded)
+            terms = self._agreed.setdefault(_key(change.recorded.terms), change.recorded.terms)
+            demand = Demand(change, replace(change.recorded, terms=terms))
             self._standing.join(demand)
             place = self._places[change.waiting] = demand.place
         else:
@@ -94,6 +98,8 @@ class Queue:
                 del self._places[demand.place[1]]
                 standing.leave(demand)
         self._changed.clear()
+        if not standing.demands:
+            self._agreed.clear()
         return {item: standing.earmarked.get(item, 0) for item in walk.earmarked}
 
     def _stocked(self, product: Product, stock_of: StockOf) -> dict[StockItem, There]:
@@ -107,3 +113,12 @@ class Queue:
             if stock.available and not stock.expired(self._today):
                 found[stock.item] = There(stock.available, stock.expiry)
         return found
+
+
+def _key(terms: Terms) -> Hashable:
+    """What tells terms from others."""
+    sharing, reach = terms.sharing, terms.reach
+    lending = tuple((each, sharing.to[each]) for each in sorted(sharing.to))
+    bundles = tuple(sharing.bundles[each] for each in sorted(sharing.bundles))
+    reached = tuple((each, reach[each]) for each in sorted(reach))
+    return lending, bundles, reached, terms.denied, terms.by_custody

@@ -1,0 +1,189 @@
+"""Who promises to orders that wait: what is asked of the ledger, when, and what becomes of refusals and faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pytest
+
+from tests.kit.projections import LEDGER, books, channel, count, group, link, loaded
+from tests.kit.waiting import until
+from weir_aggregator.domain import Promise, Recorded, Shortfall, Waiting
+from weir_aggregator.ports import Answered
+from weir_aggregator.projection import Patience, Projection
+from weir_aggregator.worker import promising
+from weir_allocation.fulfilment.model import Line, Wish
+from weir_allocation.fulfilment.terms import terms
+from weir_chassis.errors import PeerAway
+from weir_chassis.revisions import Revision
+
+BIKE = ("", "BIKE")
+AT_ONCE = Patience(least_seconds=0.0, most_seconds=0.0)
+NEVER = Patience(least_seconds=3600.0, most_seconds=3600.0)
+
+
+@dataclass
+class Ledger:
+    """A ledger that promises whatever it is asked for, a few at a time, and tells the projection; or fails as told."""
+
+    projection: Projection
+    most: int = 2
+    faults: list[Exception] = field(default_factory=list)
+    refusals: dict[str, list[str]] = field(default_factory=dict)
+    """Reasons why each demand is refused, one after the other."""
+    tells: bool = True
+    asked: list[list[str]] = field(default_factory=list)
+    number: int = 1
+    promised: int = 0
+
+    def commit(self, *changes: object) -> Revision:
+        """Commit, and tell the projection."""
+        self.number += 1
+        self.projection.apply_balances(books(self.number, *changes))  # type: ignore[arg-type]
+        return LEDGER.revision(self.number)
+
+    def wait(self, *names: str) -> None:
+        """Let demands of one bike each wait."""
+        configuration = self.projection.configuration
+        agreed = terms(configuration, configuration.network.channels["shop"], [BIKE])
+        recorded = Recorded(Wish((Line(BIKE, 1),), whole=False), "shop", agreed)
+        self.commit(*(Waiting(name, 1, (1,), recorded) for name in names))
+
+    def stock(self, units: int) -> None:
+        """Let so many bikes be there beside those that are promised."""
+        self.commit(count("BIKE", "A", self.promised + units, self.promised))
+
+    async def promise(self, tenant: str, promises: Iterable[Promise], planned: Revision) -> Answered:
+        assert (tenant, planned) == ("acme", LEDGER.revision(self.number))
+        several = [each.waiting for each in islice(promises, self.most)]
+        self.asked.append(several)
+        await asyncio.sleep(0)
+        if self.faults:
+            raise self.faults.pop(0)
+        answers = {each: self.refusals[each].pop(0) if self.refusals.get(each) else None for each in several}
+        made = [each for each, reason in answers.items() if reason is None]
+        self.promised += len(made)
+        there = self.projection.holdings([BIKE])[BIKE][0].on_hand
+        told = count("BIKE", "A", there, self.promised), *(Waiting(each, 1, (0,), None) for each in made)
+        if made and self.tells:
+            self.commit(*told)
+        elif made:
+            asyncio.get_running_loop().call_later(0.05, self.commit, *told)
+            return Answered(answers, LEDGER.revision(self.number + 1))
+        return Answered(answers, LEDGER.revision(self.number))
+
+    async def shortfalls(self, tenant: str) -> Sequence[Shortfall]:
+        return ()
+
+
+@asynccontextmanager
+async def worker(patience: Patience = AT_ONCE) -> AsyncIterator[Ledger]:
+    """A ledger whose waiting orders are promised what comes, within the block."""
+    projection = loaded(changes=[group("w", "A"), channel("shop"), link("w", "shop")])
+    ledger = Ledger(projection)
+    task = asyncio.create_task(promising(projection, "acme", ledger, patience))
+    try:
+        yield ledger
+        assert not task.done()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def quiet(ledger: Ledger) -> int:
+    """How often the ledger was asked, once it is asked no more; fails where that never ends."""
+    for _ in range(1000):
+        before = len(ledger.asked)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        if len(ledger.asked) == before:
+            return before
+    pytest.fail("it is asked for ever")
+
+
+async def test_promises_in_order_some_at_a_time() -> None:
+    """Those who came first are promised first, as many as one request takes; then the next, until nothing is left."""
+    async with worker() as ledger:
+        ledger.wait("a", "b", "c", "d", "e")
+        assert await quiet(ledger) == 0
+        ledger.stock(4)
+        await until(lambda: ledger.promised == 4)
+        assert await quiet(ledger) == 2
+        assert ledger.asked == [["a", "b"], ["c", "d"]]
+        ledger.stock(9)
+        await until(lambda: ledger.promised == 5)
+        assert await quiet(ledger) == 3
+
+
+async def test_nothing_is_asked_twice_before_its_answer_is_seen() -> None:
+    """The ledger has promised, and the projection is behind: it is waited for."""
+    async with worker() as ledger:
+        ledger.tells = False
+        ledger.wait("a", "b", "c")
+        ledger.stock(3)
+        await until(lambda: len(ledger.asked) == 2)
+        assert ledger.asked == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize("fault", [PeerAway(), RuntimeError("a bug")])
+async def test_a_ledger_that_is_away_is_asked_again(fault: Exception) -> None:
+    """After a pause, as long as it takes; what was asked is asked again."""
+    async with worker() as ledger:
+        ledger.faults = [fault] * 3
+        ledger.wait("a")
+        ledger.stock(1)
+        await until(lambda: ledger.promised == 1)
+        assert ledger.asked == [["a"]] * 4
+
+
+async def test_it_is_no_hot_loop_while_the_ledger_is_away() -> None:
+    """It waits as its patience says, whatever the projection does meanwhile."""
+    async with worker(NEVER) as ledger:
+        ledger.faults = [PeerAway()]
+        ledger.wait("a")
+        for units in range(1, 9):
+            ledger.stock(units)
+            await quiet(ledger)
+        assert ledger.asked == [["a"]]
+
+
+@pytest.mark.parametrize("reason", ["INSUFFICIENT_STOCK", "OPEN_RESERVATIONS_EXHAUSTED"])
+async def test_what_is_refused_is_left_alone_for_a_while(reason: str) -> None:
+    """Others go on; nothing is tried again at once, however often the projection moves on."""
+    async with worker(NEVER) as ledger:
+        ledger.refusals = {"a": [reason] * 9}
+        ledger.wait("a", "b", "c")
+        ledger.stock(3)
+        await until(lambda: ledger.promised == 2)
+        for units in range(2, 9):
+            ledger.stock(units)
+        assert await quiet(ledger) == 2
+        assert ledger.asked == [["a", "b"], ["c"]]
+
+
+async def test_what_is_refused_is_tried_again() -> None:
+    """Once its pause is over, until it is promised; also where the projection stands still."""
+    async with worker(Patience(0.01, 0.02)) as ledger:
+        ledger.refusals = {"a": ["INSUFFICIENT_STOCK"] * 3}
+        ledger.wait("a")
+        ledger.stock(1)
+        await until(lambda: ledger.promised == 1)
+        assert ledger.asked == [["a"]] * 4
+        assert await quiet(ledger) == 4
+
+
+async def test_a_demand_that_goes_while_it_is_left_alone() -> None:
+    """Nothing is asked for it any more, and nobody waits for it in vain."""
+    async with worker(Patience(0.01, 0.02)) as ledger:
+        ledger.refusals = {"a": ["WAITING_STATE"]}
+        ledger.wait("a")
+        ledger.stock(1)
+        await until(lambda: bool(ledger.asked))
+        ledger.commit(Waiting("a", 1, (0,), None))
+        await asyncio.sleep(0.05)
+        assert await quiet(ledger) == 1
