@@ -326,8 +326,9 @@ def _filled_up(ground: _Ground, staying: _Chosen, held: Counter[StockItem]) -> t
     sending = order.sending | staying.locations()
     rest = plan(replace(order, wish=replace(order.wish, lines=lines), holdings=holdings, sending=sending))
     chosen = staying.plus(_Chosen())
-    for at, bundles in sorted({(each.line, each.item.location): each.bundles for each in rest.allocations}.items()):
-        chosen.bundles[wanted[at[0]][0], at[1]] += bundles
+    together = {(each.line, each.item.location): each.bundles for each in rest.allocations if each.bundles}
+    for (line, location), bundles in together.items():
+        chosen.bundles[wanted[line][0], location] += bundles
     for each in rest.allocations:
         chosen.add(_Use(wanted[each.line][0], each.item, each.serves_as, bool(each.bundles)), each.quantity)
     return rest, chosen
@@ -352,8 +353,9 @@ def _told(ground: _Ground, chosen: _Chosen, anew: _Filling) -> Plan:
         missing=missing(order, allocations),
         objective=value,
         exact=anew.plan.exact and value == objective(order, anew.best.plus(ground.loose).allocations()),
-        filled_bound=anew.plan.filled_bound + sum(ground.loose.bundles.values()),
-        locations_bound=anew.plan.locations_bound,
+        # Units that were lent before more was kept back stay lent, which no plan anew could do.
+        filled_bound=max(value.filled, anew.plan.filled_bound + sum(ground.loose.bundles.values())),
+        locations_bound=min(value.locations, anew.plan.locations_bound),
     )
 
 
