@@ -29,7 +29,8 @@ SAMPLE = 60
 OVERDUE_SECONDS = 10.0
 """How long a hold that has run out may stand."""
 LISTED_MAX = 1000
-QUESTIONS = ("ListBalances", "ListReservations", "ListLocations", "ListLots", "ListShortfalls", "GetClaims")
+QUESTIONS = ("ListBalances", "ListReservations", "ListLocations", "ListLots", "ListShortfalls", "GetClaims",
+             "ListWaiting", "ListBackOrders")  # fmt: skip
 """What is asked at the end: everything there is."""
 
 

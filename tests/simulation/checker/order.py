@@ -103,9 +103,9 @@ def ordered(
 
     It holds the `attempts` that were told its revision, parts of any of the `imports`, and holds that ran out.
 
-    What made no entries is placed as early as it fits: it confirms, prolongs or marks one reservation, which can only
-    make more of the rest possible. Clients prolong and mark one reservation always alike, so that no order of such is
-    left to guess.
+    What made no entries is placed as early as it fits: it confirms, prolongs or marks one reservation, or gives up
+    what waits, which can only make more of the rest possible; or lets something wait. Clients prolong and mark one
+    reservation always alike, so that no order of such is left to guess.
     """
     by_name = {each.request_id: each for each in attempts}
     steps: list[Step] = []
@@ -134,8 +134,10 @@ def ordered(
 
 def _progress(books: Books, step: Done) -> tuple[int, bool, int]:
     """How far a reservation had come when it was told: those who were told less are placed before the others."""
+    if step.attempt.method == "CancelWaiting":
+        return 0, False, sum(line.cancelled for line in step.answer.waiting.lines)
     if not hasattr(step.answer, "reservation"):
-        return 0, False, 0
+        return 0, True, 0
     told = step.answer.reservation
     before: Promise | None = books.get("promise", told.reservation)
     expires = micros(told.expire_time) if told.HasField("expire_time") else None
