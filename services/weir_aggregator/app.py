@@ -13,7 +13,7 @@ from weir_aggregator.peers.promises import PeerPromises
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
 from weir_aggregator.servicer import POLICIES, PREVIEWS_MAX, registrations
-from weir_aggregator.worker import promising
+from weir_aggregator.worker import promising, replanning
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -79,6 +79,12 @@ class Settings:
         flag,
         True,
     )
+    replan_shortfalls: bool = setting(
+        "WEIR_AGGREGATOR_REPLAN_SHORTFALLS",
+        "Whether this process plans reservations again whose units turn out not to be there.",
+        flag,
+        False,
+    )
     heartbeat_seconds: float = setting(
         "WEIR_AGGREGATOR_HEARTBEAT_SECONDS", "Longest silence of a watch.", number(0.1, 60), 5.0
     )
@@ -112,6 +118,8 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
                 tasks.create_task(follow(projection, tenant, feeds, UtcCalendar()))
                 if settings.promises:
                     tasks.create_task(promising(projection, tenant, arrivals))
+                if settings.replan_shortfalls:
+                    tasks.create_task(replanning(tenants, tenant, arrivals, promises))
 
         tenants = Tenants(followed, tenants_max=settings.tenants_max, log_bytes_max=settings.log_bytes_max)
         server = Server(

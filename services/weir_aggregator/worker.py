@@ -1,19 +1,27 @@
-"""What arrivals drive: orders that wait are promised what came for them."""
+"""What arrivals drive: orders that wait are promised what came for them, and what is promised but not there is planned
+again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from hashlib import sha256
 from itertools import chain
 
 import structlog
 
-from weir_aggregator.domain import Promise
-from weir_aggregator.ports import Answered, Arrivals
-from weir_aggregator.projection import Patience, Projection, caught_up
-from weir_chassis.errors import Refusal
+from weir_aggregator.domain import Promise, Replan, Shortfall
+from weir_aggregator.handlers.replanning import replanned
+from weir_aggregator.ports import Amended, Answered, Arrivals, Promises
+from weir_aggregator.projection import Patience, Projection, Tenants, caught_up
+from weir_chassis import call
+from weir_chassis.auth import Principal, Role
+from weir_chassis.errors import Kind, Refusal
 
+SUBJECT = "weir_aggregator"
+"""Who plans again: nobody has called."""
 PATIENCE = Patience(least_seconds=0.1, most_seconds=30.0)
 REACH_SECONDS = 10.0
 """How long the projection may take to come to what the ledger did, before the ledger is asked again."""
@@ -50,6 +58,65 @@ async def promising(projection: Projection, tenant: str, ledger: Arrivals, patie
                 await asyncio.sleep(patience.seconds(failures))
             else:
                 failures = 0
+
+
+async def replanning(
+    tenants: Tenants, tenant: str, ledger: Arrivals, promises: Promises, patience: Patience = PATIENCE
+) -> None:
+    """Plan reservations again that a shortfall hits, until cancelled: those there are, then each as it comes or
+    changes.
+
+    What nothing can be done about stays as it is until the shortfall changes. Several processes may do so at once: of
+    two that move units of one reservation the ledger refuses the later.
+    """
+    projection = tenants.projection(tenant)
+    await caught_up(projection, None)
+    failures = 0
+    done: set[Shortfall] = set()
+    acting = call.Call("shortfalls", Principal(tenant, SUBJECT, Role.SERVICE))
+    with projection.listening() as moved, call.acting(acting):
+        while True:
+            seen = projection.shortfalls
+            try:
+                await _replan_new(tenants, tenant, ledger, promises, done)
+            except Exception as fault:
+                _log(fault, "shortfalls cannot be planned again now", tenant)
+                failures += 1
+                await asyncio.sleep(patience.seconds(failures))
+                continue
+            failures = 0
+            while projection.shortfalls == seen:
+                moved.clear()
+                await moved.wait()
+
+
+async def _replan_new(
+    tenants: Tenants, tenant: str, ledger: Arrivals, promises: Promises, done: set[Shortfall]
+) -> None:
+    """Plan again what shortfalls hit that are not done, and note that they are; forget those that are over."""
+    found = await ledger.shortfalls(tenant)
+    done.intersection_update(found)
+    for shortfall in found:
+        if shortfall not in done:
+            await _replan(tenants, tenant, promises, shortfall)
+            done.add(shortfall)
+
+
+async def _replan(tenants: Tenants, tenant: str, promises: Promises, shortfall: Shortfall) -> None:
+    """Plan again what a shortfall hits, newest promise first; raises Refusal where that is worth another try."""
+    for reservation in shortfall.reservations:
+        said = sha256(f"{reservation} {shortfall.item} {shortfall.units} {shortfall.opened}".encode())
+        asked = Replan(f"shortfall {said.hexdigest()}", said.digest(), reservation)
+        try:
+            done = await replanned(tenants, promises, asked, {})
+        except Refusal as refusal:
+            if refusal.kind in (Kind.AWAY, Kind.RACED, Kind.EXHAUSTED):
+                raise
+            # It has ended meanwhile, or does not say how it was planned and is for others to see to.
+            log.info("reservation is not planned again", tenant=tenant, reservation=reservation, reason=refusal.reason)
+        else:
+            units = done.promised if isinstance(done, Amended) else 0
+            log.info("reservation planned again", tenant=tenant, reservation=reservation, moved=units)
 
 
 class _Refused:
