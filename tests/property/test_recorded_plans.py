@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.worlds import LOCATIONS, PRODUCTS, SORTS, World, worlds
@@ -54,6 +54,7 @@ ALTERNATIVES = st.builds(
 REVISIONS = (Point("ledger", "cluster", 3, 7), Point("sharing", "cluster", 1, 8))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), worlds(), WISHES)
 def test_what_is_read_is_what_was_kept(data: st.DataObject, world: World, wish: Wish) -> None:
     """Wish, terms, purposes, plan and revisions are the same to the last part; a plan under them is the same, too."""

@@ -43,7 +43,6 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.ledger.v1.AmendRequest.expected_revision": (1, None),
     "weir.sync.v1.Rule.constant": (-(10**9), 10**9),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
-    "weir.aggregator.v1.WishLine.custodians": (1, 10),  # of the sample's channel, one that is reached by custody
     "weir.common.v1.Freshness.at_least": (0, 16),
 }
 """Where the comment speaks in words, of several kinds at once, or of how many values there may be and not of each."""
@@ -101,6 +100,10 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("ReserveFulfilment", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.channel"): None,  # that of the order, and no other
+    # The samples' channel is reached by custody.
+    ("PlanFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
+    ("ReserveFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
+    ("ReplanReservation", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
 }
 """Of some rpcs fields that are held to more than their comment says of all."""
 

@@ -13,26 +13,19 @@ from weir_allocation.fulfilment.replan import Standing
 from weir_allocation.stock import Holdings, Product, Stock, StockItem
 from weir_chassis.errors import Malformed, Violation
 
-LOCATIONS_MAX = 1000
-"""Locations that a wish leaves out, at most."""
-
 
 def wished(asked: Replan, recorded: Recorded) -> tuple[Wish, tuple[Purpose, ...]]:
     """The wish that is to be filled, and what each line of the reservation is for in it.
 
     Lines of another wish are known again by what they want, and those alike by their order. Raises Malformed where it
-    is of another channel, or leaves too many locations out.
+    is of another channel.
     """
     wish = recorded.wish if asked.wish is None else asked.wish
     if asked.wish is not None and asked.channel != recorded.channel:
         raise Malformed([Violation("wish.channel", f"The order was placed in '{recorded.channel}'.")])
-    excluded = wish.excluded | asked.rejected
-    if len(excluded) > LOCATIONS_MAX:
-        said = f"Together with those left out before no more than {LOCATIONS_MAX}."
-        raise Malformed([Violation("rejected_locations", said)])
     places = _known_again(recorded.wish, wish)
     purposes = (each._replace(line=places.get(each.line, UNWANTED)) for each in recorded.purposes)
-    return replace(wish, excluded=excluded), tuple(purposes)
+    return replace(wish, excluded=wish.excluded | asked.rejected), tuple(purposes)
 
 
 def standing(lines: Sequence[PromisedLine], purposes: Sequence[Purpose]) -> list[Standing]:

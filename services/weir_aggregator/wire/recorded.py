@@ -51,7 +51,8 @@ def read(kept: bytes) -> Recorded:
     document = _opened(kept)
     try:
         with Fields() as fields:
-            wanted, channel = wishes.wish(fields, document.wish)
+            # One rejection after the other: they are as many as are told of, and there is room for.
+            wanted, channel = wishes.wish(fields, document.wish, excluded_max=BYTES_MAX)
     except Malformed as fault:
         raise ValueError(fault.message) from None
     return Recorded(

@@ -17,7 +17,9 @@ CUSTODIANS_MAX = 10
 _WHOLE = {pb.FULFILMENT_MODE_WHOLE_ORDER: True, pb.FULFILMENT_MODE_AS_MUCH_AS_POSSIBLE: False}
 
 
-def wish(fields: Fields, asked: pb.Wish, *, lines_max: int = LINES_MAX) -> tuple[Wish, str]:
+def wish(
+    fields: Fields, asked: pb.Wish, *, lines_max: int = LINES_MAX, excluded_max: int = LOCATIONS_MAX
+) -> tuple[Wish, str]:
     """What is wanted, and the channel that sells it."""
     lines = tuple(_line(each, line) for each, line in fields.each("lines", asked.lines, most=lines_max))
     channel = fields.identifier("channel", asked.channel)
@@ -29,8 +31,8 @@ def wish(fields: Fields, asked: pb.Wish, *, lines_max: int = LINES_MAX) -> tuple
             fields.number("locations_max", asked.locations_max, least=0, most=LOCATIONS_MAX) or None,
             asked.one_location_per_line,
             asked.own_stock_only,
-            _locations(fields, "preferred_locations", asked.preferred_locations),
-            _locations(fields, "excluded_locations", asked.excluded_locations),
+            _locations(fields, "preferred_locations", asked.preferred_locations, LOCATIONS_MAX),
+            _locations(fields, "excluded_locations", asked.excluded_locations, excluded_max),
             _distances(fields, asked.distances),
         ),
         channel,
@@ -55,16 +57,6 @@ def message(wanted: Wish, channel: str) -> pb.Wish:
     )
 
 
-def check_custody(wanted: Wish, *, by_custody: bool) -> None:
-    """Raises Malformed unless each line names custodians if the channel is reached by custody, and only then."""
-    bad = [line for line, each in enumerate(wanted.lines) if bool(each.custodians) is not by_custody]
-    if bad:
-        with Fields() as fields:
-            said = "Required: the channel is reached by custody." if by_custody else "Only for a channel by custody."
-            for line in bad:
-                fields.refuse(f"wish.lines[{line}].custodians", said)
-
-
 def _line(fields: Fields, asked: pb.WishLine) -> Line:
     fields.required(asked, "product")
     inner = fields.inner("product")
@@ -86,8 +78,8 @@ def _demand(fields: Fields, asked: pb.WishLine) -> Demand:
     )
 
 
-def _locations(fields: Fields, name: str, asked: Sequence[str]) -> frozenset[str]:
-    return frozenset(fields.identifiers(name, asked, most=LOCATIONS_MAX)) if asked else frozenset()
+def _locations(fields: Fields, name: str, asked: Sequence[str], most: int) -> frozenset[str]:
+    return frozenset(fields.identifiers(name, asked, most=most)) if asked else frozenset()
 
 
 def _distances(fields: Fields, asked: Sequence[pb.LocationDistance]) -> dict[str, int]:
