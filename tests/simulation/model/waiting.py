@@ -194,7 +194,8 @@ def list_waiting(books: Books, request: Any) -> waiting_service_pb2.ListWaitingR
 
 def list_back_orders(books: Books, request: Any) -> waiting_service_pb2.ListBackOrdersResponse:
     """All products of which units may wait or do."""
-    told = [back_orders(books, product) for product in sorted(books.every("waits"))]
+    found: Mapping[Product, Waits] = books.every("waits")
+    told = [back_orders(books, each) for each in sorted(found) if found[each].limit or found[each].waiting]
     return waiting_service_pb2.ListBackOrdersResponse(back_orders=told)
 
 
