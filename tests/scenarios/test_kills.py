@@ -197,8 +197,8 @@ async def test_units_that_came_are_promised_once_whoever_dies_meanwhile(mortal: 
     deaths = itertools.cycle([mortal.aggregator, mortal.ledger])
     left = sum(wanted.values())
     while left > 0:
-        await merchant.record(RECEIVE, "BIKE", "L1", 12)
-        left -= 12
+        await merchant.record(RECEIVE, "BIKE", "L1", 20)
+        left -= 20
         program = next(deaths)
         await program.kill()
         await program.start()
