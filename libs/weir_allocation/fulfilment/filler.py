@@ -1,21 +1,31 @@
 """The best filling of all lines of an order from any set of places, each found once.
 
-Lines that can have the same units are a group; groups know nothing of each other. If all lines of a group can have the
-best filling that each would have alone, that is the best filling of the group; else they are `rivals`.
+Each line begins with the best filling that it could have alone. Where lines together use more of something than there
+is, they are filled anew as rivals: lines that use it become one cluster. That goes on until nothing is given out twice.
+Clusters look for their best filling as if no other took anything, so what they have together is never worse than the
+best filling of all lines; once it is possible it is that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from weir_allocation.fulfilment.candidates import NO_LIMIT, Candidates, LineCandidates
-from weir_allocation.fulfilment.filling import Filling, alone, fits, in_one_place, together
-from weir_allocation.fulfilment.hasty import hasty, reachable
+from weir_allocation.fulfilment.filling import Filling, alone, in_one_place, together
+from weir_allocation.fulfilment.hasty import hasty
 from weir_allocation.fulfilment.rivals import decided, rivals
 from weir_allocation.fulfilment.simplex import Work
 
 WORK = 1_000_000
 """Numbers that linear programs may write for one plan."""
+MANY = 40
+"""Lines from which on their sums are made by numpy."""
+
+Cluster = tuple[int, ...]
+"""Lines that are filled as rivals, in order."""
+Solve = Callable[[Cluster, int], Filling]
 
 
 class Filler:
@@ -25,18 +35,15 @@ class Filler:
         self.found = found
         self._one_place = found.order.wish.one_location_per_line
         self._work = Work(WORK)
-        # Groups of one line first: they cost least to look at.
-        self._groups = sorted(_groups(found), key=len)
-        self._masks = [mask_of(lines) for lines in self._groups]
+        self._masks = [line.mask for line in found.lines]
         self._dearest = max((_dearest(found, line) for line in found.lines), default=0)
-        self._known: dict[tuple[int, int], Filling | int] = {}
-        self._undecided: set[tuple[int, int]] = set()
-        self._singles: dict[tuple[int, int], Filling] = {}
-        self._reachable: dict[tuple[int, int], int] = {}
+        self._reach = _Reach(found.lines, len(found.places), one_place=self._one_place)
+        self._known: dict[tuple[Cluster, int], Filling] = {}
+        self._decided: dict[tuple[Cluster, int], Filling] = {}
 
     def reachable(self, mask: int) -> int:
         """At least as many units as can be filled from some places."""
-        return sum(self._within(group, mask) for group in range(len(self._groups)))
+        return self._reach.units(mask)
 
     def least_cost(self, mask: int, target: int) -> int:
         """No filling of so many units costs less.
@@ -44,7 +51,7 @@ class Filler:
         Lines that do not compete cost least. Where they would have more units than are wanted, some of the dearest may
         be left out.
         """
-        singles = [self._single(line, mask) for line in self.found.lines]
+        singles = [self._best((line,), mask) for line in range(len(self.found.lines))]
         spare = max(0, sum(each.filled for each in singles) - target)
         return sum(each.cost for each in singles) - spare * self._dearest
 
@@ -53,82 +60,122 @@ class Filler:
 
         Where the work ends that is allowed it is some filling that is not exact, and may have fewer units.
         """
-        spare = self.reachable(mask) - least
-        fillings = []
-        for group in range(len(self._groups)):
-            if spare < 0:
-                return None
-            within = self._within(group, mask)
-            filling = self._filling(group, mask, within - spare)
-            spare -= within - (filling if isinstance(filling, int) else filling.bound)
-            if isinstance(filling, Filling):
-                fillings.append(filling)
-        return together(fillings) if spare >= 0 else None
+        return self._filling(mask, least, self._best)
 
     def decided(self, mask: int) -> Filling:
         """The best filling from some places that has the smallest tie, if that does not take too much work."""
-        fillings = []
-        for group, lines in enumerate(self._groups):
-            filling = self._filling(group, mask, 0)
-            assert isinstance(filling, Filling)
-            mine = mask & self._masks[group]
-            if (group, mine) in self._undecided and filling.exact:
-                filling = decided(self.found, lines, mine, filling, one_place=self._one_place, work=self._work)
-                self._known[group, mine] = filling
-                self._undecided.remove((group, mine))
-            fillings.append(filling)
-        return together(fillings)
-
-    def _within(self, group: int, mask: int) -> int:
-        """At least as many units as a group can have."""
-        mask &= self._masks[group]
-        units = self._reachable.get((group, mask))
-        if units is None:
-            lines = self._groups[group]
-            units = sum(reachable(line, mask, one_place=self._one_place) for line in lines)
-            self._reachable[group, mask] = units
-        return units
-
-    def _filling(self, group: int, mask: int, least: int) -> Filling | int:
-        """A best filling of a group; if none has at least so many units the most that there could be."""
-        mask &= self._masks[group]
-        known = self._known.get((group, mask))
-        if known is None or (isinstance(known, int) and known >= least):
-            lines = self._groups[group]
-            apart = together([self._single(line, mask) for line in lines])
-            if apart.filled < least and apart.exact:
-                known = apart.filled
-            elif fits(apart.picks, self.found.limits):
-                known = apart
-            else:
-                known = self._rivals(lines, mask, least)
-            if isinstance(known, Filling) and not (known is apart and all(line.simple for line in lines)):
-                self._undecided.add((group, mask))
-            self._known[group, mask] = known
-        return known
-
-    def _single(self, line: LineCandidates, mask: int) -> Filling:
-        """The best filling of one line if no other took anything."""
-        mask &= line.mask
-        filling = self._singles.get((line.line, mask))
-        if filling is None:
-            if not line.simple:
-                best = self._rivals([line], mask, 0)
-                assert isinstance(best, Filling)
-                filling = best
-            elif self._one_place:
-                filling = in_one_place(self.found, line, mask)
-            else:
-                filling = alone(self.found, line, mask)
-            self._singles[line.line, mask] = filling
+        filling = self._filling(mask, 0, self._smallest)
+        assert filling is not None
         return filling
 
-    def _rivals(self, lines: Sequence[LineCandidates], mask: int, least: int) -> Filling | int:
-        best = rivals(self.found, lines, mask, one_place=self._one_place, least=least, work=self._work)
-        if isinstance(best, Filling) or best < least:
+    def _filling(self, mask: int, least: int, solve: Solve) -> Filling | None:
+        clusters: list[Cluster] = [(line,) for line in range(len(self.found.lines))]
+        fillings = {cluster: solve(cluster, mask) for cluster in clusters}
+        while True:
+            if sum(filling.bound for filling in fillings.values()) < least:
+                return None
+            merged = self._conflicts(fillings)
+            if not merged:
+                return together([fillings[cluster] for cluster in sorted(fillings)])
+            for parts in merged:
+                for part in parts:
+                    del fillings[part]
+                cluster = tuple(sorted(line for part in parts for line in part))
+                fillings[cluster] = solve(cluster, mask)
+
+    def _conflicts(self, fillings: dict[Cluster, Filling]) -> list[list[Cluster]]:
+        """The clusters that use more of something than there is, those together that do so with each other."""
+        used: dict[int, int] = {}
+        for filling in fillings.values():
+            for draw, units in filling.picks:
+                used[draw.stock] = used.get(draw.stock, 0) + units
+                if draw.loan != NO_LIMIT:
+                    used[draw.loan] = used.get(draw.loan, 0) + units
+        limits = self.found.limits
+        short = {limit for limit, units in used.items() if units > limits[limit]}
+        if not short:
+            return []
+        groups: list[tuple[set[int], list[Cluster]]] = []
+        for cluster, filling in fillings.items():
+            mine = {limit for draw, _ in filling.picks for limit in (draw.stock, draw.loan) if limit in short}
+            if mine:
+                same = [group for group in groups if group[0] & mine]
+                groups = [group for group in groups if not group[0] & mine]
+                joined = [each for _, clusters in same for each in clusters]
+                groups.append((mine.union(*(limits for limits, _ in same)), [*joined, cluster]))
+        return [clusters for _, clusters in groups]
+
+    def _best(self, cluster: Cluster, mask: int) -> Filling:
+        """A best filling of a cluster, as if no other took anything."""
+        mask &= self._mask(cluster)
+        filling = self._known.get((cluster, mask))
+        if filling is None:
+            lines = [self.found.lines[line] for line in cluster]
+            filling = self._known[cluster, mask] = self._solved(lines, mask)
+        return filling
+
+    def _solved(self, lines: Sequence[LineCandidates], mask: int) -> Filling:
+        if len(lines) == 1 and lines[0].simple:
+            return (in_one_place if self._one_place else alone)(self.found, lines[0], mask)
+        best = rivals(self.found, lines, mask, one_place=self._one_place, work=self._work)
+        if isinstance(best, Filling):
             return best
         filling = hasty(self.found, lines, mask, one_place=self._one_place)
         return filling._replace(bound=min(best, filling.bound))
+
+    def _smallest(self, cluster: Cluster, mask: int) -> Filling:
+        """As `_best`, with the smallest tie."""
+        filling = self._best(cluster, mask)
+        lines = [self.found.lines[line] for line in cluster]
+        if not filling.exact or not filling.picks or (len(lines) == 1 and lines[0].simple):
+            return filling
+        mask &= self._mask(cluster)
+        if (cluster, mask) not in self._decided:
+            self._decided[cluster, mask] = decided(
+                self.found, lines, mask, filling, one_place=self._one_place, work=self._work
+            )
+        return self._decided[cluster, mask]
+
+    def _mask(self, cluster: Cluster) -> int:
+        mask = 0
+        for line in cluster:
+            mask |= self._masks[line]
+        return mask
+
+
+class _Reach:
+    """How much of all lines places can give if no line takes anything from another."""
+
+    def __init__(self, lines: Sequence[LineCandidates], places: int, *, one_place: bool) -> None:
+        self._lines = [(line.quantity, line.most, line.mask) for line in lines]
+        self._one_place = one_place
+        self._known: dict[int, int] = {}
+        self._table: np.ndarray[tuple[int, int], np.dtype[np.int64]] | None = None
+        if len(lines) >= MANY:
+            self._table = np.zeros((places, len(lines)), dtype=np.int64)
+            for number, line in enumerate(lines):
+                for place, units in line.most.items():
+                    self._table[place, number] = units
+            self._wanted = np.array([line.quantity for line in lines], dtype=np.int64)
+
+    def units(self, mask: int) -> int:
+        """The units from some places."""
+        units = self._known.get(mask)
+        if units is None:
+            units = self._known[mask] = self._sum(mask)
+        return units
+
+    def _sum(self, mask: int) -> int:
+        if self._table is not None:
+            rows = self._table[[place for place in range(len(self._table)) if mask >> place & 1]]
+            there = rows.max(axis=0, initial=0) if self._one_place else rows.sum(axis=0)
+            return int(np.minimum(there, self._wanted).sum())
+        total = 0
+        for wanted, most, places in self._lines:
+            if mask & places:
+                there = [units for place, units in most.items() if mask >> place & 1]
+                total += min(wanted, max(there) if self._one_place else sum(there))
+        return total
 
 
 def mask_of(lines: Sequence[LineCandidates]) -> int:
@@ -145,35 +192,3 @@ def _dearest(found: Candidates, line: LineCandidates) -> int:
     # Where parts draw on the same stock, one of them that takes more makes each of the others take dearer units.
     made = found.bundle_cost + parts * len(line.parts) if line.parts else 0
     return max(made, max((draw.cost for draw in line.direct), default=0))
-
-
-def _groups(found: Candidates) -> list[list[LineCandidates]]:
-    """The lines, those that may draw on the same limit together; in order.
-
-    A limit that is enough for all that could ever draw on it keeps nobody from anything.
-    """
-    drawing: dict[int, dict[int, int]] = {}
-    for line in found.lines:
-        for component, draws in enumerate((line.direct, *(part.draws for part in line.parts)), -1):
-            units = line.quantity * (1 if component < 0 else line.parts[component].quantity)
-            for draw in draws:
-                for limit in (draw.stock,) if draw.loan == NO_LIMIT else (draw.stock, draw.loan):
-                    lines = drawing.setdefault(limit, {})
-                    lines[line.line] = lines.get(line.line, 0) + units
-    leader = list(range(len(found.lines)))
-
-    def lead(line: int) -> int:
-        while leader[line] != line:
-            leader[line] = leader[leader[line]]
-            line = leader[line]
-        return line
-
-    for limit, lines in drawing.items():
-        if len(lines) > 1 and sum(lines.values()) > found.limits[limit]:
-            heads = [lead(line) for line in lines]
-            for head in heads:
-                leader[lead(head)] = lead(min(heads))
-    groups: dict[int, list[LineCandidates]] = {}
-    for line in found.lines:
-        groups.setdefault(lead(line.line), []).append(line)
-    return list(groups.values())

@@ -99,16 +99,6 @@ def together(fillings: Sequence[Filling]) -> Filling:
     )
 
 
-def fits(picks: Sequence[Pick], limits: Sequence[int]) -> bool:
-    """Whether nothing is given out twice."""
-    used: dict[int, int] = {}
-    for draw, units in picks:
-        used[draw.stock] = used.get(draw.stock, 0) + units
-        if draw.loan != NO_LIMIT:
-            used[draw.loan] = used.get(draw.loan, 0) + units
-    return all(units <= limits[limit] for limit, units in used.items())
-
-
 def tie_of(picks: Sequence[Pick]) -> Tie:
     """What decides between fillings that are equally good, as `objective.tie` says."""
     return tuple(sorted((draw.line, draw.item, draw.serves_as, -units) for draw, units in picks))

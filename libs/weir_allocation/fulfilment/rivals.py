@@ -29,16 +29,15 @@ TIE_WORK = 100_000
 
 
 def rivals(
-    found: Candidates, lines: Sequence[LineCandidates], mask: int, *, one_place: bool, least: int, work: Work
+    found: Candidates, lines: Sequence[LineCandidates], mask: int, *, one_place: bool, work: Work
 ) -> Filling | int:
     """A best filling of lines that compete, from some places; of several that are equally good any, always the same.
 
-    Where no filling has at least so many units, or the work ends before one is found: the most units that there could
-    be.
+    Where the work ends before one is found: the most units that there could be.
     """
     alike = [[line] for line in lines] if one_place else _alike(found, lines)
     merged = [replace(each[0], quantity=sum(line.quantity for line in each)) for each in alike]
-    best = _search(_Model(found, merged, mask, ties=False), one_place=one_place, least=least, work=work)
+    best = _search(_Model(found, merged, mask, ties=False), one_place=one_place, work=work)
     return _dealt(best, alike) if isinstance(best, Filling) else best
 
 
@@ -51,12 +50,12 @@ def decided(
         return filling
     some = Work(min(work.left, TIE_WORK))
     before = some.left
-    best = _search(model, one_place=one_place, least=filling.filled, work=some)
+    best = _search(model, one_place=one_place, work=some)
     work.left -= before - some.left
     return best if isinstance(best, Filling) else filling
 
 
-def _search(model: _Model, *, one_place: bool, least: int, work: Work) -> Filling | int:
+def _search(model: _Model, *, one_place: bool, work: Work) -> Filling | int:
     program = Program(model.worth, model.rows)
     if not program.solve(work):
         return model.wanted
@@ -64,9 +63,6 @@ def _search(model: _Model, *, one_place: bool, least: int, work: Work) -> Fillin
     count = 1
     while waiting:
         value, _, program = heapq.heappop(waiting)
-        most = model.filled(-value)
-        if most < least:
-            return most
         vertex = program.vertex()
         cuts = model.cuts(vertex, one_place=one_place)
         if not cuts:
@@ -75,7 +71,7 @@ def _search(model: _Model, *, one_place: bool, least: int, work: Work) -> Fillin
             branch = program.copy(work)
             possible = branch.cut(row, bound, work)
             if possible is None:
-                return most
+                return model.filled(-value)
             if possible:
                 heapq.heappush(waiting, (-branch.value, count, branch))
                 count += 1

@@ -190,7 +190,7 @@ class Program:
             self._value = self._value * factor - times * bound
             _subtract(self._costs, factor, row, times)
             self._reduce_costs()
-        return changed * len(row)
+        return changed * len(row) + (len(self._rows) + len(self._costs)) // 4
 
     def _reduce(self, number: int) -> None:
         """Make the numbers of a row as small as they can be."""
