@@ -6,7 +6,8 @@ configuration, and a **table** of levels made of all that) and answers from that
 and it builds itself again from the same streams.
 
 Words: a **mark** is the revisions, one of each context, that a projection has reached; a **pass** applies one commit,
-or lets a day end, and computes the levels that can have changed by it.
+or lets a day end, and computes the levels that can have changed by it. Units are **earmarked** for an order that waits
+from the pass in which they come to the one in which the ledger has promised them.
 
 Laws:
 
@@ -14,6 +15,8 @@ Laws:
 * A question that names revisions is answered at or after all of them, or refused; never before.
 * A level equals what the trace of its computation explains, to the unit, and is never negative.
 * A watcher that has received everything up to a mark knows every level at that mark, as of the same day.
+* Levels, plans and explanations are those of the stock without what is earmarked; earmarks follow from the books and
+  the day alone, first come first served, so every replica has the same.
 * Where a context cannot be reached the projection keeps answering at the mark it has, which it names; it never mixes
   two histories of one context.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -177,13 +177,23 @@ async def test_what_is_refused_is_tried_again() -> None:
         assert await quiet(ledger) == 4
 
 
-async def test_a_demand_that_goes_while_it_is_left_alone() -> None:
-    """Nothing is asked for it any more, and nobody waits for it in vain."""
-    async with worker(Patience(0.01, 0.02)) as ledger:
-        ledger.refusals = {"a": ["WAITING_STATE"]}
+async def test_a_demand_that_goes_while_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked for it any more, and nobody waits for it in a loop once its pause is over."""
+    async with worker(Patience(0.05, 0.1)) as ledger:
+        ledger.refusals = {"a": ["WAITING_STATE"] * 99}
         ledger.wait("a")
         ledger.stock(1)
         await until(lambda: bool(ledger.asked))
         ledger.commit(Waiting("a", 1, (0,), None))
-        await asyncio.sleep(0.05)
-        assert await quiet(ledger) == 1
+        looked = 0
+
+        def promises() -> Iterator[Promise]:
+            nonlocal looked
+            looked += 1
+            return iter(())
+
+        asked = len(ledger.asked)
+        monkeypatch.setattr(ledger.projection, "promises", promises)
+        await asyncio.sleep(0.3)  # longer than any pause
+        assert len(ledger.asked) == asked
+        assert looked < 10

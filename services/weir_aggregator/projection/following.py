@@ -16,7 +16,8 @@ from weir_aggregator.domain import BooksChange, Change, StockChange
 from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
-from weir_aggregator.projection.state import LEDGER, Projection
+from weir_aggregator.projection.marks import LEDGER
+from weir_aggregator.projection.state import Projection
 from weir_aggregator.projection.waiting import Queue
 from weir_chassis.errors import Refusal
 from weir_chassis.revisions import Revision
