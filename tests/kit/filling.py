@@ -194,7 +194,7 @@ Tie = tuple[tuple[int, StockItem, Product, int], ...]
 
 def tie(allocations: Sequence[Allocation]) -> Tie:
     """Decides between plans that are equally good: the least one, in which first lines have most of first items."""
-    return tuple((each.line, each.item, each.serves_as, -each.quantity) for each in sorted(allocations))
+    return tuple(sorted((each.line, each.item, each.serves_as, -each.quantity) for each in allocations))
 
 
 class TooMany(Exception):

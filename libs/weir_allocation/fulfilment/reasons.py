@@ -7,9 +7,10 @@ overcome, of units against which nothing else stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from weir_allocation.assembly import Need, whole_bundles
 from weir_allocation.fulfilment.model import Allocation, Alternative, Line, Missing, Order
 from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Product, Stock, StockItem, serving_order
@@ -87,6 +88,13 @@ class _Units:
     item: StockItem
     units: int
     against: frozenset[Verdict]
+    free: bool = False
+    """Nobody has them, and they fit as components do."""
+
+    @property
+    def source(self) -> Product:
+        """Product of the stock item."""
+        return self.item.owner, self.item.sku
 
     def also(self, more: Iterable[Verdict]) -> _Units:
         """The same with more that stands against them."""
@@ -106,7 +114,8 @@ class _State:
         for each in allocations:
             self.locations.setdefault(each.line, set()).add(each.item.location)
             _add(self._taken.setdefault(each.item, {}), each)
-            _add(self._drawn.setdefault(_way(each.item, each.serves_as), {}), each)
+            source = (each.item.owner, each.item.sku)
+            _add(self._drawn.setdefault((source, each.serves_as, each.item.location, each.item.uom), {}), each)
 
     def units(self, index: int, product: Product, demand: Demand) -> Iterator[_Units]:
         """The units that could serve a line as this product, with what stands against each but where it lies."""
@@ -116,41 +125,46 @@ class _State:
             yield from self._lent(index, link, demand)
 
     def _lent(self, index: int, link: Link, demand: Demand) -> Iterator[_Units]:
-        """The units of the source of a link; those that it keeps back, or lends to other lines, are not free."""
-        verdict = self.order.terms.sharing.verdict(link)
-        against = {verdict} - {Verdict.COUNTED}
+        """The units of the source of a link, with what stands against its lending them; what it may not lend is kept
+        back, whatever else stands against it.
+        """
+        against = {self.order.terms.sharing.verdict(link)} - {Verdict.COUNTED}
         if self.order.wish.own_only:
             against.add(Verdict.OWN_STOCK_ONLY)
-        spare: dict[str, int] = {}
-        for stock in self._seen(index, link.source):
-            location = stock.item.location
-            blocks = against | self._unfit(stock, demand)
-            if not link.lends_at(location):
-                blocks.add(Verdict.OTHER_WAREHOUSE)
-            drawn = self._drawn.get(_way(stock.item, link.destination), {})
-            others = sum(units for line, units in drawn.items() if line != index)
-            if location not in spare:
-                spare[location] = self._spare(index, link, location, demand) - sum(drawn.values())
-            for each in self._portions(index, stock, blocks):
-                if each.against:
-                    yield each
-                    continue
-                free = min(each.units, max(0, spare[location]))
-                spare[location] -= free
-                lent = min(each.units - free, others)
-                yield replace(each, units=free)
-                yield replace(each, units=lent).also([Verdict.TAKEN])
-                yield replace(each, units=each.units - free - lent).also([Verdict.KEPT_BACK])
-
-    def _spare(self, index: int, link: Link, location: str, demand: Demand) -> int:
-        """What a link lends at a location, whatever the lot."""
         any_lot = replace(demand, lot="")
-        units = sum(
-            stock.available
-            for stock in self._seen(index, link.source)
-            if stock.item.location == location and not self._unfit(stock, any_lot)
+        there: dict[str, list[Stock]] = {}
+        for stock in self._seen(index, link.source):
+            there.setdefault(stock.item.location, []).append(stock)
+        for location, stocks in there.items():
+            blocks = against if link.lends_at(location) else against | {Verdict.OTHER_WAREHOUSE}
+            pool = {stock.item: stock.available for stock in stocks if not self._unfit(stock, any_lot)}
+            drawn = self._drawn.get((link.source, link.destination, location, demand.uom), {})
+            others = sum(units for line, units in drawn.items() if line != index)
+            spare = sum(pool.values()) - link.keep_back - sum(drawn.values())
+            seen = [
+                each for stock in stocks for each in self._portions(index, stock, blocks | self._unfit(stock, demand))
+            ]
+            for each in sorted(seen, key=lambda each: bool(each.against)):
+                # What is promised, or does not fit, would add to what is there: the source has enough to keep then.
+                counted = each.item in pool and not each.against & {Verdict.AWAITED, Verdict.ALL_RESERVED}
+                room = spare if counted else spare + each.units
+                free = min(each.units, max(0, room + others if Verdict.TAKEN in each.against else room))
+                yield replace(each, units=free)
+                if each.against:
+                    yield replace(each, units=each.units - free).also([Verdict.KEPT_BACK])
+                else:
+                    spare -= free
+                    lent = min(each.units - free, others)
+                    yield replace(each, units=lent).also([Verdict.TAKEN])
+                    yield replace(each, units=each.units - free - lent).also([Verdict.KEPT_BACK])
+
+    def left(self, index: int, product: Product, location: str) -> int:
+        """Units of a product at a location that any line could have as a component, and none has."""
+        return sum(
+            stock.available - sum(self._taken.get(stock.item, {}).values())
+            for stock in self._seen(index, product)
+            if stock.item.location == location and not self._unfit(stock, ANY)
         )
-        return max(0, units - link.keep_back)
 
     def _seen(self, index: int, product: Product) -> Iterator[Stock]:
         """The stock items of a product that the line may know of: of a channel by custody those of its persons."""
@@ -179,14 +193,10 @@ class _State:
         awaited = min(promised, self.order.awaited.get(stock.item, 0))
         free = max(0, stock.on_hand - stock.reserved) - sum(taken.values())
         blocks = frozenset(against)
-        yield _Units(stock.item, free, blocks)
+        yield _Units(stock.item, free, blocks, not self._unfit(stock, ANY))
         yield _Units(stock.item, others, blocks | {Verdict.TAKEN})
         yield _Units(stock.item, awaited, blocks | {Verdict.AWAITED})
         yield _Units(stock.item, promised - awaited, blocks | {Verdict.ALL_RESERVED})
-
-
-def _way(item: StockItem, serves_as: Product) -> tuple[Product, Product, str, str]:
-    return (item.owner, item.sku), serves_as, item.location, item.uom
 
 
 def _add(units: dict[int, int], allocation: Allocation) -> None:
@@ -237,26 +247,64 @@ def _away(state: _State, index: int, location: str) -> Iterator[Verdict]:
 
 
 def _parts(state: _State, index: int, bundle: Bundle) -> Iterator[_Units]:
-    """Units of components that keep one bundle more from being put together.
+    """Units of components with which one bundle more could be put together at some location.
 
-    At each location those of the component of which there is least; where it has units at other locations only, these.
-    Where they are too few, or further components are short, that counts as nothing lying there.
+    They may lie there, or elsewhere; where nothing is short they are those of the scarcest component.
     """
     against = set(_unbundled(state, state.order.wish.lines[index], bundle))
     units = {product: list(state.units(index, product, ANY)) for product, _ in bundle.parts}
     for location in sorted({each.item.location for seen in units.values() for each in seen}):
-        free = {
-            product: sum(each.units for each in seen if each.item.location == location and not each.against)
-            for product, seen in units.items()
-        }
-        scarcest, quantity = min(bundle.parts, key=lambda part: (free[part[0]] // part[1], part[0]))
-        short = {product for product, each in bundle.parts if free[product] < each}
-        lacking = quantity - free[scarcest]
-        here = against.union(_away(state, index, location), [Verdict.EMPTY] if short - {scarcest} else [])
-        for each in units[scarcest]:
-            elsewhere = [Verdict.OTHER_WAREHOUSE] if each.item.location != location else []
-            if bool(each.against or elsewhere) == bool(short):
-                yield each.also([*here, *elsewhere, *([Verdict.EMPTY] if each.units < lacking else [])])
+        here = against.union(_away(state, index, location))
+        bench = _Bench(state, index, bundle, location, units)
+        if bench.makes_one():
+            scarcest = bench.scarcest()
+            yield from (
+                each.also(here) for each in units[scarcest] if not each.against and each.item.location == location
+            )
+            continue
+        for product, seen in units.items():
+            for each in seen:
+                there = frozenset() if each.item.location == location else frozenset([Verdict.OTHER_WAREHOUSE])
+                blocks = each.against | there
+                # The same reason twice, for the part and for the bundle, would look like one.
+                alone = blocks and not (each.against and there) and not blocks & here
+                if alone and bench.makes_one(product, each):
+                    yield each.also(blocks | here)
+
+
+class _Bench:
+    """The free parts of a bundle at one location."""
+
+    def __init__(
+        self, state: _State, index: int, bundle: Bundle, location: str, units: Mapping[Product, Sequence[_Units]]
+    ) -> None:
+        self._bundle = bundle
+        self._location = location
+        self._limits: dict[Product, dict[Product, int]] = {product: {} for product, _ in bundle.parts}
+        for product, seen in units.items():
+            limits = self._limits[product]
+            for each in seen:
+                if not each.against and each.item.location == location:
+                    limits[each.source] = limits.get(each.source, 0) + each.units
+        sources = sorted({each.source for seen in units.values() for each in seen})
+        self._left = {source: state.left(index, source, location) for source in sources}
+
+    def scarcest(self) -> Product:
+        """The component that allows fewest bundles."""
+        return min(self._bundle.parts, key=lambda part: (sum(self._limits[part[0]].values()) // part[1], part[0]))[0]
+
+    def makes_one(self, product: Product | None = None, more: _Units | None = None) -> bool:
+        """Whether one bundle can be put together, with more units for one component."""
+        limits, left = dict(self._limits), self._left
+        if product is not None and more is not None:
+            mine = dict(limits[product])
+            mine[more.source] = mine.get(more.source, 0) + more.units
+            limits[product] = mine
+            if not more.free or more.item.location != self._location:
+                left = {**left, more.source: left[more.source] + more.units}
+        if any(sum(limits[part].values()) < quantity for part, quantity in self._bundle.parts):
+            return False
+        return whole_bundles([Need(quantity, limits[part]) for part, quantity in self._bundle.parts], left) > 0
 
 
 def _unbundled(state: _State, line: Line, bundle: Bundle) -> Iterator[Verdict]:
