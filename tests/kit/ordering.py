@@ -30,7 +30,7 @@ from tests.kit.stories import Asked, Reader
 from tests.kit.waiting import until
 from weir.aggregator.v1 import fulfilment_pb2
 from weir.aggregator.v1 import fulfilment_service_pb2 as pb
-from weir.common.v1.stock_pb2 import Product
+from weir.common.v1.stock_pb2 import Product, StockItem
 from weir.ledger.v1 import reservation_pb2, reservation_service_pb2, waiting_pb2, waiting_service_pb2
 from weir_chassis import status
 
@@ -142,12 +142,11 @@ class Ordering:
         refused."""
         if order in self._refused:
             return [f"refused {self._refused[order]}"]
-        found = [
-            units(line.stock_item, line.open)
-            for each in await self.reservations(order)
-            for line in each.lines
-            if line.open
-        ]
+        promised: dict[bytes, int] = {}
+        for line in (line for each in await self.reservations(order) for line in each.lines if line.open):
+            key = line.stock_item.SerializeToString(deterministic=True)
+            promised[key] = promised.get(key, 0) + line.open
+        found = [units(StockItem.FromString(key), open_) for key, open_ in promised.items()]
         found += [
             f"{line.open} {line.product.sku} waits"
             for each in await self.waiting(order)

@@ -89,7 +89,7 @@ async def test_case_nine_a_bundle_of_two_borrowers(merchant: Merchant) -> None:
         order A wants 6 SET for web-eu
         order A      => refused ORDER_UNFILLED
         order B wants 5 SET for web-eu
-        order B      => 5 S at FR, 5 S at FR
+        order B      => 10 S at FR
         level of SET => web-eu 0
         level of S   => web-eu 0
         """,

@@ -247,7 +247,7 @@ async def test_who_no_longer_waits_gets_nothing(merchant: Merchant) -> None:
         order B is cancelled
         waiting of BIKE => 3
         DE1 has 4 BIKE
-        order A         => 1 BIKE at DE1, 1 BIKE at DE1
+        order A         => 2 BIKE at DE1
         order B         => nothing
         order C         => 2 BIKE at DE1
         level of BIKE   => web 0
