@@ -43,21 +43,27 @@ async def promising(projection: Projection, tenant: str, ledger: Arrivals, patie
     with projection.listening() as moved:
         while True:
             moved.clear()
-            due = refused.due(projection.promises())
-            first = next(due, None)
-            if first is None:
-                await _moved(moved, refused.seconds)
-                continue
             try:
-                answered = await ledger.promise(tenant, chain((first,), due), projection.revisions[0])
-                refused.note(tenant, answered)
-                await projection.reach({answered.revision.context: answered.revision}, REACH_SECONDS)
+                if not await _promise(projection, tenant, ledger, refused):
+                    await _moved(moved, refused.seconds)
             except Exception as fault:
                 _log(fault, "orders that wait cannot be promised anything now", tenant)
                 failures += 1
                 await asyncio.sleep(patience.seconds(failures))
             else:
                 failures = 0
+
+
+async def _promise(projection: Projection, tenant: str, ledger: Arrivals, refused: _Refused) -> bool:
+    """Have as much promised as one request takes, and come to what that did; False where nothing is due."""
+    due = refused.due(projection.promises())
+    first = next(due, None)
+    if first is None:
+        return False
+    answered = await ledger.promise(tenant, chain((first,), due), projection.revisions[0])
+    refused.note(tenant, answered)
+    await projection.reach({answered.revision.context: answered.revision}, REACH_SECONDS)
+    return True
 
 
 async def replanning(
@@ -146,6 +152,8 @@ class _Refused:
 
     def note(self, tenant: str, answered: Answered) -> None:
         """Leave alone what was refused, the longer the more often it was."""
+        several = [*answered.refused.values()]
+        log.debug("orders that wait were promised units", tenant=tenant, asked=len(several), done=several.count(None))
         for waiting, reason in answered.refused.items():
             often, _ = self._known.pop(waiting, (0, 0.0))
             if reason is not None:

@@ -141,6 +141,23 @@ async def test_a_ledger_that_is_away_is_asked_again(fault: Exception) -> None:
         assert ledger.asked == [["a"]] * 4
 
 
+async def test_a_fault_of_ours_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where promises could not even be made it goes on afterwards."""
+    async with worker() as ledger:
+        failing = [RuntimeError("a bug")] * 3
+        made = ledger.projection.promises
+
+        def promises() -> Iterator[Promise]:
+            if failing:
+                raise failing.pop()
+            return made()
+
+        monkeypatch.setattr(ledger.projection, "promises", promises)
+        ledger.wait("a")
+        ledger.stock(1)
+        await until(lambda: ledger.promised == 1)
+
+
 async def test_it_is_no_hot_loop_while_the_ledger_is_away() -> None:
     """It waits as its patience says, whatever the projection does meanwhile."""
     async with worker(NEVER) as ledger:

@@ -195,6 +195,23 @@ def test_whole_orders_that_lack_a_line_cost_no_plan(house: House, plans: list[Or
     assert list(house.gets()) == ["000"]
 
 
+def test_a_demand_that_cannot_be_planned(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with it, those behind it are served, and levels are told."""
+    plan = planner.plan
+
+    def broken(order: Order) -> Plan:
+        if order.wish.lines[0].quantity == 7:
+            raise RuntimeError("a bug")
+        return plan(order)
+
+    monkeypatch.setattr(planner, "plan", broken)
+    house.wait("one", bikes(7))
+    house.wait("two", bikes(2))
+    house.happen(count("BIKE", "A", 3))
+    assert house.gets() == {"two": [("BIKE", "A", 2)]}
+    assert level(house.projection, "shop", BIKE) == 1
+
+
 def test_more_than_the_ledger_takes_at_once(house: House) -> None:
     """Of a whole order that one request cannot promise nothing is earmarked; of another one as much as one takes is
     promised first.

@@ -13,6 +13,8 @@ from datetime import date
 from heapq import heappop, heappush
 from typing import NamedTuple, TypeVar
 
+import structlog
+
 from weir_aggregator.domain import Product
 from weir_aggregator.projection.demands import Demand, Held, Look, Place
 from weir_allocation.fulfilment import planner
@@ -20,6 +22,8 @@ from weir_allocation.fulfilment.model import Order, Plan, Terms
 from weir_allocation.stock import Stock, StockItem
 
 K = TypeVar("K")
+
+log = structlog.get_logger(__name__)
 
 PLANS_MAX = 10_000
 """Plans that are remembered: many demands are alike, and see as much as makes a difference to them."""
@@ -51,7 +55,7 @@ class Standing:
         """Demands for which anything is earmarked, in order."""
         self.earmarked: dict[StockItem, int] = {}
         """Units of each stock item that are earmarked for anybody."""
-        self._plans: dict[Hashable, tuple[Terms, Plan]] = {}
+        self._plans: dict[Hashable, tuple[Terms, Plan | None]] = {}
 
     def join(self, demand: Demand) -> None:
         """Let one more wait."""
@@ -106,7 +110,7 @@ class Standing:
             for item, each in there.items():
                 holdings.setdefault((item.owner, item.sku), []).append(Stock(item, units[item], 0, each.expiry))
             # With the terms, so that no others get their identity while the plan is remembered.
-            known = self._plans[key] = terms, planner.plan(Order(demand.wish, terms, holdings, today))
+            known = self._plans[key] = terms, _plan(demand, Order(demand.wish, terms, holdings, today))
         return known[1]
 
     def forget_plans(self) -> None:
@@ -258,6 +262,15 @@ def differences(before: Held, after: Held) -> Iterator[tuple[StockItem, int]]:
             units = latter.get(item, 0) - former.get(item, 0)
             if units:
                 yield item, units
+
+
+def _plan(demand: Demand, order: Order) -> Plan | None:
+    """The plan of an order; None where none could be made, which only a bug can cause: nobody else is to suffer."""
+    try:
+        return planner.plan(order)
+    except Exception:
+        log.exception("order that waits could not be planned", waiting=demand.place[1])
+        return None
 
 
 def _remove(places: dict[K, list[Place]], key: K, place: Place) -> None:
