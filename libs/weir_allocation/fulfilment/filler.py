@@ -18,7 +18,7 @@ from weir_allocation.fulfilment.hasty import hasty
 from weir_allocation.fulfilment.rivals import decided, rivals
 from weir_allocation.fulfilment.simplex import Work
 
-WORK = 1_000_000
+WORK = 2_000_000
 """Numbers that linear programs may write for one plan."""
 MANY = 40
 """Lines from which on their sums are made by numpy."""

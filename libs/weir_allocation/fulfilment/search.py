@@ -13,7 +13,7 @@ can, and no set of a size is left out unless no filling from it reaches what is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -72,15 +72,17 @@ class Search:
 
     def _fewest(self, target: int, bound: int) -> Choice | None:
         """The best of the smallest sets that fill as much as is wanted; None if there is none of those allowed."""
-        everywhere = self._base | sum(self._free)
-        needed = [place for place in self._free if self._filler.reachable(everywhere & ~place) < target]
-        rest = [place for place in self._free if place not in needed]
-        core = self._base | sum(needed)
-        smallest = None
-        for more in range(self._most - len(needed) + 1):
-            size = len(needed) + more
+        core, rest = self._needed(self._base, self._free, lambda mask: self._filler.reachable(mask) >= target)
+        size, smallest, closely = self._size(core), None, False
+        while size <= self._most:
+            more = size - self._size(core)
             if not self._glance(comb(len(rest), more)):
-                return self._covered(core, rest, target, bound, size if smallest is None else smallest)
+                if closely:
+                    return self._covered(core, rest, target, bound, size if smallest is None else smallest)
+                closely = True
+                core, rest = self._needed(core, rest, lambda mask: self._filler.filling(mask, target) is not None)
+                size = max(size, self._size(core))
+                continue
             best = self._best([core | sum(places) for places in combinations(rest, more)], target)
             if smallest is None and best.possible:
                 smallest = size
@@ -88,7 +90,18 @@ class Search:
                 assert smallest is not None
                 exact = best.exact and bound == target and smallest == size
                 return Choice(best.filling, exact, bound, smallest)
+            size += 1
         return None
+
+    def _needed(self, core: int, rest: Sequence[int], enough: Callable[[int], bool]) -> tuple[int, list[int]]:
+        """The places without which no set is enough, `core` among them, and the others."""
+        everywhere = core | sum(rest)
+        needed = [place for place in rest if not enough(everywhere & ~place)]
+        return core | sum(needed), [place for place in rest if place not in needed]
+
+    def _size(self, mask: int) -> int:
+        """How many places of a set count."""
+        return (mask & ~self._base).bit_count()
 
     def _best(self, masks: Sequence[int], target: int) -> _Best:
         """The best filling from any of some sets of places that has so many units."""
@@ -138,8 +151,8 @@ class Search:
 
     def _covered(self, core: int, rest: Sequence[int], target: int, bound: int, least: int) -> Choice:
         """A good filling from good places; no fewer than `least` can fill what is wanted."""
-        needed = (core & ~self._base).bit_count()
-        found = Cover(self._filler, core, rest, target=target, more=self._most - needed, rank=self._rank)
+        more = self._most - self._size(core)
+        found = Cover(self._filler, core, rest, target=target, more=more, rank=self._rank)
         filling = self._filler.decided(found.mask)
         fewest = locations_bound(self._found.lines, self._base, filling.filled)
         return Choice(filling, False, bound, max(fewest, least) if filling.filled >= target else fewest)
