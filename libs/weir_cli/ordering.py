@@ -28,6 +28,9 @@ from weir_cli.wishing import Wished
 Reservation = reservation_service_pb2.GetReservationResponse
 Waiting = waiting_service_pb2.GetWaitingResponse
 
+UNKNOWN = ("RESERVATION_NOT_FOUND", "WAITING_NOT_FOUND", "REQUEST_MALFORMED")
+"""Nothing has this name, or it is none that the ledger gives."""
+
 
 async def plan(session: Session, wish: fulfilment_pb2.Wish, *, fresh: bool) -> Answer:
     """The best plan for an order; nothing is promised."""
@@ -63,9 +66,9 @@ async def place(
         confirmed = await _confirmed(session, response.reservation.reservation)
         response.reservation.CopyFrom(confirmed.reservation)
         response.revision.CopyFrom(confirmed.revision)
-    shown: list[RenderableType] = [picturing.title(wish, response.plan)]
-    if response.HasField("reservation"):
-        shown = [picturing.planned(tables.promise(response.reservation), wish, response.plan)]
+    made = response.HasField("reservation")
+    head = tables.promise(response.reservation) if made else picturing.title(wish, response.plan)
+    shown: list[RenderableType] = [picturing.planned(head, wish, response.plan, waiting=[response.waiting])]
     if response.HasField("waiting"):
         shown.append(picturing.waits(response.waiting))
     return changed(session, response, shown, check=check)
@@ -92,7 +95,7 @@ async def show(session: Session, name: str) -> Answer:
         other = await _waiting(session, name) if one is None else None
         promised = [one] if one is not None else []
         waiting = [other.waiting] if other is not None else []
-    shown: list[RenderableType] = [_drawn(each) for each in promised]
+    shown: list[RenderableType] = [_drawn(each, waiting) for each in promised]
     shown += [picturing.waits(each) for each in waiting]
     told: Document = {
         "reservations": [{**document(each.reservation), "plan": _told(each.plan)} for each in promised],
@@ -193,7 +196,7 @@ async def _reservation(session: Session, name: str) -> Reservation | None:
             reservation_service_pb2.GetReservationRequest(reservation=name)
         )
     except grpc.aio.AioRpcError as error:
-        if status.reason(error) != "RESERVATION_NOT_FOUND":
+        if status.reason(error) not in UNKNOWN:
             raise
         return None
 
@@ -203,14 +206,14 @@ async def _waiting(session: Session, name: str) -> Waiting | None:
     try:
         return await session.waiting.GetWaiting(waiting_service_pb2.GetWaitingRequest(waiting=name))
     except grpc.aio.AioRpcError as error:
-        if status.reason(error) != "WAITING_NOT_FOUND":
+        if status.reason(error) not in UNKNOWN:
             raise
         return None
 
 
-def _drawn(found: Reservation) -> RenderableType:
+def _drawn(found: Reservation, waiting: Sequence[waiting_pb2.Waiting]) -> RenderableType:
     how = picturing.recorded(found.plan)
-    return picturing.promised(found.reservation, how, how.plan.missing)
+    return picturing.promised(found.reservation, how, how.plan.missing, waiting)
 
 
 def _told(plan: bytes) -> Document | None:

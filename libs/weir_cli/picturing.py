@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -48,9 +49,16 @@ class _Part:
     """How far it has come."""
 
 
-def planned(title: Text, wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan, *, numbered: bool = True) -> Tree:
-    """What a plan sends from where, what it leaves out and why; `numbered` where its allocations are lines of a
-    reservation, or will be."""
+def planned(
+    title: Text,
+    wish: fulfilment_pb2.Wish,
+    plan: fulfilment_pb2.Plan,
+    *,
+    numbered: bool = True,
+    waiting: Iterable[waiting_pb2.Waiting] = (),
+) -> Tree:
+    """What a plan sends from where, what it leaves out and why, but for what waits; `numbered` where its allocations
+    are lines of a reservation, or will be."""
     parts = [
         _Part(
             each.stock_item,
@@ -63,15 +71,19 @@ def planned(title: Text, wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan, *
         )
         for place, each in enumerate(plan.allocations, start=1)
     ]
-    return _drawn(title, parts, wish, plan.missing)
+    return _drawn(title, parts, wish, _left_out(plan.missing, wish, waiting))
 
 
 def promised(
     found: reservation_pb2.Reservation,
     how: fulfilment_pb2.RecordedPlan,
     missing: Sequence[fulfilment_pb2.Missing] = (),
+    waiting: Iterable[waiting_pb2.Waiting] = (),
 ) -> Tree:
-    """What a reservation sends from where, and how far that has come; lines that were given up whole are left out."""
+    """What a reservation sends from where, and how far that has come; then what is `missing` and does not wait.
+
+    Lines that were given up whole are left out.
+    """
     parts = []
     for line in found.lines:
         if line.released == line.quantity:
@@ -90,12 +102,33 @@ def promised(
                 came=_came(line),
             )
         )
-    return _drawn(tables.promise(found), parts, how.wish, missing)
+    return _drawn(tables.promise(found), parts, how.wish, _left_out(missing, how.wish, waiting))
 
 
 def _wanted(wish: fulfilment_pb2.Wish, line: int) -> stock_pb2.Product | None:
     """The product of a line; None where the wish is not known, or has no such line."""
     return wish.lines[line - 1].product if 1 <= line <= len(wish.lines) else None
+
+
+def _left_out(
+    missing: Iterable[fulfilment_pb2.Missing], wish: fulfilment_pb2.Wish, waiting: Iterable[waiting_pb2.Waiting]
+) -> Iterator[fulfilment_pb2.Missing]:
+    """What is missing without what waits of it; where only a part waits, without its sentence, which tells of all."""
+    waits: Counter[tuple[str, str]] = Counter()
+    for line in (line for each in waiting for line in each.lines):
+        waits[line.product.owner, line.product.sku] += line.quantity
+    for each in missing:
+        wanted = _wanted(wish, each.line) or stock_pb2.Product()
+        taken = min(each.quantity, waits[wanted.owner, wanted.sku])
+        waits[wanted.owner, wanted.sku] -= taken
+        if not taken:
+            yield each
+        elif taken < each.quantity:
+            rest = fulfilment_pb2.Missing(line=each.line, quantity=each.quantity - taken, verdict=each.verdict)
+            if each.HasField("nearest"):
+                rest.nearest.CopyFrom(each.nearest)
+                rest.nearest.quantity = min(rest.nearest.quantity, rest.quantity)
+            yield rest
 
 
 def _came(line: reservation_pb2.ReservationLine) -> str:

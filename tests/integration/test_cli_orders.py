@@ -107,8 +107,11 @@ async def test_an_order_is_placed_shipped_in_part_and_cancelled(weir: Weir) -> N
     assert (rest["state"], sum(each["released"] for each in rest["lines"])) == ("FULFILLED", 6)
     again = await weir("order", "cancel", name)
     assert (again.status, "RESERVATION_STATE" in again.err) == (1, True)
-    unknown = await weir("order", "cancel", "nobody")
-    assert (unknown.status, "RESERVATION_NOT_FOUND" in unknown.err) == (1, True)
+    nobody = "01a00000-0000-7000-8000-000000000000"
+    for name, reason in ((nobody, "RESERVATION_NOT_FOUND"), ("A-9", "REQUEST_MALFORMED")):
+        refused = await weir("order", "cancel", name)
+        assert (refused.status, reason in refused.err) == (1, True)
+        assert "No order, reservation or waiting demand" in (await weir("order", "show", name)).out
 
 
 async def test_an_order_that_cannot_be_filled_is_refused_with_its_reasons(weir: Weir) -> None:

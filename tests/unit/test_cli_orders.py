@@ -152,13 +152,24 @@ def test_a_plan_is_a_picture_of_which_location_sends_what() -> None:
         "│   └── 1: 3 BLUE",
         "├── DE2",
         "│   ├── 2: 2 CREAM  lent, as BLUE",
-        "│   └── 1 SET  put together there from",
+        "│   └── 1 SET  put together from",
         "│       ├── 3: 1 KETTLE  lot L1",
         "│       └── 4: 4 CREAM  lent, as BLUE",
         "└── missing",
         "    └── ✗ 2 of 2 POT missing: 2 units lie at 'US', which is left out.  excluded",
     ]
     assert "│   └── 3 BLUE" in shown(planned(Text("now"), WISH, PLAN, numbered=False))
+
+
+def test_what_waits_is_not_missing() -> None:
+    """Neither in the picture of a plan nor in that of a reservation; of a line that waits in part the rest is."""
+    one = waiting_pb2.Waiting(lines=[waiting_pb2.WaitingLine(line=1, product=product("POT"), quantity=1)])
+    both = waiting_pb2.Waiting(lines=[waiting_pb2.WaitingLine(line=1, product=product("POT"), quantity=2)])
+    for waiting, rest in ((one, ["    └── ✗ 1 POT  excluded", "        └── nearest: 1 POT in US"]), (both, [])):
+        plan = shown(planned(Text("now"), WISH, PLAN, waiting=[waiting]))
+        found = shown(promised(lines(), recorded(kept()), PLAN.missing, [waiting]))
+        assert found[1:] == (["└── missing", *rest] if rest else [])
+        assert plan[8:] == found[1:]
 
 
 def test_a_whole_order_that_cannot_be_filled_says_what_could() -> None:
@@ -196,7 +207,7 @@ def test_a_reservation_is_a_picture_of_what_became_of_its_plan() -> None:
         "├── DE1",
         "│   └── 1: 3 BLUE  2 of them shipped",
         "├── DE2",
-        "│   └── 1 SET  put together there from",
+        "│   └── 1 SET  put together from",
         "│       ├── 3: 1 KETTLE  lot L1  shipped",
         "│       └── 4: 3 CREAM  lent, as BLUE",
         "├── FR",
