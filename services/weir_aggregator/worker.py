@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from hashlib import sha256
 from itertools import chain
 
 import structlog
@@ -19,6 +18,7 @@ from weir_aggregator.projection import Patience, Projection, Tenants, caught_up
 from weir_chassis import call
 from weir_chassis.auth import Principal, Role
 from weir_chassis.errors import Kind, Refusal
+from weir_chassis.ids import new_id
 
 SUBJECT = "weir_aggregator"
 """Who plans again: nobody has called."""
@@ -73,7 +73,7 @@ async def replanning(
     changes.
 
     What nothing can be done about stays as it is until the shortfall changes. Several processes may do so at once: of
-    two that move units of one reservation the ledger refuses the later.
+    two that move units of one reservation the ledger refuses the later, which then finds nothing to move.
     """
     projection = tenants.projection(tenant)
     await caught_up(projection, None)
@@ -84,9 +84,11 @@ async def replanning(
         while True:
             seen = projection.shortfalls
             try:
-                await _replan_new(tenants, tenant, ledger, promises, done)
+                settled = await _replan_new(tenants, tenant, ledger, promises, done)
             except Exception as fault:
                 _log(fault, "shortfalls cannot be planned again now", tenant)
+                settled = False
+            if not settled:
                 failures += 1
                 await asyncio.sleep(patience.seconds(failures))
                 continue
@@ -98,31 +100,36 @@ async def replanning(
 
 async def _replan_new(
     tenants: Tenants, tenant: str, ledger: Arrivals, promises: Promises, done: set[Shortfall]
-) -> None:
-    """Plan again what shortfalls hit that are not done, and note that they are; forget those that are over."""
+) -> bool:
+    """Plan again what shortfalls hit that are not done, note those that are, and forget those that are over; False
+    where something is worth another try.
+    """
     found = await ledger.shortfalls(tenant)
     done.intersection_update(found)
     for shortfall in found:
         if shortfall not in done:
-            await _replan(tenants, tenant, promises, shortfall)
-            done.add(shortfall)
+            settled = [await _replan(tenants, tenant, promises, each) for each in shortfall.reservations]
+            if all(settled):
+                done.add(shortfall)
+    return done.issuperset(found)
 
 
-async def _replan(tenants: Tenants, tenant: str, promises: Promises, shortfall: Shortfall) -> None:
-    """Plan again what a shortfall hits, newest promise first; raises Refusal where that is worth another try."""
-    for reservation in shortfall.reservations:
-        said = sha256(f"{reservation} {shortfall.item} {shortfall.units} {shortfall.opened}".encode())
-        asked = Replan(f"shortfall {said.hexdigest()}", said.digest(), reservation)
-        try:
-            done = await replanned(tenants, promises, asked, {})
-        except Refusal as refusal:
-            if refusal.kind in (Kind.AWAY, Kind.RACED, Kind.EXHAUSTED):
-                raise
-            # It has ended meanwhile, or does not say how it was planned and is for others to see to.
-            log.info("reservation is not planned again", tenant=tenant, reservation=reservation, reason=refusal.reason)
-        else:
-            units = done.promised if isinstance(done, Amended) else 0
-            log.info("reservation planned again", tenant=tenant, reservation=reservation, moved=units)
+async def _replan(tenants: Tenants, tenant: str, promises: Promises, reservation: str) -> bool:
+    """Plan a reservation again; False where that failed and is worth another try."""
+    attempt = new_id()
+    try:
+        done = await replanned(tenants, promises, Replan(attempt, attempt.encode(), reservation), {})
+    except Refusal as refusal:
+        # Else it has ended meanwhile, or does not say how it was planned and is for others to see to.
+        again = refusal.kind in (Kind.AWAY, Kind.RACED) or refusal.retry_after_seconds is not None
+        log.info("reservation is not planned again", tenant=tenant, reservation=reservation, reason=refusal.reason)
+        return not again
+    except Exception:
+        log.exception("reservation could not be planned again", tenant=tenant, reservation=reservation)
+        return True
+    units = done.promised if isinstance(done, Amended) else 0
+    log.info("reservation planned again", tenant=tenant, reservation=reservation, moved=units)
+    return True
 
 
 class _Refused:

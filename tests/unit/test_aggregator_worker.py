@@ -6,18 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
+from typing import Any
 
 import pytest
 
-from tests.kit.projections import LEDGER, books, channel, count, group, link, loaded
+from tests.kit.projections import LEDGER, books, channel, count, group, link, load_balances, load_configuration, loaded
 from tests.kit.waiting import until
-from weir_aggregator.domain import Promise, Recorded, Shortfall, Waiting
+from weir_aggregator.domain import Promise, Recorded, Replan, Shortfall, Waiting
+from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
 from weir_aggregator.ports import Answered
-from weir_aggregator.projection import Patience, Projection
-from weir_aggregator.worker import promising
+from weir_aggregator.projection import Patience, Projection, Tenants
+from weir_aggregator.worker import promising, replanning
 from weir_allocation.fulfilment.model import Line, Wish
 from weir_allocation.fulfilment.terms import terms
+from weir_allocation.stock import StockItem
+from weir_chassis import call
 from weir_chassis.errors import PeerAway
 from weir_chassis.revisions import Revision
 
@@ -214,3 +219,103 @@ async def test_a_demand_that_goes_while_it_is_left_alone(monkeypatch: pytest.Mon
         await asyncio.sleep(0.3)  # longer than any pause
         assert len(ledger.asked) == asked
         assert looked < 10
+
+
+class Short:
+    """A ledger that is short of things, and what is planned again because of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing is short."""
+        self.tenants = Tenants(_nobody, tenants_max=1, log_bytes_max=1 << 20)
+        self.short: list[Shortfall] = []
+        self.faults: list[Exception] = []
+        self.listed = 0
+        self.replanned: list[str] = []
+        self.outcomes: dict[str, list[Exception]] = {}
+        monkeypatch.setattr("weir_aggregator.worker.replanned", self._replanned)
+
+    def falls(self, units: int, *reservations: str) -> None:
+        """So many units are short now, which hits these; the projection is told."""
+        self.short = [Shortfall(StockItem("", "BIKE", "A"), units, 1, reservations)] if units else []
+        self.tenants.projection("acme").shortfalls += 1
+        self.tenants.projection("acme").turn(self.tenants.projection("acme").today + timedelta(days=1))
+
+    async def shortfalls(self, tenant: str) -> Sequence[Shortfall]:
+        self.listed += 1
+        await asyncio.sleep(0)
+        if self.faults:
+            raise self.faults.pop()
+        return self.short
+
+    async def promise(self, tenant: str, promises: Iterable[Promise], planned: Revision) -> Answered:
+        raise AssertionError
+
+    async def _replanned(self, tenants: Tenants, promises: object, asked: Replan, fresh_as: object) -> object:
+        assert call.tenant() == "acme"
+        self.replanned.append(asked.reservation)
+        if self.outcomes.get(asked.reservation):
+            raise self.outcomes[asked.reservation].pop(0)
+        return object()
+
+
+async def _nobody(projection: Projection, tenant: str) -> None:
+    load_balances(projection, LEDGER.revision(1), ())
+    load_configuration(projection)
+
+
+@asynccontextmanager
+async def mended(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Short]:
+    """Shortfalls that are planned again within the block."""
+    short = Short(monkeypatch)
+    promises: Any = None
+    task = asyncio.create_task(replanning(short.tenants, "acme", short, promises, AT_ONCE))
+    try:
+        await until(lambda: bool(short.listed))
+        yield short
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await short.tenants.close()
+
+
+async def test_once_for_each_change_of_a_shortfall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nothing could be done about is left alone until the shortfall is another; one that is over and comes again
+    is a new one.
+    """
+    async with mended(monkeypatch) as short:
+        short.falls(3, "new", "old")
+        await until(lambda: short.replanned == ["new", "old"])
+        for listed in range(short.listed, short.listed + 3):
+            short.falls(3, "new", "old")
+            await until(lambda: short.listed > listed)  # noqa: B023  # it is awaited here
+        assert short.replanned == ["new", "old"]
+        short.falls(2, "old")
+        await until(lambda: short.replanned == ["new", "old", "old"])
+        short.falls(0)
+        listed = short.listed
+        await until(lambda: short.listed >= listed)
+        assert len(short.replanned) == 3
+
+
+async def test_what_is_away_or_overtaken_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the ledger could not be asked what is short; the others of the shortfall are not kept from theirs."""
+    async with mended(monkeypatch) as short:
+        short.outcomes = {"first": [PlanOvertaken(plans=16), PeerAway()]}
+        short.faults = [PeerAway(), RuntimeError("a bug")]
+        short.falls(3, "first", "second")
+        await until(lambda: short.replanned.count("first") == 3)
+        assert short.replanned[:2] == ["first", "second"]
+
+
+@pytest.mark.parametrize("fault", [PlanNotRecorded("mine"), RuntimeError("a bug")])
+async def test_what_cannot_be_helped_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """A reservation that does not say how it was planned, or that meets a bug of ours; others have their turn."""
+    async with mended(monkeypatch) as short:
+        short.outcomes = {"mine": [fault] * 9}
+        short.falls(3, "mine", "other")
+        await until(lambda: short.replanned == ["mine", "other"])
+        listed = short.listed
+        short.falls(3, "mine", "other")
+        await until(lambda: short.listed > listed)
+        assert short.replanned == ["mine", "other"]
