@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
 from tests.kit.orders import SIZES, order
 from tests.kit.worlds import holdings
-from weir_allocation.fulfilment.model import Missing, Order
+from weir_allocation.fulfilment.model import Missing, Order, Plan
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.sharing import NO_SHARING, Link
 from weir_allocation.stock import EACH, Condition, Demand, Stock, StockItem
@@ -56,21 +56,32 @@ def linked(wanted: Order, change: Callable[[Link], Link]) -> Order:
 def stocked(wanted: Order, missing: Missing, change: Callable[[Stock], Stock]) -> Order:
     """The order with the nearest stock item otherwise."""
     assert missing.nearest is not None
+    return put(wanted, [change(stock) if stock.item == missing.nearest.item else stock for stock in held(wanted)])
+
+
+def held(wanted: Order) -> list[Stock]:
+    """All that is held."""
+    return [stock for stocks in wanted.holdings.values() for stock in stocks]
+
+
+def put(wanted: Order, stock: Iterable[Stock]) -> Order:
+    """The order with this held; what is of one stock item is one, whose units are not those another one lacks."""
     there: dict[StockItem, Stock] = {}
-    for stock in (stock for stocks in wanted.holdings.values() for stock in stocks):
-        after = change(stock) if stock.item == missing.nearest.item else stock
-        known = there.get(after.item, replace(after, on_hand=0, reserved=0))
-        both = replace(after, on_hand=known.on_hand + after.on_hand, reserved=known.reserved + after.reserved)
-        there[after.item] = both
+    for each in stock:
+        known = there.get(each.item, replace(each, on_hand=0, reserved=0))
+        on_hand = max(known.on_hand, known.reserved) + each.on_hand if known.on_hand else each.on_hand
+        there[each.item] = replace(each, on_hand=on_hand, reserved=known.reserved + each.reserved)
     return replace(wanted, holdings=holdings(there.values()))
 
 
 def demanded(wanted: Order, missing: Missing, demand: Demand) -> Order:
-    """The order with another demand of the line."""
-    lines = tuple(
-        replace(line, demand=demand) if index == missing.line else line for index, line in enumerate(wanted.wish.lines)
-    )
-    return wished(wanted, lines=lines)
+    """The order with another demand for the units of the line that are missing."""
+    lines = list(wanted.wish.lines)
+    line = lines[missing.line]
+    lines[missing.line] = replace(line, quantity=missing.quantity, demand=demand)
+    if line.quantity > missing.quantity:
+        lines.append(replace(line, quantity=line.quantity - missing.quantity))
+    return wished(wanted, lines=tuple(lines))
 
 
 def everywhere(wanted: Order) -> Order:
@@ -80,17 +91,21 @@ def everywhere(wanted: Order) -> Order:
     return linked(opened, lambda link: replace(link, locations=frozenset()))
 
 
-def moved(wanted: Order, missing: Missing) -> list[Order]:
-    """The order with the nearest units at each of the other locations, for parts that lie apart."""
+def moved(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
+    """The order with the nearest units that nobody has at each of the other locations, for parts that lie apart."""
     assert missing.nearest is not None
-    locations = sorted({stock.item.location for stocks in wanted.holdings.values() for stock in stocks})
+    item = missing.nearest.item
+    [stock] = [each for each in held(wanted) if each.item == item]
+    free = stock.available - sum(each.quantity for each in found.allocations if each.item == item)
+    left = [replace(each, on_hand=each.on_hand - free * (each.item == item)) for each in held(wanted)]
+    locations = sorted({each.item.location for each in left})
     return [
-        stocked(wanted, missing, lambda stock, at=location: replace(stock, item=replace(stock.item, location=at)))  # type: ignore[misc]
+        put(wanted, [*left, replace(stock, item=replace(item, location=location), on_hand=free, reserved=0)])
         for location in locations
     ]
 
 
-def without(wanted: Order, missing: Missing) -> list[Order]:
+def without(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
     """Every way to take the one thing away that keeps the nearest units from a line."""
     assert missing.nearest is not None
     item, line = missing.nearest.item, wanted.wish.lines[missing.line]
@@ -110,12 +125,19 @@ def without(wanted: Order, missing: Missing) -> list[Order]:
         case Verdict.KEPT_BACK:
             return [linked(wanted, lambda link: replace(link, keep_back=0))]
         case Verdict.LOT_MISMATCH:
-            return [demanded(wanted, missing, Demand(uom=line.demand.uom))]
+            lot = replace(item, lot=line.demand.lot)
+            of_lot = stocked(wanted, missing, lambda stock: replace(stock, item=lot))
+            return [of_lot, demanded(wanted, missing, Demand(uom=line.demand.uom))]
         case Verdict.UOM_MISMATCH:
-            each = stocked(wanted, missing, lambda stock: replace(stock, item=replace(item, uom=EACH)))
-            return [each, *(demanded(wanted, missing, Demand(line.demand.lot, uom)) for uom in (item.uom, EACH))]
+            return [
+                *(demanded(wanted, missing, Demand(line.demand.lot, uom)) for uom in (item.uom, EACH)),
+                *(
+                    stocked(wanted, missing, lambda stock, uom=uom: replace(stock, item=replace(item, uom=uom)))  # type: ignore[misc]
+                    for uom in (line.demand.uom, EACH)
+                ),
+            ]
         case Verdict.OTHER_WAREHOUSE:
-            return [everywhere(wanted), *moved(wanted, missing)]
+            return [everywhere(wanted), *moved(wanted, found, missing)]
         case Verdict.LINK_INACTIVE:
             return [linked(wanted, lambda link: replace(link, active=True))]
         case Verdict.BUNDLE_SHARING_OFF:
@@ -146,6 +168,6 @@ def test_with_the_obstacle_away_more_is_filled() -> None:
             least = found.objective.filled
             if missing.verdict is Verdict.TAKEN:
                 least = wanted.wish.lines[missing.line].quantity - missing.quantity
-            more = [plan(each).objective.filled for each in without(wanted, missing)]
+            more = [plan(each).objective.filled for each in without(wanted, found, missing)]
             assert not more or max(more) > least, (seed, missing)
     assert len(met) > 12, met

@@ -128,7 +128,8 @@ class _State:
         """The units of the source of a link, with what stands against its lending them; what it may not lend is kept
         back, whatever else stands against it.
         """
-        against = {self.order.terms.sharing.verdict(link)} - {Verdict.COUNTED}
+        judge = self.order.terms.sharing.verdict
+        against = {judge(link), judge(replace(link, active=True))} - {Verdict.COUNTED}
         if self.order.wish.own_only:
             against.add(Verdict.OWN_STOCK_ONLY)
         any_lot = replace(demand, lot="")
