@@ -178,7 +178,7 @@ def late(stack: ExitStack) -> None:
         if found.state not in states:
             raise errors.ReservationState(found.reservation, found.state.name, wish)
 
-    _replace(stack, endings, "_require_running", require)
+    _replace(stack, endings, "require_running", require)
 
 
 @sabotage
@@ -249,6 +249,59 @@ def any_revision(stack: ExitStack) -> None:
     from weir_ledger.domain import movements
 
     _replace(stack, movements, "_require_revision", lambda page, movement: None)
+
+
+@sabotage
+def moves_nothing(stack: ExitStack) -> None:
+    """A move gives units up, and promises none in their place."""
+    from weir_ledger.domain import amending
+
+    _replace(stack, amending, "book", lambda *_: ())
+
+
+@sabotage
+def overlooks_lines(stack: ExitStack) -> None:
+    """Lines that came to a reservation while its lock was waited for are not seen."""
+    from weir_ledger.store import statements
+
+    _reword(stack, statements, "LOCK_RESERVATIONS", "s.revision <> r.revision", "false")
+
+
+@sabotage
+def waits_beyond(stack: ExitStack) -> None:
+    """More units of a product wait than may."""
+    from weir_ledger.domain import promises
+    from weir_ledger.domain.waiting import Waiting, WaitingLine, digested
+
+    def take_up(page: Any, waiting: str, draft: Any) -> Any:
+        lines = tuple(WaitingLine(each.product, each.quantity, each.quantity) for each in draft.lines)
+        made = Waiting(waiting, lines, page.now, draft.whole, draft.order, draft.channel, (), digested(draft.plan))
+        return page.keep_demand(made, draft.plan)
+
+    _replace(stack, promises, "take_up", take_up)
+
+
+@sabotage
+def half_a_demand(stack: ExitStack) -> None:
+    """A demand that is wanted whole is promised in part."""
+    from weir_ledger.domain import demands
+
+    _replace(stack, demands, "_require_whole", lambda *_: None)
+
+
+@sabotage
+def hides_waiting(stack: ExitStack) -> None:
+    """Watchers are not told of demands."""
+    from msgspec.structs import replace
+
+    from weir_ledger.store import PostgresBooks
+
+    commits = PostgresBooks.commits
+
+    async def without(books: Any, tenant: str, after: int, limit: int) -> Any:
+        return [replace(each, waiting=()) for each in await commits(books, tenant, after, limit)]
+
+    _replace(stack, PostgresBooks, "commits", without)
 
 
 @sabotage

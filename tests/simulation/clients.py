@@ -248,11 +248,11 @@ class Clients:
         return made
 
     def _choose(self, promise: Any, chance: random.Random) -> None:
-        """Choose the demand that is promised units: of most, and of all that are promised whole, all that waits."""
+        """Choose the demand that is promised units; of half of them all that waits, as far as is known."""
         demand = self.board.demand(chance.random())
         promise.waiting = demand.waiting
         waiting = [{"line": each.line, "quantity": each.open} for each in demand.lines if each.open]
-        if waiting and chance.random() < (0.9 if demand.whole else 0.5):
+        if waiting and chance.random() < 0.5:
             del promise.units[:]
             promise.units.extend([reservation_pb2.LineQuantity(**each) for each in waiting])
 

@@ -73,7 +73,7 @@ def receipts() -> list[Wish]:
     """What there is before clients come: two warehouses and a few units, and leave to wait for some more."""
     places = [request("CreateLocation", location={"location": name, "kind": 1}) for name in ("W1", "W2")]
     units = request("RecordMovements", movements=[movement(RECEIVE, GOODS[at], 12 - at) for at in range(6)])
-    waits = [request("SetBackOrders", back_orders={"product": {"sku": sku}, "limit": 4}) for sku in BACK_ORDERED]
+    waits = [request("SetBackOrders", back_orders={"product": {"sku": sku}, "limit": 6}) for sku in BACK_ORDERED]
     return [
         *(("CreateLocation", each) for each in places),
         ("RecordMovements", units),
@@ -98,11 +98,10 @@ def reserve(chance: random.Random) -> Wish:
 def _awaited(chance: random.Random) -> waiting_pb2.WaitingDraft:
     """What an order waits for: units of one product, for no channel; so an answer tells all that it rests on."""
     product = stock_pb2.Product(sku=hot(chance, BACK_ORDERED))
-    lines = [waiting_pb2.WaitingDraftLine(product=product, quantity=chance.choice((1, 1, 2)))]
-    lines *= chance.choice((1, 1, 1, 2))
-    plan = chance.choice((b"", b"how"))
-    order = f"order {chance.randrange(1000)}"
-    return waiting_pb2.WaitingDraft(lines=lines, whole=chance.random() < 0.3, order=order, plan=plan)
+    lines = [waiting_pb2.WaitingDraftLine(product=product, quantity=chance.choice((1, 1, 2, 3)))]
+    lines *= chance.choice((1, 1, 2))
+    plan, order = chance.choice((b"", b"how")), f"order {chance.randrange(1000)}"
+    return waiting_pb2.WaitingDraft(lines=lines, whole=chance.random() < 0.5, order=order, plan=plan)
 
 
 def amend(chance: random.Random) -> Wish:
@@ -119,7 +118,7 @@ def amend(chance: random.Random) -> Wish:
 
 def set_back_orders(chance: random.Random) -> Wish:
     """Say how much may wait; etags as in `update_location`."""
-    wanted = {"product": {"sku": hot(chance, BACK_ORDERED)}, "limit": chance.choice((0, 1, 2, 3, 4, 6))}
+    wanted = {"product": {"sku": hot(chance, BACK_ORDERED)}, "limit": chance.choice((0, 2, 4, 4, 6, 8))}
     made = request("SetBackOrders", back_orders=wanted)
     made.back_orders.etag = chance.choice(("", "", str(KNOWN), str(STALE)))
     return "SetBackOrders", made
@@ -307,7 +306,7 @@ WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
     (12, amend),
     (3, set_back_orders),
     (3, cancel_waiting),
-    (7, promise_waiting),
+    (9, promise_waiting),
     (6, reserve_batch),
     (10, confirm),
     (6, extend),

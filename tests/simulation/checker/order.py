@@ -14,6 +14,8 @@ from tests.simulation.model.books import STOCK, Booked, Promise, micros
 from tests.simulation.model.snapshots import absent, apply, figures, is_absent
 from weir.ledger.v1 import ledger_pb2
 
+_LAST = 99
+"""More than the number of any state."""
 TRIES_MAX = 5000
 """How often a step is tried before a commit is said to have no order."""
 
@@ -133,11 +135,16 @@ def ordered(
 
 
 def _progress(books: Books, step: Done) -> tuple[int, bool, int]:
-    """How far a reservation had come when it was told: those who were told less are placed before the others."""
+    """How far a reservation had come when it was told: those who were told less are placed before the others.
+
+    What changes demands comes last, and of it what gives them up: where it is wrong there, least has to be tried again.
+    """
     if step.attempt.method == "CancelWaiting":
-        return 0, False, sum(line.cancelled for line in step.answer.waiting.lines)
+        return _LAST, True, sum(line.cancelled for line in step.answer.waiting.lines)
+    if step.attempt.method == "PromiseWaiting" or (hasattr(step.answer, "waiting") and step.answer.HasField("waiting")):
+        return _LAST, False, 0
     if not hasattr(step.answer, "reservation"):
-        return 0, True, 0
+        return 0, False, 0
     told = step.answer.reservation
     before: Promise | None = books.get("promise", told.reservation)
     expires = micros(told.expire_time) if told.HasField("expire_time") else None
