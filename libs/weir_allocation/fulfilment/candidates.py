@@ -120,6 +120,12 @@ class _Find(NamedTuple):
     serves_as: Product
 
 
+def _best_first(find: _Find) -> tuple[int, str, str, str, str, str]:
+    # As units of one line and component they differ in nothing else.
+    item = find.item
+    return find.cost, item.owner, item.sku, item.location, item.lot, item.custodian
+
+
 Found = tuple[list[_Find], list[list[_Find]]]
 """What a line can use itself, and each part of its bundle."""
 
@@ -164,7 +170,7 @@ class _Looking:
             for link in self._sharing.links_to(product):
                 if self._sharing.verdict(link) is Verdict.COUNTED:
                     finds += self._lent(line, link, lot, uom)
-        finds.sort()
+        finds.sort(key=_best_first)
         return finds
 
     def _lent(self, line: Line, link: Link, lot: str, uom: str) -> Iterator[_Find]:

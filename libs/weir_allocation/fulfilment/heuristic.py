@@ -14,7 +14,7 @@ from weir_allocation.fulfilment.candidates import LineCandidates
 from weir_allocation.fulfilment.filler import Filler
 from weir_allocation.fulfilment.filling import Filling
 
-TRIES = 20_000
+TRIES = 10_000
 """Lines of fillings that are tried."""
 
 Rank = Callable[[int, int], tuple[int, ...]]

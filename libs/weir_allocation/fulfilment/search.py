@@ -21,12 +21,14 @@ from typing import NamedTuple
 
 from weir_allocation.fulfilment.candidates import Candidates
 from weir_allocation.fulfilment.filler import Filler, mask_of
-from weir_allocation.fulfilment.filling import Filling, tie_of
+from weir_allocation.fulfilment.filling import NOTHING, Filling, tie_of
 from weir_allocation.fulfilment.heuristic import Cover, locations_bound
 from weir_allocation.fulfilment.objective import distance, unpreferred
 
 GLANCES = 400_000
-"""Lines of sets of places that are looked at for one plan: 12 places have 4,096 sets, times 50 lines."""
+"""Lines of sets of places of which one plan adds up what they can give: 12 places have 4,096 sets, times 50 lines."""
+LOOKS = 100_000
+"""Lines of sets of one size that are filled: of 12 places 924 have six, times 50 lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +62,39 @@ class Search:
         """The best that was found."""
         everything = self._filler.filling(self._base | sum(self._free))
         assert everything is not None
+        if self._most == len(self._free) and self._hopeless(everything):
+            return Choice(everything, True, everything.bound, 0)
         choice = self._fewest(everything.filled, everything.bound)
         if choice is None:
             # That would take more places than may send: what the most of them can fill is wanted instead.
             most = self._limited()
             if most is None:
                 return self._covered(self._base, self._free, everything.filled, everything.bound, 0)
-            choice = self._fewest(*most)
+            if self._hopeless(most):
+                return Choice(most, True, most.bound, 0)
+            choice = self._fewest(most.filled, most.bound)
         assert choice is not None
         return choice
+
+    def _hopeless(self, most: Filling) -> bool:
+        """Whether nothing is to be filled, since the whole order cannot be, if this has most units of all."""
+        wish = self._found.order.wish
+        return wish.whole and most.bound < sum(line.quantity for line in wish.lines)
 
     def _fewest(self, target: int, bound: int) -> Choice | None:
         """The best of the smallest sets that fill as much as is wanted; None if there is none of those allowed."""
         core, rest = self._needed(self._base, self._free, lambda mask: self._filler.reachable(mask) >= target)
         size, smallest, closely = self._size(core), None, False
         while size <= self._most:
-            more = size - self._size(core)
-            if not self._glance(comb(len(rest), more)):
-                if closely:
-                    return self._covered(core, rest, target, bound, size if smallest is None else smallest)
+            masks = self._masks(core, rest, size - self._size(core), target)
+            if masks is None and closely:
+                return self._covered(core, rest, target, bound, size if smallest is None else smallest)
+            if masks is None:
                 closely = True
                 core, rest = self._needed(core, rest, lambda mask: self._filler.filling(mask, target) is not None)
                 size = max(size, self._size(core))
                 continue
-            best = self._best([core | sum(places) for places in combinations(rest, more)], target)
+            best = self._best(masks, target)
             if smallest is None and best.possible:
                 smallest = size
             if best.filling is not None:
@@ -92,6 +103,14 @@ class Search:
                 return Choice(best.filling, exact, bound, smallest)
             size += 1
         return None
+
+    def _masks(self, core: int, rest: Sequence[int], more: int, target: int) -> list[int] | None:
+        """The sets with so many more places than the core that may fill what is wanted; None if they are too many."""
+        if not self._glance(comb(len(rest), more)):
+            return None
+        sets = [core | sum(places) for places in combinations(rest, more)]
+        masks = [mask for mask in sets if self._filler.reachable(mask) >= target]
+        return masks if len(masks) * len(self._found.lines) <= LOOKS else None
 
     def _needed(self, core: int, rest: Sequence[int], enough: Callable[[int], bool]) -> tuple[int, list[int]]:
         """The places without which no set is enough, `core` among them, and the others."""
@@ -105,11 +124,7 @@ class Search:
 
     def _best(self, masks: Sequence[int], target: int) -> _Best:
         """The best filling from any of some sets of places that has so many units."""
-        ranked = sorted(
-            (self._rank(mask, self._filler.least_cost(mask, target)), mask)
-            for mask in masks
-            if self._filler.reachable(mask) >= target
-        )
+        ranked = sorted((self._rank(mask, self._filler.least_cost(mask, target)), mask) for mask in masks)
         best: list[int] = []
         rank: tuple[int, ...] = ()
         possible = False
@@ -132,22 +147,23 @@ class Search:
         decided = [self._filler.decided(mask) for mask in best]
         return _Best(min(decided, key=lambda each: tie_of(each.picks), default=None), possible, exact)
 
-    def _limited(self) -> tuple[int, int] | None:
-        """The most units that can be filled from as many places as are allowed, and a bound of that; None if there are
-        too many sets to look at.
+    def _limited(self) -> Filling | None:
+        """A filling that has most units of all from as many places as are allowed, its bound that of all of them; None
+        if there are too many sets to look at.
         """
         if not self._glance(comb(len(self._free), self._most)):
             return None
         masks = [self._base | sum(places) for places in combinations(self._free, self._most)]
         ranked = sorted((-self._filler.reachable(mask), mask) for mask in masks)
-        most = bound = 0
+        best, bound = NOTHING, 0
         for least, mask in ranked:
-            if -least <= most:
+            if -least <= best.filled:
                 break
-            filling = self._filler.filling(mask, most + 1)
+            filling = self._filler.filling(mask, best.filled + 1)
             if filling is not None:
-                most, bound = max(most, filling.filled), max(bound, filling.bound)
-        return most, max(most, bound)
+                bound = max(bound, filling.bound)
+                best = filling if filling.filled > best.filled else best
+        return best._replace(bound=max(bound, best.filled))
 
     def _covered(self, core: int, rest: Sequence[int], target: int, bound: int, least: int) -> Choice:
         """A good filling from good places; no fewer than `least` can fill what is wanted."""
