@@ -25,7 +25,8 @@ LARGE = (
     Size(lines=12, quantity=5, places=6, plain=6, parents=2, links=6, on_hand=6),
     Size(lines=50, quantity=5, places=12, plain=12, parents=3, links=8, on_hand=20),
 )
-HUGE = Size(lines=120, quantity=9, places=25, plain=30, parents=5, links=20, on_hand=30)
+BROAD = Size(lines=60, quantity=6, places=20, plain=16, parents=3, links=8, on_hand=6, stocked=(0.2, 0.35))
+"""More lines and locations than plans are promised to be exact for."""
 
 
 def checked(seed: int, wanted: Order) -> Plan:
@@ -59,34 +60,35 @@ def test_no_way_to_fill_an_order_is_better(first: int) -> None:
     assert tried > 0.9 * (min(CASES, first + BLOCK) - first)
 
 
-@pytest.mark.parametrize("seed", range(max(1, CASES // 20)))
+@pytest.mark.parametrize("seed", range(max(1, CASES // 40)))
 def test_no_better_plan_for_larger_orders(seed: int) -> None:
     """Up to 12 locations and 50 lines a plan that says it is exact is as good as an integer program finds it can be;
     one that does not has bounds that hold.
     """
-    wanted = order(seed, LARGE[seed % len(LARGE)])
-    found = checked(seed, wanted)
-    best, most = solver.best(wanted)
-    if found.exact:
-        assert (found.objective, found.filled_bound) == (best, most)
-    else:
-        assert found.filled_bound >= most
-        if found.objective.filled == best.filled:
-            assert found.locations_bound <= best.locations <= found.objective.locations
+    against_solver(seed, LARGE[seed % len(LARGE)])
 
 
 @pytest.mark.parametrize("seed", range(max(1, CASES // 125)))
 def test_bounds_of_the_largest_orders_hold(seed: int) -> None:
-    """Beyond what is searched through a plan can be promised, and says how much better one might be."""
-    wanted = order(seed, HUGE)
+    """Beyond that, too: a plan can be promised, says truly whether it is exact, and how much better one might be."""
+    against_solver(seed, BROAD)
+
+
+def against_solver(seed: int, size: Size) -> None:
+    """Hold the plan for an order against the best there is."""
+    wanted = order(seed, size)
     found = checked(seed, wanted)
-    assert found.objective.filled <= found.filled_bound
-    assert found.locations_bound <= found.objective.locations
+    best, most = solver.best(wanted)
+    assert found.filled_bound >= most
+    if found.exact:
+        assert (found.objective, found.filled_bound) == (best, most)
+    elif found.objective.filled == best.filled:
+        assert found.locations_bound <= best.locations <= found.objective.locations
 
 
 def test_two_ways_to_find_the_best_plan_agree() -> None:
     """Trying everything and the integer program, which share no search, find the same for small orders."""
-    for seed in range(CASES // 10):
+    for seed in range(CASES // 20):
         wanted = order(seed, SIZES[seed % len(SIZES)])
         try:
             best, _, most = Exhaustive(wanted, TRIES_MAX).best()
