@@ -86,15 +86,13 @@ def change_line(found: waiting_pb2.Waiting) -> Text:
 
 
 def _demands(found: Iterable[waiting_pb2.Waiting]) -> RenderableType:
-    made = tables.table(
-        "waiting", "state", "order", "channel", "product", "#to come", "#promised", "#cancelled", "since"
-    )
+    made = tables.table("waiting", "state", "order", "channel", "product", "#to come", "#of", "since")
     for each in found:
         head = (each.waiting, tables.state(each), each.order, each.channel)
         for index, line in enumerate(each.lines):
             made.add_row(
                 *(("",) * 4 if index else head), _product(line.product), Text(f"{line.open:,}", style="bold"),
-                tables.number(line.promised), tables.number(line.cancelled), tables.time(each.create_time),
+                tables.number(line.quantity), tables.time(each.create_time),
             )  # fmt: skip
     return made
 

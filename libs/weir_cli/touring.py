@@ -135,7 +135,10 @@ async def _order(tour: Tour, session: Session) -> None:
     try:
         before = (await _until(updates, LEVELS)).levels
         sent = time.perf_counter()
-        wish, promised = await _place(session, "A-1001")
+        wish = fulfilment_pb2.Wish(
+            lines=[wish_line(f"{SKU}={ORDERED}"), wish_line(f"{SET}={SETS_ORDERED}")], channel=SELLER
+        )
+        promised = await _place(session, "A-1001", wish)
         answered = time.perf_counter()
         fallen = {each: level - ORDERED if each in SHARED else level for each, level in before.items()}
         seen = await _until(updates, fallen)
@@ -166,15 +169,13 @@ async def _order(tour: Tour, session: Session) -> None:
 
 
 async def _place(
-    session: Session, order: str
-) -> tuple[fulfilment_pb2.Wish, fulfilment_service_pb2.ReserveFulfilmentResponse]:
-    """Promise the order, from wherever it is sent best; what was wished, and the answer."""
-    lines = [wish_line(f"{SKU}={ORDERED}"), wish_line(f"{SET}={SETS_ORDERED}")]
-    wish = fulfilment_pb2.Wish(lines=lines, channel=SELLER)
+    session: Session, order: str, wish: fulfilment_pb2.Wish
+) -> fulfilment_service_pb2.ReserveFulfilmentResponse:
+    """Promise an order, from wherever it is sent best, for as long as the tour may take."""
     request = fulfilment_service_pb2.ReserveFulfilmentRequest(
         request_id=new_id(), wish=wish, order=order, hold_duration=promising.seconds(timedelta(minutes=5))
     )
-    return wish, await session.fulfilment.ReserveFulfilment(request)
+    return await session.fulfilment.ReserveFulfilment(request)
 
 
 async def _reserve(session: Session, order: str, units: int) -> reservation_service_pb2.ReserveResponse:
@@ -229,7 +230,8 @@ async def _report(tour: Tour, session: Session) -> None:
         reservation_service_pb2.MarkHandedOverRequest(request_id=new_id(), reservation=picked.reservation.reservation)
     )
     moment = marked.reservation.lines[0].handed_over_time
-    later = await _reserve(session, "A-1003", LATER)
+    wish = fulfilment_pb2.Wish(lines=[wish_line(f"{SKU}={LATER}")], channel=SELLER, preferred_locations=[SOURCE])
+    later = await _place(session, "A-1003", wish)
     feed = snapshot_pb2.SnapshotFeed(basis=snapshot_pb2.SNAPSHOT_BASIS_AVAILABLE, as_of_time=moment)
     line = snapshot_pb2.SnapshotLine(stock_item=item, quantity=REPORTED)
     report = ledger_service_pb2.ImportSnapshotRequest(request_id=new_id(), feed=feed, lines=[line])
@@ -245,13 +247,19 @@ async def _report(tour: Tour, session: Session) -> None:
     before = ledger_service_pb2.GetBalanceRequest(stock_item=item, as_of=ledger_pb2.AsOf(revision=later.revision))
     former = (await session.ledger.GetBalance(before)).balance.on_hand
     tour.holds(f"Revision {later.revision.number}, before the report, can still be asked: {former}.", former == LYING)
+    again = fulfilment_service_pb2.ReplanReservationRequest(
+        request_id=new_id(),
+        reservation=later.reservation.reservation,
+        freshness=await session.freshness(True, "ledger"),
+    )
+    moved = await session.fulfilment.ReplanReservation(again)
+    tour.show(picturing.planned(tables.promise(moved.reservation), wish, moved.plan, numbered=False), "")
+    well = moved.promised == LATER - REPORTED and not (await session.ledger.ListShortfalls(asked)).shortfalls
+    tour.holds(f"Planned again: {moved.promised} units moved in one commit, and nothing is short.", well)
     await session.ledger.RecordMovements(
         ledger_service_pb2.RecordMovementsRequest(
             request_id=new_id(), movements=[moving.movement("COUNT", item, LYING, reference="found again")]
         )
-    )
-    tour.holds(
-        f"Counted again: {LYING}; nothing is short.", not (await session.ledger.ListShortfalls(asked)).shortfalls
     )
     for each in (picked, later):
         await session.reservations.Release(

@@ -24,8 +24,8 @@ START_SECONDS = 240.0
 
 async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
     """180 / 80 / 12 are shown, two numbers are explained, one of them of a bundle by policy and rule; an order over
-    two locations lowers every level it touches, a late report hits the newest promise, the past can be asked, the
-    books agree; exit status 0, and nothing is left of it."""
+    two locations lowers every level it touches, a late report hits the newest promise, which is planned again, the
+    past can be asked, the books agree; exit status 0, and nothing is left of it."""
     before = leftovers()
     said = await demonstrated()
     assert said.status == 0, said
@@ -45,7 +45,8 @@ async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -
         r"APRON-LINEN-NATURAL@DE1   15 short  on hand 30, reserved 45",
         r"1  A-1003  webshop-de    25       15 ",
         r"Revision \d+, before the report, can still be asked: 50\.",
-        r"[\d,]+ entries folded, 892 balances and 6 reservation lines compared: 0 differences",
+        r"Planned again: 15 units moved in one commit, and nothing is short\.",
+        r"[\d,]+ entries folded, 892 balances and 7 reservation lines compared: 0 differences",
         r"The head that was signed before the report stands in the chain",
     ):
         assert re.search(told, said.out), told

@@ -272,8 +272,8 @@ def test_what_waits_is_listed_by_line_and_what_may_by_product() -> None:
     asked = waiting_service_pb2.ListWaitingRequest(order="A-1")
     rows = shown(*desk.does(lambda session: awaiting.waiting(session, asked, limit=5)).shown)
     assert [row.split() for row in rows[2:4]] == [
-        ["w-1", "WAITING", "A-1", "shop", "MUG", "2", "0", "0"],
-        ["acme/POT", "0", "1", "0"],
+        ["w-1", "WAITING", "A-1", "shop", "MUG", "2", "2"],
+        ["acme/POT", "0", "1"],
     ]
     for work in (
         lambda session: awaiting.back_orders(session, owner=None, limit=5),
