@@ -222,7 +222,8 @@ class Balances:
         location = self.locations[self._location[row]]
         item = StockItem(*product, location, lot, uom, custodian, condition)
         expiry = date.fromordinal(self._last_day[row])
-        return Stock(item, int(self._on_hand[row]), int(self._reserved[row]), None if expiry == date.max else expiry)
+        counts = int(self._on_hand[row]), int(self._reserved[row])
+        return Stock(item, *counts, None if expiry == date.max else expiry, self._earmarked.get(row, 0))
 
     def _numbered(self, count: Count) -> tuple[int, int]:
         if count.location not in self._location_of:
