@@ -17,21 +17,16 @@ _ORIGINS = {True: pb.Allocation.ORIGIN_OWN, False: pb.Allocation.ORIGIN_SHARED}
 
 THERE: Mapping[Verdict, str] = {
     Verdict.ORDER_INCOMPLETE: "{there}, but other lines of the order cannot be filled",
-    Verdict.TAKEN: "{there}, but other lines of the order take them",
+    Verdict.TAKEN: "{there}, but other lines of the order take all",
     Verdict.LOCATIONS_EXHAUSTED: "{there}, but as many locations send already as may",
     Verdict.ONE_LOCATION: "{there}, but no single location has all of the line",
     Verdict.OWN_STOCK_ONLY: "{there} and could be lent, but own stock only is wanted",
     Verdict.EXCLUDED: "{there}, which is left out",
     Verdict.AWAITED: "{there} for orders that wait",
     Verdict.KEPT_BACK: "{there} and are kept back",
-    Verdict.OTHER_LOT: "{there} in {lot}, but another lot is wanted",
     Verdict.LOT_MISMATCH: "{there} in {lot}, but another lot is wanted",
-    Verdict.OTHER_UOM: "{there} in {uom}, and units of measure are never converted",
     Verdict.UOM_MISMATCH: "{there} in {uom}, and units of measure are never converted",
     Verdict.OTHER_WAREHOUSE: "{there}, {unreached}",
-    Verdict.NOT_LINKED: "{there}, {unreached}",
-    Verdict.NOT_GROUPED: "{there}, which is in no warehouse group",
-    Verdict.OUTSIDE_RULE: "{there}, which is none of the warehouses of the product's rule",
     Verdict.LINK_INACTIVE: "{there}, but the link that would lend them is disabled",
     Verdict.BUNDLE_SHARING_OFF: "{there}, but the link does not let bundles share",
     Verdict.BUNDLE_KIND_MISMATCH: "{there}, but a bundle and a plain product lend each other nothing",
@@ -42,19 +37,17 @@ THERE: Mapping[Verdict, str] = {
     Verdict.IN_CUSTODY: "{there} in the custody of {custodian}",
     Verdict.ALL_RESERVED: "{there}, all promised",
 }
-"""What stands against units that are somewhere; whatever else does is told by `_ELSE`."""
+"""What stands against units that are somewhere."""
 NOWHERE: Mapping[Verdict, str] = {
     Verdict.ORDER_INCOMPLETE: "other lines of the order cannot be filled",
     Verdict.TAKEN: "other lines of the order take what is there",
     Verdict.LOCATIONS_EXHAUSTED: "as many locations send already as may",
     Verdict.ONE_LOCATION: "no single location has all of it",
-    Verdict.OWN_STOCK_ONLY: "own stock only is wanted",
-    Verdict.EXCLUDED: "the locations that have it are left out",
     Verdict.DENIED: "'{channel}' does not sell the product",
     Verdict.BUNDLE_NESTED: "a component of the bundle is a bundle itself",
     Verdict.EMPTY: "there is no more of it",
 }
-"""Why units are missing, where no others come near."""
+"""Why units are missing, where no others come near; in other words `_ELSE`."""
 _ELSE = "nothing else may serve it"
 
 
