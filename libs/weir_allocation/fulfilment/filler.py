@@ -93,17 +93,7 @@ class Filler:
                     used[draw.loan] = used.get(draw.loan, 0) + units
         limits = self.found.limits
         short = {limit for limit, units in used.items() if units > limits[limit]}
-        if not short:
-            return []
-        groups: list[tuple[set[int], list[Cluster]]] = []
-        for cluster, filling in fillings.items():
-            mine = {limit for draw, _ in filling.picks for limit in (draw.stock, draw.loan) if limit in short}
-            if mine:
-                same = [group for group in groups if group[0] & mine]
-                groups = [group for group in groups if not group[0] & mine]
-                joined = [each for _, clusters in same for each in clusters]
-                groups.append((mine.union(*(limits for limits, _ in same)), [*joined, cluster]))
-        return [clusters for _, clusters in groups]
+        return _meeting(fillings, short) if short else []
 
     def _best(self, cluster: Cluster, mask: int) -> Filling:
         """A best filling of a cluster, as if no other took anything."""
@@ -141,6 +131,33 @@ class Filler:
         for line in cluster:
             mask |= self._masks[line]
         return mask
+
+
+def _meeting(fillings: dict[Cluster, Filling], short: set[int]) -> list[list[Cluster]]:
+    """The clusters that use any of some limits, those together that use the same ones."""
+    clusters = list(fillings)
+    leader = list(range(len(clusters)))
+    first: dict[int, int] = {}
+
+    def lead(number: int) -> int:
+        while leader[number] != number:
+            leader[number] = leader[leader[number]]
+            number = leader[number]
+        return number
+
+    for number, cluster in enumerate(clusters):
+        for draw, _ in fillings[cluster].picks:
+            for limit in (draw.stock, draw.loan):
+                if limit in short:
+                    one, other = lead(first.setdefault(limit, number)), lead(number)
+                    leader[max(one, other)] = min(one, other)
+    met: dict[int, list[Cluster]] = {}
+    for number in sorted({lead(number) for number in first.values()}):
+        met[number] = []
+    for number, cluster in enumerate(clusters):
+        if lead(number) in met:
+            met[lead(number)].append(cluster)
+    return list(met.values())
 
 
 class _Reach:

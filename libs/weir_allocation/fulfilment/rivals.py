@@ -35,6 +35,8 @@ def rivals(
 
     Where the work ends before one is found: the most units that there could be.
     """
+    if work.left < 0:
+        return sum(line.quantity for line in lines)
     alike = [[line] for line in lines] if one_place else _alike(found, lines)
     merged = [replace(each[0], quantity=sum(line.quantity for line in each)) for each in alike]
     best = _search(_Model(found, merged, mask, ties=False), one_place=one_place, work=work)
