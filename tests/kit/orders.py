@@ -85,7 +85,9 @@ class _Maker:
         lines = tuple(replace(self._line(), custodians=custodians) for _ in range(chance.randint(1, self._size.lines)))
         reach = {line.product: self._some(0.85) for line in lines}
         denied = frozenset(line.product for line in lines if chance.random() < 0.02)
-        harm = {(product, place): chance.randint(1, 2) for product in self._products for place in self._some(0.3)}
+        harm = {
+            (product, place): chance.randint(1, 2) for product in self._products for place in sorted(self._some(0.3))
+        }
         sharing = NO_SHARING.changed(links=self._links(), bundles=self._bundles())
         return Order(
             self._wish(lines),
