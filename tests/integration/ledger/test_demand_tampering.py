@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.integration.ledger.conftest import Owner
+from tests.kit.calling import refusal
 from tests.kit.forger import Forger
-from tests.kit.ledger import Caller, promise
+from tests.kit.ledger import Caller, promise, request
 from tests.kit.past import close
 from tests.kit.postgres import FreshDatabase
 from weir.ledger.v1.ledger_pb2 import Difference
@@ -225,3 +226,10 @@ async def test_after_a_compaction(database: FreshDatabase, acme: Caller, forger:
     ]  # fmt: skip
     assert await acme.waits("A") == (1, 10)
     assert await acme.verify() == []
+    old = done.revision
+    old.number = PROMISED
+    told = await refusal(acme.send("WatchWaiting", request("WatchWaiting", after=old)).read())
+    assert (told.reason, told.metadata["oldest_kept"]) == ("REVISION_COMPACTED", str(horizon))
+    call = acme.send("WatchWaiting", request("WatchWaiting"))
+    assert [each.waiting for each in (await call.read()).waiting] == [before[0].waiting]
+    call.cancel()
