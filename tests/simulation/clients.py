@@ -88,7 +88,7 @@ class Board:
 
     def reservation(self, method: str, draw: float) -> str:
         """A reservation for a method: mostly one that is in the right state, as far as is known."""
-        confirmed = method == "Fulfil" or (method == "Amend" and draw * 2 < FITTING)
+        confirmed = method == "Fulfil" or (method == "Amend" and draw * 1.5 < FITTING)
         right = list(self.confirmed if confirmed else self.running_out)
         among = right if right and draw < FITTING else self.reservations
         return _recent(among, draw / FITTING % 1.0) if among else NOBODY

@@ -84,7 +84,7 @@ def receipts() -> list[Wish]:
 def reserve(chance: random.Random) -> Wish:
     """Promise some units, let some wait, or both; now and then known by a digest, and with something to keep."""
     made = request("Reserve")
-    what = chance.choices(("promise", "both", "wait"), (70, 18, 12))[0]
+    what = chance.choices(("promise", "both", "wait"), (60, 22, 18))[0]
     if what != "wait":
         made.draft.CopyFrom(_draft(chance))
         made.draft.plan = chance.choice((b"", b"", b"plan"))
@@ -106,10 +106,11 @@ def _awaited(chance: random.Random) -> waiting_pb2.WaitingDraft:
 
 def amend(chance: random.Random) -> Wish:
     """Give units up and have others instead; as the reservation was last seen, as it was before, or however it is."""
-    releases = _lines(chance, (35, 55, 10))
+    numbers = chance.choices(((), (1,), (2,), (1, 2)), (25, 55, 10, 10))[0]
+    releases = [reservation_pb2.LineQuantity(line=number, quantity=1) for number in numbers]
     lines = [_draft_line(chance) for _ in range(chance.choice((0, 1, 1, 2)) if releases else 1)]
     made = request("Amend", releases=releases, lines=lines, plan=chance.choice((b"", b"moved")))
-    if chance.random() < 0.5:
+    if chance.random() < 0.4:
         made.expected_revision = chance.choice((KNOWN, KNOWN, KNOWN, STALE))
     if chance.random() < 0.25:
         made.digest = b"wish"
@@ -196,9 +197,9 @@ def mark_handed_over(chance: random.Random) -> Wish:
     return "MarkHandedOver", request("MarkHandedOver")
 
 
-def _lines(chance: random.Random, weights: tuple[int, int, int] = (60, 35, 5)) -> list[reservation_pb2.LineQuantity]:
-    """Units of some lines, of none, one or two by these weights."""
-    numbers = sorted(chance.sample((1, 2, 3), chance.choices((0, 1, 2), weights)[0]))
+def _lines(chance: random.Random) -> list[reservation_pb2.LineQuantity]:
+    """Units of some lines; mostly none are named, which means everything open."""
+    numbers = sorted(chance.sample((1, 2, 3), chance.choices((0, 1, 2), (60, 35, 5))[0]))
     return [reservation_pb2.LineQuantity(line=number, quantity=1) for number in numbers]
 
 
@@ -303,9 +304,9 @@ def question(chance: random.Random) -> Wish:
 
 WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
     (30, reserve),
-    (12, amend),
+    (14, amend),
     (3, set_back_orders),
-    (3, cancel_waiting),
+    (5, cancel_waiting),
     (9, promise_waiting),
     (6, reserve_batch),
     (10, confirm),
