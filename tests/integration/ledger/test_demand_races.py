@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.ledger.conftest import Owner
 from tests.kit.ledger import Caller, awaiting, draft, eventually, outcomes, promise
+from weir_ledger.store import waiting
 
 ROUNDS = 3
 BLOCKED = """
@@ -145,3 +146,26 @@ async def test_a_refusal_in_a_group_tells_its_commit(acme: Caller, owner: Owner)
     assert told.metadata["revision"] == str(made.revision.number)
     again = await acme.refused("Reserve", request_id="late", waiting=awaiting(("A", 1)))
     assert again.metadata == told.metadata
+
+
+@pytest.mark.parametrize("name", ["LOCK_BACK_ORDERS", "LOCK"])
+async def test_without_a_lock_it_would_be_found_out(
+    acme: Caller, twin: Caller, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The control: ledgers that do not lock what waits let more wait than may, or promise more than waits, and the
+    audit tells."""
+    statement = getattr(waiting, name)
+    assert "FOR UPDATE" in statement
+    monkeypatch.setattr(waiting, name, statement.replace("FOR UPDATE", ""))
+    for sku in map(str, range(20)):
+        await acme.allow(sku, 10 if name == "LOCK_BACK_ORDERS" else 40)
+        if name == "LOCK":
+            await acme.receive(sku, 30)
+            made, _ = [await acme.await_units((sku, units)) for units in (10, 30)]
+            asked = [promise(made, (sku, 1)) for _ in range(6)]
+            await outcomes(each.do("PromiseWaiting", promises=asked) for each in (acme, twin))
+        else:
+            await outcomes((acme, twin)[n % 2].do("Reserve", waiting=awaiting((sku, 1))) for n in range(20))
+        if await acme.verify():
+            return
+    raise AssertionError("nobody noticed")
