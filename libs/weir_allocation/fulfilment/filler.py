@@ -18,8 +18,6 @@ from weir_allocation.fulfilment.hasty import hasty
 from weir_allocation.fulfilment.rivals import decided, rivals
 from weir_allocation.fulfilment.simplex import Work
 
-WORK = 2_000_000
-"""Numbers that linear programs may write for one plan."""
 MANY = 40
 """Lines from which on their sums are made by numpy."""
 
@@ -31,10 +29,11 @@ Solve = Callable[[Cluster, int], Filling]
 class Filler:
     """Fillings of the lines of one order."""
 
-    def __init__(self, found: Candidates) -> None:
+    def __init__(self, found: Candidates, work: int) -> None:
+        """`work` numbers may be written by linear programs."""
         self.found = found
         self._one_place = found.order.wish.one_location_per_line
-        self._work = Work(WORK)
+        self._work = Work(work)
         self._masks = [line.mask for line in found.lines]
         self._dearest = max((_dearest(found, line) for line in found.lines), default=0)
         self._reach = _Reach(found.lines, len(found.places), one_place=self._one_place)

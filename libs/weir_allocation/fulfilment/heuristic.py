@@ -3,7 +3,7 @@
 Places are added, each time the one with which most can be filled, until enough can be. Then every place that can be
 spared is dropped again, the last one first, and places are swapped one for one as long as that makes a better plan. How
 often a filling is tried is limited. The fill is as good as that of all places together unless the number of locations
-is limited; how many locations more than needed there may be is told by `locations_bound`.
+is limited; how many locations more than needed there may be is told by `fewest_for`.
 """
 
 from __future__ import annotations
@@ -84,14 +84,19 @@ class Cover:
         return filling
 
 
-def locations_bound(lines: Sequence[LineCandidates], base: int, filled: int) -> int:
-    """The fewest places, apart from some, that could fill so many units if each line had those that are best for it."""
-    have = [sum(units for place, units in line.most.items() if base >> place & 1) for line in lines]
-    best = [
-        sorted((units for place, units in line.most.items() if not base >> place & 1), reverse=True) for line in lines
-    ]
+def most_from(lines: Sequence[LineCandidates], base: int, size: int) -> int:
+    """The most units that some places and so many others could fill if each line had those that are best for it."""
+    most = 0
+    for line in lines:
+        there = sum(units for place, units in line.most.items() if base >> place & 1)
+        others = sorted((units for place, units in line.most.items() if not base >> place & 1), reverse=True)
+        most += min(line.quantity, there + sum(others[:size]))
+    return most
+
+
+def fewest_for(lines: Sequence[LineCandidates], base: int, filled: int) -> int:
+    """The fewest places beside some that could fill so many units if each line had those that are best for it."""
     size = 0
-    while sum(min(line.quantity, units) for line, units in zip(lines, have, strict=True)) < filled:
-        have = [units + sum(each[size : size + 1]) for units, each in zip(have, best, strict=True)]
+    while most_from(lines, base, size) < filled:
         size += 1
     return size

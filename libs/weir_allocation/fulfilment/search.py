@@ -22,9 +22,11 @@ from typing import NamedTuple
 from weir_allocation.fulfilment.candidates import Candidates
 from weir_allocation.fulfilment.filler import Filler, mask_of
 from weir_allocation.fulfilment.filling import NOTHING, Filling, tie_of
-from weir_allocation.fulfilment.heuristic import Cover, locations_bound
+from weir_allocation.fulfilment.heuristic import Cover, fewest_for, most_from
 from weir_allocation.fulfilment.objective import distance, unpreferred
 
+WORK = 2_000_000
+"""Numbers that linear programs may write for one plan."""
 GLANCES = 400_000
 """Lines of sets of places of which one plan adds up what they can give: 12 places have 4,096 sets, times 50 lines."""
 LOOKS = 100_000
@@ -47,16 +49,16 @@ class Choice:
 class Search:
     """The search for the best places of one order."""
 
-    def __init__(self, found: Candidates) -> None:
+    def __init__(self, found: Candidates, *, work: int = WORK, glances: int = GLANCES) -> None:
         self._found = found
-        self._filler = Filler(found)
+        self._filler = Filler(found, work)
         self._base = found.sending
         everywhere = mask_of(found.lines) & ~self._base
         self._free = [1 << place for place in range(len(found.places)) if everywhere >> place & 1]
         limit = found.order.wish.locations_max
         most = len(self._free) if limit is None else max(0, limit - len(found.order.sending))
         self._most = min(most, len(self._free))
-        self._glances = GLANCES
+        self._glances = glances
 
     def choice(self) -> Choice:
         """The best that was found."""
@@ -167,11 +169,26 @@ class Search:
 
     def _covered(self, core: int, rest: Sequence[int], target: int, bound: int, least: int) -> Choice:
         """A good filling from good places; no fewer than `least` can fill what is wanted."""
+        mask, filling = self._cover(core, rest, target)
+        if filling.filled < target and core != self._base:
+            # So much may take more places than may send, and then the core is not needed.
+            other = self._cover(self._base, self._free, target)
+            mask, filling = max((mask, filling), other, key=lambda each: each[1].filled)
+        filling = self._filler.decided(mask)
+        lines = self._found.lines
+        if filling.filled < target:
+            least = 0
+        return Choice(
+            filling,
+            False,
+            min(bound, most_from(lines, self._base, self._most)),
+            max(least, fewest_for(lines, self._base, filling.filled)),
+        )
+
+    def _cover(self, core: int, rest: Sequence[int], target: int) -> tuple[int, Filling]:
         more = self._most - self._size(core)
-        found = Cover(self._filler, core, rest, target=target, more=more, rank=self._rank)
-        filling = self._filler.decided(found.mask)
-        fewest = locations_bound(self._found.lines, self._base, filling.filled)
-        return Choice(filling, False, bound, max(fewest, least) if filling.filled >= target else fewest)
+        cover = Cover(self._filler, core, rest, target=target, more=more, rank=self._rank)
+        return cover.mask, cover.filling
 
     def _rank(self, mask: int, cost: int) -> tuple[int, int, int]:
         """What decides between sets that are as large and fill as much; ties aside."""
