@@ -40,7 +40,7 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
     "weir.ledger.v1.Movement.expected_revision": (0, None),
     "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 1000),
-    "weir.ledger.v1.AmendRequest.expected_revision": (1, None),
+    "weir.ledger.v1.AmendRequest.expected_revision": (0, None),
     "weir.sync.v1.Rule.constant": (-(10**9), 10**9),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
     "weir.common.v1.Freshness.at_least": (0, 16),

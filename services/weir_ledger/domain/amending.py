@@ -46,8 +46,9 @@ class Amend(Command[Reservation]):
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
         require_running(page, found, (State.HELD, State.CONFIRMED), "amended")
-        if self.expected_revision is not None and self.expected_revision != found.revision:
-            raise ReservationChanged(found.reservation, expected=self.expected_revision, current=found.revision or None)
+        current = found.revision or None  # that of an earlier command of the group is not drawn yet
+        if self.expected_revision is not None and self.expected_revision != current:
+            raise ReservationChanged(found.reservation, expected=self.expected_revision, current=current)
         given_up = open_units(found, self.releases) if self.releases else []
         lines = give_up(page, found, given_up, EntryKind.RELEASE)
         page.limits.require_lines(len(self.lines))

@@ -233,7 +233,7 @@ def amend(request: reservation_service_pb2.AmendRequest) -> Amend:
         fields.opaque("digest", request.digest, length_max=DIGEST_BYTES_MAX)
         expected = request.expected_revision if request.HasField("expected_revision") else None
         if expected is not None:
-            fields.number("expected_revision", expected, least=1, most=2**63 - 1)
+            fields.number("expected_revision", expected, least=0, most=2**63 - 1)
         return Amend(
             reservation_name(fields, "reservation", request.reservation),
             line_quantities(fields, "releases", request.releases),

@@ -298,7 +298,7 @@ class ListWaitingRequest(_message.Message):
     """Token of the page before."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_waiting_pb2.WaitingState.ValueType]:
-        """Only in one of these states: up to 3. Default: all."""
+        """Only in one of these states. Default: all."""
 
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
