@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 from tests.kit.worlds import holdings
 from weir_allocation.fulfilment.model import Allocation, Line, Order, Terms, Wish
@@ -187,11 +188,42 @@ def test_a_bundle_that_is_half_on_its_way_and_lacks_a_part_is_missing() -> None:
 
 
 def test_units_that_are_kept_back_by_now_stay_lent() -> None:
-    """What a link lent when the order was accepted stays; what it lends now is what is left."""
+    """What a link lent when the order was accepted stays, better than any plan anew; what it lends now is the rest."""
     link = Link("link", TV, SPACE, keep_back=3)
-    wanted = order(Line(SPACE, 4), there={HERE: 5, item(SPACE, "W2"): 1}, links=[link])
+    wanted = order(Line(SPACE, 4), there={HERE: 5, item(SPACE, "W2"): 2}, links=[link])
     found = replan(wanted, promised(units(0, HERE, 4, SPACE)))
     assert (found.releases, found.allocations) == ({}, ())
+    assert (found.plan.objective.locations, found.plan.locations_bound) == (1, 1)
+    less = replan(replace(wanted, holdings=holdings([Stock(HERE, 5, 0)])), promised(units(0, HERE, 4, SPACE)))
+    assert (less.releases, less.plan.objective.filled, less.plan.filled_bound) == ({}, 4, 4)
+
+
+def test_of_what_stays_promised_units_that_are_there_come_first() -> None:
+    """Of 2 and 2 that cannot be sent 2 are wanted: those that lie at a rejected location, not those that are gone."""
+    wanted = order(Line(TV, 2), there={HERE: 0, THERE: 2}, excluded=frozenset(["W2"]))
+    found = replan(wanted, promised(units(0, HERE, 2), units(0, THERE, 2)))
+    assert (found.releases, found.allocations) == ({0: 2}, ())
+
+
+def test_units_that_expired_since_move() -> None:
+    """They are there, but nobody wants them any more."""
+    old = item(TV, "W1", "OLD")
+    there = holdings([Stock(old, 5, 0, TODAY - timedelta(days=1)), Stock(THERE, 5, 0)])
+    found = replan(replace(order(Line(TV, 3), there={}), holdings=there), promised(units(0, old, 3)))
+    assert (found.releases, found.allocations) == ({0: 3}, (units(0, THERE, 3),))
+
+
+def test_what_the_wish_does_not_take_any_more_is_given_up() -> None:
+    """Units that a link lends, once only own stock is wanted; units in the custody of a person who is not named."""
+    link = Link("link", TV, SPACE)
+    lent = order(Line(SPACE, 2), there={HERE: 5, item(SPACE, "W2"): 1}, links=[link], own_only=True)
+    found = replan(lent, promised(units(0, HERE, 2, SPACE)))
+    assert (found.releases, found.allocations) == ({0: 2}, (units(0, item(SPACE, "W2"), 1),))
+    ann, bob = (replace(HERE, custodian=person) for person in ("ann", "bob"))
+    wanted = order(Line(TV, 2, custodians=("bob",)), there={ann: 5, bob: 1})
+    wanted = replace(wanted, terms=replace(wanted.terms, by_custody=True))
+    found = replan(wanted, promised(units(0, ann, 2)))
+    assert (found.releases, found.allocations) == ({0: 2}, (units(0, bob, 1),))
 
 
 def test_two_lines_of_a_reservation_for_the_same() -> None:
