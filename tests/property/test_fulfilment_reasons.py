@@ -91,17 +91,17 @@ def everywhere(wanted: Order) -> Order:
     return linked(opened, lambda link: replace(link, locations=frozenset()))
 
 
-def moved(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
-    """The order with the nearest units that nobody has at each of the other locations, for parts that lie apart."""
+def copied(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
+    """The order with as many as the nearest units that nobody has at each location too, for parts that lie apart."""
     assert missing.nearest is not None
     item = missing.nearest.item
     [stock] = [each for each in held(wanted) if each.item == item]
     free = stock.available - sum(each.quantity for each in found.allocations if each.item == item)
-    left = [replace(each, on_hand=each.on_hand - free * (each.item == item)) for each in held(wanted)]
-    locations = sorted({each.item.location for each in left})
+    locations = sorted({each.item.location for each in held(wanted)})
     return [
-        put(wanted, [*left, replace(stock, item=replace(item, location=location), on_hand=free, reserved=0)])
+        put(wanted, [*held(wanted), replace(stock, item=replace(item, location=location), on_hand=free, reserved=0)])
         for location in locations
+        if location != item.location
     ]
 
 
@@ -137,7 +137,7 @@ def without(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
                 ),
             ]
         case Verdict.OTHER_WAREHOUSE:
-            return [everywhere(wanted), *moved(wanted, found, missing)]
+            return [everywhere(wanted), *copied(wanted, found, missing)]
         case Verdict.LINK_INACTIVE:
             return [linked(wanted, lambda link: replace(link, active=True))]
         case Verdict.BUNDLE_SHARING_OFF:
