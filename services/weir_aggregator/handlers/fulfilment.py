@@ -97,8 +97,7 @@ def points(projection: Projection) -> tuple[Point, ...]:
 
 async def _reserved(projection: Projection, promises: Promises, asked: Reserve) -> Reserved | Plan:
     for _ in range(PLANS_MAX):
-        wanted, mark = ordered(projection, asked.wish, asked.channel), points(projection)
-        found = await best(wanted)
+        wanted, mark, found = await _planned(projection, asked)
         waits = waiting(projection, asked.wish, found) if asked.back_order and found.missing else None
         if waits is None and (not found.allocations or (asked.wish.whole and found.missing)):
             return found
@@ -107,10 +106,27 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
         kept = None if found.allocations else found
         demand = None if waits is None else Recorded(waits, asked.channel, wanted.terms, (), kept, mark)
         try:
-            return await promises.reserve(asked, by, demand)
+            with projection.underway.asking(found) as promised:
+                done = await promises.reserve(asked, by, demand)
+                if done.recorded is by and not asked.validate_only:
+                    promised(done.revision.number)
+            return done
         except Overtaken as overtaken:
             await catch_up(projection, overtaken)
     raise PlanOvertaken(plans=PLANS_MAX)
+
+
+async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Point, ...], Plan]:
+    """The order, the mark it rests on, and its plan on what is not under way to others.
+
+    Where that is too little, those others are answered first: what they are refused is there for this one.
+    """
+    while True:
+        wanted, mark = ordered(projection, asked.wish, asked.channel), points(projection)
+        left = projection.underway.left(wanted, projection.revisions[0].number)
+        found = await best(left)
+        if not found.missing or left is wanted or not await projection.underway.answered(left):
+            return wanted, mark, found
 
 
 def waiting(projection: Projection, wish: Wish, found: Plan) -> Wish | None:

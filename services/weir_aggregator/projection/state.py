@@ -30,6 +30,7 @@ from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.marks import CONTEXTS, Marked
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
+from weir_aggregator.projection.underway import Underway
 from weir_aggregator.projection.waiting import Queue
 from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
@@ -73,6 +74,7 @@ class Projection(Marked):
         """Grows whenever promised units may not be there that were before."""
         self.today = date.min
         """The day that answers are for; lots expire by it."""
+        self.underway = Underway()
         self._balances = Balances()
         self._queue = Queue()
         self._book = EMPTY
