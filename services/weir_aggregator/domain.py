@@ -77,7 +77,8 @@ class Recorded:
     purposes: tuple[Purpose, ...] = ()
     """Of each line of the reservation, in their order; none of what waits."""
     plan: Plan | None = None
-    """As it was answered, without allocations: these are the reservation's. None of what waits."""
+    """As it was answered; what is read has no allocations where these are the lines of the reservation. None of what
+    waits beside a reservation."""
     revisions: tuple[Point, ...] = ()
     """What the terms rest on, one of each context."""
 

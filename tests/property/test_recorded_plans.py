@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.kit.worlds import LOCATIONS, PRODUCTS, SORTS, World, worlds
 from weir_aggregator.domain import Point, Purpose, Recorded
 from weir_aggregator.wire.recorded import BYTES_MAX, dump, read
-from weir_allocation.fulfilment.model import Alternative, Line, Missing, Objective, Plan, Terms, Wish
+from weir_allocation.fulfilment.model import Allocation, Alternative, Line, Missing, Objective, Plan, Terms, Wish
 from weir_allocation.fulfilment.terms import terms
 from weir_allocation.sharing import NO_SHARING, Link, Sharing
 from weir_allocation.stock import ANY, Demand, StockItem
@@ -38,19 +38,15 @@ WISHES = st.builds(
     distances=st.dictionaries(st.sampled_from(LOCATIONS), NUMBERS),
 )
 VERDICTS = st.sampled_from([each for each in Verdict if each is not Verdict.SUM])
-ALTERNATIVES = st.builds(
-    Alternative,
-    item=st.sampled_from(
-        [
-            StockItem(*product, location, lot, uom, custodian, condition)
-            for product in PRODUCTS
-            for location in LOCATIONS
-            for lot, uom, custodian, condition in SORTS
-        ]
-    ),
-    quantity=st.integers(1, 10**9),
-    verdict=VERDICTS,
+ITEMS = st.sampled_from(
+    [
+        StockItem(*product, location, lot, uom, custodian, condition)
+        for product in PRODUCTS
+        for location in LOCATIONS
+        for lot, uom, custodian, condition in SORTS
+    ]
 )
+ALTERNATIVES = st.builds(Alternative, item=ITEMS, quantity=st.integers(1, 10**9), verdict=VERDICTS)
 REVISIONS = (Point("ledger", "cluster", 3, 7), Point("sharing", "cluster", 1, 8))
 
 
@@ -66,7 +62,17 @@ def test_what_is_read_is_what_was_kept(data: st.DataObject, world: World, wish: 
     )
     plan = st.builds(
         Plan,
-        allocations=st.just(()),
+        allocations=st.lists(
+            st.builds(
+                Allocation,
+                line=lines,
+                item=ITEMS,
+                quantity=st.integers(1, 10**9),
+                serves_as=st.sampled_from(PRODUCTS),
+                bundles=st.integers(0, 9),
+            ),
+            max_size=3,
+        ).map(tuple),
         missing=st.lists(missing, max_size=3).map(tuple),
         objective=st.builds(Objective, *[NUMBERS] * len(Objective._fields)),
         exact=st.booleans(),
@@ -82,6 +88,9 @@ def test_what_is_read_is_what_was_kept(data: st.DataObject, world: World, wish: 
         data.draw(st.none() | plan),
         REVISIONS,
     )
+    assert read(dump(kept, moved=True)) == kept
+    if kept.plan is not None:
+        kept = replace(kept, plan=replace(kept.plan, allocations=()))
     assert read(dump(kept)) == kept
     assert read(dump(replace(kept, terms=under))) == kept
 

@@ -82,8 +82,9 @@ def test_a_plan_as_it_is_told() -> None:
     assert missing.verdict == VERDICTS[Verdict.EXCLUDED]
     assert missing.nearest.sentence == "1 unit lies at 'US', which is left out."
     assert (told.objective.filled, told.objective.distance, told.filled_bound, told.exact) == (4, 9, 5, False)
-    kept = plans.message(plan)
+    kept = plans.message(plan, whole=False)
     assert (len(kept.allocations), kept.missing[0].sentence) == (0, "")
+    assert plans.read(plans.message(plan, whole=True)) == plan
 
 
 def test_an_order_that_is_not_filled_names_its_lines() -> None:

@@ -102,7 +102,7 @@ class PeerPromises:
             releases=[reservation_pb2.LineQuantity(line=line + 1, quantity=units) for line, units in moves.releases],
             lines=_draft_lines(moves.lines),
             expected_revision=standing.changed.number,
-            plan=_kept(planned),
+            plan=_kept(planned, moved=True),
             digest=asked.digest,
             validate_only=asked.validate_only,
         )
@@ -189,8 +189,8 @@ def _waiting_draft(asked: Reserve, waits: Recorded) -> waiting_pb2.WaitingDraft:
     )
 
 
-def _kept(planned: Recorded) -> bytes:
-    kept = recorded.dump(planned)
+def _kept(planned: Recorded, *, moved: bool = False) -> bytes:
+    kept = recorded.dump(planned, moved=moved)
     if len(kept) > recorded.BYTES_MAX:
         said = f"It takes {len(kept)} bytes to keep how it may be filled, and {recorded.BYTES_MAX} can be kept."
         raise Malformed([Violation("wish", said)])
@@ -213,8 +213,10 @@ def _reserved(answer: pb.ReserveResponse | pb.GetReserveOutcomeResponse, planned
 
 
 def _planned(kept: Recorded, lines: Iterable[reservation_pb2.ReservationLine]) -> Recorded:
-    """What was kept, with the open units of a reservation as allocations."""
+    """What was kept, with the open units of a reservation as allocations, unless it has its own."""
     assert kept.plan is not None, "a reservation is kept with its plan"
+    if kept.plan.allocations:
+        return kept
     allocations = [
         Allocation(purpose.line, stock_item(line.stock_item), line.open, purpose.serves_as, purpose.bundles)
         for purpose, line in zip(kept.purposes, lines, strict=False)

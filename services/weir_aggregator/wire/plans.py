@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from weir.aggregator.v1 import fulfilment_pb2 as pb
 from weir_aggregator.wire.answers import VERDICTS
-from weir_aggregator.wire.items import CONDITIONS, product_message, stock_item, stock_item_message
+from weir_aggregator.wire.items import CONDITIONS, product, product_message, stock_item, stock_item_message
 from weir_aggregator.wire.sentences import counted, named
 from weir_allocation.fulfilment.model import Allocation, Alternative, Line, Missing, Objective, Plan, Wish
 from weir_allocation.stock import Condition, StockItem
@@ -51,9 +51,10 @@ NOWHERE: Mapping[Verdict, str] = {
 _ELSE = "nothing else may serve it"
 
 
-def message(plan: Plan) -> pb.Plan:
-    """The message of a plan without its allocations and without sentences, as it is kept."""
+def message(plan: Plan, *, whole: bool) -> pb.Plan:
+    """The message of a plan without sentences, as it is kept; without its allocations unless `whole`."""
     return pb.Plan(
+        allocations=map(_allocation, plan.allocations) if whole else (),
         missing=map(_missing, plan.missing),
         objective=pb.Objective(**plan.objective._asdict()),
         exact=plan.exact,
@@ -64,8 +65,7 @@ def message(plan: Plan) -> pb.Plan:
 
 def told(plan: Plan, wanted: Wish, channel: str) -> pb.Plan:
     """The plan of a wish as a caller is told."""
-    answer = message(plan)
-    answer.allocations.extend(_allocation(each) for each in plan.allocations)
+    answer = message(plan, whole=True)
     for missing, each in zip(answer.missing, plan.missing, strict=True):
         line = wanted.lines[each.line]
         missing.sentence = sentence(each, line, channel)
@@ -78,7 +78,7 @@ def read(kept: pb.Plan) -> Plan:
     """The plan that `message` made; raises ValueError where it cannot have."""
     objective = kept.objective
     return Plan(
-        (),
+        tuple(map(_read_allocation, kept.allocations)),
         tuple(map(_read_missing, kept.missing)),
         Objective(*(getattr(objective, name) for name in Objective._fields)),
         kept.exact,
@@ -148,6 +148,13 @@ def _missing(each: Missing) -> pb.Missing:
             verdict=VERDICTS[nearest.verdict],
         ),
     )
+
+
+def _read_allocation(kept: pb.Allocation) -> Allocation:
+    if kept.line < 1 or kept.stock_item.condition not in CONDITIONS:
+        raise ValueError("an allocation that nobody wrote")
+    item = stock_item(kept.stock_item)
+    return Allocation(kept.line - 1, item, kept.quantity, product(kept.serves_as), kept.bundles)
 
 
 def _read_missing(kept: pb.Missing) -> Missing:

@@ -26,8 +26,11 @@ _QUICKLY = 1
 """The level of compression: higher ones take twice as long, and save a tenth."""
 
 
-def dump(recorded: Recorded) -> bytes:
-    """What the ledger keeps; `read` makes the same of it. May be more than BYTES_MAX."""
+def dump(recorded: Recorded, *, moved: bool = False) -> bytes:
+    """What the ledger keeps, of which `read` makes the same; may be more than BYTES_MAX.
+
+    Of the plan all but its allocations, which are the lines of the reservation, unless units were `moved` since.
+    """
     wanted = recorded.wish
     document = pb.RecordedPlan(
         wish=wishes.message(wanted, recorded.channel),
@@ -40,7 +43,7 @@ def dump(recorded: Recorded) -> bytes:
             )
             for each in recorded.purposes
         ],
-        plan=None if recorded.plan is None else plans.message(recorded.plan),
+        plan=None if recorded.plan is None else plans.message(recorded.plan, whole=moved),
         revisions=[revision_pb2.Revision(**each._asdict()) for each in recorded.revisions],
     )
     return zlib.compress(document.SerializeToString(deterministic=True), _QUICKLY)

@@ -450,7 +450,9 @@ class RecordedPlan(_message.Message):
 
     @_builtins.property
     def plan(self) -> Global___Plan:
-        """The plan as it was answered, without `allocations` and sentences."""
+        """The plan as it was answered, without sentences; before units were moved without `allocations`, which are the lines of the
+        reservation.
+        """
 
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
