@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.kit.projections import LEDGER, count
@@ -141,3 +143,25 @@ async def test_an_order_of_many_lines_is_planned_beside_others() -> None:
         found, _ = await planned(ledger.tenants, wanted, "shop", {})
     assert found == plan(order(ledger.projection, wanted, "shop"))
     assert len(found.allocations) == 150
+
+
+async def test_nobody_waits_for_others_without_end() -> None:
+    """An order that finds too little beside what others are asking for waits for them, but not for ever new ones: in
+    the end it asks for what there is."""
+    ledger = world(count("BIKE", "A", 3))
+    underway = ledger.projection.underway
+    other = plan(order(ledger.projection, wish(Line(BIKE, 1)), "shop"))
+    ended = asyncio.Event()
+
+    async def ask() -> None:
+        while not ended.is_set():
+            with underway.asking(other):
+                await asyncio.sleep(0)
+
+    asking_others = [asyncio.create_task(ask()) for _ in range(2)]
+    await asyncio.sleep(0)
+    done = await reserve(ledger, asking(wish(Line(BIKE, 9), whole=False)))
+    ended.set()
+    await asyncio.gather(*asking_others)
+    assert isinstance(done, Reserved)
+    assert taken(done.recorded) == [("A", 3)]

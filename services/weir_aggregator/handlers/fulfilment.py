@@ -119,14 +119,16 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
 async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Point, ...], Plan]:
     """The order, the mark it rests on, and its plan on what is not under way to others.
 
-    Where that is too little, those others are answered first: what they are refused is there for this one.
+    Where that is too little, those others are answered first: what they are refused is there for this one. Where they
+    never end, it asks for all there is, as they do.
     """
-    while True:
+    for _ in range(PLANS_MAX):
         wanted, mark = ordered(projection, asked.wish, asked.channel), points(projection)
         left = projection.underway.left(wanted, projection.revisions[0].number)
         found = await best(left)
         if not found.missing or left is wanted or not await projection.underway.answered(left):
             return wanted, mark, found
+    return wanted, mark, await best(wanted)
 
 
 def waiting(projection: Projection, wish: Wish, found: Plan) -> Wish | None:
