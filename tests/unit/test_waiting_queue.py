@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from tests.kit.projections import books, channel, count, group, level, link, loaded, network, stands
-from weir_aggregator.domain import BackOrders, BooksChange, Recorded, Waiting
+from weir_aggregator.domain import BackOrders, BooksChange, Lot, Recorded, Waiting
 from weir_aggregator.projection import Projection
+from weir_aggregator.projection.demands import Demand
+from weir_aggregator.projection.earmarking import Standing
 from weir_allocation.fulfilment import planner
 from weir_allocation.fulfilment.model import Line, Order, Plan, Wish
 from weir_allocation.fulfilment.terms import terms
@@ -123,6 +126,21 @@ def test_a_whole_order_gets_all_or_nothing(house: House) -> None:
     assert level(house.projection, "shop", BIKE) == 0
 
 
+def test_lots_and_days(house: House) -> None:
+    """What expires first is earmarked, also where it is told later when that is; what has expired is not."""
+    house.wait("one", bikes(1))
+    house.happen(count("BIKE", "A", 2, lot="L1"), count("BIKE", "A", 2, lot="L2"))
+    first, second = (StockItem("", "BIKE", "A", lot) for lot in ("L1", "L2"))
+    assert house.projection.awaited([BIKE]) == {first: 1}
+    house.happen(Lot("", "BIKE", "L2", TODAY + timedelta(days=9)))
+    assert house.projection.awaited([BIKE]) == {second: 1}
+    house.happen(Lot("", "BIKE", "L1", TODAY + timedelta(days=1)))
+    assert house.projection.awaited([BIKE]) == {first: 1}
+    house.projection.turn(TODAY + timedelta(days=2))
+    assert house.projection.awaited([BIKE]) == {second: 1}
+    assert level(house.projection, "shop", BIKE) == 1
+
+
 def test_it_is_served_under_the_terms_it_was_accepted_under(house: House) -> None:
     """A link that comes later lends it nothing, one that goes still does; where it reached it still does."""
     house.wait("one", bikes(3))
@@ -182,6 +200,35 @@ def test_thousands_on_one_product_cost_no_plan_each(house: House, plans: list[Or
     house.happen(count("BIKE", "A", 900, 400))
     assert len(house.gets()) == 500
     assert len(plans) <= 2
+
+
+def test_only_whom_a_change_reaches_is_looked_at(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes what differs ends it for those behind; a promise ends with its own demand, and what happens in
+    another region, or to goods that nobody wants, reaches nobody.
+    """
+    looked: list[str] = []
+    planned = Standing.planned
+
+    def noted(standing: Standing, demand: Demand, *rest: Any) -> Plan | None:
+        looked.append(demand.place[1])
+        return planned(standing, demand, *rest)
+
+    monkeypatch.setattr(Standing, "planned", noted)
+
+    def reached(*changes: BooksChange) -> list[str]:
+        looked.clear()
+        house.happen(*changes)
+        return looked
+
+    house.happen(count("BIKE", "C", 9), *(house.waits(f"{number:02}", bikes(2)) for number in range(50)))
+    assert reached(count("BIKE", "C", 8), count("BELL", "A", 3)) == []
+    assert reached(count("BIKE", "A", 3)) == ["00", "01"]
+    assert reached(count("BIKE", "A", 4)) == ["00", "01"]
+    assert reached(count("BIKE", "A", 4, 2), Waiting("00", 2, (0,), None)) == ["00"]
+    assert reached(count("BIKE", "A", 2)) == []
+    assert reached(count("BIKE", "A", 1)) == ["01"]
+    assert reached(count("BIKE", "A", 2), Waiting("07", 2, (1,), None)) == ["01", "07"]
+    assert reached(house.waits("99", bikes(1))) == ["99"]
 
 
 def test_whole_orders_that_lack_a_line_cost_no_plan(house: House, plans: list[Order]) -> None:
