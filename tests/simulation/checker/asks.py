@@ -82,6 +82,22 @@ def _resolve(attempt: Attempt) -> Iterator[str]:
             yield f"one id, two outcomes: {call}: {outcome(attempt.told)}, then {outcome(call)}"
 
 
+def recalled_wrongly(history: History, asked: dict[tuple[str, str], Attempt]) -> Iterator[str]:
+    """What GetReserveOutcome told, when all was over, that is not what the attempt was told."""
+    for call in history.calls:
+        if call.method != "GetReserveOutcome" or not call.known:
+            continue
+        told = asked["Reserve", call.request.request_id].told
+        made = told.answer if told is not None else None
+        if (call.answer is None) != (made is None) or (made is not None and _made(made) != _made(call.answer)):
+            yield f"recalled otherwise: {call}: {outcome(call)}, not {'nothing' if told is None else outcome(told)}"
+
+
+def _made(answer: Any) -> tuple[Any, ...]:
+    """What a Reserve made, by its answer or by that of GetReserveOutcome."""
+    return answer.reservation, answer.plan, answer.waiting, answer.revision
+
+
 def _lasting(answer: Any) -> Any:
     """What of an answer each repetition has to tell again: of an import not when it was last touched."""
     if answer is None or not hasattr(answer, "snapshot_import"):
