@@ -8,12 +8,12 @@ from typing import TypeVar
 import pytest
 
 from tests.kit.books import NAME, NOW, counts, goods, opened, order
-from weir_chassis.errors import EtagStale, Refusal
+from weir_chassis.errors import EtagStale
 from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.promises import Reserve
-from weir_ledger.domain.reservations import DraftLine, LineClaim, Reserved, State
+from weir_ledger.domain.reservations import DraftLine, LineClaim, State
 from weir_ledger.domain.stock import Balance
 from weir_ledger.domain.waiting import (
     RESERVATIONS_MAX,
@@ -27,7 +27,6 @@ from weir_ledger.domain.waiting import (
 )
 from weir_ledger.errors import BackOrdersExhausted, LinesExhausted, WaitingEnded, WaitingNotFound, settle
 from weir_ledger.store import told
-from weir_ledger.store.outcomes import kept, recalled
 
 DEMAND, NEW = NAME[:-1] + "8", NAME[:-1] + "9"
 R = TypeVar("R")
@@ -277,19 +276,3 @@ def test_a_demand_as_a_text(plan: bytes) -> None:
     text = f"{found.create_revision}{told.SEPARATOR}{told.told(found)}"
     assert told.read(text, found.revision) == found
     assert len(text.encode()) + len(plan) < told.weight(text, plan)
-
-
-def test_outcomes_are_kept() -> None:
-    """What writes answer about what waits is read back as it was, whatever was refused of it."""
-    demand = waiting(line(5, 4, 1))
-    known = books(waiting(line(9, 9)), on_hand=5)
-    outcomes = decide(known, PromiseWaiting((units(3), units(3))))
-    for method, answer in (
-        ("Reserve", Reserved(None, b"", demand)),
-        ("CancelWaiting", demand),
-        ("SetBackOrders", BackOrders(A, 1, 2, 3, 4)),
-        ("PromiseWaiting", outcomes),
-    ):
-        assert recalled(method, kept(answer)) == answer
-    refusal = recalled("Reserve", kept(WaitingEnded("x", "PROMISED")))
-    assert isinstance(refusal, Refusal)

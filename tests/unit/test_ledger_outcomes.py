@@ -9,12 +9,14 @@ import pytest
 
 from tests.kit.books import NAME, NOW, fact, goods, opened, order, promise
 from weir_chassis.errors import RecordedRefusal, Refusal
-from weir_ledger.domain import amending, endings, lots, movements, places, promises
+from weir_ledger.domain import amending, demands, endings, lots, movements, places, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demands import PromiseOutcome
 from weir_ledger.domain.entries import EntryKind
 from weir_ledger.domain.reservations import Line, LineClaim, Reservation, Reserved, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, Condition, Location, LocationKind, Lot, StockItem
+from weir_ledger.domain.waiting import BackOrders, Waiting, WaitingLine
 from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.store import outcomes
 from weir_ledger.store.keys import key
@@ -31,6 +33,10 @@ FULL = Reservation(
     channel="refusal",
     revision=2**62,
 )
+DEMAND = Waiting(
+    NAME, (WaitingLine(("ö", '"'), 9, 3, 4, 2), WaitingLine(("", "]"), 1, 1)), NOW + timedelta(microseconds=1),
+    whole=True, order='"ok":', channel="refusal", reservations=(NAME,), plan_digest="a", create_revision=2**62, revision=1,
+)  # fmt: skip
 
 RECEIPTS: list[tuple[str, Any]] = [
     ("CreateLocation", Location("W1", LocationKind.TRUNK, '{"refusal":', 5)),
@@ -49,9 +55,17 @@ RECEIPTS: list[tuple[str, Any]] = [
     ("Fulfil", FULL),
     ("Release", FULL),
     ("MarkHandedOver", FULL),
+    ("Reserve", Reserved(None, waiting=DEMAND)),
+    ("Reserve", Reserved(FULL, b"\x00", DEMAND)),
+    ("SetBackOrders", BackOrders(("ö", '"'), 10**15, 2**62, 3, 2**62)),
+    ("CancelWaiting", DEMAND),
+    ("PromiseWaiting", (
+        PromiseOutcome(FULL), PromiseOutcome(None, "WAITING_STATE", '"]'),
+        PromiseOutcome(None, "INSUFFICIENT_STOCK", "", (ShortLine(2, ODD, 5, 0),)),
+    )),
     ("RecordMovements", (Balance(ODD, 1, 0, 3, NOW),)),
     ("ReserveBatch", (ReserveOutcome(None, (ShortLine(1, ODD, 5, 9, LineClaim("k", 10**15), 10**15 - 1),)),)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "receipt"), RECEIPTS)
@@ -97,7 +111,7 @@ def test_every_method_is_known() -> None:
     """Each command that a caller can send has a receipt that can be read back."""
     named = {
         each.__name__
-        for module in (amending, endings, lots, movements, places, promises)
+        for module in (amending, demands, endings, lots, movements, places, promises)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Command) and each is not Command
     }
