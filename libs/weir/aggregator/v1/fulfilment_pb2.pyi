@@ -427,7 +427,9 @@ Global___Objective: _TypeAlias = Objective  # noqa: Y015
 
 @_typing.final
 class RecordedPlan(_message.Message):
-    """How an order was planned: kept by the ledger with the reservation, so that it is planned again under the rules it was accepted under."""
+    """How an order was planned: kept by the ledger as `plan` of the reservation, compressed by zlib, so that it is planned again under the
+    rules it was accepted under.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
