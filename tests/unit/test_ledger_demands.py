@@ -215,14 +215,16 @@ def test_a_whole_demand_in_other_units() -> None:
 
 
 def test_so_many_lines_at_once() -> None:
-    """Demands of at most 2000 lines together are promised by one request, counted once each."""
-    demands = [Waiting(f"{NAME[:-2]}{each:02}", tuple([line(2, 2)] * 500), NOW, create_revision=3) for each in range(5)]
-    known = books(*demands, on_hand=100, limit=10**6)
-    asked = [WaitingPromise(each.waiting, NAME, ((1, 1),), (DraftLine(goods("A"), 1),)) for each in demands]
-    outcomes = decide(known, PromiseWaiting((*asked[:4], asked[0], asked[4])))
-    assert [each.reason or "ok" for each in outcomes] == ["ok"] * 5 + ["LINES_EXHAUSTED"]
+    """A demand that was too much for one request is refused with the numbers, and the others are promised; so are more
+    lines to promise than a request may have."""
+    known = books(waiting(line(9, 9)))
+    known.unread = {NEW: 2001}
+    other = WaitingPromise(NEW, NAME, ((1, 1),), (DraftLine(goods("A"), 1),))
+    outcomes = decide(known, PromiseWaiting((units(1), other, units(1))))
+    assert [each.reason or "ok" for each in outcomes] == ["ok", "LINES_EXHAUSTED", "ok"]
+    assert "2000 lines here, not 2001" in outcomes[1].message
     with pytest.raises(LinesExhausted):
-        decide(books(demands[0], on_hand=1), PromiseWaiting(tuple(asked[:1] * 2001)))
+        decide(books(), PromiseWaiting(tuple([units(1)] * 2001)))
 
 
 def test_the_newest_reservations_are_kept() -> None:

@@ -35,7 +35,8 @@ FULL = Reservation(
 )
 DEMAND = Waiting(
     NAME, (WaitingLine(("ö", '"'), 9, 3, 4, 2), WaitingLine(("", "]"), 1, 1)), NOW + timedelta(microseconds=1),
-    whole=True, order='"ok":', channel="refusal", reservations=(NAME,), plan_digest="a", create_revision=2**62, revision=1,
+    whole=True, order='"ok":', channel="refusal", reservations=(NAME,), plan_digest="a", create_revision=2**62,
+    revision=1,
 )  # fmt: skip
 
 RECEIPTS: list[tuple[str, Any]] = [

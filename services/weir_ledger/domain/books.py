@@ -15,8 +15,14 @@ from weir_ledger.domain.limits import NOTHING, Holding, Limits, holding
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
 from weir_ledger.domain.snapshots import NEVER_BOOKED, NO_INTAKE, Intake, Past, Progress
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, Lot, LotName, StockItem
-from weir_ledger.domain.waiting import BackOrders, Product, Waiting
-from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound, WaitingNotFound
+from weir_ledger.domain.waiting import DEMAND_LINES_MAX, BackOrders, Product, Waiting
+from weir_ledger.errors import (
+    BalanceOverflow,
+    LinesExhausted,
+    LocationNotFound,
+    ReservationNotFound,
+    WaitingNotFound,
+)
 
 
 class Books:
@@ -44,6 +50,7 @@ class Books:
         "touched_items",
         "touched_reservations",
         "touched_waiting",
+        "unread",
         "waiting",
         "waiting_plans",
     )
@@ -62,13 +69,15 @@ class Books:
         lots: Iterable[Lot] = (),
         waiting: Iterable[Waiting] = (),
         back_orders: Iterable[BackOrders] = (),
+        unread: Mapping[str, int] | None = None,
     ) -> None:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
         exist; `locations` are those a command changes, which is in no group with others. `holdings` are what each
         channel holds, and under "" the whole tenant. `intake` is for a command that carries an import on, `lots` for
-        one that changes them.
+        one that changes them. `unread` are demands that are too many for one request, each with the lines of all
+        that were named up to it.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
@@ -82,6 +91,7 @@ class Books:
         self.lots = {each.name: each for each in lots}
         self.waiting = {each.waiting: each for each in waiting}
         self.back_orders = {each.product: each for each in back_orders}
+        self.unread = unread or {}
         self.progress: Progress | None = None
         self.waiting_plans: dict[str, bytes] = {}
         self.plans: dict[str, bytes] = {}
@@ -236,7 +246,10 @@ class Page:
         return lot
 
     def demand(self, waiting: str) -> Waiting:
-        """The waiting demand as it stands on this page; raises WaitingNotFound."""
+        """The waiting demand as it stands on this page; raises WaitingNotFound, LinesExhausted."""
+        lines = self.books.unread.get(waiting)
+        if lines is not None:
+            raise LinesExhausted("request with its demands", limit=DEMAND_LINES_MAX, requested=lines)
         found = self.waiting.get(waiting) or self.books.waiting.get(waiting)
         if found is None:
             raise WaitingNotFound(waiting)

@@ -21,15 +21,11 @@ from weir_ledger.domain.waiting import (
     WaitingState,
 )
 from weir_ledger.errors import (
-    LinesExhausted,
     WaitingEnded,
     WaitingLineExceeded,
     WaitingLineNotFound,
     WaitingWhole,
 )
-
-DEMAND_LINES_MAX = 2000
-"""Most lines of the demands that one request promises: watchers are told of each demand whole, in one message."""
 
 
 class WaitingPromise(Struct, frozen=True):
@@ -135,7 +131,6 @@ def _promise(page: Page, field: str, promise: WaitingPromise) -> PromiseOutcome:
     units_of = _open_units(found, promise.units)
     if found.whole:
         _require_whole(found, units_of)
-    _require_told(page, found)
     granted, short = grant(page, promise.lines, Mode.ALL_OR_NOTHING)
     if short:
         refused = refusal(placed(field, short), revision=0)  # no caller is told the revision of one in many
@@ -167,14 +162,6 @@ def _require_whole(found: Waiting, units_of: Sequence[tuple[int, int]]) -> None:
     requested, waiting = sum(units for _, units in units_of), sum(line.open for line in found.lines)
     if requested != waiting:
         raise WaitingWhole(found.waiting, requested=requested, open_units=waiting)
-
-
-def _require_told(page: Page, found: Waiting) -> None:
-    """Raise LinesExhausted unless watchers can be told of this demand, too, together with those promised before."""
-    told = {**page.waiting, found.waiting: found}
-    lines = sum(len(each.lines) for each in told.values())
-    if lines > DEMAND_LINES_MAX:
-        raise LinesExhausted("request with its demands", limit=DEMAND_LINES_MAX, requested=lines)
 
 
 def _open_units(found: Waiting, asked: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -9,6 +9,9 @@ from msgspec import Struct
 Product = tuple[str, str]
 """Owner and stock keeping unit."""
 
+DEMAND_LINES_MAX = 2000
+"""Most lines, together, of the demands that one request may change: watchers are told of each whole, in one message."""
+
 RESERVATIONS_MAX = 50
 """How many of its reservations a demand names: the newest."""
 

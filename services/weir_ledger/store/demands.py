@@ -17,7 +17,7 @@ from weir_ledger.ports import WaitingCommits
 from weir_ledger.store import rows, told
 from weir_ledger.store.reader import driver_of
 from weir_ledger.store.tables import back_orders, waiting, waiting_lines
-from weir_ledger.store.waiting import READ
+from weir_ledger.store.waiting import READ, READ_PLANNED
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class DemandReader:
 
     async def demand(self, tenant: str, waiting: str) -> tuple[PlannedWaiting | None, int]:
         async def work(connection: AsyncConnection) -> tuple[PlannedWaiting | None, int]:
-            found = await _read(connection, tenant, [UUID(waiting)])
+            found = await _read(connection, READ_PLANNED, tenant, [UUID(waiting)])
             return (rows.planned_waiting(found[0]) if found else None), await head(connection, tenant)
 
         return await self._snapshot(tenant, work)
@@ -94,7 +94,7 @@ class DemandReader:
             found: list[Waiting] = []
             room = ANSWER_BYTES_MAX
             for place in range(0, len(names), _AT_ONCE):
-                for row in await _read(connection, tenant, names[place : place + _AT_ONCE]):
+                for row in await _read(connection, READ, tenant, names[place : place + _AT_ONCE]):
                     room -= told.weight(row["told"])
                     if room < 0 and found:
                         return found, True, await head(connection, tenant)
@@ -161,9 +161,9 @@ async def open_demands(connection: AsyncConnection, tenant: str, chunk: int) -> 
         yield part
 
 
-async def _read(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Record]:
+async def _read(connection: AsyncConnection, statement: str, tenant: str, names: Sequence[UUID]) -> list[Record]:
     """The rows of the demands of these names, in their order."""
-    return await (await driver_of(connection)).fetch(READ, tenant, names)
+    return await (await driver_of(connection)).fetch(statement, tenant, names)
 
 
 def _of_demands(tenant: str, query: WaitingQuery) -> Select[Any]:

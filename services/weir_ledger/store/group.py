@@ -4,9 +4,10 @@ Open the books (lock and read all that the group touches), decide each command i
 accepted ones changed under one new revision, remember every definite outcome under its request id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from asyncpg import Record
@@ -19,7 +20,7 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import NO_INTAKE, Intake
 from weir_ledger.domain.stock import Balance, BookedLocation, Lot, StockItem
-from weir_ledger.domain.waiting import BackOrders, Waiting
+from weir_ledger.domain.waiting import DEMAND_LINES_MAX, BackOrders, Waiting
 from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store import rows, snapshots, statements, waiting
@@ -45,6 +46,16 @@ class BooksRaced(Exception):
 
 class GroupTooLarge(Exception):
     """Together the requests might write more than watchers can take as one commit; each by itself may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a group sees of what waits; `unread` are demands beyond as many lines as a commit may tell, each with the
+    lines of all up to it."""
+
+    demands: Sequence[Waiting]
+    back_orders: Sequence[BackOrders]
+    unread: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -152,8 +163,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     if setting:
         found = await driver.fetch(statements.LOCK_LOTS, tenant, *map(list, zip(*sorted(setting), strict=True)))
         lots = [rows.lot(row) for row in found]
-    demands, back_orders = await _awaited(driver, tenant, group)
-    channels |= {each.channel for each in demands}
+    awaited = await _awaited(driver, tenant, group)
+    channels |= {each.channel for each in awaited.demands}
     importing = group[0].command.importing()
     intake = NO_INTAKE if importing is None else await snapshots.locked(driver, tenant, importing)
     names = [(attempt.method, attempt.request_id) for attempt in group if attempt.remembered]
@@ -167,27 +178,30 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
         list(claims),
         list(channels),
     )
-    opened = _opened(found, keys, reservations, locations, lots, demands, back_orders, limits)
+    opened = _opened(found, keys, reservations, locations, lots, awaited, limits)
     if importing is not None:
         await _look_back(driver, tenant, group[0], opened, intake)
     return opened
 
 
-async def _awaited(
-    driver: Driver, tenant: str, group: Sequence[Attempt[Any]]
-) -> tuple[Sequence[Waiting], Sequence[BackOrders]]:
-    """Lock and read the demands that the group names, and how much waits and may of their products and of others that
-    it names."""
-    named = {each for attempt in group for each in attempt.command.waiting()}
+async def _awaited(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> Awaited:
+    """Lock and read the demands that the group names, up to as many lines as a commit may tell, and how much waits and
+    may of their products and of others that it names."""
+    named = dict.fromkeys(each for attempt in group for each in attempt.command.waiting())
     products = {each for attempt in group for each in attempt.command.products()}
     demands: Sequence[Waiting] = ()
+    unread: dict[str, int] = {}
     if named:
-        demands = await waiting.locked(driver, tenant, named)
-        lines = [line for each in demands for line in each.lines]
-        if len(group) > 1 and len(demands) + len(lines) > PROMISED_LINES_MAX:
+        found = await waiting.locked(driver, tenant, named)
+        if len(group) > 1 and len(found) + sum(found.values()) > PROMISED_LINES_MAX:
             raise GroupTooLarge
-        products |= {line.product for line in lines}
-    return demands, await waiting.locked_back_orders(driver, tenant, products) if products else ()
+        known = [each for each in named if each in found]
+        lines = dict(zip(known, accumulate(found[each] for each in known), strict=True))
+        unread = {each: number for each, number in lines.items() if number > DEMAND_LINES_MAX}
+        demands = await waiting.read_locked(driver, tenant, [each for each in lines if each not in unread])
+        products |= {line.product for each in demands for line in each.lines}
+    counts = await waiting.locked_back_orders(driver, tenant, products) if products else ()
+    return Awaited(demands, counts, unread)
 
 
 async def _look_back(driver: Driver, tenant: str, alone: Attempt[Any], opened: Opened, intake: Intake) -> None:
@@ -205,8 +219,7 @@ def _opened(
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
     lots: Sequence[Lot],
-    demands: Sequence[Waiting],
-    back_orders: Sequence[BackOrders],
+    awaited: Awaited,
     limits: Limits,
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
@@ -234,7 +247,7 @@ def _opened(
                 holdings[""] = Holding(second, third)
     books = Books(
         now, balances, reservations, places, locations, claims, holdings, limits,
-        lots=lots, waiting=demands, back_orders=back_orders,
+        lots=lots, waiting=awaited.demands, back_orders=awaited.back_orders, unread=awaited.unread,
     )  # fmt: skip
     return Opened(books, head, found_in(books, keys), remembered)
 

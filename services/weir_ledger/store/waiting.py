@@ -12,10 +12,18 @@ from weir_ledger.domain.waiting import BackOrders, Product, Waiting
 from weir_ledger.store.rows import back_orders
 from weir_ledger.store.told import TOLD, read, told
 
-LOCK = "SELECT waiting FROM waiting WHERE tenant = $1 AND waiting = ANY ($2::uuid[]) ORDER BY waiting FOR UPDATE"
+LOCK = """
+WITH locked AS (
+    SELECT waiting FROM waiting WHERE tenant = $1 AND waiting = ANY ($2::uuid[]) ORDER BY waiting FOR UPDATE
+)
+SELECT locked.waiting, l.lines
+FROM locked
+CROSS JOIN LATERAL (SELECT count(*) AS lines FROM waiting_lines WHERE tenant = $1 AND waiting = locked.waiting) l
+"""
+"""How many lines a demand has never changes."""
 
 READ = f"""
-SELECT {TOLD} AS told, w.revision, w.plan
+SELECT {TOLD} AS told, w.revision
 FROM unnest($2::uuid[]) WITH ORDINALITY AS asked (waiting, place)
 CROSS JOIN LATERAL (SELECT * FROM waiting WHERE tenant = $1 AND waiting = asked.waiting LIMIT 1) w
 ORDER BY asked.place
@@ -23,6 +31,9 @@ ORDER BY asked.place
 """Demands in the order in which they are named. Of demands that are locked a statement after LOCK: whoever waited for a
 lock sees the lines as they are after the wait.
 """
+
+READ_PLANNED = READ.replace("w.revision", "w.revision, w.plan")
+"""The same, with what their callers keep with them."""
 
 LOCK_BACK_ORDERS = """
 SELECT b.*
@@ -102,11 +113,15 @@ SELECT $1, $2, owner, sku, limit_units, waiting_units, limit_revision FROM count
 """Should another process be the first to say how many units of a product may wait, too, the later of the two fails."""
 
 
-async def locked(driver: Driver, tenant: str, names: Iterable[str]) -> list[Waiting]:
-    """The demands of these names that there are, locked in the order of their names."""
-    asked = sorted(names)
-    await driver.fetch(LOCK, tenant, asked)
-    return [read(row["told"], row["revision"]) for row in await driver.fetch(READ, tenant, asked)]
+async def locked(driver: Driver, tenant: str, names: Iterable[str]) -> dict[str, int]:
+    """How many lines the demands of these names have, of those that there are, locked in the order of their names."""
+    found = await driver.fetch(LOCK, tenant, sorted(names))
+    return {str(row["waiting"]): row["lines"] for row in found}
+
+
+async def read_locked(driver: Driver, tenant: str, names: Iterable[str]) -> list[Waiting]:
+    """Demands that are locked."""
+    return [read(row["told"], row["revision"]) for row in await driver.fetch(READ, tenant, list(names))]
 
 
 async def locked_back_orders(driver: Driver, tenant: str, products: Iterable[Product]) -> list[BackOrders]:

@@ -162,8 +162,8 @@ class WaitingServiceServicer:
 
         In one commit; idempotent by `request_id` as a whole. Which stock items fit a demand is for the caller to know. A promise is
         refused with `WAITING_NOT_FOUND`, `WAITING_STATE`, `WAITING_LINE_NOT_FOUND`, `WAITING_LINE_EXCEEDED`, `WAITING_WHOLE`, or
-        `INSUFFICIENT_STOCK` and the other reasons of Reserve; with `LINES_EXHAUSTED` where its demand and those promised before have
-        more than 2000 lines together: try again in another request.
+        `INSUFFICIENT_STOCK` and the other reasons of Reserve; with `LINES_EXHAUSTED` where its demand and those named before it
+        have more than 2000 lines together: try again in another request.
 
         Errors:
 
