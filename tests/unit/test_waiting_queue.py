@@ -126,6 +126,20 @@ def test_a_whole_order_gets_all_or_nothing(house: House) -> None:
     assert level(house.projection, "shop", BIKE) == 0
 
 
+def test_bundles_are_put_together_for_who_waits(house: House) -> None:
+    """As many as parts lie in one place, beside what a link keeps back; the promise says which parts go together."""
+    house.wait("one", Line(SET, 5))
+    house.happen(count("BIKE", "A", 3), count("SPARE", "A", 3), count("BELL", "A", 11), count("BELL", "B", 9))
+    [promise] = house.projection.promises()
+    assert promise.units == ((0, 5),)
+    assert sorted((item.sku, units) for item, units in promise.lines) == [("BELL", 10), ("BIKE", 3), ("SPARE", 2)]
+    assert {(each.line, each.serves_as, each.bundles) for each in promise.recorded.purposes} == {
+        (0, BIKE, 5),
+        (0, BELL, 5),
+    }
+    assert level(house.projection, "shop", SET) == 0
+
+
 def test_lots_and_days(house: House) -> None:
     """What expires first is earmarked, also where it is told later when that is; what has expired is not."""
     house.wait("one", bikes(1))
