@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import isclose
 
 import numpy as np
@@ -66,3 +67,28 @@ def test_no_vertex_is_worth_more(
 def test_without_work_there_is_no_answer() -> None:
     """A program that may write nothing more says that it has not been solved."""
     assert not Program((1,), [({0: 1}, 1)]).solve(Work(-1))
+
+
+@given(
+    st.tuples(*[st.integers(1, 8)] * COLUMNS),
+    st.tuples(*[st.integers(0, 4)] * COLUMNS),
+    st.lists(st.tuples(factors, st.integers(0, 6)), min_size=1, max_size=3),
+)
+def test_nothing_whole_is_rounded_off(worth: tuple[int, ...], most: tuple[int, ...], rows: list[Numbers]) -> None:
+    """However often fractions are rounded off, no vertex is worth less than the best one in whole numbers, and that is
+    what is left once nothing is broken.
+    """
+    limits = [(tuple(int(other == column) for other in range(COLUMNS)), units) for column, units in enumerate(most)]
+    whole = [
+        sum(factor * units for factor, units in zip(worth, each, strict=True))
+        for each in product(*(range(units + 1) for units in most))
+        if all(sum(factor * units for factor, units in zip(row, each, strict=True)) <= bound for row, bound in rows)
+    ]
+    work = Work(PLENTY)
+    program = Program(worth, [(sparse(row), bound) for row, bound in [*limits, *rows]])
+    assert program.solve(work)
+    for _ in range(4):
+        assert program.value >= max(whole)
+        if all(value.denominator == 1 for value in program.vertex().values()):
+            assert program.value == max(whole)
+        assert program.round_off(work)

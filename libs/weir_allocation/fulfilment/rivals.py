@@ -1,10 +1,10 @@
 """The best filling of lines that want the same units, or of a bundle whose parts do, from a given set of places.
 
-A linear program, and branch and bound (Land and Doig) where its answer is not in whole numbers or takes a line from
-several places that must come from one. Of all branches the one whose bound is best is followed, so the first answer
-that is a filling is the best one. If plain lines compete and no lot is asked for the program is a minimum-cost flow,
-whose answers are whole by themselves; the parts of bundles and a limit of a link on several lots are what may break
-them.
+A linear program, and where its answer is not in whole numbers cuts that round it off (Gomory), then branch and bound
+(Land and Doig), as where a line that must come from one place comes from several. Of all branches the one whose bound
+is best is followed, so the first answer that is a filling is the best one. If plain lines compete and no lot is asked
+for the program is a minimum-cost flow, whose answers are whole by themselves; the parts of bundles and the limit of a
+link on several lots are what may break them.
 
 Ties can be numbers of the program too, far below all others, so that there is one best answer; but they make the
 numbers long and the search deep. So `rivals` finds a best filling without them, lines that want the same as one, and
@@ -22,6 +22,8 @@ from weir_allocation.fulfilment.candidates import DIRECT, NO_LIMIT, Candidates, 
 from weir_allocation.fulfilment.filling import Filling, Pick
 from weir_allocation.fulfilment.simplex import Program, Row, Work
 
+ROUNDS = 3
+"""How often fractions are rounded off before a program is split."""
 TIE_COLUMNS = 400
 """Draws up to which ties are decided."""
 TIE_WORK = 100_000
@@ -61,23 +63,37 @@ def _search(model: _Model, *, one_place: bool, work: Work) -> Filling | int:
     program = Program(model.worth, model.rows)
     if not program.solve(work):
         return model.wanted
-    waiting = [(-program.value, 0, program)]
+    waiting = [(-program.value, 0, ROUNDS, program)]
     count = 1
     while waiting:
-        value, _, program = heapq.heappop(waiting)
+        value, _, rounds, program = heapq.heappop(waiting)
         vertex = program.vertex()
-        cuts = model.cuts(vertex, one_place=one_place)
+        cuts = model.scattered(vertex) if one_place else []
+        broken = model.broken(vertex)
+        if broken is not None:
+            cuts = cuts or _halves(broken, vertex)
         if not cuts:
             return model.filling(vertex)
-        for row, bound in cuts:
-            branch = program.copy(work)
-            possible = branch.cut(row, bound, work)
+        branches = []
+        if broken is not None and rounds:
+            branches = [(program, program.round_off(work), rounds - 1)]
+        else:
+            for row, bound in cuts:
+                branch = program.copy(work)
+                branches.append((branch, branch.cut(row, bound, work), 1))
+        for branch, possible, more in branches:
             if possible is None:
                 return model.filled(-value)
             if possible:
-                heapq.heappush(waiting, (-branch.value, count, branch))
+                heapq.heappush(waiting, (-branch.value, count, more, branch))
                 count += 1
     raise AssertionError("nothing at all is always a filling")
+
+
+def _halves(column: int, vertex: Mapping[int, Fraction]) -> list[tuple[Row, int]]:
+    """Two rows for a column that is not whole, of which it keeps one if it is: no more than that, or no less."""
+    below = vertex[column].numerator // vertex[column].denominator
+    return [({column: 1}, below), ({column: -1}, -below - 1)]
 
 
 def _alike(found: Candidates, lines: Sequence[LineCandidates]) -> list[list[LineCandidates]]:
@@ -173,20 +189,15 @@ class _Model:
         cost = bundles * self._found.bundle_cost + sum(units * draw.cost for draw, units in picks)
         return Filling(filled, cost, picks, made, bound=filled)
 
-    def cuts(self, vertex: Mapping[int, Fraction], *, one_place: bool) -> list[tuple[Row, int]]:
-        """Two rows of which every filling keeps one and the vertex none; none if it stands for a filling."""
-        if one_place and (rows := self._scattered(vertex)):
-            return rows
+    def broken(self, vertex: Mapping[int, Fraction]) -> int | None:
+        """A column that is not whole, if there is one; bundles come first: if they are whole most of the rest is."""
         columns = range(len(self.draws) + len(self._made) - 1, -1, -1)
-        # Bundles come first: if they are whole most of the rest is.
-        broken = next((column for column in columns if column in vertex and vertex[column].denominator != 1), None)
-        if broken is None:
-            return []
-        below = vertex[broken].numerator // vertex[broken].denominator
-        return [({broken: 1}, below), ({broken: -1}, -below - 1)]
+        return next((column for column in columns if column in vertex and vertex[column].denominator != 1), None)
 
-    def _scattered(self, vertex: Mapping[int, Fraction]) -> list[tuple[Row, int]]:
-        """The rows for a line that comes from several places: all from the first of them, or nothing."""
+    def scattered(self, vertex: Mapping[int, Fraction]) -> list[tuple[Row, int]]:
+        """Two rows for a line that comes from several places, of which it keeps one if it comes from one: nothing from
+        all others than the first of them, or nothing from that.
+        """
         columns: dict[int, dict[int, Row]] = {}
         for column, (number, place) in enumerate([*((draw.line, draw.place) for draw in self.draws), *self._made]):
             columns.setdefault(number, {}).setdefault(place, {})[column] = 1

@@ -85,6 +85,22 @@ class Program:
         ended.
         """
         self._add(row, bound)
+        return self._restore(work)
+
+    def round_off(self, work: Work) -> bool | None:
+        """Cut the vertex off, and nothing that is in whole numbers; answers as `cut` does.
+
+        Gomory's cut of a row in which the basic column is not whole: as all columns are, what the others have beyond
+        whole multiples must make up for what it has beyond a whole number.
+        """
+        for number in [number for number, bound in enumerate(self._bounds) if bound % self._scales[number]]:
+            scale = self._scales[number]
+            row = {column: -(factor % scale) for column, factor in self._rows[number].items() if factor % scale}
+            self._append(row, scale, -(self._bounds[number] % scale))
+        return self._restore(work)
+
+    def _restore(self, work: Work) -> bool | None:
+        """Go to the best vertex from one at which rows are short."""
         steps = 0
         while (leaving := self._short(bland=steps > _PATIENCE)) is not None:
             column = self._restoring(leaving)
@@ -158,7 +174,10 @@ class Program:
             bound -= times * self._bounds[number]
             for each, value in self._rows[number].items():
                 made[each] = made.get(each, 0) - times * value
-        self._rows.append({each: value for each, value in made.items() if value})
+        self._append({each: value for each, value in made.items() if value}, scale, bound)
+
+    def _append(self, row: Row, scale: int, bound: int) -> None:
+        self._rows.append(row)
         self._scales.append(scale)
         self._bounds.append(bound)
         self._basic.append(self._next)
