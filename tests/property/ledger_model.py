@@ -14,6 +14,7 @@ from typing import Any
 
 from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.imports import ImportLines
@@ -23,6 +24,7 @@ from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Draft, DraftLine, Mode, State
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
+from weir_ledger.domain.waiting import Product, WaitingDraft
 
 COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
 RUNNING = (State.HELD, State.CONFIRMED)
@@ -78,6 +80,30 @@ class Promise:
         return [(number, line.open) for number, line in enumerate(self.lines, 1) if line.open]
 
 
+@dataclass(slots=True)
+class Awaited:
+    """Units that wait of a product."""
+
+    product: Product
+    open: int
+    promised: int = 0
+    cancelled: int = 0
+
+
+@dataclass(slots=True)
+class Demand:
+    """An order that waits."""
+
+    whole: bool
+    channel: str
+    lines: list[Awaited]
+    reservations: list[str] = field(default_factory=list)
+
+    def open(self) -> list[tuple[int, int]]:
+        """Numbers of the lines that wait, and their units."""
+        return [(number, line.open) for number, line in enumerate(self.lines, 1) if line.open]
+
+
 class Model:
     """Units that are there, and promises."""
 
@@ -94,6 +120,9 @@ class Model:
         """What came and went other than by counting, and when."""
         self.reports: dict[str, Counter[str]] = {}
         """What became of the lines of each report."""
+        self.demands: dict[str, Demand] = {}
+        self.may_wait: dict[Product, tuple[int, int]] = {}
+        """How many units of a product may wait, and since which revision."""
 
     def lines(self) -> list[Line]:
         """Every line of every promise; those of a promise that has ended have nothing open."""
@@ -123,9 +152,18 @@ class Model:
             case RecordMovements(movements):
                 yield from self.few(movements)
                 yield from self.record(movements, revision)
-            case Reserve(name, Draft() as draft):
-                yield from self.few(draft.lines)
-                yield from self.reserve(name, draft, revision)
+            case Reserve(name, draft, demand, awaited):
+                yield from self.few([*(draft.lines if draft else ()), *(awaited.lines if awaited else ())])
+                yield from self.reserve(name, draft, revision) if draft else ()
+                yield from self.take_up(demand, awaited) if awaited else ()
+            case PromiseWaiting(promises):
+                yield from self.few([line for each in promises for line in each.lines])
+                for each in promises:
+                    self.promise_demand(each, revision)
+            case CancelWaiting(name, units):
+                yield from self.cancel(name, units)
+            case SetBackOrders(product, limit, etag):
+                yield from self.set_limit(product, limit, etag, revision)
             case ReserveBatch(drafts, atomic):
                 yield from self.few([line for _, draft in drafts for line in draft.lines])
                 for name, draft in drafts:
@@ -138,6 +176,68 @@ class Model:
                     self.reports[begun.request_id] = Counter(self.report(feed, each, revision) for each in figures)
             case Amend(name) | Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
                 yield from self.change(name, command, revision)
+
+    def waiting(self, product: Product) -> int:
+        """Units of a product that wait."""
+        return sum(line.open for demand in self.demands.values() for line in demand.lines if line.product == product)
+
+    def take_up(self, name: str, draft: WaitingDraft) -> Iterator[str]:
+        """Units wait, if they may."""
+        lines = [Awaited(each.product, each.quantity) for each in draft.lines]
+        self.demands[name] = Demand(draft.whole, draft.channel, lines)
+        if any(self.waiting(each.product) > self.may_wait.get(each.product, (0, 0))[0] for each in lines):
+            yield "BACK_ORDERS_EXHAUSTED"
+
+    def cancel(self, name: str, units: Sequence[tuple[int, int]]) -> Iterator[str]:
+        """Units wait no longer, and are not wanted."""
+        why = self.unmeant(name, units)
+        yield from why
+        if not why:
+            for number, wanted in units or self.demands[name].open():
+                self.demands[name].lines[number - 1].open -= wanted
+                self.demands[name].lines[number - 1].cancelled += wanted
+
+    def unmeant(self, name: str, units: Sequence[tuple[int, int]]) -> set[str]:
+        """Why these units of a demand do not wait."""
+        demand = self.demands.get(name)
+        if demand is None:
+            return {"WAITING_NOT_FOUND"}
+        if not demand.open():
+            return {"WAITING_STATE"}
+        if any(number > len(demand.lines) for number, _ in units):
+            return {"WAITING_LINE_NOT_FOUND"}
+        over = any(wanted > demand.lines[number - 1].open for number, wanted in units)
+        return {"WAITING_LINE_EXCEEDED"} if over else set()
+
+    def promise_demand(self, wanted: WaitingPromise, revision: int) -> None:
+        """Units of a demand are promised, all of these or none; of one that is whole all that waits."""
+        if self.unmeant(wanted.waiting, wanted.units):
+            return
+        demand = self.demands[wanted.waiting]
+        if demand.whole and sum(units for _, units in wanted.units) != sum(units for _, units in demand.open()):
+            return
+        name = wanted.reservation
+        promise = Promise(demand.channel, self.now, None, state=State.CONFIRMED, changed=revision)
+        self.promises[name] = promise
+        short = self.add(promise, wanted.lines)
+        limits = {demand.channel: self.limits.channel, "": self.limits.tenant}
+        if short or any(self.held(each)[0] > limit.open_reservations for each, limit in limits.items()):
+            del self.promises[name]
+            return
+        for line in promise.lines:
+            self.changed[line.item] = revision
+        for number, units in wanted.units:
+            demand.lines[number - 1].open -= units
+            demand.lines[number - 1].promised += units
+        demand.reservations.append(name)
+
+    def set_limit(self, product: Product, limit: int, etag: str, revision: int) -> Iterator[str]:
+        """So many units may wait."""
+        was, since = self.may_wait.get(product, (0, 0))
+        if etag not in ("", str(since or "")):
+            yield "ETAG_STALE"
+        if not since or was != limit:
+            self.may_wait[product] = (limit, revision)
 
     def few(self, lines: Sequence[object]) -> Iterator[str]:
         """Lines of a request are not too many."""
