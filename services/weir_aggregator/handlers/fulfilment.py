@@ -9,20 +9,22 @@ from dataclasses import replace
 from typing import TypeVar
 
 from weir_aggregator.domain import Point, Purpose, Recorded, Reserve
-from weir_aggregator.errors import PlanOvertaken
+from weir_aggregator.errors import ChannelNotFound, LinesExhausted, PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
 from weir_aggregator.ports import Overtaken, Promises, Reserved
 from weir_aggregator.projection import Projection, Tenants, order
 from weir_allocation.fulfilment.model import Order, Plan, Wish
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.trace import Verdict
-from weir_chassis.errors import Kind, Malformed, Refusal, Violation
+from weir_chassis.errors import Malformed, RevisionNotReached, Violation
 from weir_chassis.revisions import Revision, Vector
 
 T = TypeVar("T")
 
 PLANS_MAX = 16
 """Plans that are made for one order, each on what is known since the one before was refused."""
+REFUSED_HERE = (ChannelNotFound, LinesExhausted, Malformed, PlanNotRecorded, PlanOvertaken, RevisionNotReached)
+"""What a request is refused with before the ledger could say that it knows it."""
 LINES_AT_ONCE_MAX = 100
 """Of orders of more lines the plan is made in a thread: nobody waits for it."""
 
@@ -43,9 +45,7 @@ async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_a
     projection = await fresh(tenants, fresh_as)
     try:
         done = await _reserved(projection, promises, asked)
-    except Refusal as refusal:
-        if refusal.kind not in (Kind.UNKNOWN, Kind.MALFORMED, Kind.RACED):
-            raise
+    except REFUSED_HERE:
         made = await promises.made(asked)
         if made is None:
             raise

@@ -7,14 +7,13 @@ from dataclasses import replace
 from weir_aggregator.domain import Purpose, Recorded, Replan
 from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
-from weir_aggregator.handlers.fulfilment import PLANS_MAX, catch_up, check_custody, in_turn, points
+from weir_aggregator.handlers.fulfilment import PLANS_MAX, REFUSED_HERE, catch_up, check_custody, in_turn, points
 from weir_aggregator.handlers.standing import given_back, promised, require_room, wished
 from weir_aggregator.handlers.standing import standing as stood
 from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, Promises
 from weir_aggregator.projection import Projection, Tenants, order_under, terms_again
 from weir_allocation.fulfilment.model import Plan
 from weir_allocation.fulfilment.replan import replan
-from weir_chassis.errors import Malformed, Refusal
 from weir_chassis.revisions import Vector
 
 
@@ -28,9 +27,7 @@ async def replanned(tenants: Tenants, promises: Promises, asked: Replan, fresh_a
     projection = await fresh(tenants, fresh_as)
     try:
         done = await _replanned(projection, promises, asked)
-    except Refusal as refusal:
-        if not isinstance(refusal, (Malformed, PlanNotRecorded, PlanOvertaken)):
-            raise
+    except REFUSED_HERE:
         made = await promises.amended(asked)
         if made is None:
             raise
