@@ -86,3 +86,4 @@ def test_no_more_than_a_hundred_are_counted() -> None:
     """The first hundred readers outside the order."""
     many = [Link(f"{number}", TV, ("", f"P{number:03}")) for number in range(READERS_MAX + 20)]
     assert harmed([stock(TV)], *many) == {(TV, "W1"): READERS_MAX}
+    assert harmed([stock(TV)], Link("leg", TV, LEG), *many, products=[LEG]) == {(TV, "W1"): READERS_MAX}

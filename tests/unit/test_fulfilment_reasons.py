@@ -69,6 +69,8 @@ TVS, TVS_2, SPACES = stock(TV), stock(TV, "W2"), stock(SPACE)
 LEGS, TOPS = stock(LEG, on_hand=8), stock(TOP)
 PROMISED = stock(TV, on_hand=5, reserved=5)
 
+LOTS = stock(TV, on_hand=2, lot="L1"), stock(TV, on_hand=2, lot="L2")
+
 CASES: list[tuple[Verdict, Order, Sequence[Allocation], int, tuple[StockItem, int] | None]] = [
     (Verdict.EMPTY, order(Line(TV, 3)), [], 0, None),
     (Verdict.EMPTY, order(Line(TV, 9), there=[TVS]), [taken(0, TVS, 5)], 0, None),
@@ -189,6 +191,59 @@ CASES: list[tuple[Verdict, Order, Sequence[Allocation], int, tuple[StockItem, in
         0,
         (stock(TV, custodian="ann").item, 3),
     ),
+    (
+        Verdict.BUNDLE_KIND_MISMATCH,
+        order(Line(SPACE, 3), there=[stock(KIT)], links=[Link("link", KIT, SPACE, active=False)], bundles=[KITS]),
+        [],
+        0,
+        None,
+    ),
+    (
+        Verdict.ALL_RESERVED,
+        order(Line(SPACE, 9), there=[PROMISED], links=[Link("link", TV, SPACE, keep_back=3)]),
+        [],
+        0,
+        (PROMISED.item, 2),
+    ),
+    (
+        Verdict.TAKEN,
+        order(Line(SPACE, 3), Line(SPACE, 3), there=[TVS], links=[Link("link", TV, SPACE, keep_back=2)]),
+        [taken(0, TVS, 3, SPACE)],
+        1,
+        (TVS.item, 3),
+    ),
+    (
+        Verdict.TAKEN,
+        order(
+            *(Line(SPACE, 2, Demand(lot)) for lot in ("L1", "L2")),
+            there=LOTS,
+            links=[Link("link", TV, SPACE, keep_back=2)],
+        ),
+        [taken(0, LOTS[0], 2, SPACE)],
+        1,
+        (LOTS[1].item, 2),
+    ),
+    (
+        Verdict.AWAITED,
+        order(Line(TV, 9), there=[stock(TV, on_hand=2, reserved=5)], awaited={TVS.item: 4}),
+        [],
+        0,
+        (TVS.item, 2),
+    ),
+    (
+        Verdict.ALL_RESERVED,
+        order(Line(TV, 9), there=[TVS, stock(TV, "W2", 5, 5)], locations_max=2),
+        [taken(0, TVS, 5)],
+        0,
+        (TVS_2.item, 4),
+    ),
+    (
+        Verdict.ALL_RESERVED,
+        order(Line(TV, 9), there=[stock(TV, on_hand=9, reserved=4)], locations_max=1),
+        [taken(0, TVS, 5)],
+        0,
+        (TVS.item, 4),
+    ),
     # Of bundles: the component of which there is least.
     (Verdict.EMPTY, order(Line(KIT, 3), there=[TOPS], bundles=[KITS]), [], 0, None),
     (
@@ -197,6 +252,25 @@ CASES: list[tuple[Verdict, Order, Sequence[Allocation], int, tuple[StockItem, in
         [],
         0,
         (LEGS.item, 3),
+    ),
+    (
+        Verdict.EMPTY,
+        order(Line(KIT, 3), there=[TOPS, stock(LEG, "W2", reserved=5)], bundles=[KITS]),
+        [],
+        0,
+        None,
+    ),
+    (
+        Verdict.KEPT_BACK,
+        order(
+            Line(KIT, 1),
+            there=LOTS,
+            links=[Link("link", TV, TOP, keep_back=2)],
+            bundles=[Bundle(KIT, ((TOP, 3),))],
+        ),
+        [],
+        0,
+        (LOTS[1].item, 1),
     ),
     (
         Verdict.OTHER_WAREHOUSE,
@@ -262,12 +336,12 @@ def test_why_units_are_missing(
 
 def test_the_nearest_reason_is_told() -> None:
     """Units that only a wish keeps away are nearer than units that are promised; of those alike the most count."""
-    there = [stock(TV, "W1", 9, 9), stock(TV, "W2", 2), stock(TV, "W3", 4), stock(TV, "W4", 3)]
+    there = [stock(TV, "W1", 9, 9), stock(TV, "W2", 2), stock(TV, "W3", 3), stock(TV, "W4", 4)]
     wanted = order(Line(TV, 9), there=there, excluded=frozenset(["W2"]))
     assert found(wanted) == (Verdict.EXCLUDED, Alternative(there[1].item, 2, Verdict.EXCLUDED))
     assert found(order(Line(TV, 9), there=there[2:])) == (
         Verdict.OTHER_WAREHOUSE,
-        Alternative(there[2].item, 4, Verdict.OTHER_WAREHOUSE),
+        Alternative(there[3].item, 4, Verdict.OTHER_WAREHOUSE),
     )
 
 
