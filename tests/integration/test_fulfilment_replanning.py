@@ -151,3 +151,28 @@ async def test_what_cannot_be_planned_again(merchant: Merchant) -> None:
     ):
         error = await refused(merchant.stubs.fulfilment.ReplanReservation(asking(merchant, reservation)))
         assert (error.code(), status.reason(error)) == (code, reason)
+
+
+async def test_what_waited_is_planned_again_like_all_else(merchant: Merchant) -> None:
+    """Units that an order waited for keep the terms of the order, too: a location that loses them is replaced, by what
+    reached the order then."""
+    await Playing(merchant).play(
+        f"""{HOUSE}
+        9 BIKE may wait
+        order A wants 2 BIKE for web-eu, the rest waits
+        order A => 2 BIKE waits
+        FR has 2 BIKE
+        order A => 2 BIKE at FR
+        DE1 has 5 BIKE
+        """
+    )
+    found = await merchant.stubs.reservations.ListReservations(
+        reservation_service_pb2.ListReservationsRequest(order="A", freshness=merchant.freshness("ledger"))
+    )
+    [waited] = found.reservations
+    await merchant.record(COUNT, "BIKE", "FR", 1)
+    done = await replan(merchant, waited.reservation)
+    assert stands(done.reservation) in ({("BIKE", "FR"): 1, ("BIKE", "DE1"): 1}, {("BIKE", "DE1"): 2})
+    assert done.plan.missing == []
+    assert done.reservation.state == reservation_pb2.RESERVATION_STATE_CONFIRMED
+    await verified(merchant)
