@@ -48,11 +48,11 @@ class Filler:
         """No filling of so many units costs less.
 
         Lines that do not compete cost least. Where they would have more units than are wanted, some of the dearest may
-        be left out.
+        be left out. Of a line whose best filling is not known nothing is known.
         """
         singles = [self._best((line,), mask) for line in range(len(self.found.lines))]
-        spare = max(0, sum(each.filled for each in singles) - target)
-        return sum(each.cost for each in singles) - spare * self._dearest
+        spare = max(0, sum(each.bound for each in singles) - target)
+        return sum(each.cost for each in singles if each.exact) - spare * self._dearest
 
     def filling(self, mask: int, least: int = 0) -> Filling | None:
         """A best filling from some places; None if none has at least so many units.
