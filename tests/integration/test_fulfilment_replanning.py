@@ -109,9 +109,12 @@ async def test_another_wish(merchant: Merchant) -> None:
 
 
 async def test_a_rejected_location_stays_out(merchant: Merchant) -> None:
-    """What a location cannot send comes from another one, and no later plan goes back."""
-    await Playing(merchant).play(f"{HOUSE} FR has 5 BIKE; DE1 has 5 BIKE")
+    """What a location cannot send comes from another one, and no later plan goes back; also where it was to send
+    nothing when it was rejected."""
+    await Playing(merchant).play(f"{HOUSE} FR has 5 BIKE; DE1 has 5 BIKE; DE2 has 5 BIKE")
     made = await reserve(merchant, "4 BIKE for web-eu, rather from FR")
+    done = await replan(merchant, made.reservation, rejected_locations=["DE2"])
+    assert (stands(done.reservation), done.promised) == ({("BIKE", "FR"): 4}, 0)
     check = asking(merchant, made.reservation, rejected_locations=["FR"], validate_only=True)
     would = await merchant.stubs.fulfilment.ReplanReservation(check)
     assert (stands(would.reservation), would.promised) == ({("BIKE", "DE1"): 4}, 4)
