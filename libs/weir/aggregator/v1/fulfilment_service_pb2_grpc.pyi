@@ -59,10 +59,13 @@ class FulfilmentServiceStub:
     Errors:
 
     * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
-    * `FAILED_PRECONDITION`, `PLAN_NOT_RECORDED`: it was not made by ReserveFulfilment.
+    * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: other products are wanted, and the channel is gone.
+    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other contents.
+    * `FAILED_PRECONDITION`, `PLAN_NOT_RECORDED`: it was not made from a plan.
     * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
     * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: a whole order is wished otherwise, and that cannot be filled.
     * `ABORTED`, `PLAN_OVERTAKEN`: stock or the reservation changed after every plan; try again.
+    * `RESOURCE_EXHAUSTED`: as for ReservationService.Amend.
     """
 
 class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -128,10 +131,13 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `RESERVATION_NOT_FOUND`: no such reservation.
-        * `FAILED_PRECONDITION`, `PLAN_NOT_RECORDED`: it was not made by ReserveFulfilment.
+        * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: other products are wanted, and the channel is gone.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: same identifier, other contents.
+        * `FAILED_PRECONDITION`, `PLAN_NOT_RECORDED`: it was not made from a plan.
         * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
         * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: a whole order is wished otherwise, and that cannot be filled.
         * `ABORTED`, `PLAN_OVERTAKEN`: stock or the reservation changed after every plan; try again.
+        * `RESOURCE_EXHAUSTED`: as for ReservationService.Amend.
         """
 
 def add_FulfilmentServiceServicer_to_server(servicer: FulfilmentServiceServicer, server: _aio.Server) -> None: ...
