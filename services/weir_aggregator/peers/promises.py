@@ -16,7 +16,7 @@ from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir_aggregator.domain import Recorded, Replan, Reserve
-from weir_aggregator.errors import LinesExhausted
+from weir_aggregator.errors import LinesExhausted, PlanNotRecorded
 from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, PromisedLine, Reserved
 from weir_aggregator.wire import recorded
 from weir_aggregator.wire.items import product_message, stock_item, stock_item_message
@@ -79,10 +79,7 @@ class PeerPromises:
         request = pb.GetReservationRequest(reservation=reservation)
         answer = await _asked(lambda: self._reservations.GetReservation(request))
         found, revision = answer.reservation, from_wire(answer.revision)
-        try:
-            planned = recorded.read(answer.plan) if answer.plan else None
-        except ValueError:  # somebody else keeps something else with it
-            planned = None
+        planned = _read(answer.plan)
         if planned is not None and len(planned.purposes) != len(found.lines):
             planned = None
         return Promised(
@@ -147,15 +144,25 @@ class PeerPromises:
             )
         )
         moved = [each.reserved_delta for each in entries.entries if each.revision == answer.revision.number]
-        now = await self.reservation(found.reservation)
-        assert now.recorded is not None, "what was amended by a plan has one"
+        request = pb.GetReservationRequest(reservation=found.reservation)
+        kept = _read((await _asked(lambda: self._reservations.GetReservation(request))).plan)
+        if kept is None:  # somebody else keeps something else with it since
+            raise PlanNotRecorded(found.reservation)
         return Amended(
             found,
-            _planned(now.recorded, found.lines),
+            _planned(kept, found.lines),
             from_wire(answer.revision),
             -sum(delta for delta in moved if delta < 0),
             sum(delta for delta in moved if delta > 0),
         )
+
+
+def _read(kept: bytes) -> Recorded | None:
+    """How a reservation was planned; None where that is not what its caller keeps with it."""
+    try:
+        return recorded.read(kept)
+    except ValueError:
+        return None
 
 
 def _draft(asked: Reserve, planned: Recorded, lines: Sequence[Allocation]) -> reservation_pb2.ReservationDraft:
