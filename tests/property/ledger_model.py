@@ -348,7 +348,8 @@ class Model:
                 promise.changed = revision
             match command:
                 case Amend():
-                    if command.expected_revision not in (None, before):
+                    known = before if before != revision else 0  # nobody can expect what is not drawn yet
+                    if command.expected_revision not in (None, known):
                         yield "RESERVATION_CHANGED"
                     yield from self.amend(promise, command, revision)
                 case Confirm():
