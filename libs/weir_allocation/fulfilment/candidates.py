@@ -181,7 +181,7 @@ class _Looking:
         there: dict[str, int] = {}
         for stock in fitting:
             there[stock.item.location] = there.get(stock.item.location, 0) + stock.available
-        eyes = frozenset(line.custodians)
+        eyes = frozenset(line.custodians) if self._order.terms.by_custody else None
         for stock in fitting:
             spare = there[stock.item.location] - link.keep_back
             if spare > 0 and (not lot or stock.item.lot == lot):

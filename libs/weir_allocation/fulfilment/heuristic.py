@@ -1,9 +1,9 @@
 """Places for orders that have too many sets of them to look at: a good set, and how much better another might be.
 
-Places are added, each time the one with which most can be filled, until enough can be. Then every place that can be
-spared is dropped again, the last one first, and places are swapped one for one as long as that makes a better plan. How
-often a filling is tried is limited. The fill is as good as that of all places together unless the number of locations
-is limited; how many locations more than needed there may be is told by `fewest_for`.
+Places are added, each time the one with which most can be filled, of several the best one, until enough can be. Then
+every place that can be spared is dropped again, the last one first, and places are swapped one for one as long as
+that makes a better plan. How often a filling is tried is limited. The fill is as good as that of all places together
+unless the number of locations is limited; how many locations more than needed there may be is told by `fewest_for`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from weir_allocation.fulfilment.candidates import LineCandidates
 from weir_allocation.fulfilment.filler import Filler
 from weir_allocation.fulfilment.filling import Filling
 
-TRIES = 10_000
-"""Lines of fillings that are tried."""
+TRIES = 3_000
+"""Lines of fillings that are tried; ten fillings in any case."""
+FEW = 40
+"""Lines up to which it is asked what their units cost before a place is added."""
 
 Rank = Callable[[int, int], tuple[int, ...]]
 """What a set of places is worth with a filling of some cost: less is better."""
@@ -27,7 +29,7 @@ class Cover:
     def __init__(self, filler: Filler, core: int, rest: Sequence[int], *, target: int, more: int, rank: Rank) -> None:
         """`core` are the places that are in the set, `rest` those of which up to `more` may be added."""
         self._filler, self._target, self._rank = filler, target, rank
-        self._tries = TRIES // len(filler.found.lines)
+        self._tries = 10 + TRIES // len(filler.found.lines)
         self.mask = core
         self.filling = self._filled(core)
         self._rest = list(rest)
@@ -42,12 +44,23 @@ class Cover:
         while self.filling.filled < self._target and len(self._added) < more:
             left = [place for place in self._rest if place not in self._added]
             reach = self._filler.reachable(self.mask)
-            best = max(left, key=lambda place: (self._filler.reachable(self.mask | place), -place))
+            best = self._best(left)
             self._added.append(best)
             self.mask |= best
             # A filling is dear: it is tried where it may be enough, or where no more places help to reach more.
             if len(self._added) == more or self._filler.reachable(self.mask) >= self._target or reach >= self._target:
                 self.filling = self._filled(self.mask)
+
+    def _best(self, left: Sequence[int]) -> int:
+        """The place with which most can be filled, of several the one with which that is best."""
+        reach = {place: self._filler.reachable(self.mask | place) for place in left}
+        most = max(reach.values())
+        costs = len(self._filler.found.lines) <= FEW
+        return min(
+            (self._rank(self.mask | place, self._filler.least_cost(self.mask | place, most) if costs else 0), place)
+            for place in left
+            if reach[place] == most
+        )[1]
 
     def _drop(self) -> None:
         """Leave out what is not needed."""

@@ -29,8 +29,10 @@ WORK = 2_000_000
 """Numbers that linear programs may write for one plan."""
 GLANCES = 400_000
 """Lines of sets of places of which one plan adds up what they can give: 12 places have 4,096 sets, times 50 lines."""
-LOOKS = 100_000
+LOOKS = 50_000
 """Lines of sets of one size that are filled: of 12 places 924 have six, times 50 lines."""
+MANY = 12
+"""Places beyond which an eighth of both is enough: not every set can be looked at anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Search:
         limit = found.order.wish.locations_max
         most = len(self._free) if limit is None else max(0, limit - len(found.order.sending))
         self._most = min(most, len(self._free))
-        self._glances = glances
+        share = 1 if len(self._free) <= MANY else 8
+        self._glances, self._looks = glances // share, LOOKS // share
 
     def choice(self) -> Choice:
         """The best that was found."""
@@ -112,7 +115,7 @@ class Search:
             return None
         sets = [core | sum(places) for places in combinations(rest, more)]
         masks = [mask for mask in sets if self._filler.reachable(mask) >= target]
-        return masks if len(masks) * len(self._found.lines) <= LOOKS else None
+        return masks if len(masks) * len(self._found.lines) <= self._looks else None
 
     def _needed(self, core: int, rest: Sequence[int], enough: Callable[[int], bool]) -> tuple[int, list[int]]:
         """The places without which no set is enough, `core` among them, and the others."""
