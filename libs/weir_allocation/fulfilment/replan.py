@@ -60,9 +60,13 @@ def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
     as it can be: whoever asks may refuse what is missing.
     """
     ground = _Ground(order, standing)
-    anew = _Filling(ground, _Chosen())
-    beside = _Filling(ground, ground.staying())
-    best = max(beside, anew, key=lambda each: each.chosen.units())  # of two that fill as much the first
+    staying = ground.staying()
+    best = _Filling(ground, staying)
+    best.settle()
+    anew = _Filling(ground, _Chosen()) if staying.uses else best
+    if anew.chosen.units() > best.chosen.units():
+        anew.settle()
+        best = max(best, anew, key=lambda each: each.chosen.units())  # of two that fill as much the first
     return Replanned(*ground.changes(best), _told(ground, best.chosen, anew))
 
 
@@ -300,16 +304,21 @@ class _Filling:
     """What some units that stay are filled up with."""
 
     def __init__(self, ground: _Ground, staying: _Chosen) -> None:
-        held: Counter[StockItem] = Counter()
-        self.plan, self.best = _filled_up(ground, staying, held)
+        self._ground = ground
+        self._staying = staying
+        self.plan, self.best = _filled_up(ground, staying, Counter())
         """The plan of what does not stay, and all there is then, if nothing else stayed promised."""
-        self.chosen, self.kept = self.best, ground.kept(self.best)
-        while over := _overdrawn(ground, self.chosen, self.kept):
-            # Units that stay promised cannot be promised anew: hold them back, and plan without them.
+        self.chosen = self.best
+        self.kept = ground.kept(self.chosen)
+
+    def settle(self) -> None:
+        """Plan without the units that stay promised because nothing takes their place: they cannot be promised anew."""
+        held: Counter[StockItem] = Counter()
+        while over := _overdrawn(self._ground, self.chosen, self.kept):
             kept = self.kept.items()
             held.update({item: max(1, kept[item] - held[item]) for item in over})
-            _, self.chosen = _filled_up(ground, staying, held)
-            self.kept = ground.kept(self.chosen)
+            _, self.chosen = _filled_up(self._ground, self._staying, held)
+            self.kept = self._ground.kept(self.chosen)
 
 
 def _filled_up(ground: _Ground, staying: _Chosen, held: Counter[StockItem]) -> tuple[Plan, _Chosen]:
