@@ -109,6 +109,16 @@ def candidates(order: Order) -> Candidates:
     return Candidates(order, lines, tuple(locations), tuple(numbers.limits), looking.bundle_cost, looking.fill_worth)
 
 
+def places_of(mask: int) -> list[int]:
+    """The places of a set, in order."""
+    places = []
+    while mask:
+        lowest = mask & -mask
+        places.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return places
+
+
 class _Find(NamedTuple):
     """Units that fit, before anything has a number."""
 

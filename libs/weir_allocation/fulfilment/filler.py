@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from weir_allocation.fulfilment.candidates import NO_LIMIT, Candidates, LineCandidates
+from weir_allocation.fulfilment.candidates import NO_LIMIT, Candidates, LineCandidates, places_of
 from weir_allocation.fulfilment.filling import Filling, alone, in_one_place, together
 from weir_allocation.fulfilment.hasty import hasty
 from weir_allocation.fulfilment.rivals import decided, rivals
@@ -183,14 +183,19 @@ class _Reach:
 
     def _sum(self, mask: int) -> int:
         if self._table is not None:
-            rows = self._table[[place for place in range(len(self._table)) if mask >> place & 1]]
+            rows = self._table[places_of(mask)]
             there = rows.max(axis=0, initial=0) if self._one_place else rows.sum(axis=0)
             return int(np.minimum(there, self._wanted).sum())
         total = 0
         for wanted, most, places in self._lines:
-            if mask & places:
-                there = [units for place, units in most.items() if mask >> place & 1]
-                total += min(wanted, max(there) if self._one_place else sum(there))
+            here, away = mask & places, places & ~mask
+            if self._one_place:
+                there = max([most[place] for place in places_of(here)], default=0)
+            elif here.bit_count() < away.bit_count():
+                there = sum([most[place] for place in places_of(here)])
+            else:
+                there = sum(most.values()) - sum([most[place] for place in places_of(away)])
+            total += wanted if wanted < there else there
         return total
 
 

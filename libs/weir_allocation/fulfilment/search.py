@@ -19,7 +19,7 @@ from itertools import combinations
 from math import comb
 from typing import NamedTuple
 
-from weir_allocation.fulfilment.candidates import Candidates
+from weir_allocation.fulfilment.candidates import Candidates, places_of
 from weir_allocation.fulfilment.filler import Filler, mask_of
 from weir_allocation.fulfilment.filling import NOTHING, Filling, tie_of
 from weir_allocation.fulfilment.heuristic import Cover, fewest_for, most_from
@@ -195,7 +195,7 @@ class Search:
 
     def _rank(self, mask: int, cost: int) -> tuple[int, int, int]:
         """What decides between sets that are as large and fill as much; ties aside."""
-        names = [name for place, name in enumerate(self._found.places) if (mask & ~self._base) >> place & 1]
+        names = [self._found.places[place] for place in places_of(mask & ~self._base)]
         return cost, unpreferred(self._found.order, names), distance(self._found.order, names)
 
     def _glance(self, sets: int) -> bool:
