@@ -153,6 +153,14 @@ def test_bundles_move_as_wholes() -> None:
     assert found.allocations == tuple(sorted(kits(1, "W2")))
 
 
+def test_as_many_bundles_as_are_whole_stay() -> None:
+    """Of a hundred million kits one leg is missing: all but one stay."""
+    many = 10**8
+    there = {LEGS: 4 * many - 1, TOPS: many, LEGS_2: 8, TOPS_2: 2}
+    found = replan(order(Line(KIT, many), there=there, bundles=[KITS]), promised(*kits(many)))
+    assert (found.releases, found.allocations) == ({0: 4, 1: 1}, tuple(sorted(kits(1, "W2"))))
+
+
 def test_a_bundle_is_mended_where_it_is() -> None:
     """Where another stock item there has the missing part the other parts stay."""
     there = {LEGS: 3, item(LEG, "W1", "NEW"): 9, TOPS: 1, LEGS_2: 8, TOPS_2: 2}

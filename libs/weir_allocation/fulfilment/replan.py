@@ -11,10 +11,10 @@ Of a bundle that is put together all parts stay or go; but parts of bundles of w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
+from weir_allocation.fulfilment.chosen import Chosen, Use
 from weir_allocation.fulfilment.model import Allocation, Line, Order, Plan
 from weir_allocation.fulfilment.objective import objective
 from weir_allocation.fulfilment.planner import plan
@@ -63,81 +63,11 @@ def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
     staying = ground.staying()
     best = _Filling(ground, staying)
     best.settle()
-    anew = _Filling(ground, _Chosen()) if staying.uses else best
+    anew = _Filling(ground, Chosen()) if staying.uses else best
     if anew.chosen.units() > best.chosen.units():
         anew.settle()
         best = max(best, anew, key=lambda each: each.chosen.units())  # of two that fill as much the first
     return Replanned(*ground.changes(best), _told(ground, best.chosen, anew))
-
-
-class _Use(NamedTuple):
-    """What units are for: two lines of a reservation may be for the same."""
-
-    line: int
-    item: StockItem
-    serves_as: Product
-    part: bool
-
-    @property
-    def at(self) -> tuple[int, str]:
-        """Line and location: where bundles are put together."""
-        return self.line, self.item.location
-
-
-class _Chosen:
-    """Units for each use, and the bundles that are put together of them at each location for each line."""
-
-    def __init__(self) -> None:
-        self.uses: Counter[_Use] = Counter()
-        self.bundles: Counter[tuple[int, str]] = Counter()
-
-    def add(self, use: _Use, units: int) -> None:
-        """Choose more units of one use."""
-        if units:
-            self.uses[use] += units
-
-    def plus(self, other: _Chosen) -> _Chosen:
-        """Both together."""
-        both = _Chosen()
-        both.uses.update(self.uses)
-        both.uses.update(other.uses)
-        both.bundles.update(self.bundles)
-        both.bundles.update(other.bundles)
-        return both
-
-    def without(self, lines: Iterable[int]) -> _Chosen:
-        """The same with nothing for some lines."""
-        gone = set(lines)
-        kept = _Chosen()
-        kept.uses.update({use: units for use, units in self.uses.items() if use.line not in gone})
-        kept.bundles.update({at: bundles for at, bundles in self.bundles.items() if at[0] not in gone})
-        return kept
-
-    def units(self, line: int | None = None) -> int:
-        """Units of a line that are filled, or of all."""
-        direct = sum(units for use, units in self.uses.items() if not use.part and line in (None, use.line))
-        return direct + sum(bundles for (each, _), bundles in self.bundles.items() if line in (None, each))
-
-    def items(self) -> Counter[StockItem]:
-        """Units of each stock item."""
-        found: Counter[StockItem] = Counter()
-        for use, units in self.uses.items():
-            found[use.item] += units
-        return found
-
-    def locations(self, line: int | None = None) -> set[str]:
-        """Where units come from."""
-        return {use.item.location for use, units in self.uses.items() if units and line in (None, use.line)}
-
-    def allocations(self) -> tuple[Allocation, ...]:
-        """All of it, in order; parts of no bundle are left out."""
-        return tuple(
-            sorted(
-                Allocation(use.line, use.item, units, use.serves_as, self.bundles[use.at] if use.part else 0)
-                for use, units in self.uses.items()
-                if units and (not use.part or self.bundles[use.at])
-            )
-        )
 
 
 class _Ground:
@@ -147,8 +77,8 @@ class _Ground:
         self._all = standing
         self._parts = [_parts(order, line) for line in order.wish.lines]
         mine = [each for each in standing if self._is_of_line(order, each)]
-        self.stood: Counter[_Use] = Counter()
-        sent: Counter[_Use] = Counter()
+        self.stood: Counter[Use] = Counter()
+        sent: Counter[Use] = Counter()
         for each in mine:
             sent[_use(each)] += each.fulfilled
             self.stood[_use(each)] += each.open if _fits(order, each) else 0
@@ -157,7 +87,7 @@ class _Ground:
             for product in sorted({(each.item.owner, each.item.sku) for each in mine})
             for stock in order.holdings.get(product, ())
         }
-        self.loose = _Chosen()
+        self.loose = Chosen()
         """Parts that stay whatever else is planned, and the bundles that they complete."""
         self.late: Counter[int] = Counter()
         """Bundles of each line that are half on their way."""
@@ -180,7 +110,7 @@ class _Ground:
         wanted = self._parts[standing.line] if standing.bundles else [order.wish.lines[standing.line].product]
         return standing.serves_as in wanted
 
-    def _begun(self, at: tuple[int, str], sent: Counter[_Use]) -> int:
+    def _begun(self, at: tuple[int, str], sent: Counter[Use]) -> int:
         """How many bundles of a line are begun at a location; the parts that some of them wait for are set aside."""
         gone: Counter[Product] = Counter()
         for use, units in sent.items():
@@ -210,13 +140,17 @@ class _Ground:
             wanted, there = wanted - units, there + found
         return there
 
-    def _uses(self, at: tuple[int, str], product: Product) -> list[_Use]:
+    def _uses(self, at: tuple[int, str], product: Product) -> list[Use]:
         """What stands at a location for bundles of a line as one component."""
         return sorted(use for use in self.stood if use.part and use.at == at and use.serves_as == product)
 
-    def staying(self) -> _Chosen:
+    def standing(self, item: StockItem) -> int:
+        """Units of a stock item that stand for lines."""
+        return sum(units for use, units in self.stood.items() if use.item == item)
+
+    def staying(self) -> Chosen:
         """The units that are there, lie where they may and are wanted."""
-        wish, chosen, left, stood = self.order.wish, _Chosen(), Counter(self.there), self.stood - self.loose.uses
+        wish, chosen, left, stood = self.order.wish, Chosen(), Counter(self.there), self.stood - self.loose.uses
         for index, line in enumerate(wish.lines):
             here = sorted(use for use in stood if use.line == index and self._may_send(line, use.item.location))
             for use in (use for use in here if not use.part):
@@ -233,7 +167,7 @@ class _Ground:
             )
         more = chosen.locations() - self.order.sending
         most = wish.locations_max
-        return _Chosen() if most is not None and more and len(more | self.order.sending) > most else chosen
+        return Chosen() if most is not None and more and len(more | self.order.sending) > most else chosen
 
     def _may_send(self, line: Line, location: str) -> bool:
         terms = self.order.terms
@@ -244,34 +178,45 @@ class _Ground:
         self,
         at: tuple[int, str],
         most: int,
-        chosen: _Chosen,
+        chosen: Chosen,
         left: Counter[StockItem],
-        stood: Counter[_Use],
+        stood: Counter[Use],
     ) -> Counter[StockItem]:
         """Choose as many whole bundles that stand at a location as there is enough left for; returns what is left."""
-        needs = self._parts[at[0]]
-        uses = {product: self._uses(at, product) for product in needs}
-        most = min(most, *(sum(stood[use] for use in uses[product]) // needs[product] for product in needs))
-        for bundles in range(most, 0, -1):
-            after, mine = Counter(left), _Chosen()
-            for product, quantity in needs.items():
-                for use in uses[product]:
-                    units = min(bundles * quantity - sum(mine.uses[each] for each in uses[product]), stood[use])
-                    units = min(units, after[use.item])
-                    mine.add(use, units)
-                    after[use.item] -= units
-            if all(sum(mine.uses[use] for use in uses[each]) == bundles * needs[each] for each in needs):
-                chosen.uses.update(mine.uses)
-                chosen.bundles[at] += bundles
-                return after
-        return left
+        few, taken, after = 0, Chosen(), left
+        while few < most:
+            bundles = few + (most - few + 1) // 2
+            made = self._made(at, bundles, left, stood)
+            if made is None:
+                most = bundles - 1
+            else:
+                few, (taken, after) = bundles, made
+        chosen.uses.update(taken.uses)
+        chosen.bundles[at] += few
+        return after
 
-    def kept(self, chosen: _Chosen) -> _Chosen:
+    def _made(
+        self, at: tuple[int, str], bundles: int, left: Counter[StockItem], stood: Counter[Use]
+    ) -> tuple[Chosen, Counter[StockItem]] | None:
+        """The parts of so many bundles out of those that stand, with what is left then; None where it is not enough."""
+        after, mine = Counter(left), Chosen()
+        for product, quantity in self._parts[at[0]].items():
+            wanted = bundles * quantity
+            for use in self._uses(at, product):
+                units = min(wanted, stood[use], after[use.item])
+                mine.add(use, units)
+                after[use.item] -= units
+                wanted -= units
+            if wanted:
+                return None
+        return mine, after
+
+    def kept(self, chosen: Chosen) -> Chosen:
         """What stays promised because nothing takes its place: of what stands and is not chosen, as much as is wanted.
 
         Units that are there rather than others.
         """
-        kept, over = _Chosen(), self.stood - self.loose.uses - chosen.uses
+        kept, over = Chosen(), self.stood - self.loose.uses - chosen.uses
         there = Counter(self.there)
         there.subtract(chosen.items())
         any_number = Counter({use.item: sum(over.values()) for use in over})
@@ -303,7 +248,7 @@ class _Ground:
 class _Filling:
     """What some units that stay are filled up with."""
 
-    def __init__(self, ground: _Ground, staying: _Chosen) -> None:
+    def __init__(self, ground: _Ground, staying: Chosen) -> None:
         self._ground = ground
         self._staying = staying
         self.plan, self.best = _filled_up(ground, staying, Counter())
@@ -316,12 +261,14 @@ class _Filling:
         held: Counter[StockItem] = Counter()
         while over := _overdrawn(self._ground, self.chosen, self.kept):
             kept = self.kept.items()
-            held.update({item: max(1, kept[item] - held[item]) for item in over})
+            for item in over:
+                # All that stands, where what stays promised is more than it was: so this comes to an end soon.
+                held[item] = self._ground.standing(item) if held[item] else kept[item]
             _, self.chosen = _filled_up(self._ground, self._staying, held)
             self.kept = self._ground.kept(self.chosen)
 
 
-def _filled_up(ground: _Ground, staying: _Chosen, held: Counter[StockItem]) -> tuple[Plan, _Chosen]:
+def _filled_up(ground: _Ground, staying: Chosen, held: Counter[StockItem]) -> tuple[Plan, Chosen]:
     """The plan for what is wanted beside what stays, and both together."""
     order = ground.order
     taken = staying.plus(ground.loose).items() + held
@@ -334,23 +281,23 @@ def _filled_up(ground: _Ground, staying: _Chosen, held: Counter[StockItem]) -> t
     }
     sending = order.sending | staying.locations()
     rest = plan(replace(order, wish=replace(order.wish, lines=lines), holdings=holdings, sending=sending))
-    chosen = staying.plus(_Chosen())
+    chosen = staying.plus(Chosen())
     together = {(each.line, each.item.location): each.bundles for each in rest.allocations if each.bundles}
     for (line, location), bundles in together.items():
         chosen.bundles[wanted[line][0], location] += bundles
     for each in rest.allocations:
-        chosen.add(_Use(wanted[each.line][0], each.item, each.serves_as, bool(each.bundles)), each.quantity)
+        chosen.add(Use(wanted[each.line][0], each.item, each.serves_as, bool(each.bundles)), each.quantity)
     return rest, chosen
 
 
-def _overdrawn(ground: _Ground, chosen: _Chosen, kept: _Chosen) -> list[StockItem]:
+def _overdrawn(ground: _Ground, chosen: Chosen, kept: Chosen) -> list[StockItem]:
     """Stock items of which units are promised anew that do not fit beside those that stay promised."""
     new = sorted({use.item for use in chosen.uses - ground.stood})
     stays, promised = kept.items(), chosen.plus(kept).items()
     return [item for item in new if stays[item] and promised[item] > ground.there[item]]
 
 
-def _told(ground: _Ground, chosen: _Chosen, anew: _Filling) -> Plan:
+def _told(ground: _Ground, chosen: Chosen, anew: _Filling) -> Plan:
     """The plan of all that is open, beside the best there could be."""
     wish = ground.order.wish
     lines = tuple(replace(line, quantity=line.quantity + ground.late[index]) for index, line in enumerate(wish.lines))
@@ -368,8 +315,8 @@ def _told(ground: _Ground, chosen: _Chosen, anew: _Filling) -> Plan:
     )
 
 
-def _use(standing: Standing) -> _Use:
-    return _Use(standing.line, standing.item, standing.serves_as, bool(standing.bundles))
+def _use(standing: Standing) -> Use:
+    return Use(standing.line, standing.item, standing.serves_as, bool(standing.bundles))
 
 
 def _fits(order: Order, standing: Standing) -> bool:
