@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -16,6 +17,7 @@ from tests.kit.filling import Exhaustive, TooMany, faults, tie, units_of, worth
 from tests.kit.orders import SIZES, Size, order, shuffled
 from weir_allocation.fulfilment.model import Order, Plan
 from weir_allocation.fulfilment.planner import objective, plan
+from weir_allocation.sharing import NO_SHARING
 
 CASES = int(os.environ.get("WEIR_ALLOCATION_CASES") or 1000)
 BLOCK = 250
@@ -102,6 +104,28 @@ def test_the_order_in_which_things_are_given_changes_no_plan() -> None:
     for seed in range(CASES // 4):
         wanted = order(seed, SIZES[seed % len(SIZES)])
         assert plan(shuffled(wanted, Random(seed))) == plan(wanted), seed
+
+
+def test_numbers_of_units_do_not_matter() -> None:
+    """With everything a hundred million times as large a plan fills at least as many times as much, in no more time."""
+    times = 10**8
+    for seed in range(CASES // 4):
+        small = order(seed, SIZES[seed % len(SIZES)])
+        sharing = small.terms.sharing
+        links = [replace(link, keep_back=link.keep_back * times) for each in sharing.to.values() for link in each]
+        lines = tuple(replace(line, quantity=line.quantity * times) for line in small.wish.lines)
+        large = replace(
+            small,
+            wish=replace(small.wish, lines=lines),
+            terms=replace(small.terms, sharing=NO_SHARING.changed(links=links, bundles=sharing.bundles.values())),
+            holdings={
+                product: [
+                    replace(stock, on_hand=stock.on_hand * times, reserved=stock.reserved * times) for stock in stocks
+                ]
+                for product, stocks in small.holdings.items()
+            },
+        )
+        assert checked(seed, large).objective.filled >= plan(small).objective.filled * times, seed
 
 
 def test_the_small_orders_meet_everything() -> None:
