@@ -204,10 +204,12 @@ class Model:
             return {"WAITING_NOT_FOUND"}
         if not demand.open():
             return {"WAITING_STATE"}
-        if any(number > len(demand.lines) for number, _ in units):
-            return {"WAITING_LINE_NOT_FOUND"}
-        over = any(wanted > demand.lines[number - 1].open for number, wanted in units)
-        return {"WAITING_LINE_EXCEEDED"} if over else set()
+        left = {number: line.open for number, line in enumerate(demand.lines, 1)}
+        return {
+            "WAITING_LINE_EXCEEDED" if number in left else "WAITING_LINE_NOT_FOUND"
+            for number, wanted in units
+            if wanted > left.get(number, 0)
+        }
 
     def promise_demand(self, wanted: WaitingPromise, revision: int) -> None:
         """Units of a demand are promised, all of these or none; of one that is whole all that waits."""

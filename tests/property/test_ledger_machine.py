@@ -77,7 +77,6 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "any number may wait": (
         Page, "back_orders_of", lambda was: lambda page, product: replace(was(page, product), limit=9),
     ),
-    "a whole demand is promised in part": (demands, "_require_whole", lambda was: lambda *args: None),
     "a demand that is promised waits on": (
         demands, "replace", lambda was: lambda found, **changes: was(found, **{**changes, "open": found.open})
         if "promised" in changes else was(found, **changes),
@@ -86,8 +85,6 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "what a move gives up is not there for it": (
         amending, "give_up", lambda was: lambda page, found, units, kind: was(Page(page.books), found, units, kind),
     ),
-    "a move forgets what is held": (Page, "require_room", lambda was: lambda page, channel, more: (
-        was(page, channel, more) if more.open_reservations else None)),
     "units in transit are lost": (
         movements, "_record", lambda was: lambda page, movement: was(page, replace(movement, destination=None)),
     ),

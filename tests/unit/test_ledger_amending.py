@@ -138,9 +138,9 @@ def test_changed_by_a_neighbour() -> None:
     for expected in (0, 3):
         told = decide(books, Amend(NAME, (), (wish("A", 1),), expected_revision=expected))
         assert isinstance(told, ReservationChanged)
-    assert told.metadata["current"] == ""
-    settle(told, 8)
-    assert told.metadata["current"] == "8"
+        assert told.metadata["current"] == ""
+        settle(told, 8)
+        assert told.metadata["current"] == "8"
 
 
 def test_claims_move_with_the_units() -> None:
