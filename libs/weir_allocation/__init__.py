@@ -14,6 +14,7 @@ that made it, and `pipeline` puts the stages together.
     what lies where         stock; as one demand sees it on one day: goods
     what follows from it    pipeline, and from that: sources, advice, exposure, balance
     for many at once        columns
+    plans of orders         fulfilment
 
 `columns` does the same arithmetic for many products at once and must agree with the stages on every case; the stages
 are what the numbers mean. Nothing here knows the time, a database or another process, and the order in which anything

@@ -82,6 +82,8 @@ def _step(stock: Stock, demand: Demand, today: date) -> Step:
         verdict = Verdict.EXPIRED
     if verdict is Verdict.COUNTED and not stock.available:
         verdict = Verdict.ALL_RESERVED if stock.on_hand > 0 else Verdict.EMPTY
+    if verdict is Verdict.ALL_RESERVED and stock.awaited:
+        verdict = Verdict.AWAITED
     units_out = stock.available if verdict is Verdict.COUNTED else 0
     item = stock.item
     return Step(Stage.SUPPLY, Subject.STOCK_ITEM, item.location, verdict, max(0, stock.on_hand), units_out, item=item)

@@ -41,13 +41,21 @@ def reach(network: Network, channel: Channel, rule: Rule | None = None) -> Reach
     if channel.by_custody:
         step = Step(Stage.REACH, Subject.CHANNEL, channel.channel, Verdict.BY_CUSTODY)
         return Reach(step, frozenset(), network, channel)
-    locations = network.reached(channel.channel_group)
-    if rule is not None and rule.warehouses and channel.channel in rule.stores:
-        locations &= rule.warehouses
+    locations = reached(network, channel, rule)
     groups = tuple(_group(network, group, locations) for group in network.feeding.get(channel.channel_group, ()))
     verdict = Verdict.SUM if groups else Verdict.NOT_LINKED
     step = Step(Stage.REACH, Subject.CHANNEL, channel.channel, verdict, steps=groups)
     return Reach(step, locations, network, channel)
+
+
+def reached(network: Network, channel: Channel, rule: Rule | None = None) -> frozenset[str]:
+    """The locations of the reach of a channel, without the steps that say so."""
+    if channel.by_custody:
+        return frozenset()
+    locations = network.reached(channel.channel_group)
+    if rule is not None and rule.warehouses and channel.channel in rule.stores:
+        locations &= rule.warehouses
+    return locations
 
 
 def _group(network: Network, warehouse_group: str, reached: frozenset[str]) -> Step:

@@ -48,6 +48,8 @@ class Stock:
     """Units promised to open reservations; facts may have made them more than are there."""
     expiry: date | None = None
     """Last day on which units of the lot count; None: they never expire."""
+    awaited: int = 0
+    """Units among the reserved ones that are promised to nobody yet, but for orders that wait."""
 
     @property
     def available(self) -> int:

@@ -128,6 +128,8 @@ def why_nothing(steps: tuple[Step, ...]) -> Verdict:
     refused = next((reason for reason in _REFUSED if reason in reasons), None)
     if refused is not None:
         return _MISMATCHES.get(refused, refused)
+    if Verdict.AWAITED in reasons:
+        return Verdict.AWAITED
     return Verdict.ALL_RESERVED if reasons else Verdict.EMPTY
 
 

@@ -101,6 +101,21 @@ class Verdict(enum.Enum):
     DENIED = enum.auto()
     """The store does not sell the product: it is told nothing."""
 
+    EXCLUDED = enum.auto()
+    """The order is not to be sent from the location."""
+    OWN_STOCK_ONLY = enum.auto()
+    """The order takes nothing that links lend."""
+    LOCATIONS_EXHAUSTED = enum.auto()
+    """As many locations send as the order allows."""
+    ONE_LOCATION = enum.auto()
+    """The line is wanted from one location, and no single one has all of it."""
+    TAKEN = enum.auto()
+    """Other lines of the order take the units."""
+    AWAITED = enum.auto()
+    """The units are for orders that wait."""
+    ORDER_INCOMPLETE = enum.auto()
+    """There would be units, but the order is wanted whole and other lines of it cannot be filled."""
+
 
 class Subject(enum.Enum):
     """Sort of thing a step is about."""

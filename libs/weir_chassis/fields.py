@@ -128,6 +128,12 @@ class Fields:
         """A text for people: at most `length_max` characters, no control characters, no blank at either end."""
         return self.identifier(name, value, optional=not required, length_max=length_max)
 
+    def opaque(self, name: str, value: bytes, *, length_max: int) -> bytes:
+        """Bytes that nobody looks into: at most `length_max`."""
+        if len(value) > length_max:
+            self.refuse(name, f"At most {length_max} bytes, not {len(value)}.")
+        return value
+
     def quantity(self, name: str, value: int, *, least: int = 1, most: int = QUANTITY_MAX) -> int:
         """A number of units; from 1 to 10^9 unless said otherwise."""
         return self.number(name, value, least=least, most=most)

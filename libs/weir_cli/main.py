@@ -14,7 +14,19 @@ from typing import Annotated
 
 import typer
 
-from weir_cli.commands import books, levels, merchant, products, reservations, rules, snapshots, stock, suite
+from weir_cli.commands import (
+    books,
+    levels,
+    merchant,
+    orders,
+    products,
+    reservations,
+    rules,
+    snapshots,
+    stock,
+    suite,
+    waiting,
+)
 from weir_cli.options import default_options, hoisted
 
 EPILOG = (
@@ -31,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for part in (suite, merchant, stock, snapshots, reservations, products, rules, levels, books):
+for part in (suite, merchant, stock, snapshots, orders, waiting, reservations, products, rules, levels, books):
     for command in part.app.registered_commands:
         app.registered_commands.append(command)
     app.registered_groups.extend(part.app.registered_groups)

@@ -137,7 +137,7 @@ def _told(
         f" {tables.counted(summary.channels, 'channel')} would differ."
     )
     exposed = f"Told beyond what there is: {summary.exposure_before:,} units now, {summary.exposure_after:,} then."
-    unseen = sorted({each.subject for each in steps if each.service == "ledger"})
+    unseen = sorted({each.subject for each in steps if each.service in ("ledger", "waiting")})
     notes = [f"{', '.join(unseen)}: facts of the ledger, which are not previewed."] if unseen else []
     note = f"the first {limit} of {len(found)}; --limit shows more" if len(found) > limit else ""
     return Answer(

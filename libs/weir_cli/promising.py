@@ -34,7 +34,7 @@ def order_line(text: str, **item: str) -> reservation_pb2.ReservationDraftLine:
     if not sku or not location:
         raise LineUnreadable(f"'{text}' is not of the form SKU@LOCATION=QUANTITY.")
     return reservation_pb2.ReservationDraftLine(
-        stock_item=stock_item(sku, location, **item), quantity=_units(text, units)
+        stock_item=stock_item(sku, location, **item), quantity=units_of(text, units)
     )
 
 
@@ -43,10 +43,11 @@ def line_quantity(text: str) -> reservation_pb2.LineQuantity:
     line, _, units = text.partition("=")
     if not line.isascii() or not line.isdigit() or not 1 <= int(line) <= QUANTITY_MAX:
         raise LineUnreadable(f"'{text}' is not of the form LINE=QUANTITY, with lines from 1.")
-    return reservation_pb2.LineQuantity(line=int(line), quantity=_units(text, units))
+    return reservation_pb2.LineQuantity(line=int(line), quantity=units_of(text, units))
 
 
-def _units(text: str, units: str) -> int:
+def units_of(text: str, units: str) -> int:
+    """The units in a line that reads `text`. Raises LineUnreadable."""
     if not units.isascii() or not units.isdigit() or not 1 <= int(units) <= QUANTITY_MAX:
         raise LineUnreadable(f"'{text}': the quantity is not a whole number from 1 to {QUANTITY_MAX}.")
     return int(units)

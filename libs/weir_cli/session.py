@@ -16,9 +16,14 @@ import grpc
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from weir.aggregator.v1 import availability_service_pb2_grpc
+from weir.aggregator.v1 import availability_service_pb2_grpc, fulfilment_service_pb2_grpc
 from weir.common.v1 import revision_pb2
-from weir.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, reservation_service_pb2_grpc
+from weir.ledger.v1 import (
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    reservation_service_pb2_grpc,
+    waiting_service_pb2_grpc,
+)
 from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc
 from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc, sharing_service_pb2_grpc
 from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
@@ -113,6 +118,11 @@ class Session:
         return reservation_service_pb2_grpc.ReservationServiceStub(self.channel("ledger"))
 
     @cached_property
+    def waiting(self) -> waiting_service_pb2_grpc.WaitingServiceStub:
+        """What orders wait for."""
+        return waiting_service_pb2_grpc.WaitingServiceStub(self.channel("ledger"))
+
+    @cached_property
     def network(self) -> network_service_pb2_grpc.NetworkServiceStub:
         """What feeds what."""
         return network_service_pb2_grpc.NetworkServiceStub(self.channel("sharing"))
@@ -136,6 +146,11 @@ class Session:
     def availability(self) -> availability_service_pb2_grpc.AvailabilityServiceStub:
         """What every channel may sell."""
         return availability_service_pb2_grpc.AvailabilityServiceStub(self.channel("aggregator"))
+
+    @cached_property
+    def fulfilment(self) -> fulfilment_service_pb2_grpc.FulfilmentServiceStub:
+        """Which units an order is filled with."""
+        return fulfilment_service_pb2_grpc.FulfilmentServiceStub(self.channel("aggregator"))
 
     def used(self) -> list[str]:
         """The services that were called."""

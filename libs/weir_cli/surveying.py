@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from weir.common.v1 import revision_pb2
-from weir.ledger.v1 import ledger_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sync.v1 import rule_service_pb2
 from weir_cli.merchant.configured import named
 from weir_cli.merchant.state import State
-from weir_cli.merchant.values import DIVIDING, FILES, LOTS, TELLING
+from weir_cli.merchant.values import BACK_ORDERS, DIVIDING, FILES, LOTS, TELLING
 from weir_cli.paging import listed
 from weir_cli.session import Session
 
@@ -22,6 +22,8 @@ async def survey(session: Session, files: Collection[str] = FILES) -> State:
     marks = [await _locations(session, state), await _network(session, state)]
     if LOTS in files:
         marks.append(await _lots(session, state))
+    if BACK_ORDERS in files:
+        marks.append(await _back_orders(session, state))
     if not set(DIVIDING).isdisjoint(files):
         marks.append(await _policies(session, state))
     if not set(TELLING).isdisjoint(files):
@@ -39,6 +41,13 @@ async def _locations(session: Session, state: State) -> revision_pb2.Revision:
 async def _lots(session: Session, state: State) -> revision_pb2.Revision:
     found = await listed(session.ledger.ListLots, ledger_service_pb2.ListLotsRequest(), "lots")
     state.lots.update(((named(each.product), each.lot), each) for each in found.found)
+    return found.revision
+
+
+async def _back_orders(session: Session, state: State) -> revision_pb2.Revision:
+    asked = waiting_service_pb2.ListBackOrdersRequest()
+    found = await listed(session.waiting.ListBackOrders, asked, "back_orders")
+    state.back_orders.update((named(each.product), each) for each in found.found)
     return found.revision
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from weir.common.v1 import revision_pb2, stock_pb2
-from weir.ledger.v1 import ledger_pb2, reservation_pb2
+from weir.ledger.v1 import ledger_pb2, reservation_pb2, waiting_pb2
 from weir_cli.documents import word
 
 Cell = str | Text
 
-KEPT_WHOLE = ("product", "location", "reservation", "state", "kind", "variable")
+KEPT_WHOLE = ("product", "location", "reservation", "waiting", "state", "kind", "variable")
 """Columns that are cut last: what stands there is copied."""
 
 
@@ -121,10 +121,6 @@ def claims(found: Iterable[reservation_pb2.Claim]) -> Table:
 
 def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
     """One reservation with its lines."""
-    head = Text.assemble((found.reservation, "bold"), "  ", state(found))
-    for label, value in (("order", found.order), ("channel", found.channel), ("until", time(found.expire_time))):
-        if value:
-            head.append_text(Text.assemble((f"  {label} ", "dim"), value))
     more = [
         name
         for name, said in (
@@ -144,18 +140,42 @@ def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
             promised, number(line.open), number(line.fulfilled), number(line.released),
             *({"handed over": time(line.handed_over_time), "claims": _claimed(line)}[name] for name in more),
         )  # fmt: skip
-    return [head, made]
+    return [promise(found), made]
+
+
+def promise(found: reservation_pb2.Reservation) -> Text:
+    """What a reservation is, without its lines."""
+    until = ("until", time(found.expire_time))
+    return _headed(found.reservation, state(found), ("order", found.order), ("channel", found.channel), until)
+
+
+def demand(found: waiting_pb2.Waiting) -> Text:
+    """What a waiting demand is, without its lines."""
+    whole = ("promised", "all at once" if found.whole else "")
+    since = ("since", time(found.create_time))
+    return _headed(found.waiting, state(found), ("order", found.order), ("channel", found.channel), since, whole)
+
+
+def _headed(name: str, state: Text, *said: tuple[str, str]) -> Text:
+    head = Text.assemble((name, "bold"), "  ", state)
+    for label, value in said:
+        if value:
+            head.append_text(Text.assemble((f"  {label} ", "dim"), value))
+    return head
 
 
 def _claimed(line: reservation_pb2.ReservationLine) -> str:
     return ", ".join(f"{each.claim} up to {each.ceiling:,}" for each in line.claims)
 
 
-_STATE_STYLES = {"HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim"}
+_STATE_STYLES = {
+    "HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim",
+    "WAITING": "yellow", "PROMISED": "green", "CANCELLED": "dim",
+}  # fmt: skip
 
 
-def state(found: reservation_pb2.Reservation) -> Text:
-    """How far a reservation has come."""
+def state(found: reservation_pb2.Reservation | waiting_pb2.Waiting) -> Text:
+    """How far a reservation or a waiting demand has come."""
     name = word(found, "state")
     return Text(name, style=_STATE_STYLES.get(name, ""))
 

@@ -17,6 +17,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2 as contract
+from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import (
     ledger_pb2,
@@ -27,11 +28,12 @@ from weir.ledger.v1 import (
 )
 from weir_chassis import status
 from weir_chassis.ids import new_id
-from weir_cli import books, loading, moving, promising, selling, tables, watching
+from weir_cli import books, loading, moving, picturing, promising, selling, tables, watching
 from weir_cli.options import Options
 from weir_cli.session import Session
 from weir_cli.tour import Tour
 from weir_cli.upping import exports
+from weir_cli.wishing import wish_line
 
 SKU = "APRON-LINEN-NATURAL"
 LEVELS = {"amazon-de": 180, "pos-berlin": 12, "webshop-de": 180, "webshop-fr": 180, "webshop-us": 80}
@@ -41,7 +43,9 @@ SETS = {"amazon-de": 30, "pos-berlin": 0, "webshop-de": 61, "webshop-fr": 61, "w
 """What every channel may sell of a bundle: Europe has parts for 102, of which Amazon is given 34 and told 30."""
 SHARED = ("amazon-de", "webshop-de", "webshop-fr")
 """The channels that Europe feeds."""
-SELLER, SOURCE, ORDERED = "webshop-de", "DE1", 25
+SELLER, SOURCE = "webshop-de", "DE1"
+ORDERED, SETS_ORDERED, SENDING = 120, 2, 2
+"""An order: of the first product more than any location has, some bundles, and how many locations it takes."""
 LYING, PICKED, REPORTED, LATER = 50, 20, 10, 25
 """At the source: units on hand, of an order it was handed, those it reports beside them, and of an order after that."""
 PRODUCTS_SHOWN = 8
@@ -123,19 +127,32 @@ class _Seen:
 
 async def _order(tour: Tour, session: Session) -> None:
     tour.chapter(
-        "An order", f"{SELLER} sells {ORDERED} from {SOURCE} while somebody watches the levels of every channel."
+        "An order over two locations",
+        f"{SELLER} sells {ORDERED} aprons and {SETS_ORDERED} sets while somebody watches the levels of every channel.",
     )
     updates: asyncio.Queue[_Seen] = asyncio.Queue()
     watcher = asyncio.create_task(_watch(session, updates))
     try:
         before = (await _until(updates, LEVELS)).levels
         sent = time.perf_counter()
-        promised = await _reserve(session, "A-1001", ORDERED)
+        wish = fulfilment_pb2.Wish(
+            lines=[wish_line(f"{SKU}={ORDERED}"), wish_line(f"{SET}={SETS_ORDERED}")], channel=SELLER
+        )
+        promised = await _place(session, "A-1001", wish)
         answered = time.perf_counter()
         fallen = {each: level - ORDERED if each in SHARED else level for each, level in before.items()}
         seen = await _until(updates, fallen)
-        tour.show(*tables.reservation(promised.reservation), "", _compared(before, seen.levels), "")
-        took = f"Promised in {(answered - sent) * 1000:.1f} ms; every level that the order touches had fallen"
+        tree = picturing.planned(tables.promise(promised.reservation), wish, promised.plan)
+        tour.show(tree, "", _compared(before, seen.levels), "")
+        how = promised.plan.objective
+        filled = f"{how.filled} units from {tables.counted(how.locations, 'location')}"
+        whole = (how.filled, how.locations) == (ORDERED + SETS_ORDERED, SENDING)
+        tour.holds(
+            f"{filled}, {how.assembled} of them put together there; no plan is better.", whole and promised.plan.exact
+        )
+        took = (
+            f"Planned and promised in {(answered - sent) * 1000:.1f} ms; every level that the order touches had fallen"
+        )
         late = (seen.at - answered) * 1000
         tour.holds(
             f"{took} {f'{late:.1f} ms later' if late > 0 else 'before the answer was back'}.", seen.levels == fallen
@@ -149,6 +166,16 @@ async def _order(tour: Tour, session: Session) -> None:
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def _place(
+    session: Session, order: str, wish: fulfilment_pb2.Wish
+) -> fulfilment_service_pb2.ReserveFulfilmentResponse:
+    """Promise an order, from wherever it is sent best, for as long as the tour may take."""
+    request = fulfilment_service_pb2.ReserveFulfilmentRequest(
+        request_id=new_id(), wish=wish, order=order, hold_duration=promising.seconds(timedelta(minutes=5))
+    )
+    return await session.fulfilment.ReserveFulfilment(request)
 
 
 async def _reserve(session: Session, order: str, units: int) -> reservation_service_pb2.ReserveResponse:
@@ -203,7 +230,8 @@ async def _report(tour: Tour, session: Session) -> None:
         reservation_service_pb2.MarkHandedOverRequest(request_id=new_id(), reservation=picked.reservation.reservation)
     )
     moment = marked.reservation.lines[0].handed_over_time
-    later = await _reserve(session, "A-1003", LATER)
+    wish = fulfilment_pb2.Wish(lines=[wish_line(f"{SKU}={LATER}")], channel=SELLER, preferred_locations=[SOURCE])
+    later = await _place(session, "A-1003", wish)
     feed = snapshot_pb2.SnapshotFeed(basis=snapshot_pb2.SNAPSHOT_BASIS_AVAILABLE, as_of_time=moment)
     line = snapshot_pb2.SnapshotLine(stock_item=item, quantity=REPORTED)
     report = ledger_service_pb2.ImportSnapshotRequest(request_id=new_id(), feed=feed, lines=[line])
@@ -219,13 +247,19 @@ async def _report(tour: Tour, session: Session) -> None:
     before = ledger_service_pb2.GetBalanceRequest(stock_item=item, as_of=ledger_pb2.AsOf(revision=later.revision))
     former = (await session.ledger.GetBalance(before)).balance.on_hand
     tour.holds(f"Revision {later.revision.number}, before the report, can still be asked: {former}.", former == LYING)
+    again = fulfilment_service_pb2.ReplanReservationRequest(
+        request_id=new_id(),
+        reservation=later.reservation.reservation,
+        freshness=await session.freshness(True, "ledger"),
+    )
+    moved = await session.fulfilment.ReplanReservation(again)
+    tour.show(picturing.planned(tables.promise(moved.reservation), wish, moved.plan, numbered=False), "")
+    well = moved.promised == LATER - REPORTED and not (await session.ledger.ListShortfalls(asked)).shortfalls
+    tour.holds(f"Planned again: {moved.promised} units moved in one commit, and nothing is short.", well)
     await session.ledger.RecordMovements(
         ledger_service_pb2.RecordMovementsRequest(
             request_id=new_id(), movements=[moving.movement("COUNT", item, LYING, reference="found again")]
         )
-    )
-    tour.holds(
-        f"Counted again: {LYING}; nothing is short.", not (await session.ledger.ListShortfalls(asked)).shortfalls
     )
     for each in (picked, later):
         await session.reservations.Release(
@@ -277,8 +311,9 @@ def calls() -> list[Recipe]:
         Recipe("Receive 20 more.", "ledger", "weir.ledger.v1.LedgerService/RecordMovements",
                f'{{"request_id": "paste-1", "movements": [{{"kind": "ENTRY_KIND_RECEIVE", "stock_item": {item},'
                ' "quantity": 20}]}'),
-        Recipe("Promise 3 to an order.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
-               f'{{"request_id": "paste-2", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 3}}]}}}}'),
+        Recipe("Promise 3 to an order.", "aggregator", "weir.aggregator.v1.FulfilmentService/ReserveFulfilment",
+               f'{{"request_id": "paste-2", "wish": {{"channel": "{SELLER}", "lines": [{{{product}, "quantity": 3}}]}}'
+               "}"),
         Recipe("Ask for too many, and see a refusal.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
                f'{{"request_id": "paste-3", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 5000}}]}}}}'),
         Recipe("Watch levels change.", "aggregator", "weir.aggregator.v1.AvailabilityService/WatchLevels", "{}"),
@@ -289,7 +324,12 @@ def recipes(addresses: Mapping[str, str]) -> list[Text]:
     """Lines to paste into another terminal, with the addresses that hold now."""
     parts = [Text("\nThe suite stays up. In another terminal, from here:", style="bold")]
     weir = f"{exports(addresses)}{_program('weir')}"
-    for verb in ("status", f"explain {SKU} {SELLER}", f"reserve {SKU}@{SOURCE}=3 --order A-1002", "watch levels"):
+    for verb in (
+        "status",
+        f"explain {SKU} {SELLER}",
+        f"order place {SKU}=3 --channel {SELLER} --order A-1004",
+        "watch levels",
+    ):
         parts.append(Text(f"  {weir} {verb}", style="cyan"))
     parts.append(Text("\nWith grpcurl, or any client that knows reflection:", style="bold"))
     parts += [_said(each.what, grpcurl(each, addresses)) for each in calls()]

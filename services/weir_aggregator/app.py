@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from weir_aggregator.peers import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.peers.arrivals import PeerArrivals
+from weir_aggregator.peers.feeds import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.peers.promises import PeerPromises
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
-from weir_aggregator.servicer import POLICY, PREVIEWS_MAX, AvailabilityServicer
+from weir_aggregator.servicer import POLICIES, PREVIEWS_MAX, registrations
+from weir_aggregator.worker import promising, replanning
 from weir_chassis import telemetry
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -23,6 +26,7 @@ from weir_chassis.settings import (
     Fault,
     ServerSettings,
     TelemetrySettings,
+    flag,
     group,
     integer,
     number,
@@ -69,6 +73,18 @@ class Settings:
         integer(1, 1000),
         PREVIEWS_MAX,
     )
+    promises: bool = setting(
+        "WEIR_AGGREGATOR_PROMISES",
+        "Whether this process has units promised to orders that wait for them; of several processes one is enough.",
+        flag,
+        True,
+    )
+    replan_shortfalls: bool = setting(
+        "WEIR_AGGREGATOR_REPLAN_SHORTFALLS",
+        "Whether this process plans reservations again whose units turn out not to be there.",
+        flag,
+        False,
+    )
     heartbeat_seconds: float = setting(
         "WEIR_AGGREGATOR_HEARTBEAT_SECONDS", "Longest silence of a watch.", number(0.1, 60), 5.0
     )
@@ -95,19 +111,27 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     ):
         feeds = Feeds(ledger_feed(ledger), sharing_feed(sharing), partitioning_feed(partitioning), sync_feed(sync))
 
+        arrivals, promises = PeerArrivals(ledger), PeerPromises(ledger)
+
         async def followed(projection: Projection, tenant: str) -> None:
-            await follow(projection, tenant, feeds, UtcCalendar())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(projection, tenant, feeds, UtcCalendar()))
+                if settings.promises:
+                    tasks.create_task(promising(projection, tenant, arrivals))
+                if settings.replan_shortfalls:
+                    tasks.create_task(replanning(tenants, tenant, arrivals, promises))
 
         tenants = Tenants(followed, tenants_max=settings.tenants_max, log_bytes_max=settings.log_bytes_max)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[
-                AvailabilityServicer(
-                    tenants, Pace(settings.heartbeat_seconds), previews_max=settings.previews_max
-                ).registration
-            ],
-            policies=[POLICY],
+            registrations=registrations(
+                tenants,
+                promises,
+                Pace(settings.heartbeat_seconds),
+                previews_max=settings.previews_max,
+            ),
+            policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
             telemetry=telemetry.active(),
         )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from weir_allocation.fulfilment.model import Plan, Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.policy import Policy
 from weir_allocation.rules import Limits, Rule
 from weir_allocation.sharing import Bundle, Link
-from weir_allocation.stock import Condition, Demand
+from weir_allocation.stock import Condition, Demand, StockItem
 
 Product = tuple[str, str]
 """Owner and stock keeping unit. A plain tuple: a projection holds hundreds of thousands of them, and these the garbage
@@ -42,7 +43,101 @@ class Lot(NamedTuple):
     """Last day on which its units count; None: they never expire."""
 
 
-BooksChange = Count | Lot
+class Point(NamedTuple):
+    """A revision as it is written down."""
+
+    context: str
+    cluster: str
+    epoch: int
+    number: int
+
+
+UNWANTED = -1
+"""In place of a line of a wish: it is in the wish no longer."""
+
+
+class Purpose(NamedTuple):
+    """What a line of a reservation is for."""
+
+    line: int
+    """Line of the wish, from 0; UNWANTED where all units were given up since, because the wish is another."""
+    serves_as: Product
+    """Product the units serve as: that of the line, or a component of it."""
+    bundles: int = 0
+    """Bundles of which the units were made parts when the line was promised; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How an order was planned."""
+
+    wish: Wish
+    channel: str
+    terms: Terms
+    purposes: tuple[Purpose, ...] = ()
+    """Of each line of the reservation, in their order; none of what waits."""
+    plan: Plan | None = None
+    """As it was answered; what is read has no allocations where these are the lines of the reservation. None of what
+    waits beside a reservation."""
+    revisions: tuple[Point, ...] = ()
+    """What the terms rest on, one of each context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A demand that waits for units, as it stands after a commit."""
+
+    waiting: str
+    arrived: int
+    """Number of the revision with which it began to wait: demands stand in the order of these, then of identifiers."""
+    open: tuple[int, ...]
+    """Units of each line that still wait; nothing waits of one that has ended."""
+    recorded: Recorded | None
+    """What is wanted and how it may be filled, line by line; its wish holds what waited at first. It is told once, when
+    the demand begins to wait; never of a demand that others fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """Units for one demand that waits."""
+
+    waiting: str
+    demanded: int
+    """Lines of the demand."""
+    units: tuple[tuple[int, int], ...]
+    """Lines of the demand, from 0, and the units of each that wait no longer."""
+    lines: tuple[tuple[StockItem, int], ...]
+    """What is promised for them."""
+    recorded: Recorded
+    """How that was planned: an order of its own, of the units promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Promised units of a stock item that are not there."""
+
+    item: StockItem
+    units: int
+    opened: int
+    """Moment at which it opened, in nanoseconds."""
+    reservations: tuple[str, ...]
+    """The reservations it hits, newest first; not all of them where there are many."""
+
+
+class BackOrders(NamedTuple):
+    """How many units of a product may wait, over all orders, and how many do, after a commit."""
+
+    owner: str
+    sku: str
+    limit: int
+    waiting: int
+
+
+StockChange = Count | Lot
+"""What the ledger tells of stock."""
+WaitingChange = Waiting | BackOrders
+"""What the ledger tells of orders that wait."""
+BooksChange = StockChange | WaitingChange
 """What the ledger tells."""
 
 
@@ -176,3 +271,36 @@ class Summary:
     """Units that stores are told beyond what there is, over all products, as it is."""
     exposure_after: int
     """The same as it would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Plan an order, and have its units promised."""
+
+    request_id: str
+    digest: bytes
+    """What tells the request from another one under the same identifier."""
+    wish: Wish
+    channel: str
+    hold_seconds: float | None = None
+    """None: as long as is usual."""
+    order: str = ""
+    back_order: bool = False
+    """What cannot be filled waits, as far as it may."""
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """Plan what is promised again, and have moved what has to be."""
+
+    request_id: str
+    digest: bytes
+    reservation: str
+    rejected: frozenset[str] = frozenset()
+    """Locations that shall not send."""
+    wish: Wish | None = None
+    """What is wanted instead; None: as before."""
+    channel: str = ""
+    """The channel that the other wish names."""
+    validate_only: bool = False

@@ -1,13 +1,15 @@
-"""What the aggregator needs from the world: the contexts it follows, and the day."""
+"""What the aggregator needs from the world: the contexts it follows, the day, and a ledger that promises."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from weir_aggregator.domain import BooksChange, Change
+from weir_aggregator.domain import BooksChange, Change, Promise, Recorded, Replan, Reserve, Shortfall
+from weir_allocation.fulfilment.model import Allocation
+from weir_allocation.stock import StockItem
 from weir_chassis.revisions import Revision
 
 T = TypeVar("T")
@@ -70,4 +72,150 @@ class Calendar(Protocol):
 
     async def over(self, day: date) -> None:
         """Return once a day is over; not before, and little later."""
+        ...
+
+
+class PromisedLine(NamedTuple):
+    """What a reservation promises of one stock item."""
+
+    item: StockItem
+    open: int
+    fulfilled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A reservation, as it stands at a revision."""
+
+    reservation: str
+    running: bool
+    """Held or confirmed: units of it may be moved."""
+    lines: tuple[PromisedLine, ...]
+    changed: Revision
+    """What changed it last."""
+    revision: Revision
+    """What it was read at."""
+    recorded: Recorded | None
+    """How it was planned; None where it does not say."""
+    message: object = field(repr=False)
+    """As the ledger tells of it, for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What became of an order: units that are promised, units that wait, or both."""
+
+    reservation: object | None = field(repr=False)
+    """As the ledger tells of it, for the answer; None where all of the order waits."""
+    waiting: object | None = field(repr=False)
+    """The same of what waits; None where nothing does."""
+    revision: Revision
+    recorded: Recorded
+    """How it was planned by the attempt that is answered, with its allocations: this one, or an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """A reservation after units of it were moved."""
+
+    reservation: object = field(repr=False)
+    """As the ledger tells of it, for the answer."""
+    recorded: Recorded
+    """How it is planned, by the attempt that is answered, with allocations for what is open."""
+    revision: Revision
+    released: int
+    promised: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Units of a reservation that are to lie elsewhere."""
+
+    releases: tuple[tuple[int, int], ...]
+    """Lines of it, from 0, and the units of each that are given up."""
+    lines: tuple[Allocation, ...]
+    """What is promised in their place."""
+
+
+class Overtaken(Exception):
+    """The books or the reservation are not what a plan was made for: they changed by `number`, a revision of the
+    ledger.
+
+    None where that is not known.
+    """
+
+    def __init__(self, number: int | None) -> None:
+        """Nothing was promised or moved."""
+        super().__init__(number)
+        self.number = number
+
+
+class Promises(Protocol):
+    """The ledger, which promises units to orders; asked for the tenant of the call that is answered.
+
+    Each raises what the ledger refuses as it is, and PeerAway where it cannot be reached; what became of a call that
+    was lost is found out by repeating it.
+    """
+
+    async def reserve(self, asked: Reserve, planned: Recorded, waits: Recorded | None) -> Reserved:
+        """Promise the allocations of the plan, all or none, and let wait what `waits` wants, in one commit.
+
+        A request id that was used for the same request answers what was made then. Raises Overtaken, Malformed or
+        LinesExhausted where there is more than can be kept or promised at once.
+        """
+        ...
+
+    async def made(self, asked: Reserve) -> Reserved | None:
+        """What was made under the request id by the same request; None if nothing was.
+
+        Raises RequestIdReused where another request had it.
+        """
+        ...
+
+    async def reservation(self, reservation: str) -> Promised:
+        """A reservation as it is now."""
+        ...
+
+    async def amend(self, asked: Replan, standing: Promised, moves: Moves, planned: Recorded) -> Amended:
+        """Move units, all or none, in one commit; `planned` has a purpose for each line the reservation then has.
+
+        A request id that was used for the same request answers what was made then. Raises Overtaken, also where the
+        reservation is no longer as it stood, Malformed or LinesExhausted where there is more than can be kept or
+        promised at once.
+        """
+        ...
+
+    async def amended(self, asked: Replan) -> Amended | None:
+        """What was moved under the request id by the same request; None if nothing was, of a reservation that is open.
+
+        Raises RequestIdReused where another request had it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of promises to orders that wait."""
+
+    refused: Mapping[str, str | None]
+    """Each demand that was asked for: why it was refused; None of one that was promised its units."""
+    revision: Revision
+    """What it is so at."""
+
+
+class Arrivals(Protocol):
+    """The ledger, as workers use it that answer no call: for a tenant that is named.
+
+    Each raises what the ledger refuses as it is, and PeerAway where it cannot be reached.
+    """
+
+    async def promise(self, tenant: str, promises: Iterable[Promise], planned: Revision) -> Answered:
+        """Promise units to as many of the first of these as one request takes, at least one, each by itself.
+
+        The same promises planned at the same revision are one request, whoever makes it and however often.
+        """
+        ...
+
+    async def shortfalls(self, tenant: str) -> Sequence[Shortfall]:
+        """Everything that is short now, in order of stock items."""
         ...

@@ -11,13 +11,21 @@ from weir_chassis.errors import Malformed, PageTokenInvalid, Violation
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.entries import BookedEntry
-from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery, WaitingQuery
+from weir_ledger.domain.reservations import Claim, Reservation, Reserved
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import KeptLine, LineState, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
-from weir_ledger.errors import BalanceNotFound, LocationNotFound, ReservationNotFound, SnapshotNotFound
-from weir_ledger.ports import Books
+from weir_ledger.domain.waiting import BackOrders, PlannedWaiting, Product, Waiting
+from weir_ledger.errors import (
+    BalanceNotFound,
+    LocationNotFound,
+    OutcomeNotFound,
+    ReservationNotFound,
+    SnapshotNotFound,
+    WaitingNotFound,
+)
+from weir_ledger.ports import Books, Done
 
 
 class Questions:
@@ -136,13 +144,24 @@ class Questions:
         check(seen, self._origin, revision)
         return found, revision
 
-    async def reservation(self, tenant: str, reservation: str, seen: Vector) -> tuple[Reservation, int]:
-        """A reservation and the revision read at; raises ReservationNotFound."""
-        found, revision = await self._books.reservation(tenant, reservation)
+    async def reservation(self, tenant: str, reservation: str, seen: Vector) -> tuple[Reservation, bytes, int]:
+        """A reservation, what its caller keeps with it, and the revision read at; raises ReservationNotFound."""
+        found, plan, revision = await self._books.reservation(tenant, reservation)
         check(seen, self._origin, revision)
         if found is None:
             raise ReservationNotFound(reservation)
-        return found, revision
+        return found, plan, revision
+
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes, seen: Vector) -> Done[Reserved]:
+        """What Reserve made under a request id, and the revision that holds it.
+
+        Raises OutcomeNotFound, and RequestIdReused where the request had another `digest`.
+        """
+        found, revision = await self._books.reserve_outcome(tenant, request_id, digest)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise OutcomeNotFound(request_id)
+        return found
 
     async def reservations(
         self, tenant: str, query: ReservationQuery, seen: Vector, *, after: str, limit: int
@@ -157,6 +176,36 @@ class Questions:
         found, revision = await self._books.claims(tenant, claims)
         check(seen, self._origin, revision)
         return found, revision
+
+    async def back_orders(self, tenant: str, product: Product, seen: Vector) -> tuple[BackOrders, int]:
+        """How many units of a product may wait and do, and the revision read at."""
+        found, revision = await self._books.back_orders(tenant, product)
+        check(seen, self._origin, revision)
+        return found or BackOrders(product), revision
+
+    async def all_back_orders(
+        self, tenant: str, owner: str | None, seen: Vector, *, after: Product | None, limit: int
+    ) -> tuple[Sequence[BackOrders], int]:
+        """Some products of which units may wait or do, and the revision read at."""
+        found, revision = await self._books.all_back_orders(tenant, owner, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, revision
+
+    async def demand(self, tenant: str, waiting: str, seen: Vector) -> tuple[PlannedWaiting, int]:
+        """A waiting demand with its plan, and the revision read at; raises WaitingNotFound."""
+        found, revision = await self._books.demand(tenant, waiting)
+        check(seen, self._origin, revision)
+        if found is None:
+            raise WaitingNotFound(waiting)
+        return found, revision
+
+    async def demands(
+        self, tenant: str, query: WaitingQuery, seen: Vector, *, after: tuple[int, str] | None, limit: int
+    ) -> tuple[Sequence[Waiting], bool, int]:
+        """Some waiting demands, whether there may be more, and the revision read at."""
+        found, more, revision = await self._books.demands(tenant, query, after=after, limit=limit)
+        check(seen, self._origin, revision)
+        return found, more, revision
 
     async def snapshot_import(self, tenant: str, request_id: str, seen: Vector) -> tuple[SnapshotImport, int]:
         """How far an import is, and the revision read at; raises SnapshotNotFound."""

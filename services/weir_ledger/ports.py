@@ -9,11 +9,13 @@ from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, ReservationQuery
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.parts import Part
+from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, ReservationQuery, WaitingQuery
+from weir_ledger.domain.reservations import Claim, Reservation, Reserved
 from weir_ledger.domain.shortfalls import Shortfall
 from weir_ledger.domain.snapshots import Absent, KeptLine, LineState, Scope, SnapshotImport
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
+from weir_ledger.domain.waiting import BackOrders, PlannedWaiting, Product, Waiting
 
 R = TypeVar("R")
 
@@ -32,6 +34,8 @@ class Attempt(Generic[R]):
     fingerprint: bytes
     command: Command[R]
     validate_only: bool = False
+    keeps_refusals: bool = True
+    """Whether a definite refusal is its outcome for good; else the same attempt may be made again after one."""
 
     @property
     def remembered(self) -> bool:
@@ -48,12 +52,13 @@ class Done(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Some of all the books at `revision`."""
+class WaitingCommits:
+    """Commits after a revision that changed waiting demands, whole and in order, each with its number; all there are up
+    to `through`."""
 
-    revision: int
-    lots: Sequence[Lot] = ()
-    balances: Sequence[Balance] = ()
+    commits: Sequence[tuple[int, Sequence[Waiting]]]
+    through: int
+    more: bool
 
 
 class Books(Protocol):
@@ -111,8 +116,14 @@ class Books(Protocol):
     ) -> tuple[Sequence[BookedEntry], int]:
         """The first `limit` entries after a (revision, line), and the revision read at."""
 
-    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
-        """A reservation, None where there is none, and the revision read at."""
+    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, bytes, int]:
+        """A reservation, None where there is none, what its caller keeps with it, and the revision read at."""
+
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes) -> tuple[Done[Reserved] | None, int]:
+        """What Reserve made under a request id, None where it made nothing, and the revision read at.
+
+        Raises RequestIdReused where the request had another `digest`; an empty one is that of any.
+        """
 
     async def reservations(
         self, tenant: str, query: ReservationQuery, *, after: str, limit: int
@@ -138,6 +149,28 @@ class Books(Protocol):
         self, tenant: str, query: LotQuery, *, after: LotName | None, limit: int
     ) -> tuple[Sequence[Lot], int]:
         """The first `limit` lots after a name in the order of names, and the revision read at."""
+
+    async def back_orders(self, tenant: str, product: Product) -> tuple[BackOrders | None, int]:
+        """How many units of a product may wait and do, None where nothing was said, and the revision read at."""
+
+    async def all_back_orders(
+        self, tenant: str, owner: str | None, *, after: Product | None, limit: int
+    ) -> tuple[Sequence[BackOrders], int]:
+        """The first `limit` products after one of which units may wait or do, of an owner unless that is None, and the
+        revision read at."""
+
+    async def demand(self, tenant: str, waiting: str) -> tuple[PlannedWaiting | None, int]:
+        """A waiting demand with what its caller keeps with it, None where there is none, and the revision read at."""
+
+    async def demands(
+        self, tenant: str, query: WaitingQuery, *, after: tuple[int, str] | None, limit: int
+    ) -> tuple[Sequence[Waiting], bool, int]:
+        """The first `limit` waiting demands after a (create_revision, name), fewer where they would be too large for
+        one answer; whether there may be more; and the revision read at."""
+
+    async def waiting_commits(self, tenant: str, after: int, limit: int) -> WaitingCommits:
+        """What the first `limit` commits after a revision that changed waiting demands made of them; raises
+        RevisionCompacted where some of them are put away."""
 
     async def snapshot_import(self, tenant: str, request_id: str) -> tuple[SnapshotImport | None, int]:
         """How far an import is, None where there is none, and the revision read at."""
@@ -176,8 +209,8 @@ class Books(Protocol):
         """Make room for what is recorded in this month and the three to come."""
 
     def export(self, tenant: str, chunk: int) -> AsyncIterator[Part]:
-        """All lots, then all balances, at one revision and in parts of up to `chunk`; one empty part where there are
-        none."""
+        """All lots, demands that wait, products of which units may wait or do, and balances, at one revision; in
+        parts of up to `chunk`, of demands fewer where they are large; one empty part where there are none."""
 
     async def chain_head(self, tenant: str) -> ChainHead:
         """The newest commit's position in the chain of digests."""

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import calls, growth, levels, past, snapshots
+from tests.bench import calls, fulfilment, growth, levels, past, planning, snapshots
 from tests.bench.measuring import Options
 
 PARTS: dict[str, Callable[[Options], None]] = {
@@ -17,9 +17,11 @@ PARTS: dict[str, Callable[[Options], None]] = {
     "past": past.run,
     "snapshots": snapshots.run,
     "levels": levels.run,
+    "planning": planning.run,
+    "fulfilment": fulfilment.run,
     "growth": growth.run,
 }
-USUAL = ["calls", "past", "snapshots", "levels"]
+USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment"]
 
 
 def main() -> None:

@@ -16,10 +16,12 @@ from tests.bench.suite import ALONE, Suite
 from tests.kit.probe import NAME
 from weir.aggregator.v1 import availability_service_pb2 as levels
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
+from weir.aggregator.v1.fulfilment_service_pb2_grpc import FulfilmentServiceStub
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
@@ -54,6 +56,8 @@ class Stubs:
     partitioning: PartitioningServiceStub
     rules: RuleServiceStub
     availability: AvailabilityServiceStub
+    fulfilment: FulfilmentServiceStub
+    waiting: WaitingServiceStub
 
 
 def stubs(suite: Suite) -> Stubs:
@@ -62,7 +66,7 @@ def stubs(suite: Suite) -> Stubs:
     def channel(name: str) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(suite.address(name), [("grpc.max_receive_message_length", 1 << 24)])
 
-    ledger, alone = channel("ledger"), channel(ALONE)
+    ledger, alone, aggregator = channel("ledger"), channel(ALONE), channel("aggregator")
     serialise, parse = StringValue.SerializeToString, StringValue.FromString
     return Stubs(
         channel("echo").unary_unary(ECHO, serialise, parse),
@@ -75,7 +79,9 @@ def stubs(suite: Suite) -> Stubs:
         SharingServiceStub(channel("sharing")),
         PartitioningServiceStub(channel("partitioning")),
         RuleServiceStub(channel("sync")),
-        AvailabilityServiceStub(channel("aggregator")),
+        AvailabilityServiceStub(aggregator),
+        FulfilmentServiceStub(aggregator),
+        WaitingServiceStub(ledger),
     )
 
 
@@ -227,8 +233,8 @@ def availabilities(clients: Stubs) -> Call:
     return call
 
 
-def cases(clients: Stubs) -> list[Case]:
-    """Every case, in the order of a round."""
+def empties(clients: Stubs, *in_flight: int) -> list[Case]:
+    """What everything is compared with: the bare echo, and the empty call with so many in flight."""
 
     async def echo(number: int) -> object:
         return await clients.echo(StringValue(value="weir"))  # type: ignore[misc]
@@ -237,7 +243,12 @@ def cases(clients: Stubs) -> list[Case]:
         return await clients.empty(StringValue(value="weir"))  # type: ignore[misc]
 
     found = [Case("bare grpc.aio echo", "echo", echo, 64)]
-    found += [Case("empty call", "empty", empty, each) for each in (1, 16, 64, 256)]
+    return [*found, *(Case("empty call", "empty", empty, each) for each in in_flight)]
+
+
+def cases(clients: Stubs) -> list[Case]:
+    """Every case, in the order of a round."""
+    found = empties(clients, 1, 16, 64, 256)
     alone, watched = clients.reservations_alone, clients.reservations
     found += [Case("Reserve, spread", ALONE, reserve(alone), each) for each in (1, 16, 64, 256)]
     found += [Case("Reserve, one item", ALONE, reserve(alone, spread=1), each) for each in (1, 16, 64, 256)]

@@ -20,9 +20,9 @@ class Options:
     only: str = ""
     scale: float = 1.0
 
-    def scaled(self, number: int) -> int:
-        """So many of something, by scale; at least 1000, as requests take up to so many."""
-        return max(1000, round(number * self.scale))
+    def scaled(self, number: int, least: int = 1000) -> int:
+        """So many of something, by scale; at least as many as requests take up to, unless told."""
+        return max(least, round(number * self.scale))
 
 
 @dataclass(frozen=True, slots=True)

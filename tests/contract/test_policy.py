@@ -16,7 +16,7 @@ from weir_chassis.auth import DevelopmentAuthenticator, Role
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Server
 
-LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview")
+LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan")
 
 
 def access(suite: Suite) -> dict[str, Access]:

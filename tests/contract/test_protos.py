@@ -17,7 +17,7 @@ WITH_REVISIONS = {"/weir.sharing.v1.SharingService/ListSources"}
 """Reads that rest on another context, too, as all of the aggregator's do."""
 UNPAGED = {"/weir.aggregator.v1.AvailabilityService/ListExposures"}
 """Lists of the first alone."""
-ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines"}
+ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
 UNSIGNED = {
@@ -30,13 +30,15 @@ FLOATS = {FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE}
 
 
 def fields(message: Descriptor) -> list[FieldDescriptor]:
-    """The fields of a message by number."""
-    return sorted(message.fields, key=lambda field: field.number)
+    """The fields of a message in the order in which they are declared."""
+    return list(message.fields)
 
 
 def changes(method: MethodDescriptor) -> bool:
     """Whether the rpc changes anything: its name is none of those that only look."""
-    return not method.name.startswith(("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview"))
+    return not method.name.startswith(
+        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan")
+    )
 
 
 def type_of(field: FieldDescriptor) -> str:
@@ -145,8 +147,15 @@ def test_nothing_is_unspecified(enum: EnumDescriptor) -> None:
 
 def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
     """A context imports its own files, `weir.common` and Google's well-known types, never another context; but the
-    aggregator the objects of those that it follows, which a preview takes as they would be."""
-    objects = ("weir/sharing/v1/network", "weir/partitioning/v1/policy", "weir/sync/v1/rule")
+    aggregator the objects of those that it follows, which a preview takes as they would be, and of the ledger, which
+    promises what it plans."""
+    objects = (
+        "weir/ledger/v1/reservation",
+        "weir/ledger/v1/waiting",
+        "weir/sharing/v1/network",
+        "weir/partitioning/v1/policy",
+        "weir/sync/v1/rule",
+    )
     followed = {"weir/aggregator": {f"{each}.proto" for each in objects}}
     for file in protos.files():
         own = file.package.removesuffix(".v1").replace(".", "/")
@@ -163,10 +172,12 @@ def test_there_is_something_to_hold() -> None:
     assert {method.containing_service.name for method in protos.methods()} == {
         "LedgerService",
         "ReservationService",
+        "WaitingService",
         "NetworkService",
         "SharingService",
         "PartitioningService",
         "RuleService",
         "AvailabilityService",
+        "FulfilmentService",
     }
     assert sum(changes(method) for method in protos.methods()) >= 20

@@ -18,10 +18,11 @@ import weir_sharing.errors
 import weir_sync.errors
 from tests.contract import protos
 from weir.common.v1.error_reason_pb2 import ErrorReason
+from weir_aggregator.errors import Unfilled
 from weir_chassis import errors, status
 from weir_chassis.configuration.errors import InUse, Missing, Taken
 from weir_chassis.errors import Kind, RecordedRefusal, Refusal, Violation
-from weir_ledger.errors import Exceeded, Shortage
+from weir_ledger.errors import Exceeded, Excess, Shortage
 
 PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_partitioning, weir_sync, weir_aggregator)
 BY_THE_EDGE = {"ACCIDENT"}
@@ -61,6 +62,8 @@ def argument(name: str, parameter: inspect.Parameter) -> Any:
     values: dict[str, Any] = {
         "violations": [Violation("field", "Required.")],
         "shortages": [Shortage("draft.lines[0]", "SKU", "W1", 2, 1)],
+        "excesses": [Excess("waiting.lines[0]", "", "SKU", 5, 4, 2)],
+        "unfilled": [Unfilled(1, "SKU", 2, 1, "EMPTY", "1 of 2 'SKU' missing.")],
         "exceeded": [Exceeded("draft.lines[0]", "share", 5, 4, 2)],
         "homes": [("W1", "Europe")],
         "missing": ["a"],

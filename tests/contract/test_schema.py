@@ -16,7 +16,8 @@ from tests.kit.suite import SCHEMAS
 OF_NO_TENANT = {"cluster", "alembic_version"}
 HISTORY = {
     ("weir_ledger", each)
-    for each in ("entries", "commits", "claim_changes", "lot_changes", "closings", "closing_balances")
+    for each in ("entries", "commits", "claim_changes", "lot_changes", "waiting_changes", "back_order_changes",
+                 "closings", "closing_balances")
 }  # fmt: skip
 MONTHS = """
 SELECT n.nspname AS schema, t.relname AS table FROM pg_inherits i

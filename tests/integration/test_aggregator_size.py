@@ -14,7 +14,7 @@ from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
 from weir_aggregator.projection import Pace, Projection, Tenants
 from weir_aggregator.projection.watching import CELLS_MAX, ROWS_MAX
-from weir_aggregator.servicer import POLICY, AvailabilityServicer
+from weir_aggregator.servicer.availability import AVAILABILITY_POLICY, AvailabilityServicer
 from weir_chassis.auth import DevelopmentAuthenticator
 from weir_chassis.server import Server
 
@@ -49,7 +49,7 @@ async def stub(tenants: Tenants) -> AsyncIterator[AvailabilityServiceStub]:
         server_settings(),
         name="weir_aggregator",
         registrations=[AvailabilityServicer(tenants, Pace()).registration],
-        policies=[POLICY],
+        policies=[AVAILABILITY_POLICY],
         authenticator=DevelopmentAuthenticator(),
     )
     async with server.serving(), grpc.aio.insecure_channel(server.address) as connected:

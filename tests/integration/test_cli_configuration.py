@@ -20,6 +20,7 @@ TABLES: Mapping[str, str] = {
     "bundles": "bundle,component,quantity\nSET,KETTLE,1\nSET,MUG,4\n",
     "product_links": "source,destination,keep_back\nCUP,MUG,10\n",
     "lots": "sku,lot,expiry_date\nTEA,L1,2020-01-31\n",
+    "back_orders": "sku,limit\nTEA,20\n",
     "policies": "policy,strategy\nscarce,WEIGHTED\n",
     "policy_parts": "policy,channel_group,rank,weight\nscarce,shops,1,1\nscarce,pos,2,1\n",
     "policy_products": "policy,sku\nscarce,KETTLE\n",

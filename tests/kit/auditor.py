@@ -4,14 +4,14 @@ says: no SQL, no code of the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b, sha256
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 
 PARTS, ROWS, FIELDS = "\x1d", "\x1e", "\x1f"
 """What separates the parts of a commit, the rows of a part, the fields of a row."""
@@ -20,21 +20,30 @@ PARTS, ROWS, FIELDS = "\x1d", "\x1e", "\x1f"
 def digests(commits: Iterable[ledger_service_pb2.WatchEntriesResponse], before: bytes = bytes(32)) -> dict[int, bytes]:
     """The digest of each commit by its revision, computed from the digest `before` the first of them."""
     found: dict[int, bytes] = {}
+    plans: dict[str, bytes] = {}
     for commit in commits:
-        before = found[commit.through.number] = digest(before, commit)
+        plans.update((each.waiting, each.plan) for each in commit.waiting if each.plan)
+        before = found[commit.through.number] = digest(before, commit, plans)
     return found
 
 
-def digest(before: bytes, commit: ledger_service_pb2.WatchEntriesResponse) -> bytes:
-    """The digest of a commit, from that of the commit before it."""
+def digest(
+    before: bytes, commit: ledger_service_pb2.WatchEntriesResponse, plans: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The digest of a commit, from that of the commit before it, and from the `plans` of demands that wait."""
     parts = [
         str(commit.through.number),
         micros(commit.recorded_time),
         ROWS.join(map(entry, commit.entries)),
         ROWS.join(map(claim, sorted(commit.claims, key=lambda each: each.claim.encode()))),
     ]
-    if commit.lots:
+    waits = bool(commit.waiting or commit.back_orders)
+    if commit.lots or waits:
         parts.append(ROWS.join(map(lot, sorted(commit.lots, key=by_name))))
+    if waits:
+        demands = sorted(commit.waiting, key=lambda each: each.waiting)
+        parts.append(ROWS.join(demand(each, (plans or {}).get(each.waiting, b"")) for each in demands))
+        parts.append(ROWS.join(map(back_orders, sorted(commit.back_orders, key=by_product))))
     return sha256(before + PARTS.join(parts).encode()).digest()
 
 
@@ -67,6 +76,34 @@ def claim(found: reservation_pb2.Claim) -> str:
 def lot(found: ledger_pb2.Lot) -> str:
     """The row of a lot."""
     return FIELDS.join((found.product.owner, found.product.sku, found.lot, found.expiry_date))
+
+
+def demand(found: waiting_pb2.Waiting, plan: bytes) -> str:
+    """The row of a demand that waits, of which its caller keeps a plan."""
+    fields: list[object] = [
+        found.create_revision,
+        found.waiting,
+        int(found.state),
+        int(found.whole),
+        found.order,
+        found.channel,
+        micros(found.create_time),
+        sha256(plan).hexdigest() if plan else "",
+        ",".join(found.reservations),
+    ]
+    for line in found.lines:
+        fields += [line.product.owner, line.product.sku, line.quantity, line.open, line.promised, line.cancelled]
+    return FIELDS.join(map(str, fields))
+
+
+def back_orders(found: waiting_pb2.BackOrders) -> str:
+    """The row of how many units of a product may wait and do."""
+    return FIELDS.join((found.product.owner, found.product.sku, str(found.limit), str(found.waiting), found.etag))
+
+
+def by_product(found: waiting_pb2.BackOrders) -> list[bytes]:
+    """Where a product stands among others."""
+    return [each.encode() for each in (found.product.owner, found.product.sku)]
 
 
 def by_name(found: ledger_pb2.Lot) -> list[bytes]:

@@ -10,6 +10,7 @@ from weir_chassis.errors import Refusal
 from weir_ledger.domain.books import Books, Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
+from weir_ledger.domain.promises import Reserve
 from weir_ledger.domain.reservations import Draft, DraftLine, Line, LineClaim, Mode, Reservation, State
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, StockItem
 
@@ -82,6 +83,15 @@ def decide(books: Books, command: Command[R], request_id: str = "r") -> R | Refu
         return refusal
     books.bind(page, request_id)
     return receipt
+
+
+def reserve(books: Books, wanted: Draft, request_id: str = "r") -> Reservation | Refusal:
+    """The reservation that a Reserve of a draft makes, or its refusal."""
+    outcome = decide(books, Reserve(NAME, wanted), request_id)
+    if isinstance(outcome, Refusal):
+        return outcome
+    assert outcome.reservation is not None
+    return outcome.reservation
 
 
 def written(books: Books) -> list[tuple[EntryKind, Account, str, int, int]]:

@@ -22,13 +22,17 @@ UPDATE commits m SET digest = {
         "m.recorded_at",
         f"(SELECT {chain.ENTERED} FROM entries e WHERE e.tenant = $1 AND e.revision = $2)",
         f"(SELECT {chain.CLAIMED} FROM claim_changes c WHERE c.tenant = $1 AND c.revision = $2)",
-        f"(SELECT {chain.LOTTED} FROM lot_changes l WHERE l.tenant = $1 AND l.revision = $2)",
+        *chain.further(
+            f"(SELECT {chain.LOTTED} FROM lot_changes l WHERE l.tenant = $1 AND l.revision = $2)",
+            f"(SELECT {chain.WAITED} FROM waiting_changes w WHERE w.tenant = $1 AND w.revision = $2)",
+            f"(SELECT {chain.COUNTED} FROM back_order_changes b WHERE b.tenant = $1 AND b.revision = $2)",
+        ),
     )
 }
 WHERE m.tenant = $1 AND m.revision = $2 RETURNING m.digest
 """
 
-RECORDED = ("entries", "claim_changes", "lot_changes", "commits")
+RECORDED = ("entries", "claim_changes", "lot_changes", "waiting_changes", "back_order_changes", "commits")
 """The tables that hold what a commit recorded."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 from weir.common.v1 import revision_pb2
-from weir.ledger.v1 import ledger_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
 from weir.sync.v1 import rule_pb2, rule_service_pb2
@@ -21,6 +21,7 @@ from weir_cli.session import Session
 
 CONTRACTS = (
     ledger_service_pb2,
+    waiting_service_pb2,
     network_service_pb2,
     sharing_service_pb2,
     partitioning_service_pb2,
@@ -40,7 +41,7 @@ class Holding:
     def session(self) -> Session:
         """A session that calls this instead of a suite."""
         made = Session(Options(targets={}))
-        for service in ("ledger", "network", "sharing", "partitioning", "rules"):
+        for service in ("ledger", "waiting", "network", "sharing", "partitioning", "rules"):
             setattr(made, service, self)
         return made
 
@@ -83,6 +84,7 @@ class Holding:
         places: dict[str, tuple[dict[Any, Any], Callable[[Any], Any]]] = {
             "location": (state.locations, lambda each: each.location),
             "lot": (state.lots, lambda each: (named(each.product), each.lot)),
+            "back_orders": (state.back_orders, lambda each: named(each.product)),
             "location_setting": (state.settings, lambda each: each.location),
             "warehouse_group": (state.groups, lambda each: each.warehouse_group),
             "channel_group": (state.channel_groups, lambda each: each.channel_group),
@@ -102,6 +104,7 @@ class Holding:
         found = {
             "ListLocations": ("locations", state.locations),
             "ListLots": ("lots", state.lots),
+            "ListBackOrders": ("back_orders", state.back_orders),
             "ListBalances": ("balances", {}),
             "ListPolicies": ("policies", state.policies),
             "ListRules": ("rules", state.rules),

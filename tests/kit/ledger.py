@@ -20,9 +20,17 @@ import grpc
 from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2, stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import (
+    ledger_pb2,
+    ledger_service_pb2,
+    reservation_pb2,
+    reservation_service_pb2,
+    waiting_pb2,
+    waiting_service_pb2,
+)
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir_chassis import status
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
@@ -89,6 +97,26 @@ def draft(*wishes: Line, hold_seconds: float | None = None, **others: Any) -> re
     return made
 
 
+def awaiting(*wishes: tuple[str, int], **others: Any) -> waiting_pb2.WaitingDraft:
+    """What an order waits for: units of products named by their sku."""
+    lines = [{"product": {"sku": sku}, "quantity": units} for sku, units in wishes]
+    return waiting_pb2.WaitingDraft(lines=lines, **others)  # type: ignore[arg-type]
+
+
+def promise(
+    demand: waiting_pb2.Waiting, *wishes: Line, units: Mapping[int, int] | None = None, **others: Any
+) -> waiting_service_pb2.WaitingPromise:
+    """Units for a demand: of its first line as many as are promised, unless told by line."""
+    promised = draft(*wishes).lines
+    ended = units or {1: sum(each.quantity for each in promised)}
+    return waiting_service_pb2.WaitingPromise(
+        waiting=demand.waiting,
+        units=[reservation_pb2.LineQuantity(line=line, quantity=number) for line, number in ended.items()],
+        lines=promised,
+        **others,
+    )
+
+
 def counts(balance: ledger_pb2.Balance) -> tuple[int, int, int, int]:
     """On hand, reserved, available and short units of a balance."""
     return balance.on_hand, balance.reserved, balance.available, balance.shortfall
@@ -96,21 +124,21 @@ def counts(balance: ledger_pb2.Balance) -> tuple[int, int, int, int]:
 
 def request(method: str, **fields: Any) -> Any:
     """The request of an rpc, by its fields; a write that names no attempt gets a name of its own."""
-    module: Any = ledger_service_pb2 if hasattr(ledger_service_pb2, f"{method}Request") else reservation_service_pb2
-    made = getattr(module, f"{method}Request")
+    modules = (ledger_service_pb2, reservation_service_pb2, waiting_service_pb2)
+    made: Any = next(found for each in modules if (found := getattr(each, f"{method}Request", None)))
     if "request_id" in made.DESCRIPTOR.fields_by_name:
         fields.setdefault("request_id", f"request {next(_numbers)}")
     return made(**fields)
 
 
 class Caller:
-    """One tenant's caller of both services."""
+    """One tenant's caller of all three services."""
 
     def __init__(self, channel: grpc.aio.Channel, tenant: str) -> None:
         """Call over `channel`."""
         self.channel = channel
         self.tenant = tenant
-        self._stubs = (LedgerServiceStub(channel), ReservationServiceStub(channel))
+        self._stubs = (LedgerServiceStub(channel), ReservationServiceStub(channel), WaitingServiceStub(channel))
         self._metadata = (("weir-tenant", tenant),)
 
     def send(self, method: str, message: Any, *, timeout: float | None = CALL_SECONDS) -> Any:
@@ -159,6 +187,32 @@ class Caller:
         answer = await self.do("Confirm", reservation=made.reservation)
         confirmed: reservation_pb2.Reservation = answer.reservation
         return confirmed
+
+    async def allow(self, sku: str, limit: int, *, owner: str = "") -> waiting_pb2.BackOrders:
+        """Let units of a product wait."""
+        wanted = {"product": {"owner": owner, "sku": sku}, "limit": limit}
+        allowed: waiting_pb2.BackOrders = (await self.do("SetBackOrders", back_orders=wanted)).back_orders
+        return allowed
+
+    async def await_units(self, *wishes: tuple[str, int], **others: Any) -> waiting_pb2.Waiting:
+        """The demand that these units make, none of which is promised."""
+        made: waiting_pb2.Waiting = (await self.do("Reserve", waiting=awaiting(*wishes, **others))).waiting
+        return made
+
+    async def promise(self, *promises: waiting_service_pb2.WaitingPromise, **fields: Any) -> list[str]:
+        """`ok` or the reason of the refusal, for each promise to a demand that waits."""
+        answer = await self.do("PromiseWaiting", promises=promises, **fields)
+        return [each.refusal.reason or "ok" for each in answer.outcomes]
+
+    async def demand(self, waiting: str) -> waiting_pb2.Waiting:
+        """A waiting demand as it stands."""
+        found: waiting_pb2.Waiting = (await self.do("GetWaiting", waiting=waiting)).waiting
+        return found
+
+    async def waits(self, sku: str, *, owner: str = "") -> tuple[int, int]:
+        """How many units of a product wait, and how many may."""
+        found = (await self.do("GetBackOrders", product={"owner": owner, "sku": sku})).back_orders
+        return found.waiting, found.limit
 
     async def claims(self, *keys: str) -> list[tuple[int, int]]:
         """Open and fulfilled units under each key."""

@@ -15,12 +15,16 @@ import grpc
 from tests.kit.calling import refusal
 from tests.kit.postgres import FreshDatabase
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
+from weir.aggregator.v1 import fulfilment_service_pb2 as fulfilment_pb
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
+from weir.aggregator.v1.fulfilment_service_pb2_grpc import FulfilmentServiceStub
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2 as ledger_pb
 from weir.ledger.v1 import reservation_service_pb2 as reservation_pb
+from weir.ledger.v1 import waiting_service_pb2 as waiting_pb
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir.partitioning.v1 import partitioning_service_pb2 as partitioning_pb
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
 from weir.sharing.v1 import network_pb2
@@ -145,8 +149,10 @@ class Caller:
         ledger, sharing, partitioning, sync, aggregator = self._channels
         self._stubs: list[tuple[Any, Any]] = [
             (AvailabilityServiceStub(aggregator), availability_pb),
+            (FulfilmentServiceStub(aggregator), fulfilment_pb),
             (LedgerServiceStub(ledger), ledger_pb),
             (ReservationServiceStub(ledger), reservation_pb),
+            (WaitingServiceStub(ledger), waiting_pb),
             (NetworkServiceStub(sharing), network_pb),
             (SharingServiceStub(sharing), sharing_pb),
             (PartitioningServiceStub(partitioning), partitioning_pb),

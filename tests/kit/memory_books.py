@@ -17,7 +17,8 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import Intake, Past, SnapshotImport
 from weir_ledger.domain.stock import Balance, StockItem
-from weir_ledger.errors import BalanceChanged
+from weir_ledger.domain.waiting import BackOrders, Product, Waiting
+from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
 from weir_ledger.store.outcomes import kept, recalled
 
@@ -41,6 +42,8 @@ class MemoryBooks:
         self.claims: dict[str, Claim] = {}
         self.holdings: dict[str, Holding] = {}
         self.imports: dict[str, SnapshotImport] = {}
+        self.waiting: dict[str, Waiting] = {}
+        self.back_orders: dict[Product, BackOrders] = {}
         self.commits: list[tuple[datetime, list[Entry]]] = []
         """When each revision was recorded, from 1 on, and its entries."""
         self._remembered: dict[tuple[str, str], tuple[bytes, int, str]] = {}
@@ -56,10 +59,10 @@ class MemoryBooks:
         outcomes = [self._outcome(attempt, books) for attempt in group]
         if any(isinstance(each, Done) and each.revision > self.head for each in outcomes):
             self._write(books)
-        return [
-            each.settled(self.head) if isinstance(each, BalanceChanged) and each.unsettled else each
-            for each in outcomes
-        ]
+        for each in outcomes:
+            if isinstance(each, Refusal):
+                settle(each, self.head)
+        return outcomes
 
     def _open(self, group: Sequence[Attempt[Any]]) -> Books:
         """The part of the books that the commands name, with all that the lines of their reservations name."""
@@ -69,8 +72,12 @@ class MemoryBooks:
         items = [*(item for command in commands for item in command.items()), *(line.item for line in lines)]
         claims = [*(claim for command in commands for claim in command.claims()),
                   *(each.claim for line in lines for each in line.claims)]  # fmt: skip
+        demands = _named(self.waiting, (each for command in commands for each in command.waiting()))
+        products = [*(each for command in commands for each in command.products()),
+                    *(line.product for each in demands.values() for line in each.lines)]  # fmt: skip
         channels = ["", *(channel for command in commands for channel in command.channels()),
-                    *(each.channel for each in found.values())]  # fmt: skip
+                    *(each.channel for each in found.values()),
+                    *(each.channel for each in demands.values())]  # fmt: skip
         books = Books(
             self.now,
             _named(self.balances, items).values(),
@@ -80,6 +87,8 @@ class MemoryBooks:
             _named(self.claims, claims).values(),
             _named(self.holdings, channels),
             self.limits,
+            waiting=demands.values(),
+            back_orders=_named(self.back_orders, products).values(),
         )
         self._take_in(commands[0], books)
         return books
@@ -124,12 +133,15 @@ class MemoryBooks:
             if fingerprint != attempt.fingerprint:
                 return RequestIdReused(attempt.request_id)
             answer = recalled(attempt.method, text)
-            return answer if isinstance(answer, Refusal) else Done(answer, revision)
+            if not isinstance(answer, Refusal):
+                return Done(answer, revision)
+            settle(answer, revision)
+            return answer
         page = Page(books)
         try:
             receipt = attempt.command.decide(page)
         except Refusal as refusal:
-            if refusal.kind.definite:
+            if refusal.kind.definite and attempt.keeps_refusals:
                 self._remember(attempt, refusal)
             return refusal
         if attempt.validate_only:
@@ -153,6 +165,12 @@ class MemoryBooks:
             self.reservations[name] = replace(books.reservations[name], revision=revision)
         for claim in books.touched_claims:
             self.claims[claim] = replace(books.claims[claim], revision=revision)
+        for name in books.touched_waiting:
+            made = books.waiting[name]
+            self.waiting[name] = replace(made, create_revision=made.create_revision or revision, revision=revision)
+        for product in books.touched_back_orders:
+            said = books.back_orders[product]
+            self.back_orders[product] = replace(said, limit_revision=said.limit_revision or revision, revision=revision)
         self.holdings.update(books.holdings)
         if books.progress:
             snapshot = replace(books.progress.snapshot, revision=revision)

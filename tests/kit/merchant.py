@@ -18,11 +18,13 @@ from grpc.aio import Channel
 
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
 from weir.aggregator.v1.availability_service_pb2_grpc import AvailabilityServiceStub
+from weir.aggregator.v1.fulfilment_service_pb2_grpc import FulfilmentServiceStub
 from weir.common.v1.revision_pb2 import Freshness, Revision
 from weir.common.v1.stock_pb2 import Product, StockItem
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
@@ -49,6 +51,8 @@ class Stubs:
     partitioning: PartitioningServiceStub
     rules: RuleServiceStub
     availability: AvailabilityServiceStub
+    fulfilment: FulfilmentServiceStub
+    waiting: WaitingServiceStub
 
 
 class _InTheNameOf:
@@ -82,6 +86,8 @@ def stubs(channels: Mapping[str, Channel], metadata: tuple[tuple[str, str], ...]
         PartitioningServiceStub(named("partitioning")),
         RuleServiceStub(named("sync")),
         AvailabilityServiceStub(named("aggregator")),
+        FulfilmentServiceStub(named("aggregator")),
+        WaitingServiceStub(named("ledger")),
     )
 
 
@@ -256,6 +262,14 @@ async def golden(merchant: Merchant, sku: str = "BIKE", quantities: Mapping[str,
         await merchant.channel(channel)
         await merchant.link(group, channel)
     await merchant.receive(sku, **held)
+
+
+async def verified(merchant: Merchant) -> None:
+    """The books agree with themselves."""
+    findings = [each async for each in merchant.stubs.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest())]
+    assert [each.difference for each in findings[:-1]] == []
+    assert findings[-1].verification.differences == 0
+    assert findings[-1].verification.entries > 0
 
 
 async def refused(asking: Any) -> grpc.aio.AioRpcError:

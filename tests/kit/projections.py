@@ -12,12 +12,14 @@ from weir_aggregator.domain import (
     GroupLink,
     Product,
     Question,
+    StockChange,
     Update,
     WarehouseGroup,
 )
 from weir_aggregator.ports import Commit
 from weir_aggregator.projection import CONTEXTS, Projection, Told
 from weir_aggregator.projection.balances import Balances
+from weir_aggregator.projection.waiting import Queue
 from weir_allocation.network import Channel
 from weir_allocation.stock import ANY, EACH, Condition
 from weir_chassis.revisions import Origin, Revision
@@ -85,10 +87,13 @@ def loaded(
 
 def load_balances(projection: Projection, through: Revision, changes: Iterable[BooksChange]) -> None:
     """Give it the books anew."""
-    balances = Balances()
+    balances, queue = Balances(), Queue()
     for each in changes:
-        balances.put(each)
-    projection.load_balances(balances, through)
+        if isinstance(each, StockChange):
+            balances.put(each)
+        else:
+            queue.put(each)
+    projection.load_balances(balances, queue, through)
 
 
 def load_configuration(projection: Projection, network: Iterable[Change] = ()) -> None:

@@ -118,7 +118,7 @@ def _show(stack: ExitStack, seen: Callable[[int], int]) -> None:
 
     from weir_ledger.domain import books, promises
 
-    grant = promises._grant
+    grant = promises.grant
 
     class Page(books.Page):
         __slots__ = ()
@@ -126,13 +126,13 @@ def _show(stack: ExitStack, seen: Callable[[int], int]) -> None:
         def balance(self, item: Any) -> Any:
             return SimpleNamespace(available=seen(super().balance(item).available))
 
-    def grant_as_seen(page: Any, draft: Any) -> Any:
+    def grant_as_seen(page: Any, lines: Any, mode: Any) -> Any:
         glasses = object.__new__(Page)
         for name in books.Page.__slots__:
             setattr(glasses, name, getattr(page, name))
-        return grant(glasses, draft)
+        return grant(glasses, lines, mode)
 
-    _replace(stack, promises, "_grant", grant_as_seen)
+    _replace(stack, promises, "grant", grant_as_seen)
 
 
 @sabotage
@@ -140,17 +140,15 @@ def greedy_lines(stack: ExitStack) -> None:
     """Lines of one request that name the same stock item are not summed before the check."""
     from weir_ledger.domain import promises
 
-    grant = promises._grant
+    grant = promises.grant
 
-    def grant_each(page: Any, draft: Any) -> Any:
-        from msgspec.structs import replace
-
-        parts = [grant(page, replace(draft, lines=(line,))) for line in draft.lines]
+    def grant_each(page: Any, lines: Any, mode: Any) -> Any:
+        parts = [grant(page, [line], mode) for line in lines]
         if not all(granted for granted, _ in parts):
-            return grant(page, draft)
+            return grant(page, lines, mode)
         return tuple(units for granted, _ in parts for units in granted), ()
 
-    _replace(stack, promises, "_grant", grant_each)
+    _replace(stack, promises, "grant", grant_each)
 
 
 @sabotage
@@ -180,7 +178,7 @@ def late(stack: ExitStack) -> None:
         if found.state not in states:
             raise errors.ReservationState(found.reservation, found.state.name, wish)
 
-    _replace(stack, endings, "_require_running", require)
+    _replace(stack, endings, "require_running", require)
 
 
 @sabotage
@@ -251,6 +249,59 @@ def any_revision(stack: ExitStack) -> None:
     from weir_ledger.domain import movements
 
     _replace(stack, movements, "_require_revision", lambda page, movement: None)
+
+
+@sabotage
+def moves_nothing(stack: ExitStack) -> None:
+    """A move gives units up, and promises none in their place."""
+    from weir_ledger.domain import amending
+
+    _replace(stack, amending, "book", lambda *_: ())
+
+
+@sabotage
+def overlooks_lines(stack: ExitStack) -> None:
+    """Lines that came to a reservation while its lock was waited for are not seen."""
+    from weir_ledger.store import statements
+
+    _reword(stack, statements, "LOCK_RESERVATIONS", "s.revision <> r.revision", "false")
+
+
+@sabotage
+def waits_beyond(stack: ExitStack) -> None:
+    """More units of a product wait than may."""
+    from weir_ledger.domain import promises
+    from weir_ledger.domain.waiting import Waiting, WaitingLine, digested
+
+    def take_up(page: Any, waiting: str, draft: Any) -> Any:
+        lines = tuple(WaitingLine(each.product, each.quantity, each.quantity) for each in draft.lines)
+        made = Waiting(waiting, lines, page.now, draft.whole, draft.order, draft.channel, (), digested(draft.plan))
+        return page.keep_demand(made, draft.plan)
+
+    _replace(stack, promises, "take_up", take_up)
+
+
+@sabotage
+def half_a_demand(stack: ExitStack) -> None:
+    """A demand that is wanted whole is promised in part."""
+    from weir_ledger.domain import demands
+
+    _replace(stack, demands, "_require_whole", lambda *_: None)
+
+
+@sabotage
+def hides_waiting(stack: ExitStack) -> None:
+    """Watchers are not told of demands."""
+    from msgspec.structs import replace
+
+    from weir_ledger.store import PostgresBooks
+
+    commits = PostgresBooks.commits
+
+    async def without(books: Any, tenant: str, after: int, limit: int) -> Any:
+        return [replace(each, waiting=()) for each in await commits(books, tenant, after, limit)]
+
+    _replace(stack, PostgresBooks, "commits", without)
 
 
 @sabotage

@@ -1,5 +1,5 @@
 """Whatever is asked of the ledger in whatever order and company, it is accepted just where a small model allows it, and
-six laws hold after each step."""
+seven laws hold after each step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from tests.kit.books import NAME, NOW, fact, goods
 from tests.kit.memory_books import MemoryBooks, Outcome
 from tests.property.ledger_model import RUNNING, Model
 from weir_chassis.errors import Refusal, RequestIdReused
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
 from weir_ledger.domain.imports import ImportLines
@@ -37,6 +39,7 @@ from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Claim, Draft, DraftLine, LineClaim, Mode, Reservation
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure, SnapshotImport
 from weir_ledger.domain.stock import Condition, StockItem
+from weir_ledger.domain.waiting import BackOrders, Product, WaitingDraft, WaitingDraftLine
 from weir_ledger.ports import Attempt, Done
 
 PLACES = ("W1", "W2")
@@ -45,6 +48,7 @@ ITEMS = [*SELLABLE, goods("A", condition=Condition.DAMAGED)]
 NOWHERE = goods("A", "W9")
 CLAIMS = ["spring", "summer"]
 CHANNELS = ["", "web", "till"]
+PRODUCTS: list[Product] = [("", "A"), ("", "B")]
 LOOSE = Limits(hold_seconds=300, lines=6)
 TIGHT = Limits(hold_seconds=300, lines=6, tenant=Holding(4, 20), channel=Holding(2, 9))
 
@@ -58,9 +62,10 @@ moments = st.none() | st.integers(-600, 60).map(lambda seconds: NOW + timedelta(
 line_claims = st.lists(
     st.builds(LineClaim, st.sampled_from(CLAIMS), st.integers(1, 12)), max_size=2, unique_by=lambda each: each.claim
 ).map(tuple)
+draft_lines = st.builds(DraftLine, wanted, few, line_claims)
 drafts = st.builds(
     Draft,
-    st.lists(st.builds(DraftLine, wanted, few, line_claims), min_size=1, max_size=3).map(tuple),
+    st.lists(draft_lines, min_size=1, max_size=3).map(tuple),
     st.sampled_from(Mode),
     hold_seconds=st.sampled_from([None, 60.0, 60.0, 200.0, 200.0, 301.0]),
     channel=st.sampled_from(CHANNELS),
@@ -68,6 +73,18 @@ drafts = st.builds(
 open_units = st.just(()) | st.lists(st.tuples(st.integers(1, 3), few), max_size=2, unique_by=lambda each: each[0]).map(
     tuple
 )
+
+
+awaited = st.builds(
+    WaitingDraft,
+    st.lists(st.builds(WaitingDraftLine, st.sampled_from(PRODUCTS), few), min_size=1, max_size=2).map(tuple),
+    st.booleans(),
+    channel=st.sampled_from(CHANNELS),
+)
+waiting_units = st.none() | st.lists(
+    st.tuples(st.integers(1, 3), few), min_size=1, max_size=2, unique_by=lambda each: each[0]
+).map(tuple)
+waiting_lines = st.lists(draft_lines, min_size=1, max_size=2)
 
 
 feeds = st.builds(Feed, st.sampled_from(Basis), st.just(NOW), st.sampled_from(Deduction))
@@ -95,6 +112,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     names = Bundle("names")
     """Reservations that were promised, or wait to be and may be refused."""
+    demands = Bundle("demands")
+    """Demands that were taken up, or wait to be and may be refused."""
     reports = Bundle("reports")
     """What a warehouse has sent."""
 
@@ -111,6 +130,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.claimed: Counter[str] = Counter()
         self.ended: dict[str, Reservation] = {}
         self.ask(RecordMovements(tuple(fact(EntryKind.RECEIVE, each, 9) for each in ITEMS)))
+        self.ask(SetBackOrders(PRODUCTS[0], 5, ""))
         return self.reserve_batch(asked, atomic=False, alone=True)
 
     # What is asked.
@@ -133,6 +153,43 @@ class LedgerMachine(RuleBasedStateMachine):
         if confirmed:
             self.ask(Confirm(name), alone)
         return self.promised(name)
+
+    @rule(target=demands, draft=st.none() | drafts, awaited=awaited, alone=alone)
+    def reserve_and_wait(self, draft: Draft | None, awaited: WaitingDraft, alone: bool) -> MultipleResults[str]:
+        """Reserve of an order that has to wait, for all or for some of it."""
+        name, demand = self.new_name(), self.new_name()
+        self.ask(Reserve(name, draft, demand, awaited), alone)
+        return multiple(*([demand] if demand in self.model.demands or self.waiting else []))
+
+    @rule(name=demands, units=open_units, alone=alone)
+    def cancel_waiting(self, name: str, units: Units, alone: bool) -> None:
+        """CancelWaiting."""
+        self.ask(CancelWaiting(name, units), alone)
+
+    @rule(
+        target=names,
+        some=st.lists(st.tuples(demands, waiting_units, waiting_lines), min_size=1, max_size=2),
+        alone=alone,
+    )
+    def promise_waiting(
+        self, some: list[tuple[str, Units | None, list[DraftLine]]], alone: bool
+    ) -> MultipleResults[str]:
+        """PromiseWaiting, of all that waits or of some of it."""
+        promises = []
+        for name, units, lines in some:
+            found = self.model.demands.get(name)
+            meant = units or (tuple(found.open()) if found else ()) or ((1, 1),)
+            promises.append(WaitingPromise(name, self.new_name(), meant, tuple(lines)))
+        self.ask(PromiseWaiting(tuple(promises)), alone)
+        return self.promised(*(each.reservation for each in promises))
+
+    @rule(product=st.sampled_from(PRODUCTS), limit=st.integers(0, 9), known=st.sampled_from(["any", "is", "was"]))
+    def set_back_orders(self, product: Product, limit: int, known: str) -> None:
+        """SetBackOrders, which is in no group with others."""
+        self.carry_out()
+        since = self.model.may_wait.get(product, (0, 0))[1]
+        etag = {"any": "", "is": str(since or ""), "was": str(since - 1)}[known]
+        self.ask(SetBackOrders(product, limit, etag))
 
     @rule(target=names, asked=st.lists(drafts, min_size=1, max_size=3), atomic=st.booleans(), alone=alone)
     def reserve_batch(self, asked: list[Draft], atomic: bool, alone: bool) -> MultipleResults[str]:
@@ -160,6 +217,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def release(self, name: str, units: Units, alone: bool) -> None:
         """Release."""
         self.ask(Release(name, units), alone)
+
+    @rule(
+        name=names, units=open_units, lines=st.lists(draft_lines, max_size=3),
+        expected=st.sampled_from(["anything", "anything", "what is", "what was"]), alone=alone,
+    )  # fmt: skip
+    def amend(self, name: str, units: Units, lines: list[DraftLine], expected: str, alone: bool) -> None:
+        """Amend."""
+        current = self.model.promises[name].changed if name in self.model.promises else 9
+        revision = {"anything": None, "what is": current, "what was": current - 1}[expected]
+        self.ask(Amend(name, units, tuple(lines), revision), alone)
 
     @rule(name=names, lines=st.sampled_from([(), (1,), (2, 1), (4,)]), moment=moments, alone=alone)
     def hand_over(self, name: str, lines: tuple[int, ...], moment: datetime | None, alone: bool) -> None:
@@ -264,7 +331,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def state(self) -> Any:
         """Everything that a command may change."""
-        counted = (self.ledger.balances, self.ledger.reservations, self.ledger.claims, self.ledger.holdings)
+        counted = (
+            self.ledger.balances, self.ledger.reservations, self.ledger.claims, self.ledger.holdings,
+            self.ledger.waiting, self.ledger.back_orders,
+        )  # fmt: skip
         return len(self.ledger.commits), *(each.copy() for each in counted)
 
     def follow(self, commit: list[Entry]) -> None:
@@ -322,6 +392,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for name, found in self.ledger.reservations.items():
             promise = self.model.promises[name]
             assert (found.state, found.expires_at) == (promise.state, promise.until)
+            assert found.revision == promise.changed
             for line, promised in zip(found.lines, promise.lines, strict=True):
                 assert line.quantity == line.open + line.fulfilled + line.released <= line.requested
                 assert (line.open, line.fulfilled, line.released, line.handed_over_at) == (
@@ -343,6 +414,21 @@ class LedgerMachine(RuleBasedStateMachine):
         """(6) What each channel and the tenant hold."""
         for channel in CHANNELS:
             assert self.ledger.holdings.get(channel, NOTHING) == Holding(*self.model.held(channel))
+
+    @invariant()
+    def what_waits_is_counted(self) -> None:
+        """(7) Lines of demands add up, and of each product as much is counted as waits."""
+        assert self.ledger.waiting.keys() == self.model.demands.keys()
+        for name, found in self.ledger.waiting.items():
+            demand = self.model.demands[name]
+            assert list(found.reservations) == demand.reservations
+            for line, wanted in zip(found.lines, demand.lines, strict=True):
+                assert line.quantity == line.open + line.promised + line.cancelled
+                assert (line.open, line.promised, line.cancelled) == (wanted.open, wanted.promised, wanted.cancelled)
+        for product in PRODUCTS:
+            counted = self.ledger.back_orders.get(product, BackOrders(product))
+            assert counted.waiting == self.model.waiting(product)
+            assert (counted.limit, counted.limit_revision) == self.model.may_wait.get(product, (0, 0))
 
 
 def told(outcome: Outcome) -> tuple[object, int]:

@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, Mode, State
+from weir_ledger.domain.reservations import Draft, DraftLine, Mode, State
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
+from weir_ledger.domain.waiting import Product, WaitingDraft
 
 COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
 RUNNING = (State.HELD, State.CONFIRMED)
@@ -31,6 +34,7 @@ ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
     Fulfil: (State.CONFIRMED,),
     Release: RUNNING,
     MarkHandedOver: RUNNING,
+    Amend: RUNNING,
 }
 """In which states a promise may be changed how."""
 
@@ -68,9 +72,35 @@ class Promise:
     until: datetime | None
     lines: list[Line] = field(default_factory=list)
     state: State = State.HELD
+    changed: int = 0
+    """The revision that changed it last."""
 
     def open(self) -> list[tuple[int, int]]:
         """Numbers of the lines with open units, and those units."""
+        return [(number, line.open) for number, line in enumerate(self.lines, 1) if line.open]
+
+
+@dataclass(slots=True)
+class Awaited:
+    """Units that wait of a product."""
+
+    product: Product
+    open: int
+    promised: int = 0
+    cancelled: int = 0
+
+
+@dataclass(slots=True)
+class Demand:
+    """An order that waits."""
+
+    whole: bool
+    channel: str
+    lines: list[Awaited]
+    reservations: list[str] = field(default_factory=list)
+
+    def open(self) -> list[tuple[int, int]]:
+        """Numbers of the lines that wait, and their units."""
         return [(number, line.open) for number, line in enumerate(self.lines, 1) if line.open]
 
 
@@ -90,6 +120,9 @@ class Model:
         """What came and went other than by counting, and when."""
         self.reports: dict[str, Counter[str]] = {}
         """What became of the lines of each report."""
+        self.demands: dict[str, Demand] = {}
+        self.may_wait: dict[Product, tuple[int, int]] = {}
+        """How many units of a product may wait, and since which revision."""
 
     def lines(self) -> list[Line]:
         """Every line of every promise; those of a promise that has ended have nothing open."""
@@ -119,9 +152,18 @@ class Model:
             case RecordMovements(movements):
                 yield from self.few(movements)
                 yield from self.record(movements, revision)
-            case Reserve(name, draft):
-                yield from self.few(draft.lines)
-                yield from self.reserve(name, draft, revision)
+            case Reserve(name, draft, demand, awaited):
+                yield from self.few([*(draft.lines if draft else ()), *(awaited.lines if awaited else ())])
+                yield from self.reserve(name, draft, revision) if draft else ()
+                yield from self.take_up(demand, awaited) if awaited else ()
+            case PromiseWaiting(promises):
+                yield from self.few([line for each in promises for line in each.lines])
+                for each in promises:
+                    self.promise_demand(each, revision)
+            case CancelWaiting(name, units):
+                yield from self.cancel(name, units)
+            case SetBackOrders(product, limit, etag):
+                yield from self.set_limit(product, limit, etag, revision)
             case ReserveBatch(drafts, atomic):
                 yield from self.few([line for _, draft in drafts for line in draft.lines])
                 for name, draft in drafts:
@@ -132,8 +174,72 @@ class Model:
             case ImportLines(begun, feed, figures):
                 if begun.request_id not in self.reports:
                     self.reports[begun.request_id] = Counter(self.report(feed, each, revision) for each in figures)
-            case Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
+            case Amend(name) | Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
                 yield from self.change(name, command, revision)
+
+    def waiting(self, product: Product) -> int:
+        """Units of a product that wait."""
+        return sum(line.open for demand in self.demands.values() for line in demand.lines if line.product == product)
+
+    def take_up(self, name: str, draft: WaitingDraft) -> Iterator[str]:
+        """Units wait, if they may."""
+        lines = [Awaited(each.product, each.quantity) for each in draft.lines]
+        self.demands[name] = Demand(draft.whole, draft.channel, lines)
+        if any(self.waiting(each.product) > self.may_wait.get(each.product, (0, 0))[0] for each in lines):
+            yield "BACK_ORDERS_EXHAUSTED"
+
+    def cancel(self, name: str, units: Sequence[tuple[int, int]]) -> Iterator[str]:
+        """Units wait no longer, and are not wanted."""
+        why = self.unmeant(name, units)
+        yield from why
+        if not why:
+            for number, wanted in units or self.demands[name].open():
+                self.demands[name].lines[number - 1].open -= wanted
+                self.demands[name].lines[number - 1].cancelled += wanted
+
+    def unmeant(self, name: str, units: Sequence[tuple[int, int]]) -> set[str]:
+        """Why these units of a demand do not wait."""
+        demand = self.demands.get(name)
+        if demand is None:
+            return {"WAITING_NOT_FOUND"}
+        if not demand.open():
+            return {"WAITING_STATE"}
+        left = {number: line.open for number, line in enumerate(demand.lines, 1)}
+        return {
+            "WAITING_LINE_EXCEEDED" if number in left else "WAITING_LINE_NOT_FOUND"
+            for number, wanted in units
+            if wanted > left.get(number, 0)
+        }
+
+    def promise_demand(self, wanted: WaitingPromise, revision: int) -> None:
+        """Units of a demand are promised, all of these or none; of one that is whole all that waits."""
+        if self.unmeant(wanted.waiting, wanted.units):
+            return
+        demand = self.demands[wanted.waiting]
+        if demand.whole and sum(units for _, units in wanted.units) != sum(units for _, units in demand.open()):
+            return
+        name = wanted.reservation
+        promise = Promise(demand.channel, self.now, None, state=State.CONFIRMED, changed=revision)
+        self.promises[name] = promise
+        short = self.add(promise, wanted.lines)
+        limits = {demand.channel: self.limits.channel, "": self.limits.tenant}
+        if short or any(self.held(each)[0] > limit.open_reservations for each, limit in limits.items()):
+            del self.promises[name]
+            return
+        for line in promise.lines:
+            self.changed[line.item] = revision
+        for number, units in wanted.units:
+            demand.lines[number - 1].open -= units
+            demand.lines[number - 1].promised += units
+        demand.reservations.append(name)
+
+    def set_limit(self, product: Product, limit: int, etag: str, revision: int) -> Iterator[str]:
+        """So many units may wait."""
+        was, since = self.may_wait.get(product, (0, 0))
+        if etag not in ("", str(since or "")):
+            yield "ETAG_STALE"
+        if not since or was != limit:
+            self.may_wait[product] = (limit, revision)
 
     def few(self, lines: Sequence[object]) -> Iterator[str]:
         """Lines of a request are not too many."""
@@ -183,16 +289,8 @@ class Model:
         """Promise line by line what is left: all, or what there is."""
         seconds = min(900, self.limits.hold_seconds) if draft.hold_seconds is None else draft.hold_seconds
         until = self.now + timedelta(seconds=seconds)
-        promise = self.promises[name] = Promise(draft.channel, self.now, until)
-        short: set[str] = set()
-        for line in draft.lines:
-            available = self.available(line.item)
-            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
-            units = min([line.quantity, available, *rooms])
-            if units < line.quantity:
-                short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
-            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
-            promise.lines[-1].change(units, self.now)
+        promise = self.promises[name] = Promise(draft.channel, self.now, until, changed=revision)
+        short = self.add(promise, draft.lines)
         nowhere = any(line.item.location not in self.places for line in draft.lines)
         if short and (draft.mode is Mode.ALL_OR_NOTHING or nowhere or not promise.open()):
             del self.promises[name]
@@ -210,6 +308,33 @@ class Model:
             if units > limit.held_units:
                 yield "HELD_UNITS_EXHAUSTED"
 
+    def add(self, promise: Promise, lines: Iterable[DraftLine]) -> set[str]:
+        """Promise what is left for each of some lines, one after the other; why some get less than they want."""
+        short: set[str] = set()
+        for line in lines:
+            available = self.available(line.item)
+            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
+            units = min([line.quantity, available, *rooms])
+            if units < line.quantity:
+                short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
+            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
+            promise.lines[-1].change(units, self.now)
+        return short
+
+    def amend(self, promise: Promise, command: Amend, revision: int) -> Iterator[str]:
+        """Units are given up and others promised, which may be the same; no more is held than may be."""
+        yield from self.few(command.lines)
+        before = sum(units for _, units in promise.open())
+        yield from self.give(promise, command.releases, False, None, revision)
+        yield from self.add(promise, command.lines)
+        for line in promise.lines[len(promise.lines) - len(command.lines) :]:
+            self.changed[line.item] = revision
+        if promise.state is State.HELD and sum(units for _, units in promise.open()) > before:
+            for holder, limit in {promise.channel: self.limits.channel, "": self.limits.tenant}.items():
+                if self.held(holder)[1] > limit.held_units:
+                    yield "HELD_UNITS_EXHAUSTED"
+        self.settle(promise)
+
     def change(self, name: str, command: Command[Any], revision: int) -> Iterator[str]:
         """A promise that still runs is kept, prolonged or ended."""
         promise = self.promises.get(name)
@@ -220,7 +345,15 @@ class Model:
         elif promise.state not in ALLOWED[type(command)]:
             yield "RESERVATION_STATE"
         else:
+            before = promise.changed
+            if not (isinstance(command, Confirm) and promise.state is State.CONFIRMED):
+                promise.changed = revision
             match command:
+                case Amend():
+                    known = before if before != revision else 0  # nobody can expect what is not drawn yet
+                    if command.expected_revision not in (None, known):
+                        yield "RESERVATION_CHANGED"
+                    yield from self.amend(promise, command, revision)
                 case Confirm():
                     promise.state, promise.until = State.CONFIRMED, None
                 case Extend(_, seconds):
@@ -247,6 +380,24 @@ class Model:
         revision: int,
     ) -> Iterator[str]:
         """Units go out, or are given up; a promise with nothing open has ended."""
+        yield from self.give(promise, units, fulfil, moment, revision)
+        self.settle(promise)
+
+    def settle(self, promise: Promise) -> None:
+        """A promise with nothing open has ended."""
+        if not promise.open():
+            promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
+            promise.until = None
+
+    def give(
+        self,
+        promise: Promise,
+        units: Iterable[tuple[int, int]],
+        fulfil: bool,
+        moment: datetime | None,
+        revision: int,
+    ) -> Iterator[str]:
+        """Units go out, or are given up."""
         for number, wanted in units:
             line = promise.lines[number - 1] if number <= len(promise.lines) else None
             if line is None:
@@ -262,9 +413,6 @@ class Model:
                 self.there[line.item] -= wanted * fulfil
                 self.moved.append((line.item, -wanted * fulfil, moment or self.now))
                 self.changed[line.item] = revision
-        if not promise.open():
-            promise.state = State.FULFILLED if any(line.fulfilled for line in promise.lines) else State.RELEASED
-            promise.until = None
 
     def expire(self, names: Iterable[str], revision: int) -> Iterator[str]:
         """Holds that have run out are given up."""
@@ -275,7 +423,7 @@ class Model:
             elif self.overdue(promise):
                 until = promise.until
                 yield from self.end(promise, promise.open(), False, None, revision)
-                promise.state, promise.until = State.EXPIRED, until
+                promise.state, promise.until, promise.changed = State.EXPIRED, until, revision
 
     def overdue(self, promise: Promise) -> bool:
         """Whether a hold has run out."""

@@ -8,9 +8,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.kit.books import NAME, decide, entries, goods, opened, order
+from tests.kit.books import entries, goods, opened, order, reserve
 from weir_chassis.errors import Refusal
-from weir_ledger.domain.promises import Reserve
 from weir_ledger.domain.reservations import Draft, Mode, Reservation
 from weir_ledger.domain.stock import Condition, StockItem
 
@@ -27,8 +26,8 @@ def test_partial_is_all_or_nothing_where_all_is_there(stock: list[tuple[StockIte
     """Partial promises the same where all is there; else at most what is asked and there, and as much as there is."""
     whole, part = opened(*stock), opened(*stock)
     lines = draft.lines
-    first = decide(whole, Reserve(NAME, Draft(lines, Mode.ALL_OR_NOTHING)))
-    second = decide(part, Reserve(NAME, Draft(lines, Mode.PARTIAL)))
+    first = reserve(whole, Draft(lines, Mode.ALL_OR_NOTHING))
+    second = reserve(part, Draft(lines, Mode.PARTIAL))
     if isinstance(first, Reservation):
         assert isinstance(second, Reservation)
         assert (first.lines, whole.balances, entries(whole)) == (second.lines, part.balances, entries(part))

@@ -7,10 +7,9 @@ from collections import Counter
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.books import NAME, NOW, decide, goods, opened
+from tests.kit.books import NAME, NOW, goods, opened, reserve
 from weir_chassis.errors import Refusal
 from weir_ledger.domain.entries import Account, Entry, EntryKind
-from weir_ledger.domain.promises import Reserve
 from weir_ledger.domain.reservations import Claim, Draft, DraftLine, LineClaim, Mode, Reservation
 from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, changes, hits
 from weir_ledger.domain.stock import Balance, StockItem
@@ -39,7 +38,7 @@ def test_claims_give_all_they_can_and_no_more(
     there = dict(zip(ITEMS, units, strict=True))
     claimed = Counter({each.claim: each.claimed for each in known})
     books = opened(*((item, on_hand, 0) for item, on_hand in there.items()), claims=known)
-    outcome = decide(books, Reserve(NAME, Draft(wanted, mode)))
+    outcome = reserve(books, Draft(wanted, mode))
     best = []
     for line in wanted:
         room = [max(0, each.ceiling - claimed[each.claim]) for each in line.claims]

@@ -141,7 +141,7 @@ class Story:
         """An order is promised units."""
         found = await self.do(Reserve(new_id(), Draft((DraftLine(A, units),))))
         if found is not None:
-            line = Line(found[1].reservation)
+            line = Line(found[1].reservation.reservation)
             self.warehouse.lines.append(line)
             self.warehouse.promised.append((found[0], line, units))
             await self.do(Confirm(line.reservation))

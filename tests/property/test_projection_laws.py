@@ -152,7 +152,7 @@ class Tenant:
         for each in changed:
             if isinstance(each, Lot):
                 self.lots[each.owner, each.sku, each.lot] = each.expiry
-            else:
+            elif isinstance(each, Count):
                 self.counts[StockItem(*each[:7])] = (each.on_hand, each.reserved)
 
     def _all(self) -> list[BooksChange]:

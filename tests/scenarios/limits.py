@@ -20,9 +20,9 @@ from tests.contract import protos
 from tests.kit.rpcs import Place, places
 from tests.scenarios import samples
 
-TEXT, NUMBER, COUNT, SPAN = "characters", "units", "values", "seconds"
+TEXT, NUMBER, COUNT, SPAN, OPAQUE = "characters", "units", "values", "seconds", "bytes"
 IDENTIFIER_MAX = 128
-SPELT_BY_THE_LEDGER = {"reservation", "signed_heads"}
+SPELT_BY_THE_LEDGER = {"reservation", "waiting", "signed_heads"}
 """What only the ledger gives: it has one form, and nothing else is one."""
 DAYS = {"expiry_date", "expiring_before"}
 """What is a day of the calendar: it has one form, too."""
@@ -39,7 +39,8 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.ledger.v1.ImportSnapshotRequest.first_line": (0, None),
     "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
     "weir.ledger.v1.Movement.expected_revision": (0, None),
-    "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 500),
+    "weir.ledger.v1.MarkHandedOverRequest.lines[]": (1, 1000),
+    "weir.ledger.v1.AmendRequest.expected_revision": (0, None),
     "weir.sync.v1.Rule.constant": (-(10**9), 10**9),
     "weir.aggregator.v1.WatchLevelsRequest.after": (0, 16),
     "weir.common.v1.Freshness.at_least": (0, 16),
@@ -86,11 +87,25 @@ def limit(place: Place) -> Limit | None:
         return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
         return None if field.name in SPELT_BY_THE_LEDGER | DAYS | NAMED_BESIDE else _text(field, index, comment)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return Limit(OPAQUE, *_range(comment))
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
         each = "" if index is None else "[]"
         least, most = OVERRIDES.get(field.full_name + each) or _range(comment)
         return Limit(NUMBER, least, most, zero_is_default=index is None and least == 1 and "Default: " in comment)
     return None
+
+
+ELSEWHERE: dict[tuple[str, str], Limit | None] = {
+    ("ReserveFulfilment", "wish.lines"): Limit(COUNT, 1, 500),
+    ("ReplanReservation", "wish.lines"): Limit(COUNT, 1, 500),
+    ("ReplanReservation", "wish.channel"): None,  # that of the order, and no other
+    # The samples' channel is reached by custody.
+    ("PlanFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
+    ("ReserveFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
+    ("ReplanReservation", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
+}
+"""Of some rpcs fields that are held to more than their comment says of all."""
 
 
 @functools.cache
@@ -101,7 +116,9 @@ def cases() -> list[Case]:
     for method in nobodys.requests():
         for number, request in enumerate(nobodys.samples(method)):
             for place in places(request):
-                if (limited := limit(place)) is not None:
+                rpc = method.rpartition("/")[2], place.name
+                limited = ELSEWHERE[rpc] if rpc in ELSEWHERE else limit(place)
+                if limited is not None:
                     found.setdefault((method, place.name), Case(method, place, limited, number))
     return list(found.values())
 
@@ -110,6 +127,8 @@ def value(case: Case, request: Message, size: int) -> Any:
     """Something of this size for the field of a case, as unlike itself as it must be."""
     if case.limit.unit == TEXT:
         return "x" * size
+    if case.limit.unit == OPAQUE:
+        return b"x" * size
     if case.limit.unit == SPAN:
         return Duration(seconds=size)
     if case.limit.unit == NUMBER:
@@ -177,6 +196,7 @@ def _distinct(first: Any, number: int) -> Any:
         ("context", text),
         ("claim", text),
         ("channel_group", text),
+        ("location", text),
         ("line", number + 1),
     ):
         if name in copy.DESCRIPTOR.fields_by_name:

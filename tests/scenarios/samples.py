@@ -19,7 +19,14 @@ from google.protobuf.message import Message
 from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
-from tests.scenarios import change_samples, policy_samples, rule_samples, sharing_samples
+from tests.scenarios import (
+    change_samples,
+    order_samples,
+    policy_samples,
+    rule_samples,
+    sharing_samples,
+    waiting_samples,
+)
 from weir.common.v1.revision_pb2 import Revision
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
@@ -51,6 +58,12 @@ class World:
     """Reservations."""
     booked: int
     """The revision that changed the balance last."""
+    confirmed_at: int
+    """The revision that changed the confirmed reservation last."""
+    planned: str
+    """A reservation that was made from a plan."""
+    demand: str
+    """What waits."""
     signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
@@ -58,6 +71,11 @@ class World:
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
         asked = {**_ledger(self), **_reservations(self), **_network(self), **_availability(self)}
+        known = self.merchant.seen["ledger"]
+        asked |= waiting_samples.requests(
+            self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
+        )
+        asked |= order_samples.requests(self.planned, STOCK_ITEM, [known, self.merchant.seen["sharing"]])
         for context, samples in (
             ("sharing", sharing_samples),
             ("partitioning", policy_samples),
@@ -100,20 +118,24 @@ async def world(merchant: Merchant) -> World:
         )
     )
     merchant.saw(received.revision)
-    held, confirmed = [await _reserved(merchant, item) for _ in range(2)]
-    booked = merchant.seen["ledger"].number
+    held, confirmed = [await _reserved(merchant, item, name) for name in ("own held", "own confirmed")]
     done = await merchant.stubs.reservations.Confirm(
         reservation_service_pb2.ConfirmRequest(request_id="own request", reservation=confirmed)
     )
     merchant.saw(done.revision)
+    confirmed_at = done.revision.number
     location = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own location"))
     empty = await ledger.GetLocation(ledger_service_pb2.GetLocationRequest(location="own empty location"))
     network = await _networked(merchant)
+    planned = await order_samples.planned(merchant, STOCK_ITEM)
+    booked = merchant.seen["ledger"].number
     lot: Any = {"product": {"owner": OWNER, "sku": SKU}, "lot": LOT}
     known = await ledger.SetLot(ledger_service_pb2.SetLotRequest(request_id="own request", lot=lot))
     merchant.saw(known.revision)
+    demand, back_orders = await waiting_samples.awaited(merchant, {"owner": OWNER, "sku": SKU})
     etags = {
         "location": location.location.etag,
+        "back orders": back_orders,
         "empty location": empty.location.etag,
         "lot": known.lot.etag,
         **network,
@@ -124,7 +146,7 @@ async def world(merchant: Merchant) -> World:
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, booked, head.signed_head, etags)
+    return World(merchant, held, confirmed, booked, confirmed_at, planned, demand, head.signed_head, etags)
 
 
 def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
@@ -134,10 +156,12 @@ def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
     return ledger_service_pb2.ImportSnapshotRequest(feed=feed, lines=[bad], **fields)
 
 
-async def _reserved(merchant: Merchant, item: Mapping[str, Any]) -> str:
+async def _reserved(merchant: Merchant, item: Mapping[str, Any], name: str) -> str:
     draft: Any = {"lines": [{"stock_item": item, "quantity": 10}], "order": "own order", "channel": "own channel"}
     done = await merchant.stubs.reservations.Reserve(
-        reservation_service_pb2.ReserveRequest(request_id=request_id(), draft=reservation_pb2.ReservationDraft(**draft))
+        reservation_service_pb2.ReserveRequest(
+            request_id=name, draft=reservation_pb2.ReservationDraft(**draft), digest=b"own digest"
+        )
     )
     merchant.saw(done.revision)
     return done.reservation.reservation
@@ -155,6 +179,7 @@ async def _networked(merchant: Merchant) -> dict[str, str]:
         )
         merchant.saw(done.revision)
     await merchant.channel("own channel", group="own channel group")
+    await merchant.channel(order_samples.REP, network_pb2.CHANNEL_KIND_REP)
     await merchant.link("own group", "own channel group")
     policy = await network.SetLocationPolicy(
         network_service_pb2.SetLocationPolicyRequest(
@@ -188,7 +213,7 @@ def imagined() -> World:
     """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, "head", defaultdict(lambda: "1"))
+    return World(merchant, named, named, 1, 1, named, named, "head", defaultdict(lambda: "1"))
 
 
 def first_revision(revision: Revision) -> Revision:
@@ -302,13 +327,27 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
         "hold_duration": {"seconds": 60},
         "order": "own order",
         "channel": "own channel",
+        "plan": b"own plan",
     }
     lines = [{"line": 1, "quantity": 1}]
     occurred = {"seconds": 1_700_000_000, "nanos": 1000}
     service = "/weir.ledger.v1.ReservationService/"
     return {
-        f"{service}Reserve": {"draft": draft},
+        f"{service}Reserve": {
+            "draft": draft,
+            "digest": b"own digest",
+            "waiting": waiting_samples.draft({"owner": OWNER, "sku": SKU}),
+        },
         f"{service}ReserveBatch": {"drafts": [draft], "atomic": True},
+        f"{service}GetReserveOutcome": {"request_id": "own held", "digest": b"own digest", "freshness": freshness},
+        f"{service}Amend": {
+            "reservation": world.confirmed,
+            "releases": lines,
+            "lines": draft["lines"],
+            "expected_revision": world.confirmed_at,
+            "plan": b"own plan",
+            "digest": b"own digest",
+        },
         f"{service}Confirm": {"reservation": world.held},
         f"{service}Extend": {"reservation": world.held, "hold_duration": {"seconds": 60}},
         f"{service}Fulfil": {

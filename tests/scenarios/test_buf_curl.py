@@ -132,6 +132,34 @@ async def test_it_does_a_days_work(suite: Suite, merchant: Merchant, ledger: Cur
     assert {each["context"] for each in answer["revisions"]} == set(CONTEXTS)
 
 
+async def test_it_places_an_order(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
+    """It asks for the plan of an order, has it promised, and is answered the same when it asks again; a wish that
+    cannot be filled is refused with the line at fault."""
+    await golden(merchant, quantities={"DE1": 2, "FR": 9})
+    aggregator = Curl(suite.aggregator, merchant.tenant, tmp_path)
+    wish: Any = {"channel": "web-eu", "lines": [{"product": {"sku": "BIKE"}, "quantity": 5}]}
+    freshness = {"atLeast": [merchant_revision(merchant)]}
+    planned = await aggregator.call(
+        "weir.aggregator.v1.FulfilmentService/PlanFulfilment", wish=wish, freshness=freshness
+    )
+    allocations = planned["plan"]["allocations"]
+    assert [(each["stockItem"]["location"], each["quantity"]) for each in allocations] == [("FR", "5")]
+    order = {"requestId": "ordered with curl", "wish": wish, "order": "A-1"}
+    reserve = "weir.aggregator.v1.FulfilmentService/ReserveFulfilment"
+    answer = await aggregator.call(reserve, **order, freshness=freshness)
+    assert answer["plan"]["allocations"] == allocations
+    assert answer["reservation"]["order"] == "A-1"
+    again = await aggregator.call(reserve, **order)
+    assert again["reservation"]["reservation"] == answer["reservation"]["reservation"]
+    wish["lines"][0]["quantity"] = 7
+    code, _, details = await aggregator.refused(reserve, requestId="refused with curl", wish=wish)
+    assert code == "failed_precondition"
+    info: Any = details["ErrorInfo"]
+    assert (info.reason, info.metadata["sku"], info.metadata["requested"]) == ("ORDER_UNFILLED", "BIKE", "7")
+    lines: Any = details["PreconditionFailure"]
+    assert len(lines.violations) == 1
+
+
 def merchant_revision(merchant: Merchant) -> dict[str, Any]:
     """The newest revision of the network, as JSON."""
     seen = merchant.seen["sharing"]

@@ -4,6 +4,7 @@ twice happened once, and every level is right again."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -11,12 +12,16 @@ from dataclasses import dataclass, field
 import grpc
 import pytest
 
-from tests.kit.merchant import Merchant, golden, item, request_id
+from tests.kit.merchant import RECEIVE, Merchant, golden, item, request_id, verified
+from tests.kit.ordering import Playing, placed
 from tests.kit.postgres import PostgresForTests
 from tests.kit.processes import Programs, programs
+from tests.kit.sentences import Placed, order
 from tests.kit.suite import SCHEMAS, Suite
 from tests.kit.waiting import until
-from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
+from weir.aggregator.v1 import fulfilment_service_pb2 as pb
+from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2, waiting_pb2, waiting_service_pb2
+from weir_chassis import status
 from weir_chassis.client import Peer
 
 STOCK = 1_000_000
@@ -98,12 +103,120 @@ async def test_every_service_may_die_in_turn(mortal: Programs) -> None:
     assert await merchant.level("BIKE", "web-eu") == STOCK - reserved.balance.reserved
 
 
-async def verified(merchant: Merchant) -> None:
-    """The books agree with themselves."""
-    findings = [each async for each in merchant.stubs.ledger.VerifyBooks(ledger_service_pb2.VerifyBooksRequest())]
-    assert [each.difference for each in findings[:-1]] == []
-    assert findings[-1].verification.differences == 0
-    assert findings[-1].verification.entries > 0
+HOUSE = """
+    all pools L1, L2
+    all feeds shop, market
+    S lends to A
+    SET is made of 1 A, 1 B
+"""
+
+
+@dataclass(slots=True)
+class Plans:
+    """Orders that are planned and promised, some of which wait; each is repeated until it has an outcome."""
+
+    merchant: Merchant
+    made: dict[str, tuple[Placed, pb.ReserveFulfilmentResponse]] = field(default_factory=dict)
+    """Orders that have an outcome, by request id."""
+    repeated: int = 0
+
+    async def place(self, client: int) -> None:
+        """Order for ever, one thing after the other."""
+        for number in itertools.count():
+            wanted = ("1 A for shop", "1 SET for market", "2 BIKE for shop, the rest waits")[number % 3]
+            await self.placed(order(f"order {client}.{number}", wanted))
+            await asyncio.sleep(0.02)
+
+    async def placed(self, said: Placed) -> pb.ReserveFulfilmentResponse:
+        """One order, whose outcome is unknown until it is answered."""
+        while True:
+            try:
+                answer = await placed(self.merchant, said, named=said.order)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in UNKNOWN_OUTCOMES and status.reason(error) != "PLAN_OVERTAKEN":
+                    raise
+                self.repeated += 1
+                await asyncio.sleep(0.05)
+            else:
+                return self.made.setdefault(said.order, (said, answer))[1]
+
+
+async def test_an_order_is_one_promise_whoever_dies_meanwhile(mortal: Programs) -> None:
+    """While four clients have orders planned and promised, aggregator and ledger are killed in turn, twice: every order
+    is one reservation or one demand that waits, repeated it answers the same plan and the same promise, and the books
+    verify."""
+    merchant = mortal.suite.merchant()
+    await Playing(merchant).play(
+        f"{HOUSE}\n1000000 BIKE may wait; L1 has 1000000 S; L2 has 1000000 A; L2 has 1000000 B; L1 has 9 BIKE"
+    )
+    plans = Plans(merchant)
+    clients = [asyncio.create_task(plans.place(number)) for number in range(4)]
+    try:
+        for program in (mortal.aggregator, mortal.ledger) * 2:
+            before = len(plans.made)
+            await until(lambda before=before: len(plans.made) > before + 8)  # type: ignore[misc]
+            await program.kill()
+            await program.start()
+        before = len(plans.made)
+        await until(lambda: len(plans.made) > before + 8)
+    finally:
+        for client in clients:
+            client.cancel()
+        ends = await asyncio.gather(*clients, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in ends), ends
+    assert plans.repeated > 0, "no order met a dead service: nothing was shown"
+    before_again = {name: answer for name, (_, answer) in plans.made.items()}
+    for name, (said, _) in plans.made.items():
+        again = await placed(merchant, said, named=name)
+        assert again.plan == before_again[name].plan
+        assert again.reservation.reservation == before_again[name].reservation.reservation
+        assert again.waiting.waiting == before_again[name].waiting.waiting
+    await once_each(merchant, plans)
+    await verified(merchant)
+
+
+async def once_each(merchant: Merchant, plans: Plans) -> None:
+    """Each order that was answered is in the books once, promised or waiting."""
+    story = Playing(merchant)
+    for name, (said, answer) in plans.made.items():
+        promised, waits = await story.orders.reservations(name), await story.orders.waiting(name)
+        assert len(promised) + len(waits) == 1, (said, promised, waits)
+        assert answer.HasField("reservation") == bool(promised)
+
+
+async def test_units_that_came_are_promised_once_whoever_dies_meanwhile(mortal: Programs) -> None:
+    """Forty orders wait, and units come while aggregator and ledger are killed in turn: in the end each has exactly
+    what it waited for, in the order in which they came, nothing is left waiting, and what is left over is for
+    sale."""
+    merchant = mortal.suite.merchant()
+    story = Playing(merchant)
+    await story.play(f"{HOUSE}\n1000 BIKE may wait; L1 has 0 BIKE")
+    wanted = {f"order {number:02}": 1 + number % 3 for number in range(40)}
+    for name, units in wanted.items():
+        await placed(merchant, order(name, f"{units} BIKE for shop, as much as possible, the rest waits"))
+    deaths = itertools.cycle([mortal.aggregator, mortal.ledger])
+    left = sum(wanted.values())
+    while left > 0:
+        await merchant.record(RECEIVE, "BIKE", "L1", 20)
+        left -= 20
+        program = next(deaths)
+        await program.kill()
+        await program.start()
+    await until(lambda: nobody_waits(merchant))
+    request = reservation_service_pb2.ListReservationsRequest(page_size=1000)
+    promised: dict[str, int] = dict.fromkeys(wanted, 0)
+    for each in (await merchant.stubs.reservations.ListReservations(request)).reservations:
+        promised[each.order] += sum(line.open for line in each.lines)
+    assert promised == wanted
+    assert await merchant.level("BIKE", "market") == -left
+    await verified(merchant)
+
+
+async def nobody_waits(merchant: Merchant) -> bool:
+    """Whether every demand was promised; somebody asks for a level meanwhile, as shops do."""
+    await merchant.level("BIKE", "shop")
+    request = waiting_service_pb2.ListWaitingRequest(states=[waiting_pb2.WAITING_STATE_WAITING])
+    return not (await merchant.stubs.waiting.ListWaiting(request)).waiting
 
 
 async def test_every_service_ends_when_asked(mortal: Programs) -> None:

@@ -24,6 +24,7 @@ from tests.scenarios import limits, samples
 from tests.scenarios.limits import Case
 from tests.scenarios.samples import METHODS, World, world
 
+SET_BY_THE_SERVICE = {"weir.ledger.v1.BackOrders.waiting"}
 LISTS = [name for name, method in METHODS.items() if "page_token" in method.input_type.fields_by_name]
 LONG = 2**63 - 1
 BAD_TEXTS = ["a\x00b", "a\nb", "\x7f", " a", "a ", "\u2028", "\u00a0a"]
@@ -90,7 +91,7 @@ def test_the_samples_leave_nothing_out(name: str) -> None:
     every = [place for sample in samples.imagined().samples(name) for place in places(sample)]
     found = {field.full_name for place in every for field, _ in place.steps}
     missing = {field.full_name for field in leaves(METHODS[name].input_type) if not ruled_out(field, found)} - found
-    assert {each for each in missing if each.rpartition(".")[2] not in left_out(name)} == set()
+    assert {each for each in missing if each.rpartition(".")[2] not in left_out(name)} <= SET_BY_THE_SERVICE
 
 
 def ruled_out(field: FieldDescriptor, found: set[str]) -> bool:

@@ -88,7 +88,7 @@ def without_freshness(world: World, name: str) -> Message:
 
 def absent(identifier: Identifier) -> str:
     """An identifier of the same form that nobody has."""
-    return ABSENT_UUID if identifier.place.field.name == "reservation" else ABSENT
+    return ABSENT_UUID if identifier.place.field.name in ("reservation", "waiting") else ABSENT
 
 
 @pytest.mark.parametrize("identifier", identifiers(), ids=str)
@@ -115,7 +115,9 @@ async def test_to_its_owner_it_is_not_absent(suite: Suite, owned: World) -> None
         if told(ended[0], mine, absent(identifier)) != told(ended[1], mine, absent(identifier)):
             revealing.add(str(identifier))
     assert len(revealing) >= REVEALING, revealing
-    assert {f"Get{each}" for each in ("Location-location", "Channel-channel", "Reservation-reservation")} <= revealing
+    assert {
+        f"Get{each}" for each in ("Location-location", "Channel-channel", "Reservation-reservation", "Waiting-waiting")
+    } <= revealing
 
 
 async def test_request_ids_are_each_tenants_own(suite: Suite, owned: World) -> None:

@@ -14,9 +14,11 @@ from google.protobuf.message import Message
 from tests.kit.ledger import Caller
 from tests.simulation.history import Call, History, Refusal, now
 from tests.simulation.model.books import CONFIRMED, HELD, Item, item, micros
+from tests.simulation.model.waiting import WAITING
 from tests.simulation.plan import ENDERS, Manner, Plan, Step
 from tests.simulation.wishes import KNOWN, LONG_AGO, STALE, otherwise
 from tests.simulation.world import World, other, pause
+from weir.ledger.v1 import reservation_pb2, waiting_pb2
 from weir_chassis import status
 
 T = TypeVar("T")
@@ -50,12 +52,17 @@ class Board:
     confirmed: dict[str, None] = field(default_factory=dict)
     balances: dict[Item, int] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    """The revisions that changed reservations last, as far as is known."""
+    demands: dict[str, Any] = field(default_factory=dict)
+    """Demands that wait, as they were last seen."""
     asked: list[tuple[str, Any]] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
 
     def learn(self, answer: Message) -> None:
         """Note what an answer tells."""
         for found in within(answer, "reservation"):
+            self.changed[found.reservation] = max(found.changed_revision, self.changed.get(found.reservation, 0))
             if found.reservation not in self._known:
                 self._known.add(found.reservation)
                 self.reservations.append(found.reservation)
@@ -68,6 +75,12 @@ class Board:
         for balance in within(answer, "balance"):
             what = item(balance.stock_item)
             self.balances[what] = max(balance.changed_revision, self.balances.get(what, 0))
+        for demand in within(answer, "waiting"):
+            self.demands.pop(demand.waiting, None)
+            if demand.state == WAITING:
+                self.demands[demand.waiting] = demand
+        for back_orders in within(answer, "back_orders"):
+            self.etags[f"back-orders {back_orders.product.sku}"] = back_orders.etag
         for location in within(answer, "location"):
             self.etags[location.location] = location.etag
         for lot in within(answer, "lot"):
@@ -75,9 +88,14 @@ class Board:
 
     def reservation(self, method: str, draw: float) -> str:
         """A reservation for a method: mostly one that is in the right state, as far as is known."""
-        right = list(self.confirmed if method == "Fulfil" else self.running_out)
+        confirmed = method == "Fulfil" or (method == "Amend" and draw * 1.5 < FITTING)
+        right = list(self.confirmed if confirmed else self.running_out)
         among = right if right and draw < FITTING else self.reservations
         return _recent(among, draw / FITTING % 1.0) if among else NOBODY
+
+    def demand(self, draw: float) -> Any:
+        """A demand that waits, as far as is known."""
+        return _recent(list(self.demands.values()), draw) if self.demands else waiting_pb2.Waiting(waiting=NOBODY)
 
 
 def within(answer: Any, name: str) -> list[Any]:
@@ -85,7 +103,10 @@ def within(answer: Any, name: str) -> list[Any]:
     if hasattr(answer, f"{name}s"):
         return list(getattr(answer, f"{name}s"))
     if hasattr(answer, name):
-        return [getattr(answer, name)]
+        found = getattr(answer, name)
+        if not isinstance(found, Message):
+            return list(found)
+        return [found] if answer.HasField(name) else []
     if name == "reservation" and hasattr(answer, "outcomes"):
         return [each.reservation for each in answer.outcomes if each.HasField("reservation")]
     return []
@@ -182,7 +203,7 @@ class Clients:
         except TimeoutError:
             return call
         except grpc.aio.AioRpcError as error:
-            call.refusal, call.accident = read(error)
+            call.refusal, call.accident = read(error, keeps=not getattr(asked, "digest", b""))
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -200,6 +221,14 @@ class Clients:
         if method in ENDERS or method == "GetReservation":
             made.reservation = self.board.reservation(method, step.draw)
             _always_alike(made)
+            if method == "Amend" and made.expected_revision < 0:
+                known = self.board.changed.get(made.reservation, 1)
+                made.expected_revision = max(1, known - (made.expected_revision == STALE))
+        elif method in ("CancelWaiting", "GetWaiting"):
+            made.waiting = self.board.demand(step.draw).waiting
+        elif method == "PromiseWaiting":
+            for place, each in enumerate(made.promises):
+                self._choose(each, random.Random(f"{step.draw} {place}"))
         elif method == "RecordMovements":
             for each in made.movements:
                 if each.expected_revision < 0:
@@ -211,9 +240,21 @@ class Clients:
             made.location.etag = self._etag(made.location.location, made.location.etag)
         elif method == "DeleteLocation":
             made.etag = self._etag(made.location, made.etag)
+        elif method == "SetBackOrders":
+            name = f"back-orders {made.back_orders.product.sku}"
+            made.back_orders.etag = self._etag(name, made.back_orders.etag)
         elif method == "SetLot":
             made.lot.etag = self._etag(f"{made.lot.product.sku} {made.lot.lot}", made.lot.etag)
         return made
+
+    def _choose(self, promise: Any, chance: random.Random) -> None:
+        """Choose the demand that is promised units; of half of them all that waits, as far as is known."""
+        demand = self.board.demand(chance.random())
+        promise.waiting = demand.waiting
+        waiting = [{"line": each.line, "quantity": each.open} for each in demand.lines if each.open]
+        if waiting and chance.random() < 0.5:
+            del promise.units[:]
+            promise.units.extend([reservation_pb2.LineQuantity(**each) for each in waiting])
 
     def _etag(self, name: str, wanted: str) -> str:
         known = self.board.etags.get(name, "1")
@@ -255,8 +296,11 @@ def _recent(of: Sequence[T], draw: float) -> T:
     return of[-1 - int(min(len(of), RECENT) * draw * draw)]
 
 
-def read(error: grpc.aio.AioRpcError) -> tuple[Refusal | None, str]:
-    """The refusal that a call ended with, None where nobody knows how it ended; and what nobody should ever see."""
+def read(error: grpc.aio.AioRpcError, *, keeps: bool = True) -> tuple[Refusal | None, str]:
+    """The refusal that a call ended with, None where nobody knows how it ended; and what nobody should ever see.
+
+    A refusal of a definite kind is the outcome of its request id, unless the ledger was told to keep none.
+    """
     told = status.told(error)
     code = error.code()
     if told is None:
@@ -265,5 +309,5 @@ def read(error: grpc.aio.AioRpcError) -> tuple[Refusal | None, str]:
         return None, ""
     if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL):
         return None, f"{told.reason}: {told.message}"
-    definite = told.kind.definite and told.reason != "REQUEST_ID_REUSED"
+    definite = keeps and told.kind.definite and told.reason != "REQUEST_ID_REUSED"
     return Refusal(code.name, told.reason, dict(told.metadata), definite), ""

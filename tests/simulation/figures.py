@@ -22,6 +22,9 @@ REFUSED: Mapping[str, str] = {
     "BALANCE_CHANGED": "lost compare-and-set",
     "RESERVATION_EXPIRED": "came after expiry",
     "REQUEST_ID_REUSED": "id with other contents",
+    "RESERVATION_CHANGED": "moved meanwhile",
+    "BACK_ORDERS_EXHAUSTED": "no more may wait",
+    "WAITING_STATE": "waits no longer",
     "OPEN_RESERVATIONS_EXHAUSTED": "channel holds too much",
     "HELD_UNITS_EXHAUSTED": "channel holds too much",
 }
@@ -37,6 +40,12 @@ REACHED = (
     "hold ran out during a call",
     "shortfall",
     "import",
+    "promise moved",
+    "moved meanwhile",
+    "demand taken up",
+    "no more may wait",
+    "demand promised",
+    "demand given up",
     "commits of several",
     "lock wait",
     "watch resumed",
@@ -89,6 +98,13 @@ def _figures(history: History) -> Iterator[tuple[str, int]]:
     yield "hold ran out during a call", sum(_beside_expiry(history.calls))
     yield "shortfall", sum(bool(message.shortfalls) for each in history.sessions for _, message in each.seen)
     yield "import", sum(call.method == "ImportSnapshot" and call.answer is not None for call in history.calls)
+    made = [attempt for attempt in asked.values() if attempt.told is not None and attempt.told.answer is not None]
+    yield "promise moved", sum(attempt.method == "Amend" for attempt in made)
+    yield "demand given up", sum(attempt.method == "CancelWaiting" for attempt in made)
+    promised = [each.told.answer.outcomes for each in made if each.method == "PromiseWaiting" and each.told]
+    yield "demand promised", sum(each.HasField("reservation") for outcomes in promised for each in outcomes)
+    taken_up = [each.told.answer for each in made if each.method == "Reserve" and each.told]
+    yield "demand taken up", sum(answer.HasField("waiting") for answer in taken_up)
     yield "commits of several", sum(len(done) > 1 for done in by_revision(asked).values())
     yield "lock wait", history.lock_waits
     yield "watch resumed", sum(session.request.HasField("after") for session in history.sessions)

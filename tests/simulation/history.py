@@ -14,11 +14,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from tests.simulation.model.books import Limits
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2, waiting_service_pb2
 
 SERVICES = (
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
     reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+    waiting_service_pb2.DESCRIPTOR.services_by_name["WaitingService"],
 )
 METHODS = {method.name: method for service in SERVICES for method in service.methods}
 
@@ -70,6 +71,11 @@ class Call:
     def revision(self) -> int | None:
         """The revision it was answered with."""
         return self.answer.revision.number if self.answer is not None else None
+
+    @property
+    def contents(self) -> Any:
+        """What tells its request from another one under the same id: all of it, or the digest that stands for it."""
+        return getattr(self.request, "digest", b"") or self.request
 
     @property
     def changes(self) -> bool:

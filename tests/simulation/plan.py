@@ -17,7 +17,7 @@ from tests.simulation.wishes import Wish, wish
 PATIENCE_SECONDS = 1.5
 CLIENTS = 48
 STEPS = 12
-ENDERS = ("Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver")
+ENDERS = ("Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "Amend")
 
 
 class Manner(enum.Enum):

@@ -29,7 +29,8 @@ SAMPLE = 60
 OVERDUE_SECONDS = 10.0
 """How long a hold that has run out may stand."""
 LISTED_MAX = 1000
-QUESTIONS = ("ListBalances", "ListReservations", "ListLocations", "ListLots", "ListShortfalls", "GetClaims")
+QUESTIONS = ("ListBalances", "ListReservations", "ListLocations", "ListLots", "ListShortfalls", "GetClaims",
+             "ListWaiting", "ListBackOrders")  # fmt: skip
 """What is asked at the end: everything there is."""
 
 
@@ -158,6 +159,9 @@ async def _conclude(world: World, history: History, clients: Clients) -> int:
         await clients.ask("conclude", "GetBalance", request("GetBalance", stock_item=goods), 0)
     for name in {call.request.request_id for call in history.calls if call.method == "ImportSnapshot"}:
         await clients.ask("conclude", "ListSnapshotLines", request("ListSnapshotLines", request_id=name), 0)
+    for each in [call.request for call in history.calls if call.method == "Reserve" and not call.asks_only][:SAMPLE]:
+        asked = request("GetReserveOutcome", request_id=each.request_id)
+        await clients.ask("conclude", "GetReserveOutcome", asked, 1)
     async for page in world.caller(clients.tenant).pages("ListEntries", LISTED_MAX):
         history.entries += page.entries
         history.listed = page.revision.number

@@ -153,6 +153,29 @@ def a_lot_too_many(history: History) -> None:
     last(each for each in messages(history, "all 1") if each.entries).lots.append(one)
 
 
+def other_demands(history: History) -> None:
+    """A watcher is shown a demand otherwise than it is."""
+    last(each for each in messages(history, "all 0") if each.waiting).waiting[0].order += "!"
+
+
+def other_back_orders(history: History) -> None:
+    """A watcher is shown that more of a product waits than does."""
+    last(each for each in messages(history, "all 0") if each.back_orders).back_orders[0].waiting += 1
+
+
+def recalled(history: History) -> None:
+    """What became of a Reserve is told otherwise than it was."""
+    done(history, "GetReserveOutcome").answer.plan += b"!"
+
+
+def moved_less(history: History) -> None:
+    """A promise that was moved says less than was promised."""
+    call = last(each for each in history.calls if each.method == "Amend" and each.answer and not each.asks_only)
+    for each in history.calls:
+        if each.changes and each.request.request_id == call.request.request_id and each.answer is not None:
+            each.answer.reservation.lines[-1].open += 1
+
+
 def no_shortfall(history: History) -> None:
     """A watcher is not shown that a shortfall changed."""
     del last(each for each in messages(history, "all 0") if each.shortfalls).shortfalls[:]
@@ -207,6 +230,10 @@ TAMPERINGS: dict[Tampering, str] = {
     other_claims: "with other claims",
     other_lots: "with other lots",
     a_lot_too_many: "with other lots",
+    other_demands: "with other demands",
+    other_back_orders: "with other back-orders",
+    recalled: "recalled otherwise",
+    moved_less: "done otherwise",
     no_shortfall: "with other shortfalls",
     read_wrongly: "answered wrongly",
     read_stale: "which is not of that moment",

@@ -19,7 +19,7 @@ from weir.common.v1 import revision_pb2, stock_pb2
 SOME = [stock_pb2.Product(sku=GOODS[at].product.sku) for at in (0, 3)]
 """What a watcher asks for who does not want all."""
 STREAM_SECONDS = 120.0
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 
 
 class Watcher:

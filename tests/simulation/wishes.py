@@ -18,6 +18,7 @@ from tests.kit.ledger import (
     RETURN,
     SHIP,
     TRANSFER,
+    claiming,
     draft,
     item,
     movement,
@@ -25,7 +26,7 @@ from tests.kit.ledger import (
 )
 from tests.simulation.model.books import Limits
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, snapshot_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, snapshot_pb2, waiting_pb2
 
 T = TypeVar("T")
 Wish = tuple[str, Any]
@@ -56,6 +57,7 @@ GOODS = (
 PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
 """Between which goods transfers go."""
 CLAIMS = ("gold", "silver", "bronze", "tin")
+BACK_ORDERED = ("A", "B")
 CHANNELS = ("", "", "web", "kiosk", "kiosk")
 COMING_AND_GOING = ("X1", "X2", "X3")
 LOTS = (("C", "L1"), ("A", "L1"), ("B", "L1"))
@@ -68,15 +70,75 @@ def hot(chance: random.Random, of: Sequence[T]) -> T:
 
 
 def receipts() -> list[Wish]:
-    """What there is before clients come: two warehouses and a few units."""
+    """What there is before clients come: two warehouses and a few units, and leave to wait for some more."""
     places = [request("CreateLocation", location={"location": name, "kind": 1}) for name in ("W1", "W2")]
     units = request("RecordMovements", movements=[movement(RECEIVE, GOODS[at], 12 - at) for at in range(6)])
-    return [*(("CreateLocation", each) for each in places), ("RecordMovements", units)]
+    waits = [request("SetBackOrders", back_orders={"product": {"sku": sku}, "limit": 6}) for sku in BACK_ORDERED]
+    return [
+        *(("CreateLocation", each) for each in places),
+        ("RecordMovements", units),
+        *(("SetBackOrders", each) for each in waits),
+    ]
 
 
 def reserve(chance: random.Random) -> Wish:
-    """Promise some units."""
-    return "Reserve", request("Reserve", draft=_draft(chance))
+    """Promise some units, let some wait, or both; now and then known by a digest, and with something to keep."""
+    made = request("Reserve")
+    what = chance.choices(("promise", "both", "wait"), (60, 22, 18))[0]
+    if what != "wait":
+        made.draft.CopyFrom(_draft(chance))
+        made.draft.plan = chance.choice((b"", b"", b"plan"))
+    if what != "promise":
+        made.waiting.CopyFrom(_awaited(chance))
+    if what == "promise" and chance.random() < 0.25:
+        made.digest, made.draft.plan = b"wish", b"plan"
+    return "Reserve", made
+
+
+def _awaited(chance: random.Random) -> waiting_pb2.WaitingDraft:
+    """What an order waits for: units of one product, for no channel; so an answer tells all that it rests on."""
+    product = stock_pb2.Product(sku=hot(chance, BACK_ORDERED))
+    lines = [waiting_pb2.WaitingDraftLine(product=product, quantity=chance.choice((1, 1, 2, 3)))]
+    lines *= chance.choice((1, 1, 2))
+    plan, order = chance.choice((b"", b"how")), f"order {chance.randrange(1000)}"
+    return waiting_pb2.WaitingDraft(lines=lines, whole=chance.random() < 0.5, order=order, plan=plan)
+
+
+def amend(chance: random.Random) -> Wish:
+    """Give units up and have others instead; as the reservation was last seen, as it was before, or however it is."""
+    numbers = chance.choices(((), (1,), (2,), (1, 2)), (25, 55, 10, 10))[0]
+    releases = [reservation_pb2.LineQuantity(line=number, quantity=1) for number in numbers]
+    lines = [_draft_line(chance) for _ in range(chance.choice((0, 1, 1, 2)) if releases else 1)]
+    made = request("Amend", releases=releases, lines=lines, plan=chance.choice((b"", b"moved")))
+    if chance.random() < 0.4:
+        made.expected_revision = chance.choice((KNOWN, KNOWN, KNOWN, STALE))
+    if chance.random() < 0.25:
+        made.digest = b"wish"
+    return "Amend", made
+
+
+def set_back_orders(chance: random.Random) -> Wish:
+    """Say how much may wait; etags as in `update_location`."""
+    wanted = {"product": {"sku": hot(chance, BACK_ORDERED)}, "limit": chance.choice((0, 2, 4, 4, 6, 8))}
+    made = request("SetBackOrders", back_orders=wanted)
+    made.back_orders.etag = chance.choice(("", "", str(KNOWN), str(STALE)))
+    return "SetBackOrders", made
+
+
+def cancel_waiting(chance: random.Random) -> Wish:
+    """Give up what waits, whole or in part; which demand is for the client to say."""
+    return "CancelWaiting", request("CancelWaiting", lines=_lines(chance)[:1])
+
+
+def promise_waiting(chance: random.Random) -> Wish:
+    """Promise units to demands, which are for the client to choose; of some all that waits."""
+    made = request("PromiseWaiting")
+    for _ in range(chance.choice((1, 1, 2))):
+        lines = [_draft_line(chance) for _ in range(chance.choice((1, 1, 2)))]
+        units = [reservation_pb2.LineQuantity(line=chance.choice((1, 1, 1, 2)), quantity=1)]
+        plan = chance.choice((b"", b"plan"))
+        made.promises.add(units=units, lines=lines, plan=plan)
+    return "PromiseWaiting", made
 
 
 def reserve_batch(chance: random.Random) -> Wish:
@@ -89,17 +151,22 @@ def _draft(chance: random.Random, lines_max: int = 3) -> reservation_pb2.Reserva
     """What an order asks for: several lines may be of the same stock item; few are more than may be."""
     lines = 8 if chance.random() < 0.01 else chance.randint(1, lines_max)
     made = draft(
-        *((hot(chance, GOODS), chance.choice((1, 1, 1, 2, 3))) for _ in range(lines)),
+        *(_draft_line(chance) for _ in range(lines)),
         hold_seconds=chance.choices((chance.randint(1000, 1400) / 1000, 30.0, 120.0), (60, 38, 2))[0],
         channel=chance.choice(CHANNELS),
         order=f"order {chance.randrange(1000)}",
     )
     if chance.random() < 0.4:
         made.mode = PARTIAL
-    for line in made.lines:
-        if chance.random() < 0.5:
-            for claim in chance.sample(CLAIMS, chance.choice((1, 1, 2))):
-                line.claims.add(claim=claim, ceiling=chance.choice((1, 2, 3, 4, 8, 16, 32)))
+    return made
+
+
+def _draft_line(chance: random.Random) -> reservation_pb2.ReservationDraftLine:
+    """A few units, perhaps under a claim or two."""
+    made = claiming(hot(chance, GOODS), chance.choice((1, 1, 1, 2, 3)))
+    if chance.random() < 0.5:
+        for claim in chance.sample(CLAIMS, chance.choice((1, 1, 2))):
+            made.claims.add(claim=claim, ceiling=chance.choice((1, 2, 3, 4, 8, 16, 32)))
     return made
 
 
@@ -223,17 +290,24 @@ def _location(chance: random.Random) -> ledger_pb2.Location:
 def question(chance: random.Random) -> Wish:
     """Ask how things stand."""
     method = chance.choice(("GetBalance", "GetBalance", "GetReservation", "GetClaims", "ListBalances",
-                            "ListShortfalls", "ListLocations", "ListLots"))  # fmt: skip
+                            "ListShortfalls", "ListLocations", "ListLots", "GetWaiting", "ListWaiting",
+                            "ListBackOrders"))  # fmt: skip
     fields: dict[str, Any] = {}
     if method == "GetBalance":
         fields["stock_item"] = hot(chance, GOODS)
     elif method == "GetClaims":
         fields["claims"] = CLAIMS
+    if method == "ListWaiting":
+        fields["page_size"] = 1000
     return method, request(method, **fields)
 
 
 WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
-    (27, reserve),
+    (30, reserve),
+    (14, amend),
+    (3, set_back_orders),
+    (5, cancel_waiting),
+    (9, promise_waiting),
     (6, reserve_batch),
     (10, confirm),
     (6, extend),
@@ -272,7 +346,9 @@ def otherwise(method: str, asked: Any) -> Any:
         case "RecordMovements":
             made.movements[0].reference += "!"
         case "Reserve":
-            made.draft.order += "!"
+            (made.draft if made.HasField("draft") else made.waiting).order += "!"
+            if made.digest:  # the same attempt all the same: what was done is told by its plan
+                made.draft.plan += b"!"
         case "ReserveBatch":
             made.drafts[0].order += "!"
         case "Fulfil":
@@ -281,6 +357,16 @@ def otherwise(method: str, asked: Any) -> Any:
             lines = [] if made.lines else [reservation_pb2.LineQuantity(line=1, quantity=1)]
             del made.lines[:]
             made.lines.extend(lines)
+        case "Amend":
+            made.plan += b"!"
+            if made.digest:
+                made.digest += b"!"
+        case "SetBackOrders":
+            made.back_orders.limit += 1
+        case "CancelWaiting":
+            made.waiting = "00000000-0000-7000-8000-000000000000"
+        case "PromiseWaiting":
+            made.promises[0].plan += b"!"
         case _:
             made.reservation = "00000000-0000-7000-8000-000000000000"
     return made

@@ -9,16 +9,28 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
-from weir_aggregator.domain import Change, Configured, Count, GroupLink, Lot, StoreLimits, WarehouseGroup
-from weir_aggregator.wire import feeds
+from weir_aggregator.domain import (
+    BackOrders,
+    Change,
+    Configured,
+    Count,
+    GroupLink,
+    Lot,
+    Recorded,
+    StoreLimits,
+    Waiting,
+    WarehouseGroup,
+)
+from weir_aggregator.wire import feeds, recorded
+from weir_allocation.fulfilment.model import Line, Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.policy import Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
-from weir_allocation.sharing import Bundle, Link
+from weir_allocation.sharing import NO_SHARING, Bundle, Link
 from weir_allocation.stock import Condition
 
 BIKE, KIT = {"owner": "x", "sku": "BIKE"}, {"sku": "KIT"}
@@ -210,3 +222,49 @@ def test_the_books_of_the_ledger() -> None:
         lots=lots,
     )
     assert feeds.entries(commit) == [*known, count]
+
+
+RECORDED = Recorded(Wish((Line(("x", "BIKE"), 5), Line(("", "KIT"), 2)), whole=False), "shop", Terms(NO_SHARING, {}))
+
+
+def _waiting(**others: Any) -> waiting_pb2.Waiting:
+    said = {
+        "waiting": "w1",
+        "state": "WAITING_STATE_WAITING",
+        "lines": [{"line": 1, "product": BIKE, "open": 3}, {"line": 2, "product": KIT, "open": 0}],
+        "create_revision": 7,
+        "changed_revision": 9,
+    }
+    return ParseDict({**said, **others}, waiting_pb2.Waiting(plan=recorded.dump(RECORDED)))
+
+
+def test_what_waits() -> None:
+    """A demand with the units that still wait and how it may be filled, and what may wait of a product; in an export
+    as in a commit.
+    """
+    told: dict[str, Any] = {
+        "waiting": [_waiting()],
+        "back_orders": [ParseDict({"product": BIKE, "limit": 9, "waiting": 3}, waiting_pb2.BackOrders())],
+    }
+    known = [Waiting("w1", 7, (3, 0), RECORDED), BackOrders("x", "BIKE", 9, 3)]
+    assert feeds.balances(ledger_service_pb2.ExportBalancesResponse(**told)) == known
+    assert feeds.entries(ledger_service_pb2.WatchEntriesResponse(**told)) == known
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"state": "WAITING_STATE_PROMISED"},
+        {"plan": ""},
+        {"plan": "bm90aGluZw=="},
+        {"whole": True},
+        {"lines": [{"line": 1, "product": BIKE, "open": 3}]},
+    ],
+)
+def test_a_demand_that_is_not_ours_to_fill(others: dict[str, Any]) -> None:
+    """One that has ended, or of which it is not said, or not of this very demand, how it may be filled: nothing is
+    recorded of it.
+    """
+    [found] = feeds.entries(ledger_service_pb2.WatchEntriesResponse(waiting=[_waiting(**others)]))
+    assert isinstance(found, Waiting)
+    assert found.recorded is None

@@ -38,12 +38,19 @@ LINK = Link("internal", SPARE, BIKE)
 
 
 def stock(
-    product: Product = BIKE, location: str = "W1", on_hand: int = 5, *, reserved: int = 0, days: int = 0, **sort: str
+    product: Product = BIKE,
+    location: str = "W1",
+    on_hand: int = 5,
+    *,
+    reserved: int = 0,
+    awaited: int = 0,
+    days: int = 0,
+    **sort: str,
 ) -> Stock:
     """Units of a lot that expires in so many days; 0: never."""
     condition = Condition[sort.pop("condition", "SELLABLE")]
     item = StockItem(*product, location, condition=condition, **sort)
-    return Stock(item, on_hand, reserved, TODAY + timedelta(days=days) if days else None)
+    return Stock(item, on_hand, reserved, TODAY + timedelta(days=days) if days else None, awaited)
 
 
 def asked(configuration: Configuration, *there: Stock, channel: str = "shop", demand: Demand = ANY) -> Question:
@@ -136,6 +143,11 @@ CASES = [
         "EACH, lot 'L1': 5 units there, 2 promised, 3 units free.",
     ),
     (asked(PLAIN, stock(reserved=9)), "SUPPLY STOCK_ITEM ALL_RESERVED", "EACH: 5 units there, all promised."),
+    (
+        asked(PLAIN, stock(reserved=5, awaited=2)),
+        "SUPPLY STOCK_ITEM AWAITED",
+        "EACH: 5 units there, all promised or for orders that wait.",
+    ),
     (asked(PLAIN, stock(on_hand=0)), "SUPPLY STOCK_ITEM EMPTY", "EACH: nothing there."),
     (
         asked(PLAIN, stock(condition="HOLD")),
@@ -222,6 +234,11 @@ CASES = [
         asked(sharing(LINK), stock(SPARE, reserved=5)),
         "SUPPLY LINK ALL_RESERVED",
         "'SPARE' of 'other' lends nothing: all that lies here is promised.",
+    ),
+    (
+        asked(sharing(LINK), stock(SPARE, reserved=5, awaited=5)),
+        "SUPPLY LINK AWAITED",
+        "'SPARE' of 'other' lends nothing: what lies here is for orders that wait.",
     ),
     (
         asked(sharing(LINK), stock(SPARE, on_hand=0)),

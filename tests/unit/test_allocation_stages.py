@@ -118,6 +118,8 @@ def test_a_representative_is_not_reached_by_groups() -> None:
     [
         (Stock(item("DE1"), 9, 2), ANY, Verdict.COUNTED, 7),
         (Stock(item("DE1"), 9, 9), ANY, Verdict.ALL_RESERVED, 0),
+        (Stock(item("DE1"), 9, 9, awaited=2), ANY, Verdict.AWAITED, 0),
+        (Stock(item("DE1"), 9, 8, awaited=2), ANY, Verdict.COUNTED, 1),
         (Stock(item("DE1"), 0, 0), ANY, Verdict.EMPTY, 0),
         (Stock(item("DE1"), 0, 3), ANY, Verdict.EMPTY, 0),
         (Stock(StockItem("", "BIKE", "DE1", condition=Condition.HOLD), 9, 0), ANY, Verdict.NOT_SELLABLE, 0),

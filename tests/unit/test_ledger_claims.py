@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from tests.kit.books import NAME, NOW, counts, decide, goods, opened, order, promise, wish, written
+from tests.kit.books import NAME, NOW, counts, decide, goods, opened, order, promise, reserve, wish, written
 from weir_chassis.errors import Kind, Refusal
 from weir_ledger.domain.books import Books
 from weir_ledger.domain.command import Command
@@ -25,7 +25,7 @@ def claims(books: Books) -> dict[str, tuple[int, int]]:
 
 def granted(books: Books, *lines: DraftLine, mode: Mode = ALL) -> list[int] | str:
     """The units that each line of an order gets, or the reason why it is refused."""
-    outcome = decide(books, Reserve(NAME, order(*lines, mode=mode)))
+    outcome = reserve(books, order(*lines, mode=mode))
     return outcome.reason if isinstance(outcome, Refusal) else [each.quantity for each in outcome.lines]
 
 

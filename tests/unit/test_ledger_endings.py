@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.kit.books import NAME, NOW, counts, decide, goods, opened, promise, written
+from tests.kit.books import NAME, NOW, counts, decide, goods, opened, promise, wish, written
 from weir_chassis.errors import Refusal
+from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import Account, EntryKind
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[[], Command[Any]]] = {
     "fulfil": lambda: Fulfil(NAME, ()),
     "release": lambda: Release(NAME, ()),
     "hand over": lambda: MarkHandedOver(NAME, ()),
+    "amend": lambda: Amend(NAME, ((1, 1),), (wish("A", 2),)),
 }
 
 STATES: dict[str, tuple[State, datetime | None]] = {
@@ -38,14 +40,14 @@ STATES: dict[str, tuple[State, datetime | None]] = {
 
 OVER, WRONG = "RESERVATION_EXPIRED", "RESERVATION_STATE"
 OUTCOMES: dict[str, list[State | str]] = {
-    # confirm, extend, fulfil, release, hand over
-    "held": [S.CONFIRMED, S.HELD, WRONG, S.RELEASED, S.HELD],
-    "due": [OVER, OVER, OVER, OVER, OVER],
-    "overdue": [OVER, OVER, OVER, OVER, OVER],
-    "confirmed": [S.CONFIRMED, WRONG, S.FULFILLED, S.RELEASED, S.CONFIRMED],
-    "fulfilled": [WRONG, WRONG, WRONG, WRONG, WRONG],
-    "expired": [OVER, OVER, OVER, OVER, OVER],
-    "released": [WRONG, WRONG, WRONG, WRONG, WRONG],
+    # confirm, extend, fulfil, release, hand over, amend
+    "held": [S.CONFIRMED, S.HELD, WRONG, S.RELEASED, S.HELD, S.HELD],
+    "due": [OVER, OVER, OVER, OVER, OVER, OVER],
+    "overdue": [OVER, OVER, OVER, OVER, OVER, OVER],
+    "confirmed": [S.CONFIRMED, WRONG, S.FULFILLED, S.RELEASED, S.CONFIRMED, S.CONFIRMED],
+    "fulfilled": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
+    "expired": [OVER, OVER, OVER, OVER, OVER, OVER],
+    "released": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
 }
 LIFE = {state: dict(zip(COMMANDS, row, strict=True)) for state, row in OUTCOMES.items()}
 """What each command makes of a reservation in each state: its next state, or the reason why not."""

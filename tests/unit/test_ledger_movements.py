@@ -9,7 +9,7 @@ from weir_chassis.errors import Kind
 from weir_ledger.domain.entries import Account, EntryKind, Movement
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
-from weir_ledger.errors import BalanceChanged, BalanceOverflow, InsufficientOnHand, LocationNotFound
+from weir_ledger.errors import BalanceChanged, BalanceOverflow, InsufficientOnHand, LocationNotFound, settle
 
 K = EntryKind
 
@@ -148,7 +148,7 @@ def test_expected_revision(kind: EntryKind, sku: str, expected: int | None, curr
         return
     assert isinstance(outcome, BalanceChanged)
     assert outcome.metadata == {"sku": sku, "location": "W1", "expected": str(expected), "current": current}
-    assert (outcome.kind, outcome.kind.definite, outcome.unsettled) == (Kind.RACED, False, False)
+    assert (outcome.kind, outcome.kind.definite) == (Kind.RACED, False)
     assert written(books) == []
 
 
@@ -168,9 +168,9 @@ def test_expected_after_a_neighbour() -> None:
     decide(books, RecordMovements((fact(K.RECEIVE, "A", 1),)))
     refusal = decide(books, RecordMovements((expecting(K.COUNT, "A", 9, 0),)))
     assert isinstance(refusal, BalanceChanged)
-    assert refusal.unsettled
-    settled = refusal.settled(8)
-    assert (settled.unsettled, settled.metadata["current"], settled.metadata["expected"]) == (False, "8", "0")
+    assert (refusal.metadata["current"], refusal.metadata["expected"]) == ("", "0")
+    settle(refusal, 8)
+    assert (refusal.metadata["current"], refusal.metadata["expected"]) == ("8", "0")
     assert counts(books, "A") == (6, 0)
 
 

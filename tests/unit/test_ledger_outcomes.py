@@ -9,12 +9,14 @@ import pytest
 
 from tests.kit.books import NAME, NOW, fact, goods, opened, order, promise
 from weir_chassis.errors import RecordedRefusal, Refusal
-from weir_ledger.domain import endings, lots, movements, places, promises
+from weir_ledger.domain import amending, demands, endings, lots, movements, places, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demands import PromiseOutcome
 from weir_ledger.domain.entries import EntryKind
-from weir_ledger.domain.reservations import Line, LineClaim, Reservation, ReserveOutcome, ShortLine, State
+from weir_ledger.domain.reservations import Line, LineClaim, Reservation, Reserved, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, Condition, Location, LocationKind, Lot, StockItem
+from weir_ledger.domain.waiting import BackOrders, Waiting, WaitingLine
 from weir_ledger.errors import InsufficientStock, Shortage
 from weir_ledger.store import outcomes
 from weir_ledger.store.keys import key
@@ -31,6 +33,11 @@ FULL = Reservation(
     channel="refusal",
     revision=2**62,
 )
+DEMAND = Waiting(
+    NAME, (WaitingLine(("ö", '"'), 9, 3, 4, 2), WaitingLine(("", "]"), 1, 1)), NOW + timedelta(microseconds=1),
+    whole=True, order='"ok":', channel="refusal", reservations=(NAME,), plan_digest="a", create_revision=2**62,
+    revision=1,
+)  # fmt: skip
 
 RECEIPTS: list[tuple[str, Any]] = [
     ("CreateLocation", Location("W1", LocationKind.TRUNK, '{"refusal":', 5)),
@@ -40,16 +47,26 @@ RECEIPTS: list[tuple[str, Any]] = [
     ("SetLot", Lot("", "A", "L1")),
     ("RecordMovements", (Balance(ODD, ON_HAND_MAX, 3, 9), Balance(goods()))),
     ("RecordMovements", ()),
-    ("Reserve", FULL),
+    ("Reserve", Reserved(FULL)),
+    ("Reserve", Reserved(FULL, b'\x00\xff{"')),
+    ("Amend", FULL),
     ("ReserveBatch", (ReserveOutcome(FULL), ReserveOutcome(None, (ShortLine(2, ODD, 5, 0),)))),
     ("Confirm", promise(1)),
     ("Extend", promise(1, state=State.HELD, expires_at=NOW)),
     ("Fulfil", FULL),
     ("Release", FULL),
     ("MarkHandedOver", FULL),
+    ("Reserve", Reserved(None, waiting=DEMAND)),
+    ("Reserve", Reserved(FULL, b"\x00", DEMAND)),
+    ("SetBackOrders", BackOrders(("ö", '"'), 10**15, 2**62, 3, 2**62)),
+    ("CancelWaiting", DEMAND),
+    ("PromiseWaiting", (
+        PromiseOutcome(FULL), PromiseOutcome(None, "WAITING_STATE", '"]'),
+        PromiseOutcome(None, "INSUFFICIENT_STOCK", "", (ShortLine(2, ODD, 5, 0),)),
+    )),
     ("RecordMovements", (Balance(ODD, 1, 0, 3, NOW),)),
     ("ReserveBatch", (ReserveOutcome(None, (ShortLine(1, ODD, 5, 9, LineClaim("k", 10**15), 10**15 - 1),)),)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "receipt"), RECEIPTS)
@@ -66,6 +83,13 @@ BEFORE: list[tuple[str, str, Any]] = [
      '{"ok":[{"item":{"owner":"","sku":"A","location":"W1","lot":"","uom":"EACH","custodian":"","condition":1},'
      '"on_hand":5,"reserved":0,"revision":0}]}',
      (Balance(goods(), 5),)),
+    # what was kept before a Reserve made anything but a reservation
+    ("Reserve",
+     '{"ok":{"reservation":"R","state":1,"lines":[{"item":{"owner":"","sku":"A","location":"W1","lot":"","uom":"EACH",'
+     '"custodian":"","condition":1},"requested":4,"quantity":4,"open":4,"fulfilled":0,"released":0,"claims":[],'
+     '"handed_over_at":null}],"expires_at":"2026-03-01T12:00:00.123456Z","created_at":"2026-03-01T12:00:00.123456Z",'
+     '"order":"","channel":"","revision":0}}',
+     Reserved(Reservation("R", State.HELD, (Line(goods(), 4, 4, 4),), NOW, NOW))),
     ("ReserveBatch",
      '{"ok":[{"reservation":{"reservation":"R","state":1,"lines":[{"item":{"owner":"","sku":"A","location":"W1",'
      '"lot":"","uom":"EACH","custodian":"","condition":1},"requested":4,"quantity":4,"open":4,"fulfilled":0,'
@@ -88,7 +112,7 @@ def test_every_method_is_known() -> None:
     """Each command that a caller can send has a receipt that can be read back."""
     named = {
         each.__name__
-        for module in (endings, lots, movements, places, promises)
+        for module in (amending, demands, endings, lots, movements, places, promises)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Command) and each is not Command
     }
@@ -98,7 +122,7 @@ def test_every_method_is_known() -> None:
 def test_refusals() -> None:
     """A refusal that was kept is recalled with all that the caller was told."""
     refusal = InsufficientStock(
-        [Shortage("draft.lines[0]", '"', "W1", 5, 3), Shortage("draft.lines[1]", "B", "W1", 2, 0)]
+        [Shortage("draft.lines[0]", '"', "W1", 5, 3), Shortage("draft.lines[1]", "B", "W1", 2, 0)], revision=7
     )
     again = recalled("Reserve", kept(refusal))
     assert isinstance(again, RecordedRefusal)

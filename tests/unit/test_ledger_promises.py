@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.kit.books import HELD_BACK, NAME, NOW, counts, decide, entries, goods, opened, order, written
+from tests.kit.books import HELD_BACK, NAME, NOW, counts, decide, entries, goods, opened, order, reserve, written
 from weir_ledger.domain.entries import Account, EntryKind
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Line, Mode, Reservation, State
-from weir_ledger.domain.stock import StockItem
-from weir_ledger.errors import InsufficientStock
+from weir_ledger.domain.stock import Balance, StockItem
+from weir_ledger.errors import InsufficientStock, settle
 
 OTHER = NAME[:-1] + "4"
 
@@ -36,7 +36,7 @@ GRANTED: list[tuple[Wishes, Mode, list[int] | None]] = [
 def test_granted(wishes: Wishes, mode: Mode, granted: list[int] | None) -> None:
     """A line gets what is available after the lines before it; all or nothing means the whole draft."""
     books = opened(("A", 7, 2), ("B", 1, 0))
-    outcome = decide(books, Reserve(NAME, order(*wishes, mode=mode)))
+    outcome = reserve(books, order(*wishes, mode=mode))
     if granted is None:
         assert isinstance(outcome, InsufficientStock)
         assert written(books) == []
@@ -55,7 +55,7 @@ def test_granted(wishes: Wishes, mode: Mode, granted: list[int] | None) -> None:
 def test_the_hold() -> None:
     """A reservation is held from now for as long as asked, with what the caller says of it."""
     books = opened(("A", 5, 0))
-    made = decide(books, Reserve(NAME, order(("A", 1), hold_seconds=90.5, order="O", channel="web")))
+    made = reserve(books, order(("A", 1), hold_seconds=90.5, order="O", channel="web"))
     assert isinstance(made, Reservation)
     assert (made.reservation, made.state, made.created_at) == (NAME, State.HELD, NOW)
     assert made.expires_at == NOW + timedelta(seconds=90.5)
@@ -71,7 +71,7 @@ def test_the_hold() -> None:
 )
 def test_nothing_available(item: StockItem, on_hand: int, reserved: int) -> None:
     """Units that are not sellable, of another lot, or promised already are not available."""
-    refusal = decide(opened((item, on_hand, reserved)), Reserve(NAME, order((item, 1))))
+    refusal = reserve(opened((item, on_hand, reserved)), order((item, 1)))
     assert isinstance(refusal, InsufficientStock)
     assert refusal.metadata["available"] == "0"
 
@@ -79,17 +79,37 @@ def test_nothing_available(item: StockItem, on_hand: int, reserved: int) -> None
 def test_all_short_lines_are_told() -> None:
     """A refusal lists each short line with what there was for it, and the numbers of the first."""
     books = opened(("A", 3, 0), ("B", 1, 0))
-    refusal = decide(books, Reserve(NAME, order(("A", 2), ("B", 2), ("A", 2))))
+    refusal = reserve(books, order(("A", 2), ("B", 2), ("A", 2)))
     assert isinstance(refusal, InsufficientStock)
     assert [each.field for each in refusal.violations] == ["draft.lines[1]", "draft.lines[2]"]
     assert "2 asked for, 1 available" in refusal.violations[1].description
-    assert refusal.metadata == {"sku": "B", "location": "W1", "requested": "2", "available": "1", "lines": "2"}
+    assert refusal.metadata == {"sku": "B", "location": "W1", "requested": "2", "available": "1", "lines": "2",
+                                "revision": "0"}  # fmt: skip
+
+
+def test_since_when_units_are_missing() -> None:
+    """A refusal tells the newest revision that changed what is short: 0 where nothing was ever booked, and where an
+    earlier request of the same commit took the units the one that is still being drawn."""
+    books = opened()
+    for sku, number in (("A", 7), ("B", 9), ("C", 11)):
+        books.balances[goods(sku)] = Balance(goods(sku), 3, 0, revision=number)
+    for wishes, revision in (([("A", 4)], "7"), ([("A", 4), ("B", 4), ("C", 1)], "9"), ([("Z", 1)], "0")):
+        refusal = reserve(books, order(*wishes))
+        assert isinstance(refusal, InsufficientStock)
+        assert refusal.metadata["revision"] == revision
+    reserve(books, order(("A", 2)))
+    drafts = ((OTHER, order(("A", 1))), (OTHER[:-1] + "5", order(("A", 1), ("B", 4))))
+    for told in (reserve(books, order(("B", 4), ("A", 2))), decide(books, ReserveBatch(drafts, atomic=True))):
+        assert isinstance(told, InsufficientStock)
+        assert told.metadata["revision"] == ("" if told.metadata["lines"] == "2" else "9")
+        settle(told, 12)
+        assert told.metadata["revision"] == ("12" if told.metadata["lines"] == "2" else "9")
 
 
 def test_a_line_of_nothing_keeps_its_place() -> None:
     """A line that gets nothing of a stock item never booked opens a balance of zeros, so that the books can name it."""
     books = opened(("A", 1, 0))
-    made = decide(books, Reserve(NAME, order(("C", 1), ("A", 1), mode=Mode.PARTIAL)))
+    made = reserve(books, order(("C", 1), ("A", 1), mode=Mode.PARTIAL))
     assert isinstance(made, Reservation)
     assert goods("C") in books.balances
     assert goods("C") in books.touched_items
@@ -105,7 +125,7 @@ def test_a_known_stock_item_is_not_touched_by_a_line_of_nothing() -> None:
 def test_a_line_of_nothing_needs_its_place() -> None:
     """In partial mode a line at a location that does not exist refuses the draft."""
     books = opened(("A", 1, 0))
-    refusal = decide(books, Reserve(NAME, order(("A", 1), (goods("A", "X"), 1), mode=Mode.PARTIAL)))
+    refusal = reserve(books, order(("A", 1), (goods("A", "X"), 1), mode=Mode.PARTIAL))
     assert isinstance(refusal, InsufficientStock)
     assert written(books) == []
 

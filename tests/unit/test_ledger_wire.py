@@ -27,6 +27,8 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "RecordMovements": requests.record_movements,
     "Reserve": lambda message: requests.reserve(message, lambda: next(UUIDS)),
     "ReserveBatch": lambda message: requests.reserve_batch(message, lambda: next(UUIDS)),
+    "GetReserveOutcome": queries.get_reserve_outcome,
+    "Amend": requests.amend,
     "Confirm": requests.confirm,
     "Extend": requests.extend,
     "Fulfil": requests.fulfil,
@@ -62,6 +64,9 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "RecordMovements": lambda: {"movements": [movement(1, "A", 1)]},
     "Reserve": lambda: {"draft": draft(claiming("A", 1, share=5))},
     "ReserveBatch": lambda: {"drafts": [draft(("A", 1))]},
+    "GetReserveOutcome": dict,
+    "Amend": lambda: {"reservation": NAME, "releases": [{"line": 1, "quantity": 1}],
+                      "lines": [claiming("A", 1, share=5)]},
     "Confirm": lambda: {"reservation": NAME},
     "Extend": lambda: {"reservation": NAME, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
@@ -85,7 +90,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "GetSignedHead": dict,
     "ExportBalances": dict,
     "WatchEntries": dict,
-}
+}  # fmt: skip
 """A request of each rpc that is well formed."""
 
 
@@ -149,15 +154,18 @@ def of_item(method: str, path: str, *steps: str | int) -> list[Place]:
 
 
 WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "SetLot", "RecordMovements", "Reserve", "ReserveBatch",
-          "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
+          "Amend", "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
 ITEMS = [
     *of_item("RecordMovements", "movements[0].stock_item", "movements", 0, "stock_item"),
     *of_item("Reserve", "draft.lines[0].stock_item", "draft", "lines", 0, "stock_item"),
     *of_item("ReserveBatch", "drafts[0].lines[0].stock_item", "drafts", 0, "lines", 0, "stock_item"),
+    *of_item("Amend", "lines[0].stock_item", "lines", 0, "stock_item"),
     *of_item("GetBalance", "stock_item", "stock_item"),
 ]
 REQUIRED: list[Place] = [
     *((method, "request_id", at("request_id")) for method in WRITES),
+    ("GetReserveOutcome", "request_id", at("request_id")),
+    ("Amend", "lines[0].claims[0].claim", at("lines", 0, "claims", 0, "claim")),
     ("CreateLocation", "location.location", at("location", "location")),
     ("UpdateLocation", "location.location", at("location", "location")),
     ("DeleteLocation", "location", at("location")),
@@ -247,8 +255,12 @@ NUMBERS: list[tuple[str, str, Set, int, int]] = [
     ("ReserveBatch", "drafts[0].lines[0].quantity", at("drafts", 0, "lines", 0, "quantity"), 1, MOST),
     ("Fulfil", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
     ("Release", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
-    ("Fulfil", "lines[0].line", at("lines", 0, "line"), 1, 500),
-    ("Release", "lines[0].line", at("lines", 0, "line"), 1, 500),
+    ("Amend", "releases[0].quantity", at("releases", 0, "quantity"), 1, MOST),
+    ("Amend", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
+    ("Amend", "expected_revision", at("expected_revision"), 0, 2**63 - 1),
+    ("Fulfil", "lines[0].line", at("lines", 0, "line"), 1, 1000),
+    ("Release", "lines[0].line", at("lines", 0, "line"), 1, 1000),
+    ("Amend", "releases[0].line", at("releases", 0, "line"), 1, 1000),
     ("Reserve", "draft.lines[0].claims[0].ceiling", at("draft", "lines", 0, "claims", 0, "ceiling"), 0, 10**15),
     ("ListShortfalls", "page_size", at("page_size"), 0, 100),
     ("ListLocations", "page_size", at("page_size"), 0, 1000),
@@ -320,6 +332,9 @@ NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
     ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(1)] * n}, 1, 1000),
     ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(500)] * 3 + [lines(n - 1500)]}, 1501, 2000),
     ("Fulfil", "lines", lambda n: {"lines": [{"line": each % 500 + 1, "quantity": 1} for each in range(n)]}, 0, 500),
+    ("Amend", "releases", lambda n: {"releases": [{"line": each + 1, "quantity": 1} for each in range(n)]}, 0, 500),
+    ("Amend", "lines", lambda n: {"lines": lines(n).lines}, 0, 500),
+    ("Amend", "lines[0].claims", lambda n: {"lines": [claiming("A", 1, **{f"k{each}": 1 for each in range(n)})]}, 0, 8),
     ("ListBalances", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
     ("ListBalances", "locations", lambda n: {"locations": map(str, range(n))}, 0, 100),
     ("ListShortfalls", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
@@ -332,6 +347,21 @@ NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
     ("GetBalance", "freshness.at_least",
      lambda n: {"freshness": {"at_least": [{"context": f"c{each}", "cluster": "c"} for each in range(n)]}}, 0, 16),
 ]  # fmt: skip
+
+
+OPAQUE: list[tuple[str, str, Set, int]] = [
+    ("Reserve", "digest", at("digest"), 64),
+    ("Reserve", "draft.plan", at("draft", "plan"), 131072),
+    ("ReserveBatch", "drafts[0].plan", at("drafts", 0, "plan"), 131072),
+    ("Amend", "digest", at("digest"), 64),
+    ("Amend", "plan", at("plan"), 131072),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "put", "most"), OPAQUE)
+def test_bytes(method: str, path: str, put: Set, most: int) -> None:
+    """Bytes that nobody looks into are taken whatever they are, up to so many."""
+    assert [bad(filled(method, put, b"\x00" * length)) for length in (0, 1, most, most + 1)] == [[], [], [], [path]]
 
 
 @pytest.mark.parametrize(("method", "path", "make", "least", "most"), NUMBERS_OF)
@@ -348,6 +378,7 @@ def test_how_many(method: str, path: str, make: Callable[[int], dict[str, Any]],
 DOUBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("Fulfil", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("Release", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
+    ("Amend", "releases[1]", {"releases": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("MarkHandedOver", "lines[1]", {"lines": [3, 3]}),
     ("GetClaims", "claims[1]", {"claims": ["k", "k"]}),
     (
@@ -380,7 +411,7 @@ def test_doubles(method: str, path: str, fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "GetReservation", "ListEntries"]
+    "method", ["Amend", "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "GetReservation", "ListEntries"]
 )
 def test_reservation_names(method: str) -> None:
     """A reservation is named as the ledger named it; anything else is malformed, and where it must be named, nothing
@@ -432,9 +463,9 @@ def test_expected_revisions(kind: int, expected: int, good: bool) -> None:
 
 
 def test_numbers_of_lines() -> None:
-    """Lines that are handed over are numbered from 1 to 500; every other number is told with its place."""
-    assert bad(request("MarkHandedOver", reservation=NAME, lines=[1, 500])) == []
-    assert bad(request("MarkHandedOver", reservation=NAME, lines=[0, 1, 501, -1])) == [
+    """Lines that are handed over are numbered from 1 to 1000; every other number is told with its place."""
+    assert bad(request("MarkHandedOver", reservation=NAME, lines=[1, 1000])) == []
+    assert bad(request("MarkHandedOver", reservation=NAME, lines=[0, 1, 1001, -1])) == [
         "lines[0]", "lines[2]", "lines[3]",
     ]  # fmt: skip
 
@@ -526,6 +557,10 @@ ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
      {"request_id", "drafts[0].lines", "drafts[1].lines[0].quantity"}),
     ("Fulfil", {"request_id": "", "lines": [{}], "reference": "x" * 257, "reservation": "?"},
      {"request_id", "lines[0].line", "lines[0].quantity", "reference", "reservation"}),
+    ("Amend", {"request_id": "", "releases": [{}], "lines": [claiming("", 0)], "expected_revision": -1,
+               "digest": b"x" * 65, "plan": b"x" * 131073, "reservation": "?"},
+     {"request_id", "releases[0].line", "releases[0].quantity", "lines[0].stock_item.product.sku", "lines[0].quantity",
+      "expected_revision", "digest", "plan", "reservation"}),
     ("Extend", {"request_id": ""}, {"request_id", "reservation", "hold_duration"}),
     ("MarkHandedOver", {"request_id": "", "lines": [0], "handed_over_time": {"seconds": 10**12}},
      {"request_id", "reservation", "lines[0]", "handed_over_time"}),
@@ -551,6 +586,7 @@ def test_all_bad_fields_at_once(method: str, fields: dict[str, Any], expected: s
 def test_defaults() -> None:
     """What is left out means: each, sellable, all or nothing, held as is usual, every open line."""
     made = requests.reserve(request("Reserve", draft=draft(("A", 1))), lambda: NAME)
+    assert made.draft is not None
     [line] = made.draft.lines
     assert (line.item.uom, line.item.condition.name, made.draft.mode.name) == ("EACH", "SELLABLE", "ALL_OR_NOTHING")
     assert (made.draft.hold_seconds, made.reservation) == (None, NAME)

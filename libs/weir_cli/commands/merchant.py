@@ -26,6 +26,7 @@ HELP = "\n\n".join(
         "                     (bidirectional), (locations), (priority), (keep_back),\n"
         "                     (shares_bundles), (disabled)\n"
         "lots.csv             sku, lot, expiry_date, (owner)\n"
+        "back_orders.csv      sku, limit (units that may wait, over all orders), (owner)\n"
         "policies.csv         policy, strategy, (priority), (display_name), (mode),\n"
         "                     (buffer_units), (buffer_percent), (disabled)\n"
         "policy_parts.csv     policy, channel_group, (rank), (weight), (percent),\n"

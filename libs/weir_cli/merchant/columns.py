@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weir_cli.merchant.values import (
+    BACK_ORDERS,
     BUNDLES,
     CHANNEL_GROUPS,
     CHANNELS,
@@ -46,6 +47,7 @@ PLACE_MAX = 10**6
 """Of priorities, ranks and weights, and of units of a component in one bundle."""
 NAMES_MAX, LINK_LOCATIONS_MAX = 1000, 100
 RATE_MAX = 1000
+WAITING_MAX = 10**15
 
 
 def _may(name: str, read: Cell) -> Column:
@@ -103,6 +105,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _DISABLED,
     ),
     LOTS: (Column("sku", identifier), Column("lot", identifier), Column("expiry_date", day), _OWNER),
+    BACK_ORDERS: (Column("sku", identifier), Column("limit", _required(whole(0, WAITING_MAX))), _OWNER),
     POLICIES: (
         Column("policy", identifier),
         Column("strategy", one_of(*STRATEGIES)),

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2
+from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_cli.merchant.products import bundle, component, destination, source
 from weir_cli.merchant.values import (
+    BACK_ORDERS,
     BUNDLES,
     LIMITS,
     LOTS,
@@ -94,6 +95,14 @@ def lots(merchant: Merchant) -> dict[LotKey, ledger_pb2.Lot]:
             product=product_of(row.product()), lot=row["lot"], expiry_date=row["expiry_date"]
         )
         for row in merchant.rows(LOTS)
+    }
+
+
+def back_orders(merchant: Merchant) -> dict[Product, waiting_pb2.BackOrders]:
+    """How many units of each product may wait."""
+    return {
+        row.product(): waiting_pb2.BackOrders(product=product_of(row.product()), limit=row.number("limit"))
+        for row in merchant.rows(BACK_ORDERS)
     }
 
 

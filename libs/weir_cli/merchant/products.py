@@ -1,4 +1,4 @@
-"""Judge what a folder says of products: links between them, bundles, lots."""
+"""Judge what a folder says of products: links between them, bundles, lots, how many may wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 from weir_cli.merchant.judging import locations_named, missing, twice, unknown
-from weir_cli.merchant.values import BUNDLES, LOCATIONS, LOTS, PRODUCT_LINKS, Fault, Known, Merchant, Product, Row
+from weir_cli.merchant.values import (
+    BACK_ORDERS,
+    BUNDLES,
+    LOCATIONS,
+    LOTS,
+    PRODUCT_LINKS,
+    Fault,
+    Known,
+    Merchant,
+    Product,
+    Row,
+)
 from weir_cli.sheets import UNREADABLE
 
 COMPONENTS_MAX = 100
@@ -15,6 +26,7 @@ COMPONENTS_MAX = 100
 def faults(merchant: Merchant, known: Known) -> Iterator[Fault]:
     """Everything that does not fit together."""
     yield from twice(LOTS, merchant.rows(LOTS), lambda row: (*row.product(), row["lot"]), "lot")
+    yield from twice(BACK_ORDERS, merchant.rows(BACK_ORDERS), lambda row: row.product(), "product")
     yield from _bundles(merchant, known)
     yield from _links(merchant, known)
     yield from _kinds(merchant, known)

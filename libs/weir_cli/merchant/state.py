@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
-from weir.ledger.v1 import ledger_pb2
+from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
@@ -31,6 +31,7 @@ class State:
     bundles: dict[Product, network_pb2.Bundle] = field(default_factory=dict)
     product_links: dict[LinkKey, network_pb2.ProductLink] = field(default_factory=dict)
     lots: dict[LotKey, ledger_pb2.Lot] = field(default_factory=dict)
+    back_orders: dict[Product, waiting_pb2.BackOrders] = field(default_factory=dict)
     policies: dict[str, policy_pb2.Policy] = field(default_factory=dict)
     rules: dict[str, rule_pb2.Rule] = field(default_factory=dict)
     limits: dict[str, rule_pb2.StoreLimits] = field(default_factory=dict)

@@ -15,6 +15,7 @@ LINKS = "links.csv"
 BUNDLES = "bundles.csv"
 PRODUCT_LINKS = "product_links.csv"
 LOTS = "lots.csv"
+BACK_ORDERS = "back_orders.csv"
 POLICIES = "policies.csv"
 POLICY_PARTS = "policy_parts.csv"
 POLICY_PRODUCTS = "policy_products.csv"
@@ -28,9 +29,9 @@ DIVIDING = (POLICIES, POLICY_PARTS, POLICY_PRODUCTS)
 """How stock is divided."""
 TELLING = (RULES, RULE_PRODUCTS, LIMITS)
 """What stores are told."""
-CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, *DIVIDING, *TELLING)
+CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING)
 """Tables whose rows are read as `Row`."""
-FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, *DIVIDING, *TELLING, STOCK)
+FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, STOCK)
 
 
 Product = tuple[str, str]

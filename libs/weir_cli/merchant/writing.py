@@ -13,6 +13,7 @@ from weir_cli.merchant.columns import COLUMNS
 from weir_cli.merchant.configured import plain
 from weir_cli.merchant.state import State
 from weir_cli.merchant.values import (
+    BACK_ORDERS,
     BUNDLES,
     CHANNEL_GROUPS,
     CHANNELS,
@@ -45,6 +46,7 @@ def tables(state: State) -> dict[str, str]:
         BUNDLES: _bundles(state),
         PRODUCT_LINKS: _product_links(state),
         LOTS: _lots(state),
+        BACK_ORDERS: _back_orders(state),
         POLICIES: _policies(state),
         POLICY_PARTS: _policy_parts(state),
         POLICY_PRODUCTS: _policy_products(state),
@@ -158,6 +160,12 @@ def _lots(state: State) -> Iterator[Cells]:
     for ((owner, sku), lot), each in sorted(state.lots.items()):
         if each.expiry_date:
             yield {"sku": sku, "lot": lot, "expiry_date": each.expiry_date, "owner": owner}
+
+
+def _back_orders(state: State) -> Iterator[Cells]:
+    for (owner, sku), each in sorted(state.back_orders.items()):
+        if each.limit:
+            yield {"sku": sku, "limit": str(each.limit), "owner": owner}
 
 
 def _policies(state: State) -> Iterator[Cells]:

@@ -2,14 +2,17 @@
 
 `state` answers from it, `following` keeps it in step with the contexts and the day, `watching` tells of its changes,
 `tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
-`table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration) and `changes` (the
-log a watcher goes on from).
+`marks` (the revisions it stands at), `waiting`, `earmarking` and `demands` (the orders that wait, and the units that
+are theirs), `table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration),
+`changes` (the log a watcher goes on from) and `ordering` (what an order may be filled with).
 """
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
+from weir_aggregator.projection.marks import CONTEXTS
+from weir_aggregator.projection.ordering import order, order_under, terms_again
 from weir_aggregator.projection.preview import Preview, Room
-from weir_aggregator.projection.state import CONTEXTS, Picture, Projection
+from weir_aggregator.projection.state import Picture, Projection
 from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
 from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
@@ -29,6 +32,9 @@ __all__ = [
     "UtcCalendar",
     "caught_up",
     "follow",
+    "order",
+    "order_under",
     "rows_max",
+    "terms_again",
     "updates",
 ]

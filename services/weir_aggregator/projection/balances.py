@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_aggregator.domain import BooksChange, Count, Lot, Product
+from weir_aggregator.domain import Count, Lot, Product, StockChange
 from weir_allocation.columns import Flags, Indices, Rows, Units, available, last_day, unexpired
 from weir_allocation.goods import fit
 from weir_allocation.stock import ANY, Condition, Stock, StockItem
@@ -30,6 +30,8 @@ _WALKED_MAX = 16
 """Stock items of one product that are looked through for one of them; of a product with more, each is noted."""
 _CHAINED_PART = 32
 """Of fewer products than one in so many the rows are found by walking their chains, of more by looking at all rows."""
+_STOCKS_MAX = 4096
+"""Products whose stock items are kept as they are asked for, until one of them changes."""
 _WALKED_AT_ONCE = 32
 """As many products or more have their chains walked side by side, fewer one after the other."""
 
@@ -63,6 +65,8 @@ class Balances:
         self._fit: Flags = np.zeros(_ROWS_AT_FIRST, dtype=np.bool_)
         self._on_hand: Units = np.zeros(_ROWS_AT_FIRST, dtype=np.int64)
         self._reserved: Units = np.zeros(_ROWS_AT_FIRST, dtype=np.int64)
+        self._earmarked: dict[int, int] = {}
+        self._stocks: dict[int, Sequence[Stock]] = {}
 
     def __len__(self) -> int:
         """Stock items known."""
@@ -73,12 +77,26 @@ class Balances:
         """The number of each product: its place in `products`."""
         return self._product_of
 
-    def put(self, change: BooksChange) -> int:
+    def put(self, change: StockChange) -> int:
         """Take over a stock item or a lot, whatever was known of it; returns the number of its product.
 
         NONE for a lot of a product that has no number.
         """
         return self._put_lot(change) if isinstance(change, Lot) else self._put_count(change)
+
+    def earmark(self, item: StockItem, units: int) -> int:
+        """Count so many units of a stock item that is known as reserved, beside those that are promised, in place of
+        what was earmarked before; returns the number of its product.
+        """
+        product = self._product_of[item.owner, item.sku]
+        variant = self._variant_of[item.lot, item.uom, item.custodian, item.condition]
+        row = self._find(product, self._location_of[item.location], variant)
+        assert row is not None
+        self._reserved[row] += units - self._earmarked.pop(row, 0)
+        self._stocks.pop(product, None)
+        if units:
+            self._earmarked[row] = units
+        return product
 
     def enter(self, product: Product) -> int:
         """The number of a product, a new one where it has none."""
@@ -94,10 +112,18 @@ class Balances:
         """The number of a product; NONE where it has none."""
         return self._product_of.get(product, NONE)
 
-    def stock(self, product: Product) -> list[Stock]:
-        """All stock items of a product, in no order that means anything."""
+    def stock(self, product: Product) -> Sequence[Stock]:
+        """All stock items of a product, in no order that means anything; what is earmarked is among the reserved.
+
+        Never altered once given out.
+        """
         number = self.number(product)
-        return [] if number == NONE else [self._stock(product, row) for row in self._chain(number)]
+        stocks = self._stocks.get(number, ())
+        if not stocks and number != NONE:
+            if len(self._stocks) >= _STOCKS_MAX:
+                self._stocks.clear()
+            stocks = self._stocks[number] = tuple(self._stock(product, row) for row in self._chain(number))
+        return stocks
 
     def rows(self, products: Indices, today: date) -> Rows:
         """The stock items of some products with what they give on a day to a demand that names nothing.
@@ -143,13 +169,15 @@ class Balances:
         if row is None:
             row = self._append(product, place, variant)
         self._on_hand[row] = on_hand
-        self._reserved[row] = reserved
+        self._reserved[row] = reserved + self._earmarked.get(row, 0)
+        self._stocks.pop(product, None)
         return product
 
     def _put_lot(self, lot: Lot) -> int:
         self._last_days[lot.owner, lot.sku, lot.lot] = last_day(lot.expiry)
         product = self.number((lot.owner, lot.sku))
         if product != NONE:
+            self._stocks.pop(product, None)
             for row in self._chain(product):
                 if self._variants[self._variant[row]][0] == lot.lot:
                     self._last_day[row] = last_day(lot.expiry)
@@ -194,7 +222,8 @@ class Balances:
         location = self.locations[self._location[row]]
         item = StockItem(*product, location, lot, uom, custodian, condition)
         expiry = date.fromordinal(self._last_day[row])
-        return Stock(item, int(self._on_hand[row]), int(self._reserved[row]), None if expiry == date.max else expiry)
+        counts = int(self._on_hand[row]), int(self._reserved[row])
+        return Stock(item, *counts, None if expiry == date.max else expiry, self._earmarked.get(row, 0))
 
     def _numbered(self, count: Count) -> tuple[int, int]:
         if count.location not in self._location_of:

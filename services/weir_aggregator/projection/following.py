@@ -12,11 +12,13 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from weir_aggregator.domain import BooksChange, Change
+from weir_aggregator.domain import BooksChange, Change, StockChange
 from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
-from weir_aggregator.projection.state import LEDGER, Projection
+from weir_aggregator.projection.marks import LEDGER
+from weir_aggregator.projection.state import Projection
+from weir_aggregator.projection.waiting import Queue
 from weir_chassis.errors import Refusal
 from weir_chassis.revisions import Revision
 from weir_chassis.watch import Fenced
@@ -66,8 +68,15 @@ async def follow(
     """Load all contexts into the projection, keep them in step and turn its days; never ends by itself."""
 
     def begin_books() -> _Loading[BooksChange]:
-        balances = Balances()
-        return _Loading(balances.put, partial(projection.load_balances, balances))
+        balances, queue = Balances(), Queue()
+
+        def put(change: BooksChange) -> None:
+            if isinstance(change, StockChange):
+                balances.put(change)
+            else:
+                queue.put(change)
+
+        return _Loading(put, partial(projection.load_balances, balances, queue))
 
     def begin_configuration() -> _Loading[Change]:
         changes: list[Change] = []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
@@ -15,29 +13,31 @@ from weir_aggregator.domain import (
     Availability,
     BooksChange,
     Change,
+    Count,
     Exposure,
     Levels,
     Product,
+    Promise,
     Question,
     Selection,
+    StockChange,
 )
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.ports import Commit
 from weir_aggregator.projection.balances import NONE, Balances
-from weir_aggregator.projection.book import EMPTY, KINDS, PARTITIONING, SHARING, SYNC, Book
+from weir_aggregator.projection.book import EMPTY, KINDS, Book
 from weir_aggregator.projection.changes import Changes
+from weir_aggregator.projection.marks import CONTEXTS, Marked
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
+from weir_aggregator.projection.underway import Underway
+from weir_aggregator.projection.waiting import Queue
 from weir_allocation import pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
 from weir_allocation.pipeline import Trace
-from weir_allocation.stock import ANY, Holdings
-from weir_chassis.errors import RevisionForeign, RevisionNotReached
+from weir_allocation.stock import ANY, Holdings, StockItem
 from weir_chassis.revisions import Revision, Vector
-
-LEDGER = "ledger"
-CONTEXTS = (LEDGER, SHARING, PARTITIONING, SYNC)
 
 _NOTHING: Indices = np.zeros(0, dtype=np.int64)
 
@@ -57,7 +57,7 @@ class Picture:
             yield Levels(part, self.channels, self.excerpt.row_by_row(begin, begin + len(part)))
 
 
-class Projection:
+class Projection(Marked):
     """What is known of one tenant; every question is answered from one state, in one piece.
 
     The books of the ledger are loaded by `load_balances` and kept by `apply_balances`; what is configured in each of
@@ -68,30 +68,28 @@ class Projection:
 
     def __init__(self, log_bytes_max: int) -> None:
         """Nothing known; the log of changes may take `log_bytes_max`."""
+        super().__init__()
         self.changes = Changes(log_bytes_max)
-        self.revisions: tuple[Revision, ...] = ()
-        """The mark: the revision of each context that answers rest on, in the order of CONTEXTS."""
+        self.shortfalls = 0
+        """Grows whenever promised units may not be there that were before."""
         self.today = date.min
         """The day that answers are for; lots expire by it."""
+        self.underway = Underway()
         self._balances = Balances()
+        self._queue = Queue()
         self._book = EMPTY
         self._table = Table(self.configuration, self._balances, self.today)
-        self._reached: dict[str, Revision] = {}
-        self._waiting: dict[asyncio.Future[None], Revision] = {}
-        self._listeners: dict[asyncio.Event, None] = {}
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether all contexts are loaded."""
-        return len(self.revisions) == len(CONTEXTS)
 
     @property
     def configuration(self) -> Configuration:
         """What is configured."""
         return self._book.configuration
 
-    def load_balances(self, balances: Balances, through: Revision) -> None:
+    def load_balances(self, balances: Balances, queue: Queue, through: Revision) -> None:
         """Take over the books as they stand at a revision, in place of what was known."""
+        self._queue = queue
+        self.shortfalls += 1
+        self._earmark(balances, _NOTHING)
         self._loaded(balances, self._book, through)
 
     def load_configuration(self, changes: Iterable[Change], through: Revision) -> None:
@@ -102,10 +100,11 @@ class Projection:
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        touched = np.unique(np.array([self._balances.put(each) for each in commit.changes], dtype=np.int64))
+        taken = np.unique(np.array([self._take(each) for each in commit.changes], dtype=np.int64))
+        touched = self._earmark(self._balances, taken[taken != NONE])
         changed = _NOTHING
         if len(touched) and self.caught_up:
-            changed = self._table.compute(self._table.columns.lending.readers(touched[touched != NONE]))
+            changed = self._table.compute(self._table.columns.lending.readers(touched))
         self._passed(commit.through, changed)
 
     def apply_configuration(self, commit: Commit[Change]) -> None:
@@ -124,44 +123,12 @@ class Projection:
         if today == self.today:
             return
         self.today = today
+        touched = self._earmark(self._balances, _NOTHING)
         if self.caught_up:
-            self.changes.record(self._mark(), self._table.turn(today))
+            turned = self._table.turn(today)
+            changed = self._table.compute(self._table.columns.lending.readers(touched))
+            self.changes.record(self._mark(), np.union1d(turned, changed))
             self._ring()
-
-    async def reach(self, asked: Vector, seconds: float | None) -> None:
-        """Wait until the state includes all revisions asked for; None waits for ever.
-
-        Raises RevisionForeign where one is of another context, cluster or epoch, RevisionNotReached when the time is
-        over.
-        """
-        try:
-            async with asyncio.timeout(seconds):
-                for index, each in enumerate(asked.values()):
-                    await self._wait(each, f"freshness.at_least[{index}]")
-        except TimeoutError:
-            for each in asked.values():
-                reached = self._reached[each.context]
-                if not reached.includes(each):
-                    raise RevisionNotReached(context=each.context, number=each.number, reached=reached.number) from None
-
-    def check(self, revision: Revision, field: str) -> None:
-        """Raises RevisionForeign unless the revision is of the history followed here, or of a later epoch of it.
-
-        A later epoch is not foreign: the context was restored, and this projection has yet to learn it.
-        """
-        reached = self._reached.get(revision.context)
-        if reached is None or reached.cluster != revision.cluster or reached.epoch > revision.epoch:
-            raise RevisionForeign(context=revision.context, field=field)
-
-    @contextmanager
-    def listening(self) -> Iterator[asyncio.Event]:
-        """An event that is set after each pass; the listener clears it."""
-        event = asyncio.Event()
-        self._listeners[event] = None
-        try:
-            yield event
-        finally:
-            del self._listeners[event]
 
     def availability(self, question: Question) -> Availability:
         """Supply, share and level; raises ChannelNotFound.
@@ -186,6 +153,20 @@ class Projection:
             raise ChannelNotFound(question.channel)
         holdings = self.holdings(self.configuration.sharing.reads(question.product))
         return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
+
+    def back_orders(self, product: Product) -> tuple[int, int]:
+        """How many units of a product may wait, over all orders, and how many do."""
+        return self._queue.back_orders(product)
+
+    def awaited(self, products: Iterable[Product]) -> Mapping[StockItem, int]:
+        """The units of some products that are earmarked for orders that wait."""
+        return self._queue.awaited(products)
+
+    def promises(self) -> Iterator[Promise]:
+        """What is earmarked for each order that waits, first come first served; to be read before anything else
+        happens.
+        """
+        return self._queue.promises()
 
     def holdings(self, products: Iterable[Product]) -> Holdings:
         """All stock items of some products."""
@@ -279,18 +260,6 @@ class Projection:
             return None
         return self.changes.find(tuple(after[context].number for context in CONTEXTS))
 
-    async def _wait(self, asked: Revision, field: str) -> None:
-        while True:
-            self.check(asked, field)
-            if self._reached[asked.context].includes(asked):
-                return
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting[future] = asked
-            try:
-                await future
-            finally:
-                self._waiting.pop(future, None)
-
     def _exposed(self, numbers: Indices) -> Iterator[Exposure]:
         told, reached = self._table.told(numbers)
         for number, levels, supply in zip(numbers.tolist(), told.tolist(), reached.tolist(), strict=True):
@@ -316,10 +285,22 @@ class Projection:
         changed, self._table = table.differing(self._table), table
         return changed
 
-    def _known(self, through: Revision) -> bool:
-        reached = self._reached[through.context]
-        assert reached.origin == through.origin, "a watch stays within one history"
-        return reached.number >= through.number
+    def _take(self, change: BooksChange) -> int:
+        """Take over what the ledger tells; returns the number of the product whose stock it changes, or NONE."""
+        if isinstance(change, StockChange):
+            self.shortfalls += isinstance(change, Count) and change.on_hand < change.reserved
+            return self._balances.put(change)
+        self._queue.put(change)
+        return NONE
+
+    def _earmark(self, balances: Balances, touched: Indices) -> Indices:
+        """Earmark anew after the stock of some products changed, by number; returns them and those of which more or
+        less is earmarked than before.
+        """
+        products = (balances.products[number] for number in touched.tolist())
+        earmarks = self._queue.settle(products, balances.stock, self.today)
+        earmarked = [balances.earmark(item, units) for item, units in earmarks.items()]
+        return np.union1d(touched, np.array(earmarked, dtype=np.int64)) if earmarked else touched
 
     def _loaded(self, balances: Balances, book: Book, through: Revision) -> None:
         """Make the table anew once all is there that it is made of.
@@ -337,23 +318,6 @@ class Projection:
     def _passed(self, through: Revision, changed: Indices) -> None:
         self._move(through)
         self.changes.record(self._mark(), changed)
-
-    def _mark(self) -> tuple[int, ...]:
-        return tuple(revision.number for revision in self.revisions)
-
-    def _move(self, through: Revision) -> None:
-        assert through.context in CONTEXTS
-        self._reached[through.context] = through
-        self.revisions = tuple(self._reached[context] for context in CONTEXTS if context in self._reached)
-        for future, asked in list(self._waiting.items()):
-            met = asked.context == through.context and (asked.origin != through.origin or through.includes(asked))
-            if met and not future.done():
-                future.set_result(None)
-        self._ring()
-
-    def _ring(self) -> None:
-        for event in self._listeners:
-            event.set()
 
 
 def _enter(configuration: Configuration, balances: Balances) -> None:

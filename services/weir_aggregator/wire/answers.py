@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.aggregator.v1 import explanation_pb2
-from weir.common.v1 import revision_pb2, stock_pb2, verdict_pb2
+from weir.common.v1 import revision_pb2, verdict_pb2
 from weir_aggregator.domain import Availability, Differences, Exposure, Levels, Summary, Update
+from weir_aggregator.wire.items import product_message, stock_item_message
 from weir_aggregator.wire.remedies import advised
 from weir_aggregator.wire.sentences import sentence
 from weir_allocation.advice import Advice, Lever, Remedy
 from weir_allocation.columns import UNTOLD
 from weir_allocation.pipeline import Trace
-from weir_allocation.stock import Condition, Product, StockItem
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 from weir_chassis.revisions import Revision
 
@@ -30,11 +30,6 @@ LEVERS = {each: explanation_pb2.Remedy.Lever.Value(f"LEVER_{each.name}") for eac
 _MESSAGE_BYTES = 64 * 1024
 _ROW_BYTES = 32
 """What a level that differs takes beside its names, at most: two numbers, and the lengths of the names."""
-_CONDITIONS = {
-    Condition.SELLABLE: stock_pb2.CONDITION_SELLABLE,
-    Condition.HOLD: stock_pb2.CONDITION_HOLD,
-    Condition.DAMAGED: stock_pb2.CONDITION_DAMAGED,
-}
 
 
 def availability(found: Availability, revisions: Iterable[Revision]) -> pb.GetAvailabilityResponse:
@@ -131,7 +126,7 @@ def exposures(
 
 def _exposure(found: Exposure) -> pb.Exposure:
     return pb.Exposure(
-        product=_product(found.product), exposure=found.exposure, levels=found.levels, supply=found.supply
+        product=product_message(found.product), exposure=found.exposure, levels=found.levels, supply=found.supply
     )
 
 
@@ -157,8 +152,8 @@ def _step(step: Step) -> explanation_pb2.Step:
         units_in=step.units_in,
         units_out=step.units_out,
         sentence=sentence(step),
-        stock_item=None if step.item is None else _stock_item(step.item),
-        product=None if step.product is None else _product(step.product),
+        stock_item=None if step.item is None else stock_item_message(step.item),
+        product=None if step.product is None else product_message(step.product),
         terms=[explanation_pb2.Term(name=name, value=value) for name, value in step.terms],
         steps=[_step(each) for each in step.steps],
     )
@@ -172,23 +167,7 @@ def _remedy(remedy: Remedy, level: int) -> explanation_pb2.Remedy:
         name=remedy.name if remedy.product is None or of_stock else remedy.product[1],
         units=remedy.units,
         location=remedy.location,
-        product=None if remedy.product is None else _product(remedy.product),
+        product=None if remedy.product is None else product_message(remedy.product),
         level=remedy.level,
         sentence=advised(remedy, level),
-    )
-
-
-def _product(product: Product) -> stock_pb2.Product:
-    owner, sku = product
-    return stock_pb2.Product(owner=owner, sku=sku)
-
-
-def _stock_item(item: StockItem) -> stock_pb2.StockItem:
-    return stock_pb2.StockItem(
-        product=_product((item.owner, item.sku)),
-        location=item.location,
-        lot=item.lot,
-        uom=item.uom,
-        custodian=item.custodian,
-        condition=_CONDITIONS[item.condition],
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+import structlog
+
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_aggregator.domain import (
+    BackOrders,
     BooksChange,
     Change,
     Configured,
@@ -18,14 +21,19 @@ from weir_aggregator.domain import (
     GroupLink,
     Lot,
     Product,
+    Recorded,
     StoreLimits,
+    Waiting,
     WarehouseGroup,
 )
+from weir_aggregator.wire import recorded
 from weir_allocation.network import Channel
 from weir_allocation.policy import Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
 from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import Condition
+
+log = structlog.get_logger(__name__)
 
 _CONDITIONS = {
     stock_pb2.CONDITION_SELLABLE: Condition.SELLABLE,
@@ -48,7 +56,7 @@ _ROUNDINGS = {
 
 
 def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChange]:
-    """The lots and the counts in one part of an export."""
+    """The lots, the counts, the demands that wait and the back-orders in one part of an export."""
     columns = zip(
         part.owners,
         part.skus,
@@ -61,16 +69,19 @@ def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChang
         part.reserved,
         strict=True,
     )
-    return [*map(_lot, part.known_lots), *map(Count._make, columns)]
+    stock: list[BooksChange] = [*map(_lot, part.known_lots), *map(Count._make, columns)]
+    return [*stock, *map(_waiting, part.waiting), *map(_back_orders, part.back_orders)]
 
 
 def entries(commit: ledger_service_pb2.WatchEntriesResponse) -> list[BooksChange]:
-    """The lots that a commit changed, and the counts after each of its entries that is about a stock item.
+    """What a commit changed: lots, the counts after each of its entries that is about a stock item, demands that wait,
+    back-orders.
 
     Of one stock item the last holds.
     """
     counts = [_count(entry) for entry in commit.entries if entry.account == ledger_pb2.ACCOUNT_STOCK]
-    return [*map(_lot, commit.lots), *counts]
+    stock: list[BooksChange] = [*map(_lot, commit.lots), *counts]
+    return [*stock, *map(_waiting, commit.waiting), *map(_back_orders, commit.back_orders)]
 
 
 def network(changes: Iterable[network_pb2.NetworkChange]) -> list[Change]:
@@ -113,6 +124,31 @@ def _count(entry: ledger_pb2.Entry) -> Count:
 def _lot(lot: ledger_pb2.Lot) -> Lot:
     expiry = date.fromisoformat(lot.expiry_date) if lot.expiry_date else None
     return Lot(lot.product.owner, lot.product.sku, lot.lot, expiry)
+
+
+def _waiting(waiting: waiting_pb2.Waiting) -> Waiting:
+    return Waiting(
+        waiting.waiting, waiting.create_revision, tuple(line.open for line in waiting.lines), _recorded(waiting)
+    )
+
+
+def _recorded(waiting: waiting_pb2.Waiting) -> Recorded | None:
+    """How a demand may be filled; None where it is over, and where whoever made it says nothing of it that we read."""
+    if waiting.state != waiting_pb2.WAITING_STATE_WAITING or not waiting.plan:
+        return None
+    try:
+        found = recorded.read(waiting.plan)
+        wanted = [line.product for line in found.wish.lines]
+        if wanted != [_product(line.product) for line in waiting.lines] or found.wish.whole != waiting.whole:
+            raise ValueError("it is of another order")
+    except ValueError as fault:
+        log.warning("demand cannot be read, and is left to others", waiting=waiting.waiting, fault=str(fault))
+        return None
+    return found
+
+
+def _back_orders(back_orders: waiting_pb2.BackOrders) -> BackOrders:
+    return BackOrders(*_product(back_orders.product), back_orders.limit, back_orders.waiting)
 
 
 def _network_object(change: network_pb2.NetworkChange) -> Configured | None:

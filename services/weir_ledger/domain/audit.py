@@ -20,6 +20,7 @@ class Law(enum.IntEnum):
     SHORTFALLS = 9
     HOLDINGS = 10
     LOTS = 11
+    WAITING = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,28 @@ accepted, so that a refused command leaves nothing behind.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from weir_ledger.domain.entries import Account, Entry, EntryKind
 from weir_ledger.domain.limits import NOTHING, Holding, Limits, holding
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
 from weir_ledger.domain.snapshots import NEVER_BOOKED, NO_INTAKE, Intake, Past, Progress
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, BookedLocation, Location, Lot, LotName, StockItem
-from weir_ledger.errors import BalanceOverflow, LocationNotFound, ReservationNotFound
+from weir_ledger.domain.waiting import DEMAND_LINES_MAX, BackOrders, Product, Waiting
+from weir_ledger.errors import (
+    BalanceOverflow,
+    LinesExhausted,
+    LocationNotFound,
+    ReservationNotFound,
+    WaitingNotFound,
+)
 
 
 class Books:
     """The part of a tenant's books that a group of commands touches, as it stands after those decided so far."""
 
     __slots__ = (
+        "back_orders",
         "balances",
         "changed_locations",
         "changed_lots",
@@ -32,11 +42,17 @@ class Books:
         "lots",
         "now",
         "places",
+        "plans",
         "progress",
         "reservations",
+        "touched_back_orders",
         "touched_claims",
         "touched_items",
         "touched_reservations",
+        "touched_waiting",
+        "unread",
+        "waiting",
+        "waiting_plans",
     )
 
     def __init__(
@@ -51,13 +67,17 @@ class Books:
         limits: Limits | None = None,
         intake: Intake = NO_INTAKE,
         lots: Iterable[Lot] = (),
+        waiting: Iterable[Waiting] = (),
+        back_orders: Iterable[BackOrders] = (),
+        unread: Mapping[str, int] | None = None,
     ) -> None:
         """Open the books at `now`, the database's clock.
 
         A stock item without balance has never been booked. `places` are the locations of the group's stock items that
         exist; `locations` are those a command changes, which is in no group with others. `holdings` are what each
         channel holds, and under "" the whole tenant. `intake` is for a command that carries an import on, `lots` for
-        one that changes them.
+        one that changes them. `unread` are demands that are too many for one request, each with the lines of all
+        that were named up to it.
         """
         self.now = now
         self.balances = {balance.item: balance for balance in balances}
@@ -69,12 +89,19 @@ class Books:
         self.limits = limits or Limits()
         self.intake = intake
         self.lots = {each.name: each for each in lots}
+        self.waiting = {each.waiting: each for each in waiting}
+        self.back_orders = {each.product: each for each in back_orders}
+        self.unread = unread or {}
         self.progress: Progress | None = None
+        self.waiting_plans: dict[str, bytes] = {}
+        self.plans: dict[str, bytes] = {}
         self.changed_lots: dict[LotName, Lot] = {}
         self.changed_locations: dict[str, Location | None] = {}
         self.touched_items: dict[StockItem, None] = {}
         self.touched_reservations: dict[str, None] = {}
         self.touched_claims: dict[str, None] = {}
+        self.touched_waiting: dict[str, None] = {}
+        self.touched_back_orders: dict[Product, None] = {}
         self.entries: list[tuple[str, Entry]] = []
 
     def bind(self, page: "Page", request_id: str) -> None:
@@ -86,6 +113,12 @@ class Books:
         self.claims.update(page.claims)
         self.holdings.update(page.holdings)
         self.progress = page.progress or self.progress
+        self.waiting.update(page.waiting)
+        self.waiting_plans.update(page.waiting_plans)
+        self.back_orders.update(page.back_orders)
+        self.touched_waiting.update(dict.fromkeys(page.waiting))
+        self.touched_back_orders.update(dict.fromkeys(page.back_orders))
+        self.plans.update(page.plans)
         self.touched_claims.update(dict.fromkeys(page.claims))
         self.touched_items.update(dict.fromkeys(page.balances))
         self.touched_reservations.update(dict.fromkeys(page.reservations))
@@ -96,6 +129,7 @@ class Page:
     """What one command has written so far, on top of the books."""
 
     __slots__ = (
+        "back_orders",
         "balances",
         "books",
         "claims",
@@ -106,8 +140,11 @@ class Page:
         "locations",
         "lots",
         "now",
+        "plans",
         "progress",
         "reservations",
+        "waiting",
+        "waiting_plans",
     )
 
     def __init__(self, books: Books) -> None:
@@ -121,8 +158,12 @@ class Page:
         self.holdings: dict[str, Holding] = {}
         self.balances: dict[StockItem, Balance] = {}
         self.reservations: dict[str, Reservation] = {}
+        self.plans: dict[str, bytes] = {}
         self.locations: dict[str, Location | None] = {}
         self.lots: dict[LotName, Lot] = {}
+        self.waiting: dict[str, Waiting] = {}
+        self.waiting_plans: dict[str, bytes] = {}
+        self.back_orders: dict[Product, BackOrders] = {}
         self.entries: list[Entry] = []
 
     def balance(self, item: StockItem) -> Balance:
@@ -204,6 +245,52 @@ class Page:
         self.lots[lot.name] = lot
         return lot
 
+    def demand(self, waiting: str) -> Waiting:
+        """The waiting demand as it stands on this page; raises WaitingNotFound, LinesExhausted."""
+        lines = self.books.unread.get(waiting)
+        if lines is not None:
+            raise LinesExhausted("request with its demands", limit=DEMAND_LINES_MAX, requested=lines)
+        found = self.waiting.get(waiting) or self.books.waiting.get(waiting)
+        if found is None:
+            raise WaitingNotFound(waiting)
+        return found
+
+    def back_orders_of(self, product: Product) -> BackOrders:
+        """How many units of a product may wait and do, as it stands on this page."""
+        return self.back_orders.get(product) or self.books.back_orders.get(product) or BackOrders(product)
+
+    def back_orders_before(self, products: Iterable[Product]) -> int | None:
+        """The newest of the revisions that changed how much of some products waits, or may.
+
+        None where a command of the same group did: its revision is not drawn yet.
+        """
+        if any(each in self.books.touched_back_orders for each in products):
+            return None
+        return max((self.back_orders_of(each).revision for each in products), default=0)
+
+    def keep_back_orders(self, back_orders: BackOrders) -> BackOrders:
+        """Write how many units of a product may wait and do, and return it."""
+        self.back_orders[back_orders.product] = back_orders
+        return back_orders
+
+    def keep_demand(self, demand: Waiting, plan: bytes = b"") -> Waiting:
+        """Write a new or changed demand, and return it; its open units are counted as waiting.
+
+        A `plan` is kept with one that is new.
+        """
+        before = self.waiting.get(demand.waiting) or self.books.waiting.get(demand.waiting)
+        change = demand.open_units()
+        for product, units in before.open_units().items() if before else ():
+            change[product] = change.get(product, 0) - units
+        for product, units in change.items():
+            if units:
+                counted = self.back_orders_of(product)
+                self.keep_back_orders(replace(counted, waiting=counted.waiting + units, revision=0))
+        if before is None:
+            self.waiting_plans[demand.waiting] = plan
+        self.waiting[demand.waiting] = demand
+        return demand
+
     def mention(self, item: StockItem) -> None:
         """Open a balance for a stock item that a reservation names without promising any of it."""
         if item not in self.balances and item not in self.books.balances:
@@ -219,6 +306,11 @@ class Page:
                 self.holdings[holder] = self.holding(holder).plus(change)
         self.reservations[reservation.reservation] = reservation
         return reservation
+
+    def keep_plan(self, reservation: str, plan: bytes) -> None:
+        """Write what the caller keeps with a reservation; where that is nothing, what is kept with it stays."""
+        if plan:
+            self.plans[reservation] = plan
 
     def book(
         self,

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.snapshots import Lookback
 from weir_ledger.domain.stock import LotName, StockItem
+from weir_ledger.domain.waiting import Product
 
 Receipt = TypeVar("Receipt", covariant=True)
 
@@ -42,6 +43,14 @@ class Command(Generic[Receipt]):
 
     def lots(self) -> Iterable[LotName]:
         """Lots the decision changes."""
+        return ()
+
+    def waiting(self) -> Iterable[str]:
+        """Waiting demands the decision reads, with how much of their products waits."""
+        return ()
+
+    def products(self) -> Iterable[Product]:
+        """Products of which the decision reads how much may wait and does; those of `waiting` need not be named."""
         return ()
 
     def importing(self) -> str | None:

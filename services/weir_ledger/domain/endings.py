@@ -33,7 +33,7 @@ class Confirm(Command[Reservation]):
         found = page.reservation(self.reservation)
         if found.state is State.CONFIRMED:
             return found
-        _require_running(page, found, (State.HELD,), "confirmed")
+        require_running(page, found, (State.HELD,), "confirmed")
         return page.keep(replace(found, state=State.CONFIRMED, expires_at=None, revision=0))
 
 
@@ -49,7 +49,7 @@ class Extend(Command[Reservation]):
 
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
-        _require_running(page, found, (State.HELD,), "extended")
+        require_running(page, found, (State.HELD,), "extended")
         expires_at = page.now + timedelta(seconds=self.hold_seconds)
         page.limits.require_hold((expires_at - found.created_at).total_seconds())
         return page.keep(replace(found, expires_at=expires_at, revision=0))
@@ -72,10 +72,10 @@ class Fulfil(Command[Reservation]):
 
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
-        _require_running(page, found, (State.CONFIRMED,), "fulfilled")
+        require_running(page, found, (State.CONFIRMED,), "fulfilled")
         lines = list(found.lines)
         shortages: list[Shortage] = []
-        for position, (number, units) in enumerate(_open_units(found, self.lines)):
+        for position, (number, units) in enumerate(open_units(found, self.lines)):
             line = lines[number - 1]
             on_hand = page.balance(line.item).on_hand
             if on_hand < units:
@@ -96,7 +96,7 @@ class Fulfil(Command[Reservation]):
             page.count_claims(line.claims, open=-units, fulfilled=units)
         if shortages:
             raise InsufficientOnHand(shortages)
-        return page.keep(_settled(found, lines))
+        return page.keep(settled(found, lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,9 @@ class Release(Command[Reservation]):
 
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
-        _require_running(page, found, (State.HELD, State.CONFIRMED), "released")
-        return _give_up(page, found, _open_units(found, self.lines), EntryKind.RELEASE)
+        require_running(page, found, (State.HELD, State.CONFIRMED), "released")
+        lines = give_up(page, found, open_units(found, self.lines), EntryKind.RELEASE)
+        return page.keep(settled(found, lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class MarkHandedOver(Command[Reservation]):
 
     def decide(self, page: Page) -> Reservation:
         found = page.reservation(self.reservation)
-        _require_running(page, found, (State.HELD, State.CONFIRMED), "handed over")
+        require_running(page, found, (State.HELD, State.CONFIRMED), "handed over")
         numbers = self.lines or [number for number, line in enumerate(found.lines, 1) if line.open]
         lines = list(found.lines)
         for number in numbers:
@@ -155,9 +156,13 @@ class Expire(Command[tuple[Reservation, ...]]):
 
     def decide(self, page: Page) -> tuple[Reservation, ...]:
         found = [page.reservation(each) for each in self.due]
-        return tuple(
-            _give_up(page, each, _open_units(each, ()), EntryKind.EXPIRE) for each in found if _overdue(page, each)
-        )
+        return tuple(_expire(page, each) for each in found if _overdue(page, each))
+
+
+def _expire(page: Page, found: Reservation) -> Reservation:
+    """Book that a hold has run out."""
+    lines = give_up(page, found, open_units(found, ()), EntryKind.EXPIRE)
+    return page.keep(replace(found, lines=tuple(lines), state=State.EXPIRED, revision=0))
 
 
 def _overdue(page: Page, reservation: Reservation) -> bool:
@@ -166,7 +171,7 @@ def _overdue(page: Page, reservation: Reservation) -> bool:
     return reservation.state is State.HELD and expires_at is not None and expires_at <= page.now
 
 
-def _require_running(page: Page, found: Reservation, states: Sequence[State], wish: str) -> None:
+def require_running(page: Page, found: Reservation, states: Sequence[State], wish: str) -> None:
     """Raise ReservationExpired or ReservationState unless the reservation is in one of `states` and its hold runs."""
     if found.state is State.EXPIRED or _overdue(page, found):
         moment = found.expires_at.isoformat() if found.expires_at else "an earlier time"
@@ -175,7 +180,7 @@ def _require_running(page: Page, found: Reservation, states: Sequence[State], wi
         raise ReservationState(found.reservation, found.state.name, wish)
 
 
-def _open_units(found: Reservation, asked: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def open_units(found: Reservation, asked: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Line numbers and units that are meant: those `asked`, or everything open.
 
     Raises ReservationLineNotFound or ReservationLineExceeded for the first that is not open on the reservation.
@@ -185,26 +190,24 @@ def _open_units(found: Reservation, asked: Sequence[tuple[int, int]]) -> list[tu
     for number, units in asked:
         if number > len(found.lines):
             raise ReservationLineNotFound(found.reservation, number)
-        open_units = found.lines[number - 1].open
-        if units > open_units:
-            raise ReservationLineExceeded(found.reservation, number, requested=units, open_units=open_units)
+        left = found.lines[number - 1].open
+        if units > left:
+            raise ReservationLineExceeded(found.reservation, number, requested=units, open_units=left)
     return list(asked)
 
 
-def _give_up(page: Page, found: Reservation, units_of: Sequence[tuple[int, int]], kind: EntryKind) -> Reservation:
-    """Book that promised units are promised no longer."""
+def give_up(page: Page, found: Reservation, units_of: Sequence[tuple[int, int]], kind: EntryKind) -> list[Line]:
+    """Book that promised units are promised no longer; the lines of the reservation then."""
     lines = list(found.lines)
     for number, units in units_of:
         line = lines[number - 1]
         lines[number - 1] = replace(line, open=line.open - units, released=line.released + units)
         page.book(kind, line.item, reserved=-units, reservation=found.reservation, line=number)
         page.count_claims(line.claims, open=-units)
-    if kind is EntryKind.EXPIRE:
-        return page.keep(replace(found, lines=tuple(lines), state=State.EXPIRED, revision=0))
-    return page.keep(_settled(found, lines))
+    return lines
 
 
-def _settled(found: Reservation, lines: Sequence[Line]) -> Reservation:
+def settled(found: Reservation, lines: Sequence[Line]) -> Reservation:
     """The reservation with its new lines; ended where nothing is open any longer."""
     changed = replace(found, lines=tuple(lines), revision=0)
     if any(line.open for line in lines):

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from weir_ledger.domain.reservations import Claim
 from weir_ledger.domain.stock import Lot, StockItem
+from weir_ledger.domain.waiting import BackOrders, PlannedWaiting
 
 
 class EntryKind(enum.IntEnum):
@@ -85,7 +86,7 @@ class BookedEntry(Struct, frozen=True):
 class Commit(Struct, frozen=True):
     """Everything that one revision changed, in order; `entries` may be empty.
 
-    `claims` and `lots` are those it changed, as they are after it, by their keys.
+    `claims`, `lots`, `waiting` and `back_orders` are those it changed, as they are after it, by their keys.
     """
 
     revision: int
@@ -93,3 +94,5 @@ class Commit(Struct, frozen=True):
     entries: tuple[BookedEntry, ...]
     claims: tuple[Claim, ...] = ()
     lots: tuple[Lot, ...] = ()
+    waiting: tuple[PlannedWaiting, ...] = ()
+    back_orders: tuple[BackOrders, ...] = ()

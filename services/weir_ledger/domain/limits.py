@@ -55,19 +55,19 @@ class Limits(Struct, frozen=True):
     def require_room(self, channel: str, *, of_tenant: Holding, of_channel: Holding, more: Holding) -> None:
         """Raise OpenReservationsExhausted or HeldUnitsExhausted unless tenant and channel may hold `more`.
 
-        No channel, no limit of its own.
+        Who holds more than is allowed may still hold less. No channel, no limit of its own.
         """
         scopes = [("tenant", self.tenant, of_tenant)]
         if channel:
             scopes.append(("channel", self.channel, of_channel))
         for scope, limit, held in scopes:
             after = held.plus(more)
-            if after.open_reservations > limit.open_reservations:
+            if more.open_reservations > 0 and after.open_reservations > limit.open_reservations:
                 raise OpenReservationsExhausted(
                     scope, channel, limit=limit.open_reservations, held=held.open_reservations,
                     requested=more.open_reservations,
                 )  # fmt: skip
-            if after.held_units > limit.held_units:
+            if more.held_units > 0 and after.held_units > limit.held_units:
                 raise HeldUnitsExhausted(
                     scope, channel, limit=limit.held_units, held=held.held_units, requested=more.held_units
                 )

@@ -1,11 +1,12 @@
 """Promise units to orders: a line is accepted only if its units are available at the instant of commit, and if they
 take none of its claims past their ceilings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from weir_chassis.errors import Refusal
+from weir_ledger.domain.arrivals import take_up
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
@@ -17,39 +18,58 @@ from weir_ledger.domain.reservations import (
     LineClaim,
     Mode,
     Reservation,
+    Reserved,
     ReserveOutcome,
     ShortLine,
     State,
 )
 from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.waiting import Product, WaitingDraft
 from weir_ledger.errors import ClaimExhausted, Exceeded, InsufficientStock, Shortage
 
 
 @dataclass(frozen=True, slots=True)
-class Reserve(Command[Reservation]):
-    """Promise the units of one draft, under the identifier `reservation`."""
+class Reserve(Command[Reserved]):
+    """Promise the units of one draft, under the identifier `reservation`, and let those `awaited` wait, under the
+    identifier `demand`; one of the two may be None."""
 
     reservation: str
-    draft: Draft
+    draft: Draft | None
+    demand: str = ""
+    awaited: WaitingDraft | None = None
+
+    @property
+    def lines(self) -> tuple[DraftLine, ...]:
+        """What is to be promised."""
+        return self.draft.lines if self.draft else ()
 
     def items(self) -> Iterable[StockItem]:
-        return (line.item for line in self.draft.lines)
+        return (line.item for line in self.lines)
 
     def claims(self) -> Iterable[str]:
-        return _claims(self.draft)
+        return claimed(self.lines)
 
     def channels(self) -> Iterable[str]:
-        return (self.draft.channel,)
+        return (self.draft.channel,) if self.draft else ()
+
+    def products(self) -> Iterable[Product]:
+        return (line.product for line in self.awaited.lines) if self.awaited else ()
 
     def size(self) -> int:
-        return _size(self.draft)
+        promised = size(self.draft.lines, self.draft.plan) if self.draft else 0
+        return promised + (len(self.awaited.lines) + len(self.awaited.plan) // 1024 if self.awaited else 0)
 
-    def decide(self, page: Page) -> Reservation:
-        page.limits.require_lines(len(self.draft.lines))
-        granted, short = _grant(page, self.draft)
-        if not granted:
-            raise refused([("draft", each) for each in short])
-        return _promise(page, self.reservation, self.draft, granted)
+    def decide(self, page: Page) -> Reserved:
+        draft, awaited = self.draft, self.awaited
+        page.limits.require_lines(len(self.lines) + (len(awaited.lines) if awaited else 0))
+        made = None
+        if draft:
+            granted, short = grant(page, draft.lines, draft.mode)
+            if not granted:
+                raise refused(page, placed("draft", short))
+            made = _promise(page, self.reservation, draft, granted)
+        waiting = take_up(page, self.demand, awaited) if awaited else None
+        return Reserved(made, draft.plan if draft else b"", waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,61 +83,72 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
         return (line.item for _, draft in self.reservations_to_make for line in draft.lines)
 
     def claims(self) -> Iterable[str]:
-        return (claim for _, draft in self.reservations_to_make for claim in _claims(draft))
+        return (claim for _, draft in self.reservations_to_make for claim in claimed(draft.lines))
 
     def channels(self) -> Iterable[str]:
         return (draft.channel for _, draft in self.reservations_to_make)
 
     def size(self) -> int:
-        return sum(_size(draft) for _, draft in self.reservations_to_make)
+        return sum(size(draft.lines, draft.plan) for _, draft in self.reservations_to_make)
 
     def decide(self, page: Page) -> tuple[ReserveOutcome, ...]:
         page.limits.require_lines(sum(len(draft.lines) for _, draft in self.reservations_to_make))
         outcomes: list[ReserveOutcome] = []
         all_short: list[tuple[str, ShortLine]] = []
         for index, (reservation, draft) in enumerate(self.reservations_to_make):
-            granted, short = _grant(page, draft)
+            granted, short = grant(page, draft.lines, draft.mode)
             if granted:
                 outcomes.append(ReserveOutcome(_promise(page, reservation, draft, granted)))
                 continue
             outcomes.append(ReserveOutcome(None, short))
-            all_short.extend((f"drafts[{index}]", each) for each in short)
+            all_short.extend(placed(f"drafts[{index}]", short))
         if self.atomic and all_short:
-            raise refused(all_short)
+            raise refused(page, all_short)
         return tuple(outcomes)
 
 
-def _claims(draft: Draft) -> Iterable[str]:
-    """The keys that a draft claims under."""
-    return (each.claim for line in draft.lines for each in line.claims)
+def claimed(lines: Iterable[DraftLine]) -> Iterable[str]:
+    """The keys that lines claim under."""
+    return (each.claim for line in lines for each in line.claims)
 
 
-def _size(draft: Draft) -> int:
-    """Lines of a draft, and claims: each is something to write, and to tell watchers."""
-    return sum(1 + len(line.claims) for line in draft.lines)
+def size(lines: Iterable[DraftLine], plan: bytes) -> int:
+    """Lines and their claims: each is something to write, and to tell watchers; a plan is as much a KiB."""
+    return sum(1 + len(line.claims) for line in lines) + len(plan) // 1024
 
 
-def refused(short: Sequence[tuple[str, ShortLine]]) -> Refusal:
-    """Why lines, each with the field its draft stands in, are not promised: missing units first, then claims."""
+def refused(page: Page, short: Sequence[tuple[str, ShortLine]]) -> Refusal:
+    """Why lines, each with the field it stands in, are not promised: missing units first, then claims."""
+    revisions = [page.revision_before(each.item) for _, each in short if each.claim is None]
+    drawn = [each for each in revisions if each is not None]
+    return refusal(short, revision=max(drawn, default=0) if len(drawn) == len(revisions) else None)
+
+
+def refusal(short: Sequence[tuple[str, ShortLine]], *, revision: int | None) -> Refusal:
+    """As `refused`; units are missing since `revision`, None for one that is still being drawn."""
     shortages = [
-        Shortage(f"{field}.lines[{each.line - 1}]", each.item.sku, each.item.location, each.requested, each.available)
+        Shortage(field, each.item.sku, each.item.location, each.requested, each.available)
         for field, each in short
         if each.claim is None
     ]
     if shortages:
-        return InsufficientStock(shortages)
+        return InsufficientStock(shortages, revision=revision)
     return ClaimExhausted(
         [
-            Exceeded(f"{field}.lines[{each.line - 1}]", each.claim.claim, each.claim.ceiling, each.claimed,
-                     each.requested)
+            Exceeded(field, each.claim.claim, each.claim.ceiling, each.claimed, each.requested)
             for field, each in short
             if each.claim is not None
         ]
-    )  # fmt: skip
+    )
 
 
-def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
-    """Units that each line may have, and the lines that are short; no units where the draft must be refused.
+def placed(message: str, short: Sequence[ShortLine]) -> list[tuple[str, ShortLine]]:
+    """Short lines, each with the field it stands in, where their lines are those of a `message`; empty: the request."""
+    return [(f"{message}.lines[{each.line - 1}]".removeprefix("."), each) for each in short]
+
+
+def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
+    """Units that each line may have, and the lines that are short; no units where all must be refused.
 
     Lines of the same stock item draw on the same units, and lines of the same claim on the same ceiling, in their
     order. A line may get nothing in partial mode, but not at a location that does not exist: the books could not keep
@@ -127,7 +158,7 @@ def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, 
     claimed: dict[str, int] = {}
     granted: list[int] = []
     short: list[ShortLine] = []
-    for number, line in enumerate(draft.lines, 1):
+    for number, line in enumerate(lines, 1):
         available = left.get(line.item)
         if available is None:
             available = page.balance(line.item).available
@@ -144,9 +175,7 @@ def _grant(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, 
             claimed[each.claim] += units
         granted.append(units)
     refused = bool(short) and (
-        draft.mode is Mode.ALL_OR_NOTHING
-        or not any(granted)
-        or not all(page.has_place(each.item.location) for each in short)
+        mode is Mode.ALL_OR_NOTHING or not any(granted) or not all(page.has_place(each.item.location) for each in short)
     )
     return () if refused else tuple(granted), tuple(short)
 
@@ -163,24 +192,29 @@ def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int])
     """Book a hold of the `granted` units, which are available; raises where limits do not allow it."""
     hold_seconds = page.limits.usual_hold if draft.hold_seconds is None else draft.hold_seconds
     page.limits.require_hold(hold_seconds)
+    page.keep_plan(reservation, draft.plan)
     page.require_room(draft.channel, Holding(1, sum(granted)))
-    for number, (line, units) in enumerate(zip(draft.lines, granted, strict=True), 1):
-        if units:
-            page.book(EntryKind.RESERVE, line.item, reserved=units, reservation=reservation, line=number)
-            page.count_claims(line.claims, open=units)
-        else:
-            page.mention(line.item)
     return page.keep(
         Reservation(
             reservation,
             State.HELD,
-            tuple(
-                Line(line.item, line.quantity, units, units, claims=line.claims)
-                for line, units in zip(draft.lines, granted, strict=True)
-            ),
+            tuple(book(page, reservation, 1, draft.lines, granted)),
             expires_at=page.now + timedelta(seconds=hold_seconds),
             created_at=page.now,
             order=draft.order,
             channel=draft.channel,
         )
     )
+
+
+def book(
+    page: Page, reservation: str, first: int, lines: Sequence[DraftLine], granted: Sequence[int]
+) -> Iterator[Line]:
+    """Book the units `granted` to each of some lines, which are numbered from `first` on; gives each as it then is."""
+    for number, (line, units) in enumerate(zip(lines, granted, strict=True), first):
+        if units:
+            page.book(EntryKind.RESERVE, line.item, reserved=units, reservation=reservation, line=number)
+            page.count_claims(line.claims, open=units)
+        else:
+            page.mention(line.item)
+        yield Line(line.item, line.quantity, units, units, claims=line.claims)

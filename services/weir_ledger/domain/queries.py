@@ -6,6 +6,7 @@ from datetime import datetime
 from weir_ledger.domain.entries import EntryKind
 from weir_ledger.domain.reservations import State
 from weir_ledger.domain.stock import Condition
+from weir_ledger.domain.waiting import Product, WaitingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,16 @@ class LotQuery:
 
     product: tuple[str, str] | None = None
     expiring_before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingQuery:
+    """Which waiting demands are meant; the product is that of any of its lines."""
+
+    states: tuple[WaitingState, ...] = ()
+    order: str = ""
+    channel: str = ""
+    product: Product | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from weir_ledger.domain.stock import StockItem
+from weir_ledger.domain.waiting import Waiting
 
 
 class State(enum.IntEnum):
@@ -60,13 +61,17 @@ class DraftLine(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None."""
+    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None.
+
+    `plan` is what its caller keeps with the promise; nothing in the books looks into it.
+    """
 
     lines: tuple[DraftLine, ...]
     mode: Mode = Mode.ALL_OR_NOTHING
     hold_seconds: float | None = None
     order: str = ""
     channel: str = ""
+    plan: bytes = b""
 
 
 class Line(Struct, frozen=True):
@@ -96,6 +101,15 @@ class Reservation(Struct, frozen=True):
     order: str = ""
     channel: str = ""
     revision: int = 0
+
+
+class Reserved(Struct, frozen=True):
+    """What a Reserve made, as it made it, and what its caller keeps with the promise; no `reservation` where nothing
+    was to be promised, no `waiting` where nothing was to wait."""
+
+    reservation: Reservation | None
+    plan: bytes = b""
+    waiting: Waiting | None = None
 
 
 class ShortLine(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Refusals about the counts of stock items."""
 
 from weir_chassis.errors import Kind, Refusal
+from weir_ledger.errors.settling import drawn
 
 
 class BalanceNotFound(Refusal):
@@ -40,15 +41,9 @@ class BalanceChanged(Refusal):
     def __init__(self, sku: str, location: str, *, expected: int, current: int | None) -> None:
         """Refuse because the balance was changed by revision `current`, None where that is still being drawn."""
         super().__init__(
-            f"The balance of {sku!r} at {location!r} was changed by revision {current}, not by {expected}.",
+            f"The balance of {sku!r} at {location!r} was last changed by another revision than {expected}.",
             sku=sku,
             location=location,
             expected=expected,
-            current=current,
+            current=drawn(current),
         )
-        self.unsettled = current is None
-
-    def settled(self, revision: int) -> "BalanceChanged":
-        """The refusal, once it is known that `revision` changed the balance."""
-        numbers = self.metadata
-        return BalanceChanged(numbers["sku"], numbers["location"], expected=int(numbers["expected"]), current=revision)

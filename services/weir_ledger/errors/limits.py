@@ -62,11 +62,11 @@ class HoldTimeExhausted(Refusal):
 
 
 class LinesExhausted(Refusal):
-    """More lines in one request than it may have."""
+    """More lines than one request, or one reservation, may have."""
 
     kind = Kind.EXHAUSTED
     reason = "LINES_EXHAUSTED"
 
-    def __init__(self, *, limit: int, requested: int) -> None:
-        """Refuse a request of so many lines."""
-        super().__init__(f"A request may have {limit} lines here, not {requested}.", limit=limit, requested=requested)
+    def __init__(self, of: str = "request", *, limit: int, requested: int) -> None:
+        """Refuse a request or reservation of so many lines."""
+        super().__init__(f"A {of} may have {limit} lines here, not {requested}.", limit=limit, requested=requested)

@@ -1,6 +1,7 @@
 """Refusals about reservations as they stand."""
 
 from weir_chassis.errors import Kind, Refusal
+from weir_ledger.errors.settling import drawn
 
 
 class ReservationNotFound(Refusal):
@@ -40,6 +41,33 @@ class ReservationExpired(Refusal):
             reservation=reservation,
             expire_time=expire_time,
         )
+
+
+class ReservationChanged(Refusal):
+    """The reservation is not at the revision that the request expects."""
+
+    kind = Kind.RACED
+    reason = "RESERVATION_CHANGED"
+
+    def __init__(self, reservation: str, *, expected: int, current: int | None) -> None:
+        """Refuse because the reservation was changed by revision `current`, None where that is still being drawn."""
+        super().__init__(
+            f"Reservation {reservation!r} was last changed by another revision than {expected}.",
+            reservation=reservation,
+            expected=expected,
+            current=drawn(current),
+        )
+
+
+class OutcomeNotFound(Refusal):
+    """Nothing was reserved under the request id."""
+
+    kind = Kind.UNKNOWN
+    reason = "OUTCOME_NOT_FOUND"
+
+    def __init__(self, request_id: str) -> None:
+        """Refuse for want of an outcome of `request_id`."""
+        super().__init__(f"Nothing was reserved under request id {request_id!r}.", request_id=request_id)
 
 
 class ReservationLineNotFound(Refusal):

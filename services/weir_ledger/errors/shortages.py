@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weir_chassis.errors import Kind, Refusal, Violation
+from weir_ledger.errors.settling import drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,11 @@ class InsufficientStock(Refusal):
     kind = Kind.UNMET
     reason = "INSUFFICIENT_STOCK"
 
-    def __init__(self, shortages: Sequence[Shortage]) -> None:
-        """Refuse for all the `shortages` at once; there is at least one."""
+    def __init__(self, shortages: Sequence[Shortage], *, revision: int | None) -> None:
+        """Refuse for all the `shortages` at once; there is at least one.
+
+        They are as they are by `revision`, None where that is still being drawn.
+        """
         first = shortages[0]
         super().__init__(
             f"Only {first.found} of {first.sku!r} are available at {first.location!r}; {first.requested} were asked for"
@@ -58,6 +62,7 @@ class InsufficientStock(Refusal):
             requested=first.requested,
             available=first.found,
             lines=len(shortages),
+            revision=drawn(revision),
         )
 
 

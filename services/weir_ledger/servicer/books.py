@@ -227,7 +227,7 @@ class LedgerServicer(LedgerServiceServicer):
     ) -> AsyncIterator[pb.ExportBalancesResponse]:
         await self._questions.check_drawn(call.tenant(), queries.freshness(request.freshness))
         async for part in self._books.export(call.tenant(), EXPORT_CHUNK):
-            yield answers.exported(part.revision, part.lots, part.balances, self._origin)
+            yield answers.exported(part, self._origin)
 
     async def WatchEntries(
         self, request: pb.WatchEntriesRequest, context: Context
@@ -240,7 +240,7 @@ class LedgerServicer(LedgerServiceServicer):
             messages = [answers.commit(each, self._origin, products) for each in commits]
             through = commits[-1].revision if commits else number
             if products:
-                messages = [each for each in messages if each.entries or each.lots]
+                messages = [each for each in messages if each.entries or each.lots or each.back_orders]
             return Batch(messages, through, more=len(commits) == WATCH_BATCH)
 
         def heartbeat(number: int) -> pb.WatchEntriesResponse:

@@ -26,6 +26,8 @@ RESERVATION_POLICY = policy.of(
     pb.DESCRIPTOR.services_by_name["ReservationService"].full_name,
     Reserve=_WRITE,
     ReserveBatch=_WRITE,
+    GetReserveOutcome=_READ,
+    Amend=_WRITE,
     Confirm=_WRITE,
     Extend=_WRITE,
     Fulfil=_WRITE,
@@ -48,9 +50,12 @@ class ReservationServicer(ReservationServiceServicer):
         self._pages = Pages(origin.cluster)
 
     async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
-        done = await carry_out(self._books, request, requests.reserve(request, new_id))
+        done = await carry_out(self._books, request, requests.reserve(request, new_id), request.digest)
+        made, waiting = done.receipt.reservation, done.receipt.waiting
         return pb.ReserveResponse(
-            reservation=answers.reservation(done.receipt, done.revision),
+            reservation=answers.reservation(made, done.revision) if made else None,
+            plan=done.receipt.plan,
+            waiting=answers.demand(waiting, done.revision) if waiting else None,
             revision=self._origin.revision(done.revision).to_wire(),
         )
 
@@ -58,6 +63,25 @@ class ReservationServicer(ReservationServiceServicer):
         done = await carry_out(self._books, request, requests.reserve_batch(request, new_id))
         return pb.ReserveBatchResponse(
             outcomes=answers.reserve_outcomes(done.receipt, done.revision),
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def GetReserveOutcome(
+        self, request: pb.GetReserveOutcomeRequest, context: Context
+    ) -> pb.GetReserveOutcomeResponse:
+        done = await self._questions.reserve_outcome(call.tenant(), *queries.get_reserve_outcome(request))
+        made, waiting = done.receipt.reservation, done.receipt.waiting
+        return pb.GetReserveOutcomeResponse(
+            reservation=answers.reservation(made, done.revision) if made else None,
+            plan=done.receipt.plan,
+            waiting=answers.demand(waiting, done.revision) if waiting else None,
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def Amend(self, request: pb.AmendRequest, context: Context) -> pb.AmendResponse:
+        done = await carry_out(self._books, request, requests.amend(request), request.digest)
+        return pb.AmendResponse(
+            reservation=answers.reservation(done.receipt, done.revision),
             revision=self._origin.revision(done.revision).to_wire(),
         )
 
@@ -103,9 +127,11 @@ class ReservationServicer(ReservationServiceServicer):
         )
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
-        found, revision = await self._questions.reservation(call.tenant(), *queries.get_reservation(request))
+        found, plan, revision = await self._questions.reservation(call.tenant(), *queries.get_reservation(request))
         return pb.GetReservationResponse(
-            reservation=answers.reservation(found), revision=self._origin.revision(revision).to_wire()
+            reservation=answers.reservation(found),
+            plan=plan,
+            revision=self._origin.revision(revision).to_wire(),
         )
 
     async def ListReservations(

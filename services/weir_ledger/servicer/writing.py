@@ -10,15 +10,19 @@ from weir_ledger.ports import Attempt, Books, Done
 R = TypeVar("R")
 
 
-async def carry_out(books: Books, request: Any, command: Command[R]) -> Done[R]:
-    """Carry out what `request`, whose method is named like the command, asks of the books of the caller's tenant."""
+async def carry_out(books: Books, request: Any, command: Command[R], digest: bytes = b"") -> Done[R]:
+    """Carry out what `request`, whose method is named like the command, asks of the books of the caller's tenant.
+
+    A `digest` stands for the contents: of such a request only what was done is kept.
+    """
     return await books.carry_out(
         Attempt(
             call.tenant(),
             type(command).__name__,
             request.request_id,
-            fingerprint(request),
+            digest or fingerprint(request),
             command,
             request.validate_only,
+            keeps_refusals=not digest,
         )
     )

@@ -4,9 +4,10 @@ Open the books (lock and read all that the group touches), decide each command i
 accepted ones changed under one new revision, remember every definite outcome under its request id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from asyncpg import Record
@@ -19,9 +20,10 @@ from weir_ledger.domain.limits import Holding, Limits
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.snapshots import NO_INTAKE, Intake
 from weir_ledger.domain.stock import Balance, BookedLocation, Lot, StockItem
-from weir_ledger.errors import BalanceChanged
+from weir_ledger.domain.waiting import DEMAND_LINES_MAX, BackOrders, Waiting
+from weir_ledger.errors import settle
 from weir_ledger.ports import Attempt, Done
-from weir_ledger.store import rows, snapshots, statements
+from weir_ledger.store import rows, snapshots, statements, waiting
 from weir_ledger.store.keys import key
 from weir_ledger.store.outcomes import kept, recalled
 from weir_ledger.store.writing import Found, found_in, write
@@ -34,7 +36,8 @@ Name = tuple[str, str]
 
 
 PROMISED_LINES_MAX = 2000
-"""Most lines, with their claims, of the reservations that a group touches; their requests do not tell how many."""
+"""Most lines, with their claims, of the reservations that a group touches, and of demands; their requests do not tell
+how many."""
 
 
 class BooksRaced(Exception):
@@ -43,6 +46,16 @@ class BooksRaced(Exception):
 
 class GroupTooLarge(Exception):
     """Together the requests might write more than watchers can take as one commit; each by itself may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a group sees of what waits; `unread` are demands beyond as many lines as a commit may tell, each with the
+    lines of all up to it."""
+
+    demands: Sequence[Waiting]
+    back_orders: Sequence[BackOrders]
+    unread: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -64,10 +77,10 @@ class Decided:
     repeats: dict[int, int] = field(default_factory=dict)
     """Positions that repeat an earlier position of the group."""
     to_remember: list[tuple[str, str, bytes, str]] = field(default_factory=list)
-    unsettled: dict[int, BalanceChanged] = field(default_factory=dict)
-    """Refusals for what an earlier command of the group changed, which wait for its revision."""
+    refusals: list[Refusal] = field(default_factory=list)
+    """Some may be for what an earlier command of the group changed, and wait for its revision."""
     raced: list[int] = field(default_factory=list)
-    """Positions that were refused because they lost a race."""
+    """Positions that were refused because they lost a race, or may have; nothing is remembered of them."""
 
 
 async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> list[Outcome]:
@@ -81,7 +94,8 @@ async def carry_out(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], 
     if decided.receipts:
         revision = await write(driver, tenant, opened.books, opened.found, decided.to_remember)
         decided.outcomes.update({position: Done(each, revision) for position, each in decided.receipts.items()})
-        decided.outcomes.update({position: each.settled(revision) for position, each in decided.unsettled.items()})
+        for refusal in decided.refusals:
+            settle(refusal, revision)
     elif decided.to_remember:
         columns = zip(*decided.to_remember, strict=True)
         await driver.execute(statements.REMEMBER, tenant, opened.head, opened.books.now, *map(list, columns))
@@ -116,11 +130,14 @@ async def _require_current(
         [attempt.request_id for attempt in raced],
     ):
         raise BooksRaced
+    products = {each for attempt in group for each in attempt.command.products()}
+    if await waiting.appeared(driver, tenant, products - found.back_orders - books.touched_back_orders.keys()):
+        raise BooksRaced
 
 
 async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limits: Limits) -> Opened:
-    """Lock and read what the group touches: reservations, locations, lots, an import, balances, claims, each in the
-    order of its keys."""
+    """Lock and read what the group touches: reservations, locations, lots, demands, how much waits, an import,
+    balances, claims, each in the order of its keys."""
     keys = {item: key(item) for attempt in group for item in attempt.command.items()}
     promised = {each for attempt in group for each in attempt.command.reservations()}
     claims = {each for attempt in group for each in attempt.command.claims()}
@@ -132,6 +149,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     lots: list[Lot] = []
     if promised:
         found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
+        if any(row["overtaken"] for row in found):
+            found = await driver.fetch(statements.LOCK_RESERVATIONS, tenant, sorted(promised))
         if len(group) > 1 and sum(1 + len(row["claims"]) for row in found) > PROMISED_LINES_MAX:
             raise GroupTooLarge
         reservations = list(rows.reservations(found))
@@ -144,6 +163,8 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
     if setting:
         found = await driver.fetch(statements.LOCK_LOTS, tenant, *map(list, zip(*sorted(setting), strict=True)))
         lots = [rows.lot(row) for row in found]
+    awaited = await _awaited(driver, tenant, group)
+    channels |= {each.channel for each in awaited.demands}
     importing = group[0].command.importing()
     intake = NO_INTAKE if importing is None else await snapshots.locked(driver, tenant, importing)
     names = [(attempt.method, attempt.request_id) for attempt in group if attempt.remembered]
@@ -157,10 +178,30 @@ async def _open(driver: Driver, tenant: str, group: Sequence[Attempt[Any]], limi
         list(claims),
         list(channels),
     )
-    opened = _opened(found, keys, reservations, locations, lots, limits)
+    opened = _opened(found, keys, reservations, locations, lots, awaited, limits)
     if importing is not None:
         await _look_back(driver, tenant, group[0], opened, intake)
     return opened
+
+
+async def _awaited(driver: Driver, tenant: str, group: Sequence[Attempt[Any]]) -> Awaited:
+    """Lock and read the demands that the group names, up to as many lines as a commit may tell, and how much waits and
+    may of their products and of others that it names."""
+    named = dict.fromkeys(each for attempt in group for each in attempt.command.waiting())
+    products = {each for attempt in group for each in attempt.command.products()}
+    demands: Sequence[Waiting] = ()
+    unread: dict[str, int] = {}
+    if named:
+        found = await waiting.locked(driver, tenant, named)
+        if len(group) > 1 and len(found) + sum(found.values()) > PROMISED_LINES_MAX:
+            raise GroupTooLarge
+        known = [each for each in named if each in found]
+        lines = dict(zip(known, accumulate(found[each] for each in known), strict=True))
+        unread = {each: number for each, number in lines.items() if number > DEMAND_LINES_MAX}
+        demands = await waiting.read_locked(driver, tenant, [each for each in lines if each not in unread])
+        products |= {line.product for each in demands for line in each.lines}
+    counts = await waiting.locked_back_orders(driver, tenant, products) if products else ()
+    return Awaited(demands, counts, unread)
 
 
 async def _look_back(driver: Driver, tenant: str, alone: Attempt[Any], opened: Opened, intake: Intake) -> None:
@@ -178,6 +219,7 @@ def _opened(
     reservations: Sequence[Reservation],
     locations: Sequence[BookedLocation],
     lots: Sequence[Lot],
+    awaited: Awaited,
     limits: Limits,
 ) -> Opened:
     """Sort out the rows of OPEN_BOOKS."""
@@ -203,7 +245,10 @@ def _opened(
             case _:
                 head, now = first, moment
                 holdings[""] = Holding(second, third)
-    books = Books(now, balances, reservations, places, locations, claims, holdings, limits, lots=lots)
+    books = Books(
+        now, balances, reservations, places, locations, claims, holdings, limits,
+        lots=lots, waiting=awaited.demands, back_orders=awaited.back_orders, unread=awaited.unread,
+    )  # fmt: skip
     return Opened(books, head, found_in(books, keys), remembered)
 
 
@@ -233,7 +278,10 @@ def _recall(attempt: Attempt[Any], fingerprint: bytes, revision: int, outcome: s
     if fingerprint != attempt.fingerprint:
         return RequestIdReused(attempt.request_id)
     answer = recalled(attempt.method, outcome)
-    return answer if isinstance(answer, Refusal) else Done(answer, revision)
+    if not isinstance(answer, Refusal):
+        return Done(answer, revision)
+    settle(answer, revision)  # it was kept by the commit whose number it waited for
+    return answer
 
 
 def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: Decided) -> None:
@@ -243,11 +291,10 @@ def _decide_anew(position: int, attempt: Attempt[Any], opened: Opened, decided: 
         receipt = attempt.command.decide(page)
     except Refusal as refusal:
         decided.outcomes[position] = refusal
-        if isinstance(refusal, BalanceChanged) and refusal.unsettled:
-            decided.unsettled[position] = refusal
-        if refusal.kind is Kind.RACED and attempt.remembered:
+        decided.refusals.append(refusal)
+        if attempt.remembered and (refusal.kind is Kind.RACED or not attempt.keeps_refusals):
             decided.raced.append(position)
-        if not refusal.kind.definite:
+        if not (refusal.kind.definite and attempt.keeps_refusals):
             return
         answer: object = refusal
     else:

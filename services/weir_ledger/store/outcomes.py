@@ -5,22 +5,28 @@ from typing import Any
 import msgspec
 
 from weir_chassis.errors import Refusal, recorded
-from weir_ledger.domain.reservations import Reservation, ReserveOutcome
+from weir_ledger.domain.demands import PromiseOutcome
+from weir_ledger.domain.reservations import Reservation, Reserved, ReserveOutcome
 from weir_ledger.domain.stock import Balance, Location, Lot
+from weir_ledger.domain.waiting import BackOrders, Waiting
 
 _RECEIPTS: dict[str, Any] = {
     "CreateLocation": Location,
     "UpdateLocation": Location,
     "DeleteLocation": type(None),
     "SetLot": Lot,
+    "SetBackOrders": BackOrders,
     "RecordMovements": tuple[Balance, ...],
-    "Reserve": Reservation,
+    "Reserve": Reserved,
     "ReserveBatch": tuple[ReserveOutcome, ...],
+    "Amend": Reservation,
     "Confirm": Reservation,
     "Extend": Reservation,
     "Fulfil": Reservation,
     "Release": Reservation,
     "MarkHandedOver": Reservation,
+    "CancelWaiting": Waiting,
+    "PromiseWaiting": tuple[PromiseOutcome, ...],
 }
 """What each method's receipt is, to read it back as."""
 
@@ -42,4 +48,6 @@ def recalled(method: str, text: str) -> object:
     """The receipt of `method`, or the refusal, that `kept` wrote."""
     if text.startswith('{"refusal":'):
         return recorded(msgspec.json.decode(text)["refusal"])
+    if method == "Reserve" and text.startswith('{"ok":{"reservation":"'):  # from before it made anything else
+        return Reserved(_decoders["Confirm"].decode(text)["ok"])
     return _decoders[method].decode(text)["ok"]

@@ -9,14 +9,16 @@ from sqlalchemy import Select, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, Driver, head, retrying
-from weir_chassis.errors import RevisionCompacted
+from weir_chassis.errors import RequestIdReused, RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, ReservationQuery
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.reservations import Claim, Reservation, Reserved
 from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, hits
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
+from weir_ledger.ports import Done
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
+from weir_ledger.store.outcomes import recalled
 from weir_ledger.store.tables import (
     balances,
     entries,
@@ -110,10 +112,22 @@ class Reader:
 
         return await self._read(tenant, work)
 
-    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, int]:
-        async def work(connection: AsyncConnection) -> tuple[Reservation | None, int]:
+    async def reservation(self, tenant: str, reservation: str) -> tuple[Reservation | None, bytes, int]:
+        async def work(connection: AsyncConnection) -> tuple[Reservation | None, bytes, int]:
             found = await _reservations(connection, tenant, [UUID(reservation)])
-            return (found[0] if found else None), await head(connection, tenant)
+            plan = await _plan(connection, tenant, reservation)
+            return (found[0] if found else None), plan, await head(connection, tenant)
+
+        return await self._read(tenant, work)
+
+    async def reserve_outcome(self, tenant: str, request_id: str, digest: bytes) -> tuple[Done[Reserved] | None, int]:
+        async def work(connection: AsyncConnection) -> tuple[Done[Reserved] | None, int]:
+            found = await _fetch(connection, statements.OUTCOME, tenant, "Reserve", request_id)
+            if found and digest and found[0]["fingerprint"] != digest:
+                raise RequestIdReused(request_id)
+            made = recalled("Reserve", found[0]["outcome"]) if found else None
+            done = Done(made, found[0]["revision"]) if isinstance(made, Reserved) else None
+            return done, await head(connection, tenant)
 
         return await self._read(tenant, work)
 
@@ -225,6 +239,12 @@ async def _fetch(connection: AsyncConnection, statement: str, *arguments: Any) -
 async def _reservations(connection: AsyncConnection, tenant: str, names: Sequence[UUID]) -> list[Reservation]:
     """The reservations of these names, in the order of their names."""
     return list(rows.reservations(await _fetch(connection, statements.RESERVATION, tenant, names)))
+
+
+async def _plan(connection: AsyncConnection, tenant: str, reservation: str) -> bytes:
+    """What the caller keeps with a reservation; empty where that is nothing."""
+    found = await _fetch(connection, statements.PLAN, tenant, UUID(reservation))
+    return found[0]["plan"] if found else b""
 
 
 async def _with_hits(connection: AsyncConnection, tenant: str, short: Sequence[rows.Row]) -> list[Shortfall]:

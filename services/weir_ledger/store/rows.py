@@ -8,6 +8,8 @@ from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, Entr
 from weir_ledger.domain.reservations import Claim, Line, LineClaim, Reservation, State
 from weir_ledger.domain.shortfalls import Promised
 from weir_ledger.domain.stock import Balance, BookedLocation, Condition, Location, LocationKind, Lot, StockItem
+from weir_ledger.domain.waiting import BackOrders, PlannedWaiting
+from weir_ledger.store import told
 
 
 class Row(Protocol):
@@ -92,13 +94,31 @@ def commits(rows: Iterable[Row]) -> Iterator[Commit]:
             if first["lots"] is None
             else map(Lot, first["lot_owners"], first["lot_skus"], first["lots"], first["expiries"], repeat(revision))
         )
+        demands = zip(first["tolds"] or (), first["plans"] or (), strict=True)
+        counts = (
+            BackOrders((owner, sku), limit, units, said, revision)
+            for owner, sku, limit, units, said in first["back_orders"] or ()
+        )
         yield Commit(
             revision,
             first["recorded_at"],
             entries,
             tuple(sorted(claims, key=lambda each: each.claim)),
             tuple(sorted(lots, key=lambda each: each.name)),
+            tuple(PlannedWaiting(told.read(text, revision), plan) for text, plan in demands),
+            tuple(sorted(counts, key=lambda each: each.product)),
         )
+
+
+def back_orders(row: Row) -> BackOrders:
+    """How many units of a product may wait and do, of a row of `back_orders`."""
+    product = row["owner"], row["sku"]
+    return BackOrders(product, row["limit_units"], row["waiting_units"], row["limit_revision"], row["revision"])
+
+
+def planned_waiting(row: Row) -> PlannedWaiting:
+    """A waiting demand and what its caller keeps with it, of a row with its text."""
+    return PlannedWaiting(told.read(row["told"], row["revision"]), row["plan"])
 
 
 def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:

@@ -13,7 +13,11 @@ WITH locked AS (
     FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
 )
 SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings,
-       l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+       l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition,
+       EXISTS (
+           SELECT FROM reservations s
+           WHERE s.tenant = $1 AND s.reservation = r.reservation AND s.revision <> r.revision
+       ) AS overtaken
 FROM locked r
 CROSS JOIN LATERAL (
     SELECT * FROM reservation_lines
@@ -22,7 +26,8 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = l.item LIMIT 1) b
 """
 """Whoever waits for a lock is shown the row as it is after the wait only where that row is locked itself: so the lines
-are, too. What is read of the balances never changes.
+are, too. What is read of the balances never changes. Lines that came during the wait are not shown: `overtaken` tells
+that the reservation was changed then, and once it is locked it can be read whole.
 """
 
 LOCK_LOCATIONS = """
@@ -183,6 +188,24 @@ WRITE_LOTS = _write(
 )
 """As WRITE, for a group that also changes lots; only what it digests is different."""
 
+WRITE_WAITING = _write(
+    "''",
+    f"""
+    (SELECT coalesce({chain.WAITED}, '') FROM (
+        SELECT waiting, coalesce(create_revision, tenants.revision + 1) || chr(31) || told AS told
+        FROM unnest($62::bigint[], $63::uuid[], $64::text[]) AS w (create_revision, waiting, told)
+    ) w)
+    """,  # noqa: S608
+    f"""
+    (SELECT coalesce({chain.COUNTED}, '') FROM (
+        SELECT owner, sku, limit_units, waiting_units, coalesce(limit_revision, tenants.revision + 1) AS limit_revision
+        FROM unnest($65::text[], $66::text[], $67::bigint[], $68::bigint[], $69::bigint[])
+             AS b (owner, sku, limit_units, waiting_units, limit_revision)
+    ) b)
+    """,  # noqa: S608
+)
+"""As WRITE, for a group that also changes demands that wait, or how much does and may."""
+
 WRITE_CLAIMS = """
 WITH fresh AS (
     INSERT INTO claims (tenant, claim, open, fulfilled, revision)
@@ -215,6 +238,12 @@ CROSS JOIN LATERAL (
     SELECT ctid FROM reservation_lines WHERE tenant = $1 AND reservation = l.reservation AND line = l.line LIMIT 1
 ) found
 WHERE reservation_lines.ctid = found.ctid
+"""
+
+KEEP_PLANS = """
+INSERT INTO reservation_plans (tenant, reservation, plan)
+SELECT $1, p.* FROM unnest($2::uuid[], $3::bytea[]) AS p (reservation, plan)
+ON CONFLICT (tenant, reservation) DO UPDATE SET plan = excluded.plan
 """
 
 CHANGE_SHORTFALLS = """
@@ -296,6 +325,10 @@ WHERE r.tenant = $1 AND r.reservation = ANY ($2::uuid[])
 ORDER BY r.reservation, l.line
 """
 
+PLAN = "SELECT plan FROM reservation_plans WHERE tenant = $1 AND reservation = $2"
+
+OUTCOME = "SELECT fingerprint, outcome, revision FROM requests WHERE tenant = $1 AND method = $2 AND request_id = $3"
+
 PROMISED = """
 SELECT short.item, l.reservation, l.line, l.open, r.order_name, r.channel, r.created_at
 FROM unnest($2::uuid[], $3::bigint[]) AS short (item, units)
@@ -322,7 +355,7 @@ SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
        e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved, e.reservation,
         e.reservation_line, e.request_id, e.reference, e.occurred_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds,
-       n.lot_owners, n.lot_skus, n.lots, n.expiries
+       n.lot_owners, n.lot_skus, n.lots, n.expiries, w.tolds, w.plans, o.back_orders
 FROM (SELECT) AS one
 LEFT JOIN horizons h ON h.tenant = $1
 LEFT JOIN (
@@ -341,9 +374,22 @@ LEFT JOIN LATERAL (
            array_agg(expiry) AS expiries
     FROM lot_changes WHERE tenant = $1 AND revision = c.revision AND e.line IS NULL
 ) n ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(g.told ORDER BY g.waiting) AS tolds, array_agg(coalesce(m.plan, '') ORDER BY g.waiting) AS plans
+    FROM waiting_changes g
+    LEFT JOIN LATERAL (
+        SELECT plan FROM waiting WHERE tenant = $1 AND waiting = g.waiting AND create_revision = c.revision LIMIT 1
+    ) m ON true
+    WHERE g.tenant = $1 AND g.revision = c.revision AND coalesce(e.line, 1) = 1
+) w ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(ROW (owner, sku, limit_units, waiting_units, limit_revision) ORDER BY owner, sku) AS back_orders
+    FROM back_order_changes WHERE tenant = $1 AND revision = c.revision AND coalesce(e.line, 1) = 1
+) o ON true
 ORDER BY c.revision, e.line
 """
-"""Whole commits: the limit counts commits, not entries. What they changed in claims comes with their first row, what
-they changed in lots with their only one: who sets a lot moves no units. The horizon comes with each row, and with an
-empty one where there is no commit.
+"""Whole commits: the limit counts commits, not entries. What they changed in claims and of what waits comes with their
+first row, what they changed in lots with their only one: who sets a lot moves no units. What a caller keeps with a
+demand comes with the commit that made it. The horizon comes with each row, and with an empty one where there is no
+commit.
 """

@@ -27,6 +27,38 @@ lots = Table(
     Column("revision", BigInteger),
 )
 
+waiting = Table(
+    "waiting",
+    _metadata,
+    Column("tenant", Text),
+    Column("waiting", Uuid),
+    Column("state", SmallInteger),
+    Column("order_name", Text),
+    Column("channel", Text),
+    Column("create_revision", BigInteger),
+)
+
+waiting_lines = Table(
+    "waiting_lines",
+    _metadata,
+    Column("tenant", Text),
+    Column("waiting", Uuid),
+    Column("owner", Text),
+    Column("sku", Text),
+)
+
+back_orders = Table(
+    "back_orders",
+    _metadata,
+    Column("tenant", Text),
+    Column("owner", Text),
+    Column("sku", Text),
+    Column("limit_units", BigInteger),
+    Column("waiting_units", BigInteger),
+    Column("limit_revision", BigInteger),
+    Column("revision", BigInteger),
+)
+
 balances = Table(
     "balances",
     _metadata,

@@ -2,24 +2,28 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Table, select, text
+from sqlalchemy import Select, Table, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, head, retrying
 from weir_chassis.errors import Overloaded
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import BEFORE_ALL, ChainHead
-from weir_ledger.ports import Part
+from weir_ledger.domain.parts import Part
 from weir_ledger.store import rows
 from weir_ledger.store.audit import audit
+from weir_ledger.store.demands import counted, open_demands
 from weir_ledger.store.tables import balances, lots
 
 T = TypeVar("T")
 
 AT_ONCE_MAX = 4
 """Exports and audits at once: each holds a connection for as long as its caller takes to read."""
+
+DEMANDS_MAX = 1000
+"""Most demands of one part of an export."""
 
 _CHAIN_HEAD = text("SELECT revision, digest, recorded_at FROM tenants WHERE tenant = :tenant")
 
@@ -43,8 +47,14 @@ class WholeReader:
                 async for known in _all(connection, lots, tenant, chunk, rows.lot):
                     yield Part(revision, lots=known)
                     sent = True
-                async for counted in _all(connection, balances, tenant, chunk, rows.balance):
-                    yield Part(revision, balances=counted)
+                async for demands in open_demands(connection, tenant, min(chunk, DEMANDS_MAX)):
+                    yield Part(revision, waiting=demands)
+                    sent = True
+                async for counts in _streamed(connection, counted(tenant), chunk, rows.back_orders):
+                    yield Part(revision, back_orders=counts)
+                    sent = True
+                async for held in _all(connection, balances, tenant, chunk, rows.balance):
+                    yield Part(revision, balances=held)
                     sent = True
                 if not sent:
                     yield Part(revision)
@@ -79,7 +89,14 @@ async def _all(
     connection: AsyncConnection, table: Table, tenant: str, chunk: int, make: Callable[[rows.Row], T]
 ) -> AsyncIterator[Sequence[T]]:
     """The values of all rows of a tenant in a table, in chunks."""
-    wanted = select(table).where(table.c.tenant == tenant).execution_options(yield_per=chunk)
-    found = await connection.stream(wanted)
+    async for part in _streamed(connection, select(table).where(table.c.tenant == tenant), chunk, make):
+        yield part
+
+
+async def _streamed(
+    connection: AsyncConnection, wanted: Select[Any], chunk: int, make: Callable[[rows.Row], T]
+) -> AsyncIterator[Sequence[T]]:
+    """The values of the rows `wanted`, in chunks."""
+    found = await connection.stream(wanted.execution_options(yield_per=chunk))
     async for part in found.mappings().partitions():
         yield [make(row) for row in part]

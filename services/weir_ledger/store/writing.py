@@ -11,8 +11,10 @@ from weir_ledger.domain.books import Books
 from weir_ledger.domain.limits import NOTHING, Holding
 from weir_ledger.domain.reservations import Claim, Reservation
 from weir_ledger.domain.stock import Balance, Lot, StockItem
+from weir_ledger.domain.waiting import Product
 from weir_ledger.store import statements
 from weir_ledger.store.snapshots import write_progress
+from weir_ledger.store.waiting import digestible, write_waiting
 
 SEPARATOR = "\x1f"
 """Joins texts that travel as one; no identifier holds a control character."""
@@ -24,9 +26,11 @@ class Found:
 
     keys: dict[StockItem, str]
     balances: dict[StockItem, Balance]
-    reservations: frozenset[str]
+    reservations: dict[str, int]
+    """How many lines each had."""
     claims: frozenset[str]
     holdings: dict[str, Holding]
+    back_orders: frozenset[Product] = frozenset()
 
 
 class LimitsRaced(Exception):
@@ -35,9 +39,9 @@ class LimitsRaced(Exception):
 
 def found_in(books: Books, keys: dict[StockItem, str]) -> Found:
     """What stands in the books as they were opened."""
-    return Found(
-        keys, dict(books.balances), frozenset(books.reservations), frozenset(books.claims), dict(books.holdings)
-    )
+    lines = {name: len(each.lines) for name, each in books.reservations.items()}
+    counted = frozenset(books.back_orders)
+    return Found(keys, dict(books.balances), lines, frozenset(books.claims), dict(books.holdings), counted)
 
 
 async def write(
@@ -53,9 +57,9 @@ async def write(
     claims = [books.claims[each] for each in books.touched_claims]
     reservations = [books.reservations[each] for each in books.touched_reservations]
     made = [each for each in reservations if each.reservation not in found.reservations]
-    lots = books.changed_lots.values()
+    statement, more = _more_digested(books)
     written = await driver.fetchrow(
-        statements.WRITE_LOTS if lots else statements.WRITE,
+        statement,
         tenant,
         books.now,
         *_columns(_entries(books, found.keys), 12),
@@ -63,10 +67,10 @@ async def write(
         *_columns(((found.keys[each.item], each.on_hand, each.reserved, each.counted_at) for each in changed), 4),
         *_columns(to_remember, 4),
         *_columns(map(_made, made), 5),
-        *_columns(chain.from_iterable(_made_lines(each, found.keys) for each in made), 11),
+        *_columns(chain.from_iterable(_made_lines(each, found) for each in reservations), 11),
         *_columns(map(_claimed, claims), 3),
         *_held(books, found),
-        *(_columns(map(_lotted, lots), 4) if lots else ()),
+        *more,
     )
     if written is None:  # the tenant's first write: its revision row is made, and all is done again
         await driver.execute(statements.KNOW_TENANT, tenant)
@@ -77,12 +81,24 @@ async def write(
     await _write_claims(driver, tenant, revision, claims, found)
     await _change_shortfalls(driver, tenant, revision, written["moment"], touched, found)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
-    await _change_reservations(driver, tenant, revision, changed_reservations)
+    await _change_reservations(driver, tenant, revision, changed_reservations, found)
+    if books.plans:
+        await driver.execute(statements.KEEP_PLANS, tenant, *_columns(books.plans.items(), 2))
     await _change_locations(driver, tenant, revision, books)
     await _change_lots(driver, tenant, revision, books)
+    await write_waiting(driver, tenant, revision, books, found.back_orders)
     if books.progress is not None:
         await write_progress(driver, tenant, revision, books.intake.snapshot, books.progress, found.keys)
     return revision
+
+
+def _more_digested(books: Books) -> tuple[str, list[list[Any]]]:
+    """The statement that writes a group, and what it digests beside entries and claims, in columns."""
+    if books.changed_lots:
+        return statements.WRITE_LOTS, _columns(map(_lotted, books.changed_lots.values()), 4)
+    if books.touched_waiting or books.touched_back_orders:
+        return statements.WRITE_WAITING, digestible(books)
+    return statements.WRITE, []
 
 
 def _columns(rows: Iterable[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -153,13 +169,14 @@ def _made(reservation: Reservation) -> tuple[Any, ...]:
     )
 
 
-def _made_lines(reservation: Reservation, keys: dict[StockItem, str]) -> Iterable[tuple[Any, ...]]:
-    """Rows of the lines of a new reservation."""
-    for number, line in enumerate(reservation.lines, 1):
+def _made_lines(reservation: Reservation, found: Found) -> Iterable[tuple[Any, ...]]:
+    """Rows of the lines that a reservation did not have before: all of a new one."""
+    had = found.reservations.get(reservation.reservation, 0)
+    for number, line in enumerate(reservation.lines[had:], had + 1):
         yield (
             reservation.reservation,
             number,
-            keys[line.item],
+            found.keys[line.item],
             line.requested,
             line.quantity,
             line.open,
@@ -205,14 +222,16 @@ async def _change_shortfalls(
         await driver.execute(statements.CHANGE_SHORTFALLS, tenant, revision, moment, closed, opened)
 
 
-async def _change_reservations(driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation]) -> None:
-    """Write reservations that were there before as they are now."""
+async def _change_reservations(
+    driver: Driver, tenant: str, revision: int, changed: Sequence[Reservation], found: Found
+) -> None:
+    """Write reservations that were there before, and the lines they had, as they are now."""
     if not changed:
         return
     lines = [
         (each.reservation, number, line.open, line.fulfilled, line.released, line.handed_over_at)
         for each in changed
-        for number, line in enumerate(each.lines, 1)
+        for number, line in enumerate(each.lines[: found.reservations[each.reservation]], 1)
     ]
     await driver.execute(
         statements.CHANGE_RESERVATIONS,

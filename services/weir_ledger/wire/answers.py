@@ -9,14 +9,24 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import (
+    ledger_pb2,
+    ledger_service_pb2,
+    reservation_pb2,
+    reservation_service_pb2,
+    waiting_pb2,
+    waiting_service_pb2,
+)
 from weir_chassis.revisions import Origin
 from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.demands import PromiseOutcome
 from weir_ledger.domain.entries import BookedEntry, Commit
-from weir_ledger.domain.promises import refused
+from weir_ledger.domain.parts import Part
+from weir_ledger.domain.promises import placed, refusal
 from weir_ledger.domain.reservations import Claim, LineClaim, Reservation, ReserveOutcome, ShortLine, State
 from weir_ledger.domain.shortfalls import Shortfall, ShortfallChange, changes
 from weir_ledger.domain.stock import Balance, Location, Lot
+from weir_ledger.domain.waiting import BackOrders, Product, Waiting
 from weir_ledger.wire.items import stock_item_message
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,7 +98,7 @@ def entry(booked: BookedEntry) -> ledger_pb2.Entry:
 def commit(
     found: Commit, origin: Origin, products: frozenset[tuple[str, str]]
 ) -> ledger_service_pb2.WatchEntriesResponse:
-    """A commit; unless `products` is empty with their entries, shortfalls and lots alone, and without claims."""
+    """A commit; unless `products` is empty with their entries, shortfalls, lots and back-orders alone."""
     entries, lots = found.entries, found.lots
     if products:
         entries = tuple(each for each in entries if (each.entry.item.owner, each.entry.item.sku) in products)
@@ -100,6 +110,8 @@ def commit(
         shortfalls=map(_shortfall_change, changes(each.entry for each in entries)),
         claims=() if products else map(claim, found.claims),
         lots=map(lot, lots),
+        waiting=() if products else (demand(each.demand, plan=each.plan) for each in found.waiting),
+        back_orders=(back_orders(each) for each in found.back_orders if not products or each.product in products),
     )
 
 
@@ -184,22 +196,94 @@ def reserve_outcomes(
 
 def _refusal(draft: str, short_lines: Sequence[ShortLine]) -> reservation_service_pb2.ReserveRefusal:
     """Why a draft of a batch was refused, in the words that a Reserve of it alone would get."""
-    refusal = refused([(draft, each) for each in short_lines])
+    told = refusal(placed(draft, short_lines), revision=None)
     return reservation_service_pb2.ReserveRefusal(
-        reason=refusal.reason,
-        message=refusal.message,
-        short_lines=[
-            reservation_service_pb2.ShortLine(
-                line=each.line,
-                stock_item=stock_item_message(each.item),
-                requested=each.requested,
-                available=each.available,
-                claim=_line_claim(each.claim) if each.claim else None,
-                claimed=each.claimed,
-            )
-            for each in short_lines
-        ],
+        reason=told.reason,
+        message=told.message,
+        short_lines=map(_short_line, short_lines),
     )
+
+
+def _short_line(found: ShortLine) -> reservation_service_pb2.ShortLine:
+    """A line that was short."""
+    return reservation_service_pb2.ShortLine(
+        line=found.line,
+        stock_item=stock_item_message(found.item),
+        requested=found.requested,
+        available=found.available,
+        claim=_line_claim(found.claim) if found.claim else None,
+        claimed=found.claimed,
+    )
+
+
+def demand(found: Waiting, number: int = 0, plan: bytes = b"") -> waiting_pb2.Waiting:
+    """A waiting demand; one that a write returns is rendered with the number of its revision."""
+    return waiting_pb2.Waiting(
+        waiting=found.waiting,
+        state=found.state.value,  # type: ignore[arg-type]  # the numbers are those of the contract
+        lines=[
+            waiting_pb2.WaitingLine(
+                line=place,
+                product=_product(line.product),
+                quantity=line.quantity,
+                open=line.open,
+                promised=line.promised,
+                cancelled=line.cancelled,
+            )
+            for place, line in enumerate(found.lines, 1)
+        ],
+        whole=found.whole,
+        order=found.order,
+        channel=found.channel,
+        create_time=timestamp(found.created_at),
+        create_revision=found.create_revision or number,
+        changed_revision=found.revision or number,
+        reservations=found.reservations,
+        plan=plan,
+    )
+
+
+def back_orders(found: BackOrders, number: int = 0) -> waiting_pb2.BackOrders:
+    """How many units of a product may wait and do; the etag is the revision of the limit, none where nothing was said.
+
+    What a write returns is rendered with the `number` of its revision.
+    """
+    return waiting_pb2.BackOrders(
+        product=_product(found.product),
+        limit=found.limit,
+        waiting=found.waiting,
+        etag=str(found.limit_revision or number or ""),
+    )
+
+
+def promise_outcomes(
+    outcomes: Sequence[PromiseOutcome], number: int
+) -> Iterable[reservation_service_pb2.ReserveOutcome]:
+    """What became of promises, one for each."""
+    for each in outcomes:
+        if each.reservation is not None:
+            yield reservation_service_pb2.ReserveOutcome(reservation=reservation(each.reservation, number))
+            continue
+        yield reservation_service_pb2.ReserveOutcome(
+            refusal=reservation_service_pb2.ReserveRefusal(
+                reason=each.reason, message=each.message, short_lines=map(_short_line, each.short_lines)
+            )
+        )
+
+
+def changed_demands(
+    number: int, demands: Sequence[Waiting], origin: Origin, channel: str
+) -> waiting_service_pb2.WatchWaitingResponse:
+    """What a commit changed of demands, of a channel if one is named."""
+    return waiting_service_pb2.WatchWaitingResponse(
+        through=origin.revision(number).to_wire(),
+        waiting=[demand(each) for each in demands if not channel or each.channel == channel],
+    )
+
+
+def _product(name: Product) -> stock_pb2.Product:
+    """The message of a product."""
+    return stock_pb2.Product(owner=name[0], sku=name[1])
 
 
 def finding(found: Difference | Verification, origin: Origin) -> ledger_service_pb2.VerifyBooksResponse:
@@ -225,13 +309,11 @@ def finding(found: Difference | Verification, origin: Origin) -> ledger_service_
     )
 
 
-def exported(
-    revision: int, lots: Sequence[Lot], balances: Sequence[Balance], origin: Origin
-) -> ledger_service_pb2.ExportBalancesResponse:
-    """Some of all lots, and of all balances, these column by column."""
-    items = [each.item for each in balances]
+def exported(part: Part, origin: Origin) -> ledger_service_pb2.ExportBalancesResponse:
+    """Some of all that an export tells, balances column by column."""
+    items = [each.item for each in part.balances]
     return ledger_service_pb2.ExportBalancesResponse(
-        revision=origin.revision(revision).to_wire(),
+        revision=origin.revision(part.revision).to_wire(),
         owners=[item.owner for item in items],
         skus=[item.sku for item in items],
         locations=[item.location for item in items],
@@ -239,7 +321,9 @@ def exported(
         uoms=[item.uom for item in items],
         custodians=[item.custodian for item in items],
         conditions=[item.condition.value for item in items],  # type: ignore[misc]
-        on_hand=[each.on_hand for each in balances],
-        reserved=[each.reserved for each in balances],
-        known_lots=map(lot, lots),
+        on_hand=[each.on_hand for each in part.balances],
+        reserved=[each.reserved for each in part.balances],
+        known_lots=map(lot, part.lots),
+        waiting=(demand(each.demand, plan=each.plan) for each in part.waiting),
+        back_orders=map(back_orders, part.back_orders),
     )

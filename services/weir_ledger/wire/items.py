@@ -61,6 +61,14 @@ def reservation_name(fields: Fields, name: str, value: str) -> str:
     return checked
 
 
+def waiting_name(fields: Fields, name: str, value: str) -> str:
+    """The identifier of a waiting demand, in the form the ledger gives them: a UUID."""
+    checked = fields.identifier(name, value)
+    if checked == value and not is_uuid(value):
+        fields.refuse(name, "Not an identifier that the ledger gave to a waiting demand.")
+    return checked
+
+
 def _is_day(value: str) -> bool:
     """Whether a text is a day of the calendar, written year, month, day."""
     try:

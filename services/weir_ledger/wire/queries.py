@@ -12,7 +12,7 @@ from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, Momen
 from weir_ledger.domain.reservations import State
 from weir_ledger.domain.stock import Balance, Condition, LocationKind, LotName, StockItem
 from weir_ledger.wire.items import CONDITIONS, day, is_uuid, lot_name, product, reservation_name, stock_item
-from weir_ledger.wire.requests import KINDS
+from weir_ledger.wire.requests import DIGEST_BYTES_MAX, KINDS
 
 FILTERS_MAX = 100
 SHORTFALLS_MAX = 100
@@ -144,6 +144,16 @@ def get_reservation(request: reservation_service_pb2.GetReservationRequest) -> t
     """The reservation a GetReservation asks for."""
     with Fields() as fields:
         return reservation_name(fields, "reservation", request.reservation), at_least(fields, request.freshness)
+
+
+def get_reserve_outcome(request: reservation_service_pb2.GetReserveOutcomeRequest) -> tuple[str, bytes, Vector]:
+    """The attempt a GetReserveOutcome asks about, and the digest it had."""
+    with Fields() as fields:
+        return (
+            fields.request_id(request.request_id),
+            fields.opaque("digest", request.digest, length_max=DIGEST_BYTES_MAX),
+            at_least(fields, request.freshness),
+        )
 
 
 def list_reservations(request: reservation_service_pb2.ListReservationsRequest) -> tuple[ReservationQuery, Vector]:

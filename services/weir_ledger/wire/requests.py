@@ -1,12 +1,13 @@
 """Make domain requests of messages; each refuses all bad fields at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2, waiting_pb2
 from weir_chassis.fields import Fields
+from weir_ledger.domain.amending import RESERVATION_LINES_MAX, Amend
 from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.lots import SetLot
@@ -15,7 +16,8 @@ from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLoca
 from weir_ledger.domain.promises import Reserve, ReserveBatch
 from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode
 from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind, Lot
-from weir_ledger.wire.items import day, lot_name, reservation_name, stock_item
+from weir_ledger.domain.waiting import WaitingDraft, WaitingDraftLine
+from weir_ledger.wire.items import day, lot_name, product, reservation_name, stock_item
 
 MOVEMENTS_MAX = 1000
 DRAFTS_MAX = 1000
@@ -23,6 +25,8 @@ LINES_MAX = 500
 CLAIMS_MAX = 8
 CEILING_MAX = 10**15
 BATCH_LINES_MAX = 2000
+PLAN_BYTES_MAX = 131072
+DIGEST_BYTES_MAX = 64
 HOLD_SECONDS_MAX = 30 * 86400
 DISPLAY_NAME_MAX = 256
 REFERENCE_MAX = 256
@@ -142,10 +146,18 @@ def _past(fields: Fields, message: Message, name: str) -> datetime | None:
 
 
 def reserve(request: reservation_service_pb2.ReserveRequest, new_id: Callable[[], str]) -> Reserve:
-    """What a Reserve asks for, under a new identifier."""
+    """What a Reserve asks for, under new identifiers."""
     with Fields() as fields:
         fields.request_id(request.request_id)
-        return Reserve(new_id(), _draft(fields.inner("draft"), request.draft))
+        fields.opaque("digest", request.digest, length_max=DIGEST_BYTES_MAX)
+        if not request.HasField("waiting"):
+            return Reserve(new_id(), _draft(fields.inner("draft"), request.draft))
+        return Reserve(
+            new_id(),
+            _draft(fields.inner("draft"), request.draft) if request.HasField("draft") else None,
+            new_id(),
+            _waiting_draft(fields.inner("waiting"), request.waiting),
+        )
 
 
 def reserve_batch(request: reservation_service_pb2.ReserveBatchRequest, new_id: Callable[[], str]) -> ReserveBatch:
@@ -163,18 +175,40 @@ def reserve_batch(request: reservation_service_pb2.ReserveBatchRequest, new_id: 
 def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
     """One draft of a reservation."""
     return Draft(
-        tuple(
-            DraftLine(
-                stock_item(each.inner("stock_item"), line.stock_item),
-                each.quantity("quantity", line.quantity),
-                _claims(each, line) if line.claims else (),
-            )
-            for each, line in fields.each("lines", message.lines, most=LINES_MAX)
-        ),
+        draft_lines(fields, message.lines),
         fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
         _hold_seconds(fields, message) if message.HasField("hold_duration") else None,
         fields.identifier("order", message.order, optional=True),
         fields.identifier("channel", message.channel, optional=True),
+        fields.opaque("plan", message.plan, length_max=PLAN_BYTES_MAX),
+    )
+
+
+def _waiting_draft(fields: Fields, message: waiting_pb2.WaitingDraft) -> WaitingDraft:
+    """What an order waits for."""
+    return WaitingDraft(
+        tuple(
+            WaitingDraftLine(product(each.inner("product"), line.product), each.quantity("quantity", line.quantity))
+            for each, line in fields.each("lines", message.lines, most=LINES_MAX)
+        ),
+        message.whole,
+        fields.identifier("order", message.order, optional=True),
+        fields.identifier("channel", message.channel, optional=True),
+        fields.opaque("plan", message.plan, length_max=PLAN_BYTES_MAX),
+    )
+
+
+def draft_lines(
+    fields: Fields, messages: Sequence[reservation_pb2.ReservationDraftLine], *, least: int = 1
+) -> tuple[DraftLine, ...]:
+    """The lines that are to be promised."""
+    return tuple(
+        DraftLine(
+            stock_item(each.inner("stock_item"), line.stock_item),
+            each.quantity("quantity", line.quantity),
+            _claims(each, line) if line.claims else (),
+        )
+        for each, line in fields.each("lines", messages, least=least, most=LINES_MAX)
     )
 
 
@@ -190,6 +224,23 @@ def _claims(fields: Fields, line: reservation_pb2.ReservationDraftLine) -> tuple
 def _hold_seconds(fields: Fields, message: Message) -> float:
     """How long units are to be held."""
     return fields.duration(message, "hold_duration", least_seconds=1, most_seconds=HOLD_SECONDS_MAX, default_seconds=1)
+
+
+def amend(request: reservation_service_pb2.AmendRequest) -> Amend:
+    """What an Amend asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        fields.opaque("digest", request.digest, length_max=DIGEST_BYTES_MAX)
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        if expected is not None:
+            fields.number("expected_revision", expected, least=0, most=2**63 - 1)
+        return Amend(
+            reservation_name(fields, "reservation", request.reservation),
+            line_quantities(fields, "releases", request.releases),
+            draft_lines(fields, request.lines, least=0),
+            expected,
+            fields.opaque("plan", request.plan, length_max=PLAN_BYTES_MAX),
+        )
 
 
 def confirm(request: reservation_service_pb2.ConfirmRequest) -> Confirm:
@@ -214,7 +265,7 @@ def fulfil(request: reservation_service_pb2.FulfilRequest) -> Fulfil:
         fields.request_id(request.request_id)
         return Fulfil(
             reservation_name(fields, "reservation", request.reservation),
-            _line_quantities(fields, request),
+            line_quantities(fields, "lines", request.lines),
             fields.text("reference", request.reference, length_max=REFERENCE_MAX),
             _past(fields, request, "occurred_time"),
         )
@@ -224,7 +275,8 @@ def release(request: reservation_service_pb2.ReleaseRequest) -> Release:
     """What a Release asks for."""
     with Fields() as fields:
         fields.request_id(request.request_id)
-        return Release(reservation_name(fields, "reservation", request.reservation), _line_quantities(fields, request))
+        lines = line_quantities(fields, "lines", request.lines)
+        return Release(reservation_name(fields, "reservation", request.reservation), lines)
 
 
 def mark_handed_over(request: reservation_service_pb2.MarkHandedOverRequest) -> MarkHandedOver:
@@ -233,7 +285,7 @@ def mark_handed_over(request: reservation_service_pb2.MarkHandedOverRequest) -> 
         fields.request_id(request.request_id)
         fields.unique("lines", request.lines)
         lines = [
-            each.number("", line, least=1, most=LINES_MAX)
+            each.number("", line, least=1, most=RESERVATION_LINES_MAX)
             for each, line in fields.each("lines", request.lines, least=0, most=LINES_MAX)
         ]
         return MarkHandedOver(
@@ -243,12 +295,13 @@ def mark_handed_over(request: reservation_service_pb2.MarkHandedOverRequest) -> 
         )
 
 
-def _line_quantities(
-    fields: Fields, request: reservation_service_pb2.FulfilRequest | reservation_service_pb2.ReleaseRequest
+def line_quantities(
+    fields: Fields, name: str, messages: Sequence[reservation_pb2.LineQuantity], *, least: int = 0
 ) -> tuple[tuple[int, int], ...]:
-    """Line numbers and units, each line once."""
-    fields.unique("lines", [each.line for each in request.lines])
+    """Line numbers and units in the field `name`, each line once."""
+    fields.unique(name, [each.line for each in messages])
     return tuple(
-        (each.number("line", message.line, least=1, most=LINES_MAX), each.quantity("quantity", message.quantity))
-        for each, message in fields.each("lines", request.lines, least=0, most=LINES_MAX)
-    )
+        (each.number("line", message.line, least=1, most=RESERVATION_LINES_MAX),
+         each.quantity("quantity", message.quantity))
+        for each, message in fields.each(name, messages, least=least, most=LINES_MAX)
+    )  # fmt: skip

@@ -29,15 +29,17 @@ from tests.kit.ledger import (
     item,
     movement,
     outcomes,
+    promise,
 )  # fmt: skip
 from weir.common.v1 import stock_pb2
 from weir.common.v1.revision_pb2 import Revision
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 
 GOODS = [
     item("A"), item("Ü 漢字 🧺", "W2", owner="owner"), item("B", lot="L 1", uom="CARTON"),
     item("B", custodian="rep", condition=3),
 ]  # fmt: skip
+WISHED = ["A", "ä", "🧺"]
 KEYS = ["share", "Anteil", "ä", "Z", "z", "🧺", "\ufb01"]
 """Whose order by bytes is not that of any language, and not that of UTF-16."""
 
@@ -62,7 +64,22 @@ def facts(chance: random.Random) -> Any:
 
 async def attempt(caller: Caller, chance: random.Random, promises: list[str]) -> None:
     """Do something, whether or not the ledger lets it pass."""
-    what = chance.choice(["record", "record", "reserve", "reserve", "Confirm", "Fulfil", "Release", "place", "lot"])
+    what = chance.choice(
+        [
+            "record",
+            "record",
+            "reserve",
+            "reserve",
+            "Confirm",
+            "Fulfil",
+            "Release",
+            "place",
+            "lot",
+            "allow",
+            "wait",
+            "promise",
+        ]
+    )
     if what == "record":
         await caller.record(*facts(chance))
     elif what == "place":
@@ -70,6 +87,8 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
     elif what == "lot":
         lot = {"product": {"sku": chance.choice(["A", "B"])}, "lot": chance.choice(KEYS)}
         await caller.do("SetLot", lot={**lot, "expiry_date": chance.choice(["", "0001-01-01", "2027-01-31"])})
+    elif what in ("allow", "wait", "promise"):
+        await attempt_waiting(caller, chance, what)
     elif what == "reserve":
         lines = [
             claiming(chance.choice(GOODS[:3]), chance.randint(1, 5), **dict.fromkeys(chance.sample(KEYS, 3), 1000))
@@ -78,6 +97,21 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
         promises.append((await caller.reserve(*lines, mode=2, hold_seconds=60)).reservation)
     elif promises:
         await caller.do(what, reservation=chance.choice(promises))
+
+
+async def attempt_waiting(caller: Caller, chance: random.Random, what: str) -> None:
+    """Let units wait, promise some to those who wait, or give some up."""
+    if what == "allow":
+        await caller.allow(chance.choice(WISHED), chance.randint(0, 50), owner=chance.choice(["", "Ü"]))
+    elif what == "wait":
+        lines = [(chance.choice(WISHED), chance.randint(1, 5)) for _ in range(3)]
+        others = {"order": chance.choice(["", "o 漢字"]), "channel": chance.choice(["", "web"])}
+        await caller.await_units(*lines, whole=chance.random() < 0.2, plan=chance.choice([b"", b"\x00\x1f"]), **others)
+    else:
+        found = (await caller.do("ListWaiting", states=[1])).waiting
+        promises = [promise(each, (GOODS[0], 1)) for each in found[:5]]
+        await caller.do("PromiseWaiting", promises=promises)
+        await caller.do("CancelWaiting", waiting=found[-1].waiting, lines=[{"line": 2, "quantity": 1}])
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -91,10 +125,14 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
         await acme.record(*(movement(kind, each, 100) for each in GOODS))
     await acme.record(movement(TRANSFER, "A", 1, destination=item("A", "W2")))
     short = await acme.reserve(claiming("A", 1, **dict.fromkeys(KEYS, 1000)), hold_seconds=1)
-    promise = await acme.confirmed(("A", 2))
-    await acme.do("Fulfil", reservation=promise.reservation, lines=[{"line": 1, "quantity": 1}])
-    await acme.do("Release", reservation=promise.reservation)
-    for _ in range(30):
+    promised = await acme.confirmed(("A", 2))
+    await acme.do("Fulfil", reservation=promised.reservation, lines=[{"line": 1, "quantity": 1}])
+    await acme.do("Release", reservation=promised.reservation)
+    for sku in WISHED:
+        await acme.allow(sku, 50)
+    waited = await acme.await_units(("A", 1), plan=b"how")
+    assert await acme.promise(promise(waited, ("A", 1))) == ["ok"]
+    for _ in range(40):
         await outcomes(attempt(caller, chance, promises) for caller in (acme, twin, acme))
         heads.append((await acme.do("GetSignedHead")).head)
 
@@ -109,6 +147,9 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     assert {entry.kind for commit in commits for entry in commit.entries} == set(range(1, 12))
     assert any(len(commit.claims) > 1 for commit in commits)
     assert any(commit.lots for commit in commits)
+    assert any(len(commit.waiting) > 1 for commit in commits)
+    assert any(len(commit.back_orders) > 1 and not commit.entries for commit in commits)
+    assert {each.state for commit in commits for each in commit.waiting} >= {1, 2}
     assert await acme.verify() == []
 
 
@@ -131,12 +172,12 @@ def at(micros: int) -> Timestamp:
 
 
 def test_the_example_in_the_docs_is_true() -> None:
-    """The page for auditors shows four commits byte by byte: their digests are what it says, and are what the auditor
+    """The page for auditors shows six commits byte by byte: their digests are what it says, and are what the auditor
     computes of commits like these."""
     page = (ROOT / "docs" / "ledger.md").read_text()
     texts = re.findall(r"^    (\d␝.*)$", page, re.MULTILINE)
     shown = [bytes.fromhex(each) for each in re.findall(r"^    ([0-9a-f]{64})$", page, re.MULTILINE)]
-    assert len(texts) == len(shown) == 4
+    assert len(texts) == len(shown) == 6
     before = bytes(32)
     for text, expected in zip(texts, shown, strict=True):
         before = sha256(before + text.translate({0x241D: 29, 0x241E: 30, 0x241F: 31}).encode()).digest()
@@ -171,6 +212,28 @@ def test_the_example_in_the_docs_is_true() -> None:
             through=Revision(number=4),
             recorded_time=at(1772366580000000),
             lots=[ledger_pb2.Lot(product=goods.product, lot="L1", expiry_date="2027-01-31")],
+        ),
+        commit(
+            through=Revision(number=5),
+            recorded_time=at(1772366640000000),
+            back_orders=[waiting_pb2.BackOrders(product=goods.product, limit=20, etag="5")],
+        ),
+        commit(
+            through=Revision(number=6),
+            recorded_time=at(1772366700000000),
+            waiting=[
+                waiting_pb2.Waiting(
+                    waiting="0198f2c3-1d54-7b02-8e6f-5a7d9c0b1e24",
+                    state=waiting_pb2.WAITING_STATE_WAITING,
+                    lines=[waiting_pb2.WaitingLine(line=1, product=goods.product, quantity=3, open=3)],
+                    order="order-2",
+                    channel="web",
+                    create_time=at(1772366699990000),
+                    create_revision=6,
+                    plan=b"ship together",
+                )
+            ],
+            back_orders=[waiting_pb2.BackOrders(product=goods.product, limit=20, waiting=3, etag="5")],
         ),
     ]
     assert list(auditor.digests(commits).values()) == shown

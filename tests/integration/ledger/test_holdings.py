@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.kit.ledger import Caller, Ledger, draft, eventually, ledger, movement, outcomes
+from tests.kit.ledger import Caller, Ledger, awaiting, draft, eventually, ledger, movement, outcomes, promise
 from tests.kit.postgres import FreshDatabase
 from weir_chassis.errors import Kind
 
@@ -182,3 +182,33 @@ async def test_promised_while_others_let_go(acme: Caller, twin: Caller) -> None:
     assert await acme.verify() == []
     full = await outcomes(acme.do("Reserve", draft=draft(("A", 1), channel="web")) for _ in range(8))
     assert Counter(full) == {"ok": 7, OPEN: 1}
+
+
+async def test_promises_to_those_who_wait_count(acme: Caller, twin: Caller) -> None:
+    """A channel has no more reservations by promises to its demands, at two ledgers, than by any other orders; each
+    promise that is too much is refused by itself, and its demand goes on waiting. Nothing of them counts as held."""
+    await acme.allow("A", 100)
+    made = [await acme.await_units(("A", 3), channel="web") for _ in range(10)]
+    answers = await asyncio.gather(
+        *((acme, twin)[n // 5].promise(*[promise(each, ("A", 3)) for each in made[n : n + 5]]) for n in (0, 5))
+    )
+    assert Counter(each for answer in answers for each in answer) == {"ok": 7, OPEN: 3}
+    assert await acme.waits("A") == (9, 100)
+    await acme.reserve(("A", 20))
+    assert await acme.verify() == []
+
+
+async def test_lines_that_wait_count(acme: Caller) -> None:
+    """Lines that wait count among those of a request, and so do those that are promised to demands."""
+    await acme.allow("A", 100)
+    made = await acme.await_units(*[("A", 1)] * 5)
+    for asked in (
+        {"waiting": awaiting(*[("A", 1)] * 6)},
+        {"waiting": awaiting(*[("A", 1)] * 3), "draft": draft(*[("A", 1)] * 3)},
+    ):
+        told = await acme.refused("Reserve", **asked)
+        assert (told.reason, told.metadata) == ("LINES_EXHAUSTED", {"limit": "5", "requested": "6"})
+    many = [promise(made, *[("A", 1)] * 3, units={each: 1}) for each in (1, 2)]
+    told = await acme.refused("PromiseWaiting", promises=many)
+    assert (told.reason, told.metadata) == ("LINES_EXHAUSTED", {"limit": "5", "requested": "6"})
+    assert await acme.waits("A") == (5, 100)

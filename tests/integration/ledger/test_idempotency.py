@@ -22,12 +22,14 @@ WRITES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "RecordMovements": lambda _, __: {"movements": [movement(1, "A", 3)]},
     "Reserve": lambda _, __: {"draft": draft(("A", 2), order="O")},
     "ReserveBatch": lambda _, __: {"drafts": [draft(("A", 2)), draft(("A", 999)), draft(("B", 1), ("A", 1), mode=2)]},
+    "Amend": lambda _, confirmed: {"reservation": confirmed, "releases": [{"line": 1, "quantity": 1}],
+                                   "lines": draft(("A", 2)).lines, "plan": b"new"},
     "Confirm": lambda held, _: {"reservation": held},
     "Extend": lambda held, _: {"reservation": held, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda _, confirmed: {"reservation": confirmed, "lines": [{"line": 1, "quantity": 1}]},
     "Release": lambda held, _: {"reservation": held, "lines": [{"line": 1, "quantity": 1}]},
     "MarkHandedOver": lambda held, _: {"reservation": held, "lines": [1]},
-}
+}  # fmt: skip
 """What each mutating rpc may ask, given a reservation that is held and one that is confirmed."""
 
 
@@ -71,6 +73,7 @@ WRITES_CHANGED: dict[str, dict[str, Any]] = {
     "RecordMovements": {"movements": [movement(1, "A", 4)]},
     "Reserve": {"draft": draft(("A", 1))},
     "ReserveBatch": {"atomic": True},
+    "Amend": {"plan": b"newer"},
     "Confirm": {"reservation": "01a200ca-98d0-74cf-9b25-c4403338ded3"},
     "Extend": {"hold_duration": {"seconds": 61}},
     "Fulfil": {"reference": "other"},

@@ -26,6 +26,7 @@ class State:
 
 
 CEILING = 2
+OPEN = ("open", "amended")
 
 Model = Callable[[State], State | None]
 """What a write makes of a state by itself; None where it has to be refused."""
@@ -41,7 +42,7 @@ def end(how: str) -> Model:
 
     def model(state: State) -> State | None:
         taken = 1 if how == "fulfilled" else 0
-        if state.order != "open" or state.on_hand < taken:
+        if state.order not in OPEN or state.on_hand < taken:
             return None
         return State(state.on_hand - taken, state.reserved - 1, how, state.claimed - 1 + taken)
 
@@ -55,7 +56,13 @@ def claim(state: State) -> State | None:
 
 def keep(state: State) -> State | None:
     """Confirming what is confirmed, and handing it over, change no count."""
-    return state if state.order == "open" else None
+    return state if state.order in OPEN else None
+
+
+def amend(state: State) -> State | None:
+    """Give the unit of the order up and promise it again, in another line: its own unit is there for it, and counts
+    against the claim once."""
+    return replace(state, order="amended") if state.order == "open" and state.on_hand >= state.reserved else None
 
 
 def move(units: int) -> Model:
@@ -73,6 +80,12 @@ def fact(kind: int, quantity: int) -> Callable[[Caller, str, str], Awaitable[Any
     return call
 
 
+def move_line(caller: Caller, sku: str, order: str) -> Awaitable[Any]:
+    """Give the first line of the order up, and promise its unit in a second one."""
+    first, again = {"line": 1, "quantity": 1}, claiming(sku, 1, **{sku: CEILING})
+    return caller.do("Amend", reservation=order, releases=[first], lines=[again])
+
+
 def report(quantity: int, seconds: float) -> Callable[[Caller, str, str], Awaitable[Any]]:
     """A warehouse reports the product, as of so many seconds from when both writes are sent."""
     return lambda caller, sku, _: imported(caller, opening(as_of_time=moment(seconds), lines=[line(sku, quantity)]))
@@ -82,6 +95,7 @@ WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = 
     "Reserve": (reserve, lambda caller, sku, _: caller.reserve((sku, 1))),
     "ReserveBatch": (reserve, lambda caller, sku, _: caller.do("ReserveBatch", drafts=[draft((sku, 1))], atomic=True)),
     "Reserve under a claim": (claim, lambda caller, sku, _: caller.reserve(claiming("PLENTY", 1, **{sku: CEILING}))),
+    "Amend": (amend, move_line),
     "Confirm": (keep, lambda caller, _, order: caller.do("Confirm", reservation=order)),
     "MarkHandedOver": (keep, lambda caller, _, order: caller.do("MarkHandedOver", reservation=order)),
     "Fulfil": (end("fulfilled"), lambda caller, _, order: caller.do("Fulfil", reservation=order)),
@@ -115,8 +129,8 @@ async def raced(acme: Caller, twin: Caller, sku: str, pair: tuple[str, str]) -> 
     calls = [WRITES[name][1](caller, sku, order) for name, caller in zip(pair, (acme, twin), strict=True)]
     first, second = await outcomes(calls)
     on_hand, reserved, _, _ = await acme.balance(sku)
-    ended = (await acme.reservation(order)).lines[0]
-    how = "open" if ended.open else "fulfilled" if ended.fulfilled else "released"
+    last = (await acme.reservation(order)).lines[-1]
+    how = "fulfilled" if last.fulfilled else "released" if last.released else OPEN[last.line - 1]
     [claimed] = await acme.claims(sku)
     return first == "ok", second == "ok", State(on_hand, reserved, how, sum(claimed))
 

@@ -229,7 +229,10 @@ async def test_short_lines_are_all_told(acme: Caller) -> None:
     told = await acme.refused("Reserve", draft=draft(("A", 2), ("B", 2), ("A", 2), ("C", 1)))
     assert (told.kind, told.reason) == (Kind.UNMET, "INSUFFICIENT_STOCK")
     assert [each.field for each in told.violations] == ["draft.lines[1]", "draft.lines[2]", "draft.lines[3]"]
-    assert told.metadata == {"sku": "B", "location": "W1", "requested": "2", "available": "1", "lines": "3"}
+    assert told.metadata == {
+        "sku": "B", "location": "W1", "requested": "2", "available": "1", "lines": "3",
+        "revision": str((await acme.head()).number),
+    }  # fmt: skip
     assert await acme.balance("A") == (3, 0, 3, 0)
 
 

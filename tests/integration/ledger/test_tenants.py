@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -10,20 +11,20 @@ import grpc
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import SCHEMA, Caller, Ledger, claiming, draft, item, movement, request
+from tests.kit.ledger import SCHEMA, Caller, Ledger, awaiting, claiming, draft, item, movement, request
 from tests.kit.postgres import FreshDatabase
 from tests.kit.snapshots import imported, line, opening
-from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2, waiting_service_pb2
 
 SECRET = "secret-4711"
 ABSENT = "absent-4711"
 NOBODY = "01a200ca-98d0-74cf-9b25-c4403338ded3"
 FEED = opening().feed
-STREAMS = ("VerifyBooks", "ExportBalances", "WatchEntries")
+STREAMS = ("VerifyBooks", "ExportBalances", "WatchEntries", "WatchWaiting")
 
 
-def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
-    """For each rpc, requests that each name one thing by `word`, or the reservation."""
+def questions(word: str, reservation: str, demand: str) -> dict[str, list[dict[str, Any]]]:
+    """For each rpc, requests that each name one thing by `word`, or the reservation, or the waiting demand."""
     plain = item("A")
     named = [
         item(word), item("A", word), item("A", owner=word), item("A", lot=word), item("A", uom=word),
@@ -31,6 +32,8 @@ def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
     ]  # fmt: skip
     place = {"location": word, "kind": 1}
     batch = {"product": {"sku": word}, "lot": word}
+    goods: list[dict[str, Any]] = [{"sku": word}, {"sku": "A", "owner": word}]
+    unit = {"line": 1, "quantity": 1}
     return {
         "CreateLocation": [{"location": {**place, "location": f"{word} 2"}}],
         "GetLocation": [{"location": word}],
@@ -65,8 +68,12 @@ def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
         "ExportBalances": [{}],
         "WatchEntries": [{"products": [{"sku": word}]}],
         "Reserve": [*({"draft": draft((each, 1))} for each in named), {"draft": draft(("A", 1), order=word)},
-                    {"draft": draft(("A", 1), channel=word)}, {"draft": draft(claiming("A", 1, **{word: 1}))}],
+                    {"draft": draft(("A", 1), channel=word)}, {"draft": draft(claiming("A", 1, **{word: 1}))},
+                    *({"waiting": {"lines": [{"product": each, "quantity": 1}]}} for each in goods)],
         "ReserveBatch": [{"drafts": [draft((each, 1)) for each in named]}],
+        "GetReserveOutcome": [{"request_id": word}],
+        "Amend": [{"reservation": reservation, "releases": [unit]},
+                  *({"reservation": reservation, "lines": draft((each, 1)).lines} for each in named)],
         "Confirm": [{"reservation": reservation}],
         "Extend": [{"reservation": reservation, "hold_duration": {"seconds": 9}}],
         "Fulfil": [{"reservation": reservation}],
@@ -78,24 +85,36 @@ def questions(word: str, reservation: str) -> dict[str, list[dict[str, Any]]]:
             {"order": word}, {"channel": word}, {"product": {"sku": word}},
             {"product": {"sku": "A", "owner": word}}, {"location": word},
         ],
+        "SetBackOrders": [*({"back_orders": {"product": each, "limit": 5}} for each in goods),
+                          *({"back_orders": {"product": each, "limit": 5, "etag": "1"}} for each in goods)],
+        "GetBackOrders": [{"product": each} for each in goods],
+        "ListBackOrders": [{}, {"owner": word}],
+        "GetWaiting": [{"waiting": demand}],
+        "ListWaiting": [{}, {"order": word}, {"channel": word}, *({"product": each} for each in goods)],
+        "CancelWaiting": [{"waiting": demand}, {"waiting": demand, "lines": [unit]}],
+        "PromiseWaiting": [
+            {"promises": [{"waiting": demand, "units": [unit], "lines": draft((each, 1)).lines}]} for each in named
+        ],
+        "WatchWaiting": [{}, {"channel": word}],
     }  # fmt: skip
 
 
-RPCS = list(questions("", ""))
+RPCS = list(questions("", "", ""))
 
 
 def test_every_rpc_is_tried() -> None:
-    """The table names every rpc of both services."""
+    """The table names every rpc of all three services."""
     services = (
         ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"],
         reservation_service_pb2.DESCRIPTOR.services_by_name["ReservationService"],
+        waiting_service_pb2.DESCRIPTOR.services_by_name["WaitingService"],
     )
     assert sorted(RPCS) == sorted(method.name for service in services for method in service.methods)
 
 
-async def owned(caller: Caller, sku: str) -> str:
-    """Stock, a lot, a promise and a shortfall of a tenant, with a word in every field that names something; the
-    reservation."""
+async def owned(caller: Caller, sku: str) -> tuple[str, str]:
+    """Stock, a lot, a promise, a shortfall and a waiting demand of a tenant, with a word in every field that names
+    something; the reservation and the demand."""
     await caller.place("W1", sku)
     goods = [
         item("A"), item(sku), item("A", sku), item("A", owner=sku), item("A", lot=sku), item("A", uom=sku),
@@ -104,9 +123,14 @@ async def owned(caller: Caller, sku: str) -> str:
     await caller.record(*(movement(1, each, 100) for each in goods), request_id="theirs")
     await caller.do("SetLot", lot={"product": {"sku": sku}, "lot": sku, "expiry_date": "2027-01-31"})
     await imported(caller, opening(request_id=sku, lines=[line(goods[0], 7), line(sku, -1)]))
-    made = await caller.reserve(*(claiming(each, 1, **{sku: 99}) for each in goods), order=sku, channel=sku)
+    for owner, each in (("", sku), (sku, "A")):
+        await caller.allow(each, 9, owner=owner)
+    waits = awaiting((sku, 1), order=sku, channel=sku, plan=sku.encode())
+    waits.lines.add(product={"owner": sku, "sku": "A"}, quantity=1)
+    wanted = draft(*(claiming(each, 1, **{sku: 99}) for each in goods), order=sku, channel=sku, plan=sku.encode())
+    made = await caller.do("Reserve", request_id=sku, draft=wanted, waiting=waits)
     await caller.count(goods[1], 0)
-    return made.reservation
+    return made.reservation.reservation, made.waiting.waiting
 
 
 async def told(caller: Caller, method: str, request_id: str, fields: dict[str, Any]) -> str:
@@ -116,7 +140,7 @@ async def told(caller: Caller, method: str, request_id: str, fields: dict[str, A
         message.request_id = request_id
     call = caller.send(method, iter([message]) if method == "ImportSnapshot" else message)
     try:
-        if method == "WatchEntries":
+        if method in ("WatchEntries", "WatchWaiting"):
             return str(await call.read())
         return str([each async for each in call] if method in STREAMS else await call)
     except grpc.aio.AioRpcError as error:
@@ -126,11 +150,12 @@ async def told(caller: Caller, method: str, request_id: str, fields: dict[str, A
             call.cancel()
 
 
-def blurred(text: str, reservation: str) -> str:
+def blurred(text: str, names: Sequence[str]) -> str:
     """What was learned, with the words of the question made alike, and without what differs between any two calls."""
     for word in (SECRET, ABSENT):
         text = text.replace(word, "WORD")
-    text = text.replace(reservation, "RESERVATION")
+    for name in names:
+        text = text.replace(name, "NAME")
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", text)
     text = re.sub(r'(digest|signed_head): ".*"', "DIGEST", text)  # of the moment, among other things
     return re.sub(r"(seconds|nanos): \d+", "TIME", text)
@@ -144,11 +169,12 @@ async def test_theirs_is_like_nobodys(service: Ledger, method: str) -> None:
     for each in twins:
         await each.place("W1")
         await each.receive("A", 5, request_id="mine")
-    asked = questions(SECRET, theirs)[method], questions(ABSENT, NOBODY)[method]
+    nobodys = (NOBODY, NOBODY)
+    asked = questions(SECRET, *theirs)[method], questions(ABSENT, *nobodys)[method]
     for number, (one, other) in enumerate(zip(*asked, strict=True)):
         learned = [
-            blurred(await told(caller, method, f"id {number}", fields), reservation)
-            for caller, fields, reservation in ((twins[0], one, theirs), (twins[1], other, NOBODY))
+            blurred(await told(caller, method, f"id {number}", fields), names)
+            for caller, fields, names in ((twins[0], one, theirs), (twins[1], other, nobodys))
         ]
         assert learned[0] == learned[1]
 
@@ -172,6 +198,8 @@ async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
         ("ListBalances", "balances"),
         ("ListEntries", "entries"),
         ("ListReservations", "reservations"),
+        ("ListWaiting", "waiting"),
+        ("ListBackOrders", "back_orders"),
     ):
         answer = await nobody.do(method)
         assert (len(getattr(answer, field)), answer.revision.number) == (0, 0)
@@ -183,6 +211,7 @@ async def test_an_empty_tenant_has_nothing(service: Ledger) -> None:
 TABLES = (
     "locations", "balances", "commits", "entries", "reservations", "reservation_lines", "requests", "snapshot_imports",
     "snapshot_lines", "claims", "claim_changes", "shortfalls", "holdings", "lots", "lot_changes",
+    "reservation_plans", "waiting", "waiting_lines", "waiting_changes", "back_orders", "back_order_changes",
 )  # fmt: skip
 """Those that `owned` fills."""
 
@@ -219,7 +248,9 @@ async def test_the_database_alone_holds_the_wall(service: Ledger, database: Fres
         await connection.close()
 
 
-@pytest.mark.parametrize("table", ["entries", "commits", "claim_changes", "lot_changes"])
+@pytest.mark.parametrize(
+    "table", ["entries", "commits", "claim_changes", "lot_changes", "waiting_changes", "back_order_changes"]
+)
 async def test_history_only_grows(acme: Caller, database: FreshDatabase, table: str) -> None:
     """The application's role can neither change nor remove what was written into the books."""
     await acme.receive("A", 1)

@@ -10,7 +10,7 @@ It is linear in the length of a history: what overlaps is all that is ever tried
 
 from __future__ import annotations
 
-from tests.simulation.checker.asks import attempts
+from tests.simulation.checker.asks import attempts, recalled_wrongly
 from tests.simulation.checker.commits import commits
 from tests.simulation.checker.replay import Replay
 from tests.simulation.checker.streams import wrong_streams
@@ -25,6 +25,7 @@ def violations(history: History) -> list[str]:
         found.append("the books were never audited")
     asked, wrong = attempts(history)
     found += wrong
+    found += recalled_wrongly(history, asked)
     recorded, wrong = commits(history)
     found += wrong
     replay = Replay(history, asked, recorded)

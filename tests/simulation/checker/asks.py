@@ -28,8 +28,14 @@ class Attempt:
 
     @property
     def request(self) -> Any:
-        """The contents that count."""
-        return self.told.request if self.told is not None else self.calls[0].request
+        """The contents that count; of several with one digest those whose plan is told."""
+        if self.told is None:
+            return self.calls[0].request
+        if self.method == "Reserve" and self.told.answer is not None:
+            for call in self.calls:
+                if call.contents == self.told.contents and call.request.draft.plan == self.told.answer.plan:
+                    return call.request
+        return self.told.request
 
     @property
     def revision(self) -> int | None:
@@ -59,11 +65,11 @@ def _resolve(attempt: Attempt) -> Iterator[str]:
     outcomes = [call for call in attempt.calls if call.definite]
     if outcomes:
         first = attempt.told = min(outcomes, key=lambda call: call.returned or 0)
-        same = [call for call in attempt.calls if call.request == first.request]
+        same = [call for call in attempt.calls if call.contents == first.contents]
         attempt.since = min(call.invoked for call in same)
         attempt.until = first.returned or 0
         for call in outcomes:
-            if call.request != first.request:
+            if call.contents != first.contents:
                 yield f"one id, two contents done: {first}, and {call}"
             elif (_lasting(call.answer), call.refusal) != (_lasting(first.answer), first.refusal):
                 yield f"one id, two outcomes: {call}: {outcome(first)}, then {outcome(call)}"
@@ -72,8 +78,24 @@ def _resolve(attempt: Attempt) -> Iterator[str]:
             continue
         if call.refusal.reason == REUSED:
             yield from _check_reuse(attempt, call)
-        elif attempt.told is not None and attempt.until < call.invoked and call.request == attempt.request:
+        elif attempt.told is not None and attempt.until < call.invoked and call.contents == attempt.told.contents:
             yield f"one id, two outcomes: {call}: {outcome(attempt.told)}, then {outcome(call)}"
+
+
+def recalled_wrongly(history: History, asked: dict[tuple[str, str], Attempt]) -> Iterator[str]:
+    """What GetReserveOutcome told, when all was over, that is not what the attempt was told."""
+    for call in history.calls:
+        if call.method != "GetReserveOutcome" or not call.known:
+            continue
+        told = asked["Reserve", call.request.request_id].told
+        made = told.answer if told is not None else None
+        if (call.answer is None) != (made is None) or (made is not None and _made(made) != _made(call.answer)):
+            yield f"recalled otherwise: {call}: {outcome(call)}, not {'nothing' if told is None else outcome(told)}"
+
+
+def _made(answer: Any) -> tuple[Any, ...]:
+    """What a Reserve made, by its answer or by that of GetReserveOutcome."""
+    return answer.reservation, answer.plan, answer.waiting, answer.revision
 
 
 def _lasting(answer: Any) -> Any:
@@ -90,8 +112,8 @@ def _lasting(answer: Any) -> Any:
 def _check_reuse(attempt: Attempt, call: Call) -> Iterator[str]:
     """Nobody is told that an id was used for other contents, unless it was by then, or was just being tried."""
     returned = call.returned or 0
-    others = [each for each in attempt.calls if each.request != call.request and each.invoked < returned]
-    done = [each for each in others if attempt.told is not None and each.request == attempt.request]
+    others = [each for each in attempt.calls if each.contents != call.contents and each.invoked < returned]
+    done = [each for each in others if attempt.told is not None and each.contents == attempt.told.contents]
     beside = [each for each in others if each.returned is None or each.returned > call.invoked]
     if not done and not beside:
         yield f"refused as reused, but it was not: {call}"

@@ -1,4 +1,5 @@
-"""What channels may have seemed to hold: it is read without a lock, so a refusal may rest on what was so before."""
+"""What channels may have seemed to hold: it is read without a lock, so a refusal may rest on what was so before. And
+how much may have waited, for what is given up enters nothing that tells when."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tests.simulation.checker.order import Step
 from tests.simulation.history import Refusal
 from tests.simulation.model.books import Books, Limits
+from tests.simulation.model.waiting import Product, Waits
 
 Holding = tuple[int, int]
 """Open reservations and held units."""
@@ -23,11 +25,13 @@ class Holdings:
         self._ends: defaultdict[str, list[tuple[int, Holding]]] = defaultdict(lambda: [(0, (0, 0))])
         self._less: Counter[tuple[str, int]] = Counter()
         self._more: Counter[tuple[str, int]] = Counter()
+        self._waiting: dict[Product, tuple[int, int]] = {}
 
     def begin(self, books: Books, steps: Sequence[Step], clock: tuple[int, int]) -> None:
         """Begin a revision of these steps; the books stay as they are."""
         self._less.clear()
         self._more.clear()
+        self._waiting.clear()
         begun = books.mark()
         for step in steps:
             mark = books.mark()
@@ -35,6 +39,10 @@ class Holdings:
             for channel, before, after in books.changed(mark, "held"):
                 for count, (was, now) in enumerate(zip(before or (0, 0), after, strict=True)):
                     (self._more if now > was else self._less)[channel, count] += now - was
+            for product, before, after in books.changed(mark, "waits"):
+                was, now = (before or Waits()).waiting, after.waiting
+                least, most = self._waiting.get(product, (was, was))
+                self._waiting[product] = (least + min(0, now - was), most + max(0, now - was))
         books.undo(begun)
 
     def end(self, revision: int, held: Mapping[str, Holding]) -> None:
@@ -55,6 +63,11 @@ class Holdings:
             yield from ((count, 0) for count in self._range(least, channel, OPEN))
         elif self._range(least, channel, OPEN)[0] < self._limits.channel_reservations:
             yield from ((0, count) for count in self._range(least, channel, UNITS))
+
+    def waiting(self, product: Product) -> range:
+        """How many units of a product may have waited within the revision under way, where it changes that."""
+        least, most = self._waiting.get(product, (0, -1))
+        return range(max(0, least), most + 1)
 
     def _range(self, least: int, channel: str, count: int) -> range:
         """From the fewest to the most that one count may have seemed to be."""

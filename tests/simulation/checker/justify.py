@@ -13,8 +13,9 @@ from tests.simulation.checker.holdings import Holdings
 from tests.simulation.checker.times import moment_told
 from tests.simulation.history import Call
 from tests.simulation.model import DECISIONS, READS, Books, Refused
+from tests.simulation.model.waiting import waits
 
-ROOMY = ("Reserve", "ReserveBatch")
+ROOMY = ("Reserve", "ReserveBatch", "Amend")
 """What depends on what a channel holds."""
 
 
@@ -46,7 +47,11 @@ def answered(call: Call, least: int, most: int, clock: tuple[int, int], before: 
 
     def holds(books: Books, holdings: Holdings) -> bool:
         return _same(books, call, clock) or (
-            call.method in ROOMY and _same_but_for_room(books, call, clock, least, holdings)
+            call.method in ROOMY
+            and (
+                _same_but_for_room(books, call, clock, least, holdings)
+                or _same_but_for_waiting(books, call, clock, holdings)
+            )
         )
 
     return Waiting(what, holds, least, most, before)
@@ -109,6 +114,26 @@ def _same_but_for_room(books: Books, call: Call, clock: tuple[int, int], least: 
     return False
 
 
+def _same_but_for_waiting(books: Books, call: Call, clock: tuple[int, int], holdings: Holdings) -> bool:
+    """Whether the model answers a call as the ledger did, where as much waits as may have within the revision under
+    way: where in it units were given up is not known for certain.
+    """
+    refusal = call.refusal
+    if refusal is None or refusal.reason != "BACK_ORDERS_EXHAUSTED":
+        return False
+    product = (refusal.numbers["owner"], refusal.numbers["sku"])
+    waiting = int(refusal.numbers["waiting"])
+    if waiting not in holdings.waiting(product):
+        return False
+    mark = books.mark()
+    books.put("waits", product, waits(books, product)._replace(waiting=waiting, revision=books.revision))
+    books.room_matters = False
+    same = _same(books, call, clock)
+    books.room_matters = True
+    books.undo(mark)
+    return same
+
+
 def _unnumbered(answer: Any) -> Any:
     """An answer to what was only asked without any revision, for it was given none, and without sentences."""
     made = type(answer)()
@@ -118,7 +143,9 @@ def _unnumbered(answer: Any) -> Any:
         balance.changed_revision = 0
     if hasattr(made, "reservation"):
         made.reservation.changed_revision = 0
-    for name in ("location", "lot"):
+    if hasattr(made, "waiting"):
+        made.waiting.create_revision = made.waiting.changed_revision = 0
+    for name in ("location", "lot", "back_orders"):
         if hasattr(made, name):
             getattr(made, name).etag = ""
     for each in getattr(made, "outcomes", ()):

@@ -14,6 +14,8 @@ from tests.simulation.model.books import STOCK, Booked, Promise, micros
 from tests.simulation.model.snapshots import absent, apply, figures, is_absent
 from weir.ledger.v1 import ledger_pb2
 
+_LAST = 99
+"""More than the number of any state."""
 TRIES_MAX = 5000
 """How often a step is tried before a commit is said to have no order."""
 
@@ -103,9 +105,9 @@ def ordered(
 
     It holds the `attempts` that were told its revision, parts of any of the `imports`, and holds that ran out.
 
-    What made no entries is placed as early as it fits: it confirms, prolongs or marks one reservation, which can only
-    make more of the rest possible. Clients prolong and mark one reservation always alike, so that no order of such is
-    left to guess.
+    What made no entries is placed as early as it fits: it confirms, prolongs or marks one reservation, or gives up
+    what waits, which can only make more of the rest possible; or lets something wait. Clients prolong and mark one
+    reservation always alike, so that no order of such is left to guess.
     """
     by_name = {each.request_id: each for each in attempts}
     steps: list[Step] = []
@@ -133,7 +135,14 @@ def ordered(
 
 
 def _progress(books: Books, step: Done) -> tuple[int, bool, int]:
-    """How far a reservation had come when it was told: those who were told less are placed before the others."""
+    """How far a reservation had come when it was told: those who were told less are placed before the others.
+
+    What changes demands comes last, and of it what gives them up: where it is wrong there, least has to be tried again.
+    """
+    if step.attempt.method == "CancelWaiting":
+        return _LAST, True, sum(line.cancelled for line in step.answer.waiting.lines)
+    if step.attempt.method == "PromiseWaiting" or (hasattr(step.answer, "waiting") and step.answer.HasField("waiting")):
+        return _LAST, False, 0
     if not hasattr(step.answer, "reservation"):
         return 0, False, 0
     told = step.answer.reservation

@@ -19,7 +19,8 @@ from tests.simulation.model import DECISIONS, READS, Books
 from tests.simulation.model.books import HELD, Promise, iso
 from tests.simulation.model.lots import lot
 from tests.simulation.model.reads import claim
-from weir.ledger.v1 import ledger_pb2, reservation_pb2
+from tests.simulation.model.waiting import back_orders
+from weir.ledger.v1 import ledger_pb2, reservation_pb2, waiting_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Told:
     claims: Sequence[reservation_pb2.Claim]
     shortfalls: Sequence[ledger_pb2.ShortfallChange]
     lots: Sequence[ledger_pb2.Lot]
+    waiting: Sequence[waiting_pb2.Waiting]
+    back_orders: Sequence[waiting_pb2.BackOrders]
 
 
 class Replay:
@@ -139,7 +142,8 @@ class Replay:
             self._justify(number)
         self._check_room(number, mark)
         shortfalls = self._shortfalls(mark, self._commits[number - 1].recorded)
-        self.told.append(Told(self._claims(mark), shortfalls, self._lots(mark)))
+        waiting, counted = self._waits(mark)
+        self.told.append(Told(self._claims(mark), shortfalls, self._lots(mark), waiting, counted))
 
     def _check_room(self, number: int, mark: tuple[int, int]) -> None:
         """No commit leaves a channel with more than it may hold, and with more than before."""
@@ -181,6 +185,14 @@ class Replay:
     def _lots(self, mark: tuple[int, int]) -> list[ledger_pb2.Lot]:
         """Lots that a commit changed."""
         return [lot(self._books, name) for name, _, _ in sorted(self._books.changed(mark, "lot"))]
+
+    def _waits(self, mark: tuple[int, int]) -> tuple[list[waiting_pb2.Waiting], list[waiting_pb2.BackOrders]]:
+        """Demands that a commit changed, the new ones with what is kept with them; and products of which another number
+        of units waits, or may."""
+        demands = sorted(self._books.changed(mark, "demand"))
+        products = sorted(product for product, _, _ in self._books.changed(mark, "waits"))
+        told = [now.message(now.plan if before is None else b"") for _, before, now in demands]
+        return told, [back_orders(self._books, each) for each in products]
 
     def _shortfalls(self, mark: tuple[int, int], recorded: int) -> list[ledger_pb2.ShortfallChange]:
         """Shortfalls that a commit changed; noted is when they opened."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.checker.commits import LAST, Commit
 from tests.simulation.history import History, Session
 from tests.simulation.model.books import micros
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, waiting_pb2
 
 if TYPE_CHECKING:
     from tests.simulation.checker.replay import Told
@@ -43,7 +43,7 @@ def _watched(
         for _, message in session.seen:
             number = message.through.number
             if not message.HasField("recorded_time"):
-                if message.entries or message.claims or message.shortfalls or message.lots:
+                if message.ListFields()[1:]:
                     yield f"a heartbeat at {number} says more than its mark"
                 if number < through:
                     yield f"the mark went back from {through} to {number}"
@@ -88,17 +88,27 @@ def _message(
     lots = [each for each in wanted.lots if not products or _product(each) in products]
     if list(message.lots) != lots:
         yield f"revision {number} was shown with other lots: {list(message.lots)}, not {lots}"
+    waiting = [] if products else list(wanted.waiting)
+    if list(message.waiting) != waiting:
+        yield f"revision {number} was shown with other demands: {list(message.waiting)}, not {waiting}"
+    counted = [each for each in wanted.back_orders if not products or _product(each) in products]
+    if list(message.back_orders) != counted:
+        yield f"revision {number} was shown with other back-orders: {list(message.back_orders)}, not {counted}"
 
 
 def _touched(
     number: int, entries: Mapping[int, Sequence[ledger_pb2.Entry]], told: Sequence[Told]
 ) -> Iterator[tuple[str, str]]:
-    """The products whose units or lots a revision changed."""
+    """The products whose units, lots or back-orders a revision changed."""
     yield from map(_product, entries.get(number, []))
     if number <= len(told):
         yield from map(_product, told[number - 1].lots)
+        yield from map(_product, told[number - 1].back_orders)
 
 
-def _product(told: ledger_pb2.Entry | ledger_pb2.ShortfallChange | ledger_pb2.Lot) -> tuple[str, str]:
-    product = told.product if isinstance(told, ledger_pb2.Lot) else told.stock_item.product
+def _product(
+    told: ledger_pb2.Entry | ledger_pb2.ShortfallChange | ledger_pb2.Lot | waiting_pb2.BackOrders,
+) -> tuple[str, str]:
+    named = isinstance(told, ledger_pb2.Lot | waiting_pb2.BackOrders)
+    product = told.product if named else told.stock_item.product  # type: ignore[union-attr]
     return product.owner, product.sku

@@ -36,8 +36,9 @@ def moment_told(call: Call | None, since: int) -> int | None:
     asked, answer = call.request, call.answer
     match call.method:
         case "Reserve":
-            return micros(answer.reservation.create_time)
-        case "ReserveBatch":
+            made = answer.reservation if answer.HasField("reservation") else answer.waiting
+            return micros(made.create_time)
+        case "ReserveBatch" | "PromiseWaiting":
             made = [each.reservation for each in answer.outcomes if each.HasField("reservation")]
             return micros(made[0].create_time) if made else None
         case "Extend":

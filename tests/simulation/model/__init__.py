@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.simulation.model.books import Books, Refused
-from tests.simulation.model.endings import confirm, expire, extend, fulfil, mark_handed_over, release
+from tests.simulation.model.demands import promise_waiting
+from tests.simulation.model.endings import amend, confirm, expire, extend, fulfil, mark_handed_over, release
 from tests.simulation.model.lots import set_lot
 from tests.simulation.model.movements import record_movements
 from tests.simulation.model.places import create_location, delete_location, update_location
 from tests.simulation.model.promises import reserve, reserve_batch
 from tests.simulation.model.reads import READS
+from tests.simulation.model.waiting import cancel_waiting, set_back_orders
 
 DECISIONS: Mapping[str, Callable[[Books, Any, Any], Any]] = {
     "CreateLocation": create_location,
@@ -25,11 +27,15 @@ DECISIONS: Mapping[str, Callable[[Books, Any, Any], Any]] = {
     "RecordMovements": record_movements,
     "Reserve": reserve,
     "ReserveBatch": reserve_batch,
+    "Amend": amend,
     "Confirm": confirm,
     "Extend": extend,
     "Fulfil": fulfil,
     "Release": release,
     "MarkHandedOver": mark_handed_over,
+    "SetBackOrders": set_back_orders,
+    "CancelWaiting": cancel_waiting,
+    "PromiseWaiting": promise_waiting,
 }
 """How each write is decided: on the books, by its request; a third message tells what the ledger chose, if known.
 

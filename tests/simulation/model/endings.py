@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from tests.simulation.model.books import CONFIRMED, HELD, RUNNING, Books, Line, Promise, Refused, iso, micros
-from tests.simulation.model.promises import require_hold
+from tests.simulation.model.promises import (
+    enter,
+    grant,
+    keep_plan,
+    refusal,
+    require_hold,
+    require_lines,
+    require_room,
+    revisions,
+)
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 
 FULFIL, RELEASE, EXPIRE = (
@@ -72,6 +81,28 @@ def release(books: Books, request: Any, told: Any = None) -> reservation_service
     lines = _given_up(books, found, _meant(found, request.lines), RELEASE, request.request_id)
     found = books.keep(_settled(found, lines))
     return reservation_service_pb2.ReleaseResponse(reservation=found.message())
+
+
+def amend(books: Books, request: Any, told: Any = None) -> reservation_service_pb2.AmendResponse:
+    """Units are given up and others promised, which may be the same: all of it or nothing."""
+    found = books.promise(request.reservation)
+    _require(books, found, *RUNNING)
+    if request.HasField("expected_revision") and request.expected_revision != found.revision:
+        raise Refused("RESERVATION_CHANGED", reservation=found.name, expected=request.expected_revision,
+                      current=found.revision)  # fmt: skip
+    before = revisions(books, request.lines)
+    given_up = _meant(found, request.releases) if request.releases else []
+    lines = list(_given_up(books, found, given_up, RELEASE, request.request_id))
+    require_lines(books, len(request.lines))
+    granted, short = grant(books, request.lines, partial=False)
+    if short:
+        raise refusal(short, before)
+    if found.state == HELD:
+        require_room(books, found.channel, 0, sum(granted) - sum(units for _, units in given_up))
+    lines += enter(books, found.name, len(lines) + 1, request.lines, granted, request.request_id)
+    keep_plan(books, found.name, request.plan)
+    found = books.keep(_settled(found, lines))
+    return reservation_service_pb2.AmendResponse(reservation=found.message())
 
 
 def expire(books: Books, name: str) -> Promise:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tests.simulation.model.books import HELD, Books, Count, Item, Line, Promise, Refused, item
+from tests.simulation.model.waiting import take_up
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 
 RESERVE = ledger_pb2.ENTRY_KIND_RESERVE
@@ -28,43 +29,59 @@ class Short(NamedTuple):
 
 
 def reserve(books: Books, request: Any, told: Any = None) -> reservation_service_pb2.ReserveResponse:
-    """One draft."""
-    _require_lines(books, len(request.draft.lines))
-    name = told.reservation.reservation if told is not None else UNKNOWN
-    granted, short = _grant(books, request.draft)
-    if not granted:
-        raise _refusal(short)
-    promise = _promise(books, name, request.draft, granted, request.request_id)
-    return reservation_service_pb2.ReserveResponse(reservation=promise.message())
+    """One draft, and what has to wait; one of the two may be left out."""
+    require_lines(books, len(request.draft.lines) + len(request.waiting.lines))
+    answer = reservation_service_pb2.ReserveResponse(plan=request.draft.plan)
+    if request.HasField("draft"):
+        before = revisions(books, request.draft.lines)
+        granted, short = grant(books, request.draft.lines, partial=request.draft.mode == PARTIAL)
+        if not granted:
+            raise refusal(short, before)
+        name = told.reservation.reservation if told is not None else UNKNOWN
+        promise = _promise(books, name, request.draft, granted, request.request_id)
+        answer.reservation.CopyFrom(promise.message())
+    if request.HasField("waiting"):
+        name = told.waiting.waiting if told is not None else UNKNOWN
+        answer.waiting.CopyFrom(take_up(books, name, request.waiting).message())
+    return answer
 
 
 def reserve_batch(books: Books, request: Any, told: Any = None) -> reservation_service_pb2.ReserveBatchResponse:
     """Many drafts in their order: each by itself, or all or none."""
-    _require_lines(books, sum(len(draft.lines) for draft in request.drafts))
+    require_lines(books, sum(len(draft.lines) for draft in request.drafts))
+    before = revisions(books, [line for draft in request.drafts for line in draft.lines])
     names = [each.reservation.reservation for each in told.outcomes] if told is not None else []
     answer = reservation_service_pb2.ReserveBatchResponse()
     all_short: list[Short] = []
     for number, draft in enumerate(request.drafts):
-        granted, short = _grant(books, draft)
+        granted, short = grant(books, draft.lines, partial=draft.mode == PARTIAL)
         if granted:
             name = (names[number] if number < len(names) else "") or f"{UNKNOWN}{number}"
             promise = _promise(books, name, draft, granted, request.request_id)
             answer.outcomes.add(reservation=promise.message())
         else:
-            answer.outcomes.add(refusal=_told(short))
+            answer.outcomes.add(refusal=told_short(short))
             all_short += short
     if request.atomic and all_short:
-        raise _refusal(all_short)
+        raise refusal(all_short, before)
     return answer
 
 
-def _require_lines(books: Books, lines: int) -> None:
+def require_lines(books: Books, lines: int) -> None:
+    """Refuse a request of more lines than are allowed."""
     if lines > books.limits.lines:
         raise Refused("LINES_EXHAUSTED", limit=books.limits.lines, requested=lines)
 
 
-def _grant(books: Books, draft: reservation_pb2.ReservationDraft) -> tuple[list[int], list[Short]]:
-    """Units for each line, none where the draft is refused; and the lines that are short.
+def revisions(books: Books, lines: Iterable[reservation_pb2.ReservationDraftLine]) -> dict[Item, int]:
+    """The revisions that changed the stock items of lines last."""
+    return {what: books.count(what).revision for what in (item(line.stock_item) for line in lines)}
+
+
+def grant(
+    books: Books, lines: Sequence[reservation_pb2.ReservationDraftLine], *, partial: bool
+) -> tuple[list[int], list[Short]]:
+    """Units for each line, none where all are refused; and the lines that are short.
 
     Of a stock item the lines share what is available, of a claim they share what is left, in their order.
     """
@@ -72,7 +89,7 @@ def _grant(books: Books, draft: reservation_pb2.ReservationDraft) -> tuple[list[
     claimed: dict[str, int] = {}
     granted: list[int] = []
     short: list[Short] = []
-    for number, line in enumerate(draft.lines, 1):
+    for number, line in enumerate(lines, 1):
         what = item(line.stock_item)
         available = left.setdefault(what, books.available(what))
         for each in line.claims:
@@ -89,7 +106,7 @@ def _grant(books: Books, draft: reservation_pb2.ReservationDraft) -> tuple[list[
         for each in line.claims:
             claimed[each.claim] += units
         granted.append(units)
-    if short and (draft.mode != PARTIAL or not any(granted) or not all(_placed(books, short))):
+    if short and (not partial or not any(granted) or not all(_placed(books, short))):
         return [], short
     return granted, short
 
@@ -99,21 +116,23 @@ def _placed(books: Books, short: list[Short]) -> Iterator[bool]:
     return (books.get("place", each.what.location) is not None for each in short)
 
 
-def _refusal(short: list[Short]) -> Refused:
-    """Missing units come first, then claims."""
+def refusal(short: list[Short], before: Mapping[Item, int]) -> Refused:
+    """Why lines are not promised: for want of units, as of the newest revision `before` the request that changed what
+    is short; else for a claim."""
     units = [each for each in short if not each.claim]
     if units:
         first = units[0]
         return Refused("INSUFFICIENT_STOCK", sku=first.what.sku, location=first.what.location,
-                       requested=first.requested, available=first.available, lines=len(units))  # fmt: skip
+                       requested=first.requested, available=first.available, lines=len(units),
+                       revision=max(before.get(each.what, 0) for each in units))  # fmt: skip
     first = short[0]
     return Refused("CLAIM_EXHAUSTED", claim=first.claim, ceiling=first.ceiling, claimed=first.claimed,
                    requested=first.requested, lines=len(short))  # fmt: skip
 
 
-def _told(short: list[Short]) -> reservation_service_pb2.ReserveRefusal:
+def told_short(short: list[Short]) -> reservation_service_pb2.ReserveRefusal:
     """Why a draft of a batch was refused; the sentence is left to the ledger."""
-    told = reservation_service_pb2.ReserveRefusal(reason=_refusal(short).reason)
+    told = reservation_service_pb2.ReserveRefusal(reason=refusal(short, {}).reason)
     for each in short:
         line = told.short_lines.add(
             line=each.line, stock_item=each.what.message(), requested=each.requested, available=each.available,
@@ -130,10 +149,25 @@ def _promise(
     """Hold the units; refuses where it would be for too long, or more than the channel may hold."""
     hold = draft.hold_duration.ToMicroseconds() if draft.HasField("hold_duration") else HOLD_SECONDS * 1_000_000
     require_hold(books, hold)
-    if draft.channel and books.room_matters:
-        _require_room(books, draft.channel, sum(granted))
+    require_room(books, draft.channel, 1, sum(granted))
+    lines = enter(books, name, 1, draft.lines, granted, request_id)
+    keep_plan(books, name, draft.plan)
+    return books.keep(
+        Promise(name, HELD, tuple(lines), books.now + hold, books.now, draft.order, draft.channel, books.revision)
+    )
+
+
+def enter(
+    books: Books,
+    name: str,
+    first: int,
+    asked_lines: Sequence[reservation_pb2.ReservationDraftLine],
+    granted: Sequence[int],
+    request_id: str,
+) -> list[Line]:
+    """Promise the units granted to lines, which are numbered from `first` on; the lines as they then are."""
     lines: list[Line] = []
-    for number, (asked, units) in enumerate(zip(draft.lines, granted, strict=True), 1):
+    for number, (asked, units) in enumerate(zip(asked_lines, granted, strict=True), first):
         claims = tuple((each.claim, each.ceiling) for each in asked.claims)
         line = Line(item(asked.stock_item), asked.quantity, units, units, claims)
         lines.append(line)
@@ -142,9 +176,13 @@ def _promise(
             books.claim(line, open=units)
         elif books.get("count", line.item) is None:
             books.put("count", line.item, Count(revision=books.revision))
-    return books.keep(
-        Promise(name, HELD, tuple(lines), books.now + hold, books.now, draft.order, draft.channel, books.revision)
-    )
+    return lines
+
+
+def keep_plan(books: Books, name: str, plan: bytes) -> None:
+    """What the caller keeps with a reservation; where that is nothing, what is kept stays."""
+    if plan:
+        books.put("plan", name, plan)
 
 
 def require_hold(books: Books, micros: int) -> None:
@@ -154,12 +192,15 @@ def require_hold(books: Books, micros: int) -> None:
                       requested_seconds=f"{micros / 1_000_000:.0f}")  # fmt: skip
 
 
-def _require_room(books: Books, channel: str, units: int) -> None:
+def require_room(books: Books, channel: str, more: int, units: int) -> None:
+    """Refuse that a channel holds so many reservations and units more, where these are more than none."""
+    if not channel or not books.room_matters:
+        return
     reservations, held = books.held(channel)
     limits = books.limits
-    if reservations + 1 > limits.channel_reservations:
+    if more > 0 and reservations + more > limits.channel_reservations:
         raise Refused("OPEN_RESERVATIONS_EXHAUSTED", scope="channel", channel=channel,
-                      limit=limits.channel_reservations, open=reservations, requested=1)  # fmt: skip
-    if held + units > limits.channel_held_units:
+                      limit=limits.channel_reservations, open=reservations, requested=more)  # fmt: skip
+    if units > 0 and held + units > limits.channel_held_units:
         raise Refused("HELD_UNITS_EXHAUSTED", scope="channel", channel=channel, limit=limits.channel_held_units,
                       held=held, requested=units)  # fmt: skip

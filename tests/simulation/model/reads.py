@@ -10,6 +10,7 @@ from tests.simulation.model.books import Books, Item, Place, Promise, Refused, i
 from tests.simulation.model.lots import list_lots
 from tests.simulation.model.movements import balance
 from tests.simulation.model.places import location
+from tests.simulation.model.waiting import get_waiting, list_back_orders, list_waiting
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
 
 HITS_MAX = 100
@@ -69,7 +70,9 @@ def list_locations(books: Books, request: Any) -> ledger_service_pb2.ListLocatio
 
 def get_reservation(books: Books, request: Any) -> reservation_service_pb2.GetReservationResponse:
     """A reservation."""
-    return reservation_service_pb2.GetReservationResponse(reservation=books.promise(request.reservation).message())
+    found = books.promise(request.reservation)
+    plan: bytes = books.get("plan", found.name) or b""
+    return reservation_service_pb2.GetReservationResponse(reservation=found.message(), plan=plan)
 
 
 def list_reservations(books: Books, request: Any) -> reservation_service_pb2.ListReservationsResponse:
@@ -102,5 +105,8 @@ READS: Mapping[str, Callable[[Books, Any], Any]] = {
     "GetReservation": get_reservation,
     "ListReservations": list_reservations,
     "GetClaims": get_claims,
+    "GetWaiting": get_waiting,
+    "ListWaiting": list_waiting,
+    "ListBackOrders": list_back_orders,
 }
 """How each question is answered: the response without its revision; or it raises Refused."""

@@ -78,7 +78,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_INSUFFICIENT_STOCK: _ErrorReason.ValueType  # 104
     """`FAILED_PRECONDITION`. A reservation asks for more units than are available. `PreconditionFailure` lists each line. Metadata of the
-    first: `sku`, `location`, `requested`, `available`; `lines`, how many are short.
+    first: `sku`, `location`, `requested`, `available`; `lines`, how many are short; `revision`, the number at which that is so.
     """
     ERROR_REASON_RESERVATION_NOT_FOUND: _ErrorReason.ValueType  # 105
     """`NOT_FOUND`. No such reservation. Metadata: `reservation`."""
@@ -124,6 +124,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SIGNING_KEY_MISSING: _ErrorReason.ValueType  # 121
     """`FAILED_PRECONDITION`. The ledger was given no key to sign with. No metadata."""
+    ERROR_REASON_RESERVATION_CHANGED: _ErrorReason.ValueType  # 122
+    """`ABORTED`. The reservation changed since it was read. Metadata: `reservation`, `expected`; `current`, its revision now."""
+    ERROR_REASON_OUTCOME_NOT_FOUND: _ErrorReason.ValueType  # 123
+    """`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`."""
+    ERROR_REASON_WAITING_NOT_FOUND: _ErrorReason.ValueType  # 124
+    """`NOT_FOUND`. No such waiting demand. Metadata: `waiting`."""
+    ERROR_REASON_WAITING_STATE: _ErrorReason.ValueType  # 125
+    """`FAILED_PRECONDITION`. The waiting demand has ended. Metadata: `waiting`, `state`."""
+    ERROR_REASON_WAITING_LINE_NOT_FOUND: _ErrorReason.ValueType  # 126
+    """`NOT_FOUND`. The waiting demand has no such line. Metadata: `waiting`, `line`."""
+    ERROR_REASON_WAITING_LINE_EXCEEDED: _ErrorReason.ValueType  # 127
+    """`FAILED_PRECONDITION`. More units than wait on a line. Metadata: `waiting`, `line`, `requested`, `open`."""
+    ERROR_REASON_WAITING_WHOLE: _ErrorReason.ValueType  # 128
+    """`FAILED_PRECONDITION`. The waiting demand is promised only whole, and these units are not all that wait. Metadata: `waiting`,
+    `requested`, `open`.
+    """
+    ERROR_REASON_BACK_ORDERS_EXHAUSTED: _ErrorReason.ValueType  # 129
+    """`FAILED_PRECONDITION`. More units of a product would wait than may. `PreconditionFailure` lists each product. Metadata of the
+    first: `owner`, `sku`, `limit`, `waiting`, `requested`; `products`, how many; `revision`, the number at which that is so.
+    """
     ERROR_REASON_WAREHOUSE_GROUP_NOT_FOUND: _ErrorReason.ValueType  # 200
     """`NOT_FOUND`. No such warehouse group. Metadata: `warehouse_group`."""
     ERROR_REASON_WAREHOUSE_GROUP_EXISTS: _ErrorReason.ValueType  # 201
@@ -182,6 +202,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TENANTS_EXHAUSTED: _ErrorReason.ValueType  # 300
     """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+    ERROR_REASON_ORDER_UNFILLED: _ErrorReason.ValueType  # 301
+    """`FAILED_PRECONDITION`. The order cannot be filled as it is wanted. `PreconditionFailure` lists each line that is not filled, with why.
+    Metadata of the first: `line`, `sku`, `requested`, `missing`, `verdict`, without prefix; `lines`, how many.
+    """
+    ERROR_REASON_PLAN_OVERTAKEN: _ErrorReason.ValueType  # 302
+    """`ABORTED`. Stock moved after every plan that was made; nothing was promised. Metadata: `plans`, how many were made."""
+    ERROR_REASON_PLAN_NOT_RECORDED: _ErrorReason.ValueType  # 303
+    """`FAILED_PRECONDITION`. The reservation does not say how it was planned. Metadata: `reservation`."""
     ERROR_REASON_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 400
     """`NOT_FOUND`. No such policy. Metadata: `policy`."""
     ERROR_REASON_POLICY_EXISTS: _ErrorReason.ValueType  # 401
@@ -276,7 +304,7 @@ first: `sku`, `location`, `requested`, `on_hand`; `lines`, how many are short.
 """
 ERROR_REASON_INSUFFICIENT_STOCK: ErrorReason.ValueType  # 104
 """`FAILED_PRECONDITION`. A reservation asks for more units than are available. `PreconditionFailure` lists each line. Metadata of the
-first: `sku`, `location`, `requested`, `available`; `lines`, how many are short.
+first: `sku`, `location`, `requested`, `available`; `lines`, how many are short; `revision`, the number at which that is so.
 """
 ERROR_REASON_RESERVATION_NOT_FOUND: ErrorReason.ValueType  # 105
 """`NOT_FOUND`. No such reservation. Metadata: `reservation`."""
@@ -322,6 +350,26 @@ first hundred. Metadata: `request_id`, `refused`, how many lines; `line`, the fi
 """
 ERROR_REASON_SIGNING_KEY_MISSING: ErrorReason.ValueType  # 121
 """`FAILED_PRECONDITION`. The ledger was given no key to sign with. No metadata."""
+ERROR_REASON_RESERVATION_CHANGED: ErrorReason.ValueType  # 122
+"""`ABORTED`. The reservation changed since it was read. Metadata: `reservation`, `expected`; `current`, its revision now."""
+ERROR_REASON_OUTCOME_NOT_FOUND: ErrorReason.ValueType  # 123
+"""`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`."""
+ERROR_REASON_WAITING_NOT_FOUND: ErrorReason.ValueType  # 124
+"""`NOT_FOUND`. No such waiting demand. Metadata: `waiting`."""
+ERROR_REASON_WAITING_STATE: ErrorReason.ValueType  # 125
+"""`FAILED_PRECONDITION`. The waiting demand has ended. Metadata: `waiting`, `state`."""
+ERROR_REASON_WAITING_LINE_NOT_FOUND: ErrorReason.ValueType  # 126
+"""`NOT_FOUND`. The waiting demand has no such line. Metadata: `waiting`, `line`."""
+ERROR_REASON_WAITING_LINE_EXCEEDED: ErrorReason.ValueType  # 127
+"""`FAILED_PRECONDITION`. More units than wait on a line. Metadata: `waiting`, `line`, `requested`, `open`."""
+ERROR_REASON_WAITING_WHOLE: ErrorReason.ValueType  # 128
+"""`FAILED_PRECONDITION`. The waiting demand is promised only whole, and these units are not all that wait. Metadata: `waiting`,
+`requested`, `open`.
+"""
+ERROR_REASON_BACK_ORDERS_EXHAUSTED: ErrorReason.ValueType  # 129
+"""`FAILED_PRECONDITION`. More units of a product would wait than may. `PreconditionFailure` lists each product. Metadata of the
+first: `owner`, `sku`, `limit`, `waiting`, `requested`; `products`, how many; `revision`, the number at which that is so.
+"""
 ERROR_REASON_WAREHOUSE_GROUP_NOT_FOUND: ErrorReason.ValueType  # 200
 """`NOT_FOUND`. No such warehouse group. Metadata: `warehouse_group`."""
 ERROR_REASON_WAREHOUSE_GROUP_EXISTS: ErrorReason.ValueType  # 201
@@ -380,6 +428,14 @@ Metadata: `bundle_owner`, `bundle_sku`; `component_owner`, `component_sku`, whic
 """
 ERROR_REASON_TENANTS_EXHAUSTED: ErrorReason.ValueType  # 300
 """`RESOURCE_EXHAUSTED`. The aggregator serves as many tenants as it may. Metadata: `limit`."""
+ERROR_REASON_ORDER_UNFILLED: ErrorReason.ValueType  # 301
+"""`FAILED_PRECONDITION`. The order cannot be filled as it is wanted. `PreconditionFailure` lists each line that is not filled, with why.
+Metadata of the first: `line`, `sku`, `requested`, `missing`, `verdict`, without prefix; `lines`, how many.
+"""
+ERROR_REASON_PLAN_OVERTAKEN: ErrorReason.ValueType  # 302
+"""`ABORTED`. Stock moved after every plan that was made; nothing was promised. Metadata: `plans`, how many were made."""
+ERROR_REASON_PLAN_NOT_RECORDED: ErrorReason.ValueType  # 303
+"""`FAILED_PRECONDITION`. The reservation does not say how it was planned. Metadata: `reservation`."""
 ERROR_REASON_POLICY_NOT_FOUND: ErrorReason.ValueType  # 400
 """`NOT_FOUND`. No such policy. Metadata: `policy`."""
 ERROR_REASON_POLICY_EXISTS: ErrorReason.ValueType  # 401

@@ -90,6 +90,20 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """The most the store may be told, or the least: 0."""
     VERDICT_DENIED: _Verdict.ValueType  # 33
     """The store does not sell the product: it is told nothing."""
+    VERDICT_EXCLUDED: _Verdict.ValueType  # 34
+    """The caller leaves the location out."""
+    VERDICT_OWN_STOCK_ONLY: _Verdict.ValueType  # 35
+    """The caller takes the product's own stock only."""
+    VERDICT_LOCATIONS_EXHAUSTED: _Verdict.ValueType  # 36
+    """As many locations send already as the caller allows."""
+    VERDICT_ONE_LOCATION: _Verdict.ValueType  # 37
+    """The caller wants the line from one location, and no single one has all of it."""
+    VERDICT_TAKEN: _Verdict.ValueType  # 38
+    """Other lines of the order take the units."""
+    VERDICT_AWAITED: _Verdict.ValueType  # 39
+    """The units are for orders that wait."""
+    VERDICT_ORDER_INCOMPLETE: _Verdict.ValueType  # 40
+    """There would be units, but the order is wanted whole and other lines of it cannot be filled."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
     """Why something counted towards a level, or did not."""
@@ -162,4 +176,18 @@ VERDICT_LIMITED: Verdict.ValueType  # 32
 """The most the store may be told, or the least: 0."""
 VERDICT_DENIED: Verdict.ValueType  # 33
 """The store does not sell the product: it is told nothing."""
+VERDICT_EXCLUDED: Verdict.ValueType  # 34
+"""The caller leaves the location out."""
+VERDICT_OWN_STOCK_ONLY: Verdict.ValueType  # 35
+"""The caller takes the product's own stock only."""
+VERDICT_LOCATIONS_EXHAUSTED: Verdict.ValueType  # 36
+"""As many locations send already as the caller allows."""
+VERDICT_ONE_LOCATION: Verdict.ValueType  # 37
+"""The caller wants the line from one location, and no single one has all of it."""
+VERDICT_TAKEN: Verdict.ValueType  # 38
+"""Other lines of the order take the units."""
+VERDICT_AWAITED: Verdict.ValueType  # 39
+"""The units are for orders that wait."""
+VERDICT_ORDER_INCOMPLETE: Verdict.ValueType  # 40
+"""There would be units, but the order is wanted whole and other lines of it cannot be filled."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015

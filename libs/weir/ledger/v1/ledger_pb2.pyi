@@ -663,6 +663,8 @@ class Difference(_message.Message):
         """The counts of open reservations and held units are those of the reservations."""
         LAW_LOTS: Difference._Law.ValueType  # 11
         """What is known of a lot is what its newest change says."""
+        LAW_WAITING: Difference._Law.ValueType  # 12
+        """Waiting demands are what their newest changes say, and of each product as many units are counted as waiting as their lines do."""
 
     class Law(_Law, metaclass=_LawEnumTypeWrapper):
         """Sort of law that is broken."""
@@ -691,6 +693,8 @@ class Difference(_message.Message):
     """The counts of open reservations and held units are those of the reservations."""
     LAW_LOTS: Difference.Law.ValueType  # 11
     """What is known of a lot is what its newest change says."""
+    LAW_WAITING: Difference.Law.ValueType  # 12
+    """Waiting demands are what their newest changes say, and of each product as many units are counted as waiting as their lines do."""
 
     LAW_FIELD_NUMBER: _builtins.int
     STOCK_ITEM_FIELD_NUMBER: _builtins.int

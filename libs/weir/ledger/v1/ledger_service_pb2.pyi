@@ -13,6 +13,7 @@ from weir.common.v1 import stock_pb2 as _stock_pb2
 from weir.ledger.v1 import ledger_pb2 as _ledger_pb2
 from weir.ledger.v1 import reservation_pb2 as _reservation_pb2
 from weir.ledger.v1 import snapshot_pb2 as _snapshot_pb2
+from weir.ledger.v1 import waiting_pb2 as _waiting_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -1123,6 +1124,8 @@ class ExportBalancesResponse(_message.Message):
     ON_HAND_FIELD_NUMBER: _builtins.int
     RESERVED_FIELD_NUMBER: _builtins.int
     KNOWN_LOTS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    BACK_ORDERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """Revision the balances were read at."""
@@ -1167,6 +1170,14 @@ class ExportBalancesResponse(_message.Message):
     def known_lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:
         """Lots of which something is known: up to 5000, in the first messages."""
 
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.Waiting]:
+        """Demands that wait: up to 1000, in messages of their own."""
+
+    @_builtins.property
+    def back_orders(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.BackOrders]:
+        """Products of which units wait or may: up to 5000, in messages of their own."""
+
     def __init__(
         self,
         *,
@@ -1181,10 +1192,12 @@ class ExportBalancesResponse(_message.Message):
         on_hand: _abc.Iterable[_builtins.int] | None = ...,
         reserved: _abc.Iterable[_builtins.int] | None = ...,
         known_lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
+        waiting: _abc.Iterable[_waiting_pb2.Waiting] | None = ...,
+        back_orders: _abc.Iterable[_waiting_pb2.BackOrders] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions", b"conditions", "custodians", b"custodians", "known_lots", b"known_lots", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_orders", b"back_orders", "conditions", b"conditions", "custodians", b"custodians", "known_lots", b"known_lots", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1204,8 +1217,8 @@ class WatchEntriesRequest(_message.Message):
 
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
-        """Only commits that touch one of these products carry entries or lots, and only theirs: up to 100. Default: all. The mark moves on
-        in either case.
+        """Only commits that touch one of these products carry entries, lots or back-orders, and only theirs: up to 100. Default: all. The
+        mark moves on in either case.
         """
 
     def __init__(
@@ -1234,6 +1247,8 @@ class WatchEntriesResponse(_message.Message):
     SHORTFALLS_FIELD_NUMBER: _builtins.int
     CLAIMS_FIELD_NUMBER: _builtins.int
     LOTS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    BACK_ORDERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def through(self) -> _revision_pb2.Revision:
         """Everything up to here was sent."""
@@ -1258,6 +1273,16 @@ class WatchEntriesResponse(_message.Message):
     def lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:
         """Lots that the commit changed, as they are after it."""
 
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.Waiting]:
+        """Waiting demands that the commit changed, as they are after it, with `plan` if they began to wait with it; left out where
+        `products` are named.
+        """
+
+    @_builtins.property
+    def back_orders(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.BackOrders]:
+        """Products of which the commit changed how much waits, or how much may, as they are after it."""
+
     def __init__(
         self,
         *,
@@ -1267,10 +1292,12 @@ class WatchEntriesResponse(_message.Message):
         shortfalls: _abc.Iterable[_ledger_pb2.ShortfallChange] | None = ...,
         claims: _abc.Iterable[_reservation_pb2.Claim] | None = ...,
         lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
+        waiting: _abc.Iterable[_waiting_pb2.Waiting] | None = ...,
+        back_orders: _abc.Iterable[_waiting_pb2.BackOrders] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_time", b"recorded_time", "through", b"through"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "entries", b"entries", "lots", b"lots", "recorded_time", b"recorded_time", "shortfalls", b"shortfalls", "through", b"through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_orders", b"back_orders", "claims", b"claims", "entries", b"entries", "lots", b"lots", "recorded_time", b"recorded_time", "shortfalls", b"shortfalls", "through", b"through", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -93,12 +93,15 @@ class ReservationDraft(_message.Message):
     HOLD_DURATION_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     mode: Global___ReserveMode.ValueType
     """What to do where units are missing. Default: all or nothing."""
     order: _builtins.str
     """Caller's own name of the order. Up to 128 characters."""
     channel: _builtins.str
     """Identifier of the channel that sells. Up to 128 characters."""
+    plan: _builtins.bytes
+    """What the caller keeps with the reservation, such as how it was planned; the ledger does not look into it. Up to 131072 bytes."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReservationDraftLine]:
         """Required. Lines: 1 to 500."""
@@ -117,10 +120,11 @@ class ReservationDraft(_message.Message):
         hold_duration: _duration_pb2.Duration | None = ...,
         order: _builtins.str = ...,
         channel: _builtins.str = ...,
+        plan: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hold_duration", b"hold_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "hold_duration", b"hold_duration", "lines", b"lines", "mode", b"mode", "order", b"order"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "hold_duration", b"hold_duration", "lines", b"lines", "mode", b"mode", "order", b"order", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

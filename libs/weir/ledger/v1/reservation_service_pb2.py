@@ -27,61 +27,70 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from weir.common.v1 import revision_pb2 as weir_dot_common_dot_v1_dot_revision__pb2
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.ledger.v1 import reservation_pb2 as weir_dot_ledger_dot_v1_dot_reservation__pb2
+from weir.ledger.v1 import waiting_pb2 as weir_dot_ledger_dot_v1_dot_waiting__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(weir/ledger/v1/reservation_service.proto\x12\x0eweir.ledger.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a weir/ledger/v1/reservation.proto\"l\n\x0eReserveRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x05\x64raft\x18\x02 \x01(\x0b\x32 .weir.ledger.v1.ReservationDraft\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"o\n\x0fReserveResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x82\x01\n\x13ReserveBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x30\n\x06\x64rafts\x18\x02 \x03(\x0b\x32 .weir.ledger.v1.ReservationDraft\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"t\n\x14ReserveBatchResponse\x12\x30\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1e.weir.ledger.v1.ReserveOutcome\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x82\x01\n\x0eReserveOutcome\x12\x32\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.ReservationH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.weir.ledger.v1.ReserveRefusalH\x00\x42\t\n\x07outcome\"a\n\x0eReserveRefusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12.\n\x0bshort_lines\x18\x03 \x03(\x0b\x32\x19.weir.ledger.v1.ShortLine\"\xa9\x01\n\tShortLine\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x11\n\trequested\x18\x03 \x01(\x03\x12\x11\n\tavailable\x18\x04 \x01(\x03\x12(\n\x05\x63laim\x18\x05 \x01(\x0b\x32\x19.weir.ledger.v1.LineClaim\x12\x0f\n\x07\x63laimed\x18\x06 \x01(\x03\"P\n\x0e\x43onfirmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"o\n\x0f\x43onfirmResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x81\x01\n\rExtendRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\x30\n\rhold_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"n\n\x0e\x45xtendResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xc2\x01\n\rFulfilRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.weir.ledger.v1.LineQuantity\x12\x11\n\treference\x18\x04 \x01(\t\x12\x31\n\roccurred_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"n\n\x0e\x46ulfilResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"}\n\x0eReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.weir.ledger.v1.LineQuantity\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"o\n\x0fReleaseResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x9c\x01\n\x15MarkHandedOverRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\r\n\x05lines\x18\x03 \x03(\x05\x12\x34\n\x10handed_over_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"v\n\x16MarkHandedOverResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"P\n\x10GetClaimsRequest\x12\x0e\n\x06\x63laims\x18\x01 \x03(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"f\n\x11GetClaimsResponse\x12%\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x15.weir.ledger.v1.Claim\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"Z\n\x15GetReservationRequest\x12\x13\n\x0breservation\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"v\n\x16GetReservationResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xfc\x01\n\x17ListReservationsRequest\x12\x30\n\x06states\x18\x01 \x03(\x0e\x32 .weir.ledger.v1.ReservationState\x12\r\n\x05order\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12(\n\x07product\x18\x04 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12,\n\tfreshness\x18\x08 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x92\x01\n\x18ListReservationsResponse\x12\x31\n\x0creservations\x18\x01 \x03(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision2\xe0\x06\n\x12ReservationService\x12J\n\x07Reserve\x12\x1e.weir.ledger.v1.ReserveRequest\x1a\x1f.weir.ledger.v1.ReserveResponse\x12Y\n\x0cReserveBatch\x12#.weir.ledger.v1.ReserveBatchRequest\x1a$.weir.ledger.v1.ReserveBatchResponse\x12J\n\x07\x43onfirm\x12\x1e.weir.ledger.v1.ConfirmRequest\x1a\x1f.weir.ledger.v1.ConfirmResponse\x12G\n\x06\x45xtend\x12\x1d.weir.ledger.v1.ExtendRequest\x1a\x1e.weir.ledger.v1.ExtendResponse\x12G\n\x06\x46ulfil\x12\x1d.weir.ledger.v1.FulfilRequest\x1a\x1e.weir.ledger.v1.FulfilResponse\x12J\n\x07Release\x12\x1e.weir.ledger.v1.ReleaseRequest\x1a\x1f.weir.ledger.v1.ReleaseResponse\x12_\n\x0eMarkHandedOver\x12%.weir.ledger.v1.MarkHandedOverRequest\x1a&.weir.ledger.v1.MarkHandedOverResponse\x12P\n\tGetClaims\x12 .weir.ledger.v1.GetClaimsRequest\x1a!.weir.ledger.v1.GetClaimsResponse\x12_\n\x0eGetReservation\x12%.weir.ledger.v1.GetReservationRequest\x1a&.weir.ledger.v1.GetReservationResponse\x12\x65\n\x10ListReservations\x12\'.weir.ledger.v1.ListReservationsRequest\x1a(.weir.ledger.v1.ListReservationsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(weir/ledger/v1/reservation_service.proto\x12\x0eweir.ledger.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a weir/ledger/v1/reservation.proto\x1a\x1cweir/ledger/v1/waiting.proto\"\xab\x01\n\x0eReserveRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x05\x64raft\x18\x02 \x01(\x0b\x32 .weir.ledger.v1.ReservationDraft\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12-\n\x07waiting\x18\x05 \x01(\x0b\x32\x1c.weir.ledger.v1.WaitingDraft\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\xa7\x01\n\x0fReserveResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12(\n\x07waiting\x18\x03 \x01(\x0b\x32\x17.weir.ledger.v1.Waiting\x12\x0c\n\x04plan\x18\x04 \x01(\x0c\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"l\n\x18GetReserveOutcomeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\"\xb1\x01\n\x19GetReserveOutcomeResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12(\n\x07waiting\x18\x03 \x01(\x0b\x32\x17.weir.ledger.v1.Waiting\x12\x0c\n\x04plan\x18\x04 \x01(\x0c\"\x87\x02\n\x0c\x41mendRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12.\n\x08releases\x18\x03 \x03(\x0b\x32\x1c.weir.ledger.v1.LineQuantity\x12\x33\n\x05lines\x18\x04 \x03(\x0b\x32$.weir.ledger.v1.ReservationDraftLine\x12\x1e\n\x11\x65xpected_revision\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04plan\x18\x06 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x07 \x01(\x0c\x12\x15\n\rvalidate_only\x18\x08 \x01(\x08\x42\x14\n\x12_expected_revision\"m\n\rAmendResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x82\x01\n\x13ReserveBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x30\n\x06\x64rafts\x18\x02 \x03(\x0b\x32 .weir.ledger.v1.ReservationDraft\x12\x0e\n\x06\x61tomic\x18\x03 \x01(\x08\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"t\n\x14ReserveBatchResponse\x12\x30\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1e.weir.ledger.v1.ReserveOutcome\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x82\x01\n\x0eReserveOutcome\x12\x32\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.ReservationH\x00\x12\x31\n\x07refusal\x18\x02 \x01(\x0b\x32\x1e.weir.ledger.v1.ReserveRefusalH\x00\x42\t\n\x07outcome\"a\n\x0eReserveRefusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12.\n\x0bshort_lines\x18\x03 \x03(\x0b\x32\x19.weir.ledger.v1.ShortLine\"\xa9\x01\n\tShortLine\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x11\n\trequested\x18\x03 \x01(\x03\x12\x11\n\tavailable\x18\x04 \x01(\x03\x12(\n\x05\x63laim\x18\x05 \x01(\x0b\x32\x19.weir.ledger.v1.LineClaim\x12\x0f\n\x07\x63laimed\x18\x06 \x01(\x03\"P\n\x0e\x43onfirmRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"o\n\x0f\x43onfirmResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x81\x01\n\rExtendRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\x30\n\rhold_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"n\n\x0e\x45xtendResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xc2\x01\n\rFulfilRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.weir.ledger.v1.LineQuantity\x12\x11\n\treference\x18\x04 \x01(\t\x12\x31\n\roccurred_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"n\n\x0e\x46ulfilResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"}\n\x0eReleaseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12+\n\x05lines\x18\x03 \x03(\x0b\x32\x1c.weir.ledger.v1.LineQuantity\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"o\n\x0fReleaseResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\x9c\x01\n\x15MarkHandedOverRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0breservation\x18\x02 \x01(\t\x12\r\n\x05lines\x18\x03 \x03(\x05\x12\x34\n\x10handed_over_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"v\n\x16MarkHandedOverResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"P\n\x10GetClaimsRequest\x12\x0e\n\x06\x63laims\x18\x01 \x03(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"f\n\x11GetClaimsResponse\x12%\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x15.weir.ledger.v1.Claim\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"Z\n\x15GetReservationRequest\x12\x13\n\x0breservation\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x84\x01\n\x16GetReservationResponse\x12\x30\n\x0breservation\x18\x01 \x01(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x0c\n\x04plan\x18\x03 \x01(\x0c\"\xfc\x01\n\x17ListReservationsRequest\x12\x30\n\x06states\x18\x01 \x03(\x0e\x32 .weir.ledger.v1.ReservationState\x12\r\n\x05order\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12(\n\x07product\x18\x04 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\x12,\n\tfreshness\x18\x08 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x92\x01\n\x18ListReservationsResponse\x12\x31\n\x0creservations\x18\x01 \x03(\x0b\x32\x1b.weir.ledger.v1.Reservation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision2\x90\x08\n\x12ReservationService\x12J\n\x07Reserve\x12\x1e.weir.ledger.v1.ReserveRequest\x1a\x1f.weir.ledger.v1.ReserveResponse\x12Y\n\x0cReserveBatch\x12#.weir.ledger.v1.ReserveBatchRequest\x1a$.weir.ledger.v1.ReserveBatchResponse\x12h\n\x11GetReserveOutcome\x12(.weir.ledger.v1.GetReserveOutcomeRequest\x1a).weir.ledger.v1.GetReserveOutcomeResponse\x12\x44\n\x05\x41mend\x12\x1c.weir.ledger.v1.AmendRequest\x1a\x1d.weir.ledger.v1.AmendResponse\x12J\n\x07\x43onfirm\x12\x1e.weir.ledger.v1.ConfirmRequest\x1a\x1f.weir.ledger.v1.ConfirmResponse\x12G\n\x06\x45xtend\x12\x1d.weir.ledger.v1.ExtendRequest\x1a\x1e.weir.ledger.v1.ExtendResponse\x12G\n\x06\x46ulfil\x12\x1d.weir.ledger.v1.FulfilRequest\x1a\x1e.weir.ledger.v1.FulfilResponse\x12J\n\x07Release\x12\x1e.weir.ledger.v1.ReleaseRequest\x1a\x1f.weir.ledger.v1.ReleaseResponse\x12_\n\x0eMarkHandedOver\x12%.weir.ledger.v1.MarkHandedOverRequest\x1a&.weir.ledger.v1.MarkHandedOverResponse\x12P\n\tGetClaims\x12 .weir.ledger.v1.GetClaimsRequest\x1a!.weir.ledger.v1.GetClaimsResponse\x12_\n\x0eGetReservation\x12%.weir.ledger.v1.GetReservationRequest\x1a&.weir.ledger.v1.GetReservationResponse\x12\x65\n\x10ListReservations\x12\'.weir.ledger.v1.ListReservationsRequest\x1a(.weir.ledger.v1.ListReservationsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.ledger.v1.reservation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESERVEREQUEST']._serialized_start=218
-  _globals['_RESERVEREQUEST']._serialized_end=326
-  _globals['_RESERVERESPONSE']._serialized_start=328
-  _globals['_RESERVERESPONSE']._serialized_end=439
-  _globals['_RESERVEBATCHREQUEST']._serialized_start=442
-  _globals['_RESERVEBATCHREQUEST']._serialized_end=572
-  _globals['_RESERVEBATCHRESPONSE']._serialized_start=574
-  _globals['_RESERVEBATCHRESPONSE']._serialized_end=690
-  _globals['_RESERVEOUTCOME']._serialized_start=693
-  _globals['_RESERVEOUTCOME']._serialized_end=823
-  _globals['_RESERVEREFUSAL']._serialized_start=825
-  _globals['_RESERVEREFUSAL']._serialized_end=922
-  _globals['_SHORTLINE']._serialized_start=925
-  _globals['_SHORTLINE']._serialized_end=1094
-  _globals['_CONFIRMREQUEST']._serialized_start=1096
-  _globals['_CONFIRMREQUEST']._serialized_end=1176
-  _globals['_CONFIRMRESPONSE']._serialized_start=1178
-  _globals['_CONFIRMRESPONSE']._serialized_end=1289
-  _globals['_EXTENDREQUEST']._serialized_start=1292
-  _globals['_EXTENDREQUEST']._serialized_end=1421
-  _globals['_EXTENDRESPONSE']._serialized_start=1423
-  _globals['_EXTENDRESPONSE']._serialized_end=1533
-  _globals['_FULFILREQUEST']._serialized_start=1536
-  _globals['_FULFILREQUEST']._serialized_end=1730
-  _globals['_FULFILRESPONSE']._serialized_start=1732
-  _globals['_FULFILRESPONSE']._serialized_end=1842
-  _globals['_RELEASEREQUEST']._serialized_start=1844
-  _globals['_RELEASEREQUEST']._serialized_end=1969
-  _globals['_RELEASERESPONSE']._serialized_start=1971
-  _globals['_RELEASERESPONSE']._serialized_end=2082
-  _globals['_MARKHANDEDOVERREQUEST']._serialized_start=2085
-  _globals['_MARKHANDEDOVERREQUEST']._serialized_end=2241
-  _globals['_MARKHANDEDOVERRESPONSE']._serialized_start=2243
-  _globals['_MARKHANDEDOVERRESPONSE']._serialized_end=2361
-  _globals['_GETCLAIMSREQUEST']._serialized_start=2363
-  _globals['_GETCLAIMSREQUEST']._serialized_end=2443
-  _globals['_GETCLAIMSRESPONSE']._serialized_start=2445
-  _globals['_GETCLAIMSRESPONSE']._serialized_end=2547
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=2549
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=2639
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=2641
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=2759
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=2762
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=3014
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=3017
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=3163
-  _globals['_RESERVATIONSERVICE']._serialized_start=3166
-  _globals['_RESERVATIONSERVICE']._serialized_end=4030
+  _globals['_RESERVEREQUEST']._serialized_start=249
+  _globals['_RESERVEREQUEST']._serialized_end=420
+  _globals['_RESERVERESPONSE']._serialized_start=423
+  _globals['_RESERVERESPONSE']._serialized_end=590
+  _globals['_GETRESERVEOUTCOMEREQUEST']._serialized_start=592
+  _globals['_GETRESERVEOUTCOMEREQUEST']._serialized_end=700
+  _globals['_GETRESERVEOUTCOMERESPONSE']._serialized_start=703
+  _globals['_GETRESERVEOUTCOMERESPONSE']._serialized_end=880
+  _globals['_AMENDREQUEST']._serialized_start=883
+  _globals['_AMENDREQUEST']._serialized_end=1146
+  _globals['_AMENDRESPONSE']._serialized_start=1148
+  _globals['_AMENDRESPONSE']._serialized_end=1257
+  _globals['_RESERVEBATCHREQUEST']._serialized_start=1260
+  _globals['_RESERVEBATCHREQUEST']._serialized_end=1390
+  _globals['_RESERVEBATCHRESPONSE']._serialized_start=1392
+  _globals['_RESERVEBATCHRESPONSE']._serialized_end=1508
+  _globals['_RESERVEOUTCOME']._serialized_start=1511
+  _globals['_RESERVEOUTCOME']._serialized_end=1641
+  _globals['_RESERVEREFUSAL']._serialized_start=1643
+  _globals['_RESERVEREFUSAL']._serialized_end=1740
+  _globals['_SHORTLINE']._serialized_start=1743
+  _globals['_SHORTLINE']._serialized_end=1912
+  _globals['_CONFIRMREQUEST']._serialized_start=1914
+  _globals['_CONFIRMREQUEST']._serialized_end=1994
+  _globals['_CONFIRMRESPONSE']._serialized_start=1996
+  _globals['_CONFIRMRESPONSE']._serialized_end=2107
+  _globals['_EXTENDREQUEST']._serialized_start=2110
+  _globals['_EXTENDREQUEST']._serialized_end=2239
+  _globals['_EXTENDRESPONSE']._serialized_start=2241
+  _globals['_EXTENDRESPONSE']._serialized_end=2351
+  _globals['_FULFILREQUEST']._serialized_start=2354
+  _globals['_FULFILREQUEST']._serialized_end=2548
+  _globals['_FULFILRESPONSE']._serialized_start=2550
+  _globals['_FULFILRESPONSE']._serialized_end=2660
+  _globals['_RELEASEREQUEST']._serialized_start=2662
+  _globals['_RELEASEREQUEST']._serialized_end=2787
+  _globals['_RELEASERESPONSE']._serialized_start=2789
+  _globals['_RELEASERESPONSE']._serialized_end=2900
+  _globals['_MARKHANDEDOVERREQUEST']._serialized_start=2903
+  _globals['_MARKHANDEDOVERREQUEST']._serialized_end=3059
+  _globals['_MARKHANDEDOVERRESPONSE']._serialized_start=3061
+  _globals['_MARKHANDEDOVERRESPONSE']._serialized_end=3179
+  _globals['_GETCLAIMSREQUEST']._serialized_start=3181
+  _globals['_GETCLAIMSREQUEST']._serialized_end=3261
+  _globals['_GETCLAIMSRESPONSE']._serialized_start=3263
+  _globals['_GETCLAIMSRESPONSE']._serialized_end=3365
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=3367
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=3457
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=3460
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=3592
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=3595
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=3847
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=3850
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=3996
+  _globals['_RESERVATIONSERVICE']._serialized_start=3999
+  _globals['_RESERVATIONSERVICE']._serialized_end=5039
 # @@protoc_insertion_point(module_scope)

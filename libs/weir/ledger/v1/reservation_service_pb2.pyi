@@ -12,6 +12,7 @@ from google.protobuf.internal import containers as _containers
 from weir.common.v1 import revision_pb2 as _revision_pb2
 from weir.common.v1 import stock_pb2 as _stock_pb2
 from weir.ledger.v1 import reservation_pb2 as _reservation_pb2
+from weir.ledger.v1 import waiting_pb2 as _waiting_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -31,25 +32,37 @@ class ReserveRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DRAFT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this attempt. 1 to 128 characters."""
+    digest: _builtins.bytes
+    """What tells this request from another one under the same `request_id`, in place of its contents: for callers that choose stock
+    items anew from one attempt to the next. Only what was reserved is kept under it, no refusal. Up to 64 bytes.
+    """
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
     @_builtins.property
     def draft(self) -> _reservation_pb2.ReservationDraft:
-        """Required. What to promise."""
+        """Required unless `waiting` is given. What to promise."""
+
+    @_builtins.property
+    def waiting(self) -> _waiting_pb2.WaitingDraft:
+        """What the order waits for."""
 
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         draft: _reservation_pb2.ReservationDraft | None = ...,
+        digest: _builtins.bytes = ...,
+        waiting: _waiting_pb2.WaitingDraft | None = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "waiting", b"waiting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "draft", b"draft", "request_id", b"request_id", "validate_only", b"validate_only", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,10 +75,178 @@ class ReserveResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESERVATION_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    plan: _builtins.bytes
+    """What the caller keeps with the reservation: of the attempt that made it."""
+    @_builtins.property
+    def reservation(self) -> _reservation_pb2.Reservation:
+        """Reservation made; unset if nothing was to be promised."""
+
+    @_builtins.property
+    def waiting(self) -> _waiting_pb2.Waiting:
+        """Demand that waits now; unset if nothing was to wait."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit."""
+
+    def __init__(
+        self,
+        *,
+        reservation: _reservation_pb2.Reservation | None = ...,
+        waiting: _waiting_pb2.Waiting | None = ...,
+        plan: _builtins.bytes = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveResponse: _TypeAlias = ReserveResponse  # noqa: Y015
+
+@_typing.final
+class GetReserveOutcomeRequest(_message.Message):
+    """Request of GetReserveOutcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for the attempt. 1 to 128 characters."""
+    digest: _builtins.bytes
+    """What the request had, unless any will do. Up to 64 bytes."""
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "freshness", b"freshness", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReserveOutcomeRequest: _TypeAlias = GetReserveOutcomeRequest  # noqa: Y015
+
+@_typing.final
+class GetReserveOutcomeResponse(_message.Message):
+    """Response of GetReserveOutcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    plan: _builtins.bytes
+    """What the caller keeps with the reservation: of the attempt that made it."""
+    @_builtins.property
+    def reservation(self) -> _reservation_pb2.Reservation:
+        """Reservation as it was made; unset if nothing was to be promised."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit that made it."""
+
+    @_builtins.property
+    def waiting(self) -> _waiting_pb2.Waiting:
+        """Demand as it began to wait; unset if nothing was to wait."""
+
+    def __init__(
+        self,
+        *,
+        reservation: _reservation_pb2.Reservation | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+        waiting: _waiting_pb2.Waiting | None = ...,
+        plan: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "reservation", b"reservation", "revision", b"revision", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReserveOutcomeResponse: _TypeAlias = GetReserveOutcomeResponse  # noqa: Y015
+
+@_typing.final
+class AmendRequest(_message.Message):
+    """Request of Amend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    RESERVATION_FIELD_NUMBER: _builtins.int
+    RELEASES_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    reservation: _builtins.str
+    """Required. Identifier."""
+    expected_revision: _builtins.int
+    """Refuse unless this revision changed the reservation last. Default: whichever did."""
+    plan: _builtins.bytes
+    """What the caller keeps with the reservation from now on. Up to 131072 bytes. Default: as before."""
+    digest: _builtins.bytes
+    """As in ReserveRequest. Up to 64 bytes."""
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
+    @_builtins.property
+    def releases(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.LineQuantity]:
+        """Units to give up, each line once: up to 500. Default: none."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.ReservationDraftLine]:
+        """Lines to promise, all or none: up to 500. Default: none."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        reservation: _builtins.str = ...,
+        releases: _abc.Iterable[_reservation_pb2.LineQuantity] | None = ...,
+        lines: _abc.Iterable[_reservation_pb2.ReservationDraftLine] | None = ...,
+        expected_revision: _builtins.int | None = ...,
+        plan: _builtins.bytes = ...,
+        digest: _builtins.bytes = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "expected_revision", b"expected_revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "digest", b"digest", "expected_revision", b"expected_revision", "lines", b"lines", "plan", b"plan", "releases", b"releases", "request_id", b"request_id", "reservation", b"reservation", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
+    _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
+
+Global___AmendRequest: _TypeAlias = AmendRequest  # noqa: Y015
+
+@_typing.final
+class AmendResponse(_message.Message):
+    """Response of Amend."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
-        """Reservation made."""
+        """Reservation after the change."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
@@ -83,7 +264,7 @@ class ReserveResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ReserveResponse: _TypeAlias = ReserveResponse  # noqa: Y015
+Global___AmendResponse: _TypeAlias = AmendResponse  # noqa: Y015
 
 @_typing.final
 class ReserveBatchRequest(_message.Message):
@@ -697,6 +878,9 @@ class GetReservationResponse(_message.Message):
 
     RESERVATION_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    plan: _builtins.bytes
+    """What the caller who planned it keeps with it; empty where nothing is."""
     @_builtins.property
     def reservation(self) -> _reservation_pb2.Reservation:
         """Reservation found."""
@@ -710,10 +894,11 @@ class GetReservationResponse(_message.Message):
         *,
         reservation: _reservation_pb2.Reservation | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        plan: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "reservation", b"reservation", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

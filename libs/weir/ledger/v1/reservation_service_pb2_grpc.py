@@ -49,6 +49,16 @@ class ReservationServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchResponse.FromString,
                 _registered_method=True)
+        self.GetReserveOutcome = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/GetReserveOutcome',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeResponse.FromString,
+                _registered_method=True)
+        self.Amend = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/Amend',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendResponse.FromString,
+                _registered_method=True)
         self.Confirm = channel.unary_unary(
                 '/weir.ledger.v1.ReservationService/Confirm',
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ConfirmRequest.SerializeToString,
@@ -102,13 +112,15 @@ class ReservationServiceServicer:
     def Reserve(self, request, context):
         """Promises units of one or more stock items to an order.
 
-        All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
+        All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`. What the
+        order has to wait for is taken up in the same commit.
 
         Errors:
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
         * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
         * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `FAILED_PRECONDITION`, `BACK_ORDERS_EXHAUSTED`: more units of a product would wait than may.
         * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -125,6 +137,38 @@ class ReservationServiceServicer:
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
         * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReserveOutcome(self, request, context):
+        """Returns what Reserve did under a request identifier, for a caller who did not hear.
+
+        Errors:
+
+        * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Amend(self, request, context):
+        """Gives up units of a reservation and promises others in their place, in one commit.
+
+        All or nothing: where units to be promised are missing, none is given up. New lines come after those that are there, up to 1000
+        together; state, hold, order and channel stay. Atomic; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+        * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more is given up than is open.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: as for Reserve.
+        * `ABORTED`, `RESERVATION_CHANGED`: it does not have the `expected_revision`.
+        * `RESOURCE_EXHAUSTED`, `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than a reservation may have, or than this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -249,6 +293,16 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchResponse.SerializeToString,
             ),
+            'GetReserveOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReserveOutcome,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeResponse.SerializeToString,
+            ),
+            'Amend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Amend,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendResponse.SerializeToString,
+            ),
             'Confirm': grpc.unary_unary_rpc_method_handler(
                     servicer.Confirm,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ConfirmRequest.FromString,
@@ -349,6 +403,60 @@ class ReservationService:
             '/weir.ledger.v1.ReservationService/ReserveBatch',
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReserveBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReserveOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/GetReserveOutcome',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReserveOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Amend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/Amend',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.AmendResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,13 +24,15 @@ class ReservationServiceStub:
     Reserve: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveRequest, _reservation_service_pb2.ReserveResponse]
     """Promises units of one or more stock items to an order.
 
-    All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
+    All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`. What the
+    order has to wait for is taken up in the same commit.
 
     Errors:
 
     * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
     * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
     * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+    * `FAILED_PRECONDITION`, `BACK_ORDERS_EXHAUSTED`: more units of a product would wait than may.
     * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
     """
     ReserveBatch: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]
@@ -43,6 +45,30 @@ class ReservationServiceStub:
 
     * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
     * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
+    """
+    GetReserveOutcome: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReserveOutcomeRequest, _reservation_service_pb2.GetReserveOutcomeResponse]
+    """Returns what Reserve did under a request identifier, for a caller who did not hear.
+
+    Errors:
+
+    * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+    * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
+    """
+    Amend: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.AmendRequest, _reservation_service_pb2.AmendResponse]
+    """Gives up units of a reservation and promises others in their place, in one commit.
+
+    All or nothing: where units to be promised are missing, none is given up. New lines come after those that are there, up to 1000
+    together; state, hold, order and channel stay. Atomic; idempotent by `request_id`.
+
+    Errors:
+
+    * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+    * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+    * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more is given up than is open.
+    * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: as for Reserve.
+    * `ABORTED`, `RESERVATION_CHANGED`: it does not have the `expected_revision`.
+    * `RESOURCE_EXHAUSTED`, `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+    * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than a reservation may have, or than this installation allows.
     """
     Confirm: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ConfirmRequest, _reservation_service_pb2.ConfirmResponse]
     """Turns a hold into a promise without end.
@@ -134,13 +160,15 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_reservation_service_pb2.ReserveResponse]:
         """Promises units of one or more stock items to an order.
 
-        All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`.
+        All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`. What the
+        order has to wait for is taken up in the same commit.
 
         Errors:
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: some lines ask for more than is available; the status lists each.
         * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
         * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `FAILED_PRECONDITION`, `BACK_ORDERS_EXHAUSTED`: more units of a product would wait than may.
         * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
         """
 
@@ -159,6 +187,42 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: only if `atomic`.
         * `RESOURCE_EXHAUSTED`: as for Reserve, and for the batch as a whole.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReserveOutcome(
+        self,
+        request: _reservation_service_pb2.GetReserveOutcomeRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.GetReserveOutcomeRequest, _abc.Awaitable[_reservation_service_pb2.GetReserveOutcomeResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.GetReserveOutcomeResponse]:
+        """Returns what Reserve did under a request identifier, for a caller who did not hear.
+
+        Errors:
+
+        * `NOT_FOUND`, `OUTCOME_NOT_FOUND`: nothing was reserved under it: it was refused, or never arrived.
+        * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: what was reserved under it has another `digest`.
+        """
+
+    @_abc_1.abstractmethod
+    def Amend(
+        self,
+        request: _reservation_service_pb2.AmendRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.AmendRequest, _abc.Awaitable[_reservation_service_pb2.AmendResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.AmendResponse]:
+        """Gives up units of a reservation and promises others in their place, in one commit.
+
+        All or nothing: where units to be promised are missing, none is given up. New lines come after those that are there, up to 1000
+        together; state, hold, order and channel stay. Atomic; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_EXPIRED`: it has ended.
+        * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more is given up than is open.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK` or `CLAIM_EXHAUSTED`: as for Reserve.
+        * `ABORTED`, `RESERVATION_CHANGED`: it does not have the `expected_revision`.
+        * `RESOURCE_EXHAUSTED`, `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
+        * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more lines than a reservation may have, or than this installation allows.
         """
 
     @_abc_1.abstractmethod

@@ -1,4 +1,4 @@
-"""Steps that arrange lots, bundles and product links; changes of each sort come before what is new."""
+"""Steps that arrange lots, back-orders, bundles and product links; changes of each sort come before what is new."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from google.protobuf.message import Message
 
-from weir.ledger.v1 import ledger_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.sharing.v1 import sharing_service_pb2
-from weir_cli.merchant.configured import bundles, lots, plain, product_links
+from weir_cli.merchant.configured import back_orders, bundles, lots, plain, product_links
 from weir_cli.merchant.products import called
 from weir_cli.merchant.state import State, Step
 from weir_cli.merchant.values import Merchant
@@ -17,6 +17,7 @@ from weir_cli.merchant.values import Merchant
 def goods_steps(merchant: Merchant, state: State) -> Iterator[Step]:
     """Bundles come before links, which say whether they are between bundles."""
     yield from _lots(merchant, state)
+    yield from _back_orders(merchant, state)
     yield from _bundles(merchant, state)
     yield from _links(merchant, state)
 
@@ -28,6 +29,15 @@ def _lots(merchant: Merchant, state: State) -> Iterator[Step]:
             wanted.etag = found.etag if found is not None else ""
             request = ledger_service_pb2.SetLotRequest(lot=wanted)
             yield Step("ledger", "lots", "set", f"{called(product)} {lot}", "SetLot", request)
+
+
+def _back_orders(merchant: Merchant, state: State) -> Iterator[Step]:
+    for product, wanted in back_orders(merchant).items():
+        found = state.back_orders.get(product)
+        if wanted.limit != (found.limit if found is not None else 0):
+            wanted.etag = found.etag if found is not None else ""
+            request = waiting_service_pb2.SetBackOrdersRequest(back_orders=wanted)
+            yield Step("waiting", "back-orders", "set", called(product), "SetBackOrders", request)
 
 
 def _bundles(merchant: Merchant, state: State) -> Iterator[Step]:

@@ -1,6 +1,7 @@
 """Audit the books at one revision, in the database and beside all writers.
 
-`check` is what every law is made of; `counts`, `closings`, `promises`, `lots` and `history` hold the laws themselves.
+`check` is what every law is made of; `counts`, `closings`, `promises`, `lots`, `waiting` and `history` hold the laws
+themselves.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from weir_chassis.database import head
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import ChainHead
-from weir_ledger.store.audit import closings, counts, history, lots, promises
+from weir_ledger.store.audit import closings, counts, history, lots, promises, waiting
 
 # A law compares whole tables: row by row, which is what a planner takes that believes them to be small, takes for ever.
 _WHOLE = text("SET LOCAL enable_nestloop = off")
-_CHECKS = (*counts.CHECKS, *closings.CHECKS, *promises.CHECKS, *lots.CHECKS, *history.CHECKS)
+_CHECKS = (*counts.CHECKS, *closings.CHECKS, *promises.CHECKS, *lots.CHECKS, *waiting.CHECKS, *history.CHECKS)
 
 
 async def audit(

@@ -20,6 +20,8 @@ from weir_ledger.store.audit.check import Check
 
 _SEPARATORS = "'[\\u001D-\\u001F]'"
 """None stands in a text that the ledger wrote; one that was put there could make two rows of one, or one of two."""
+_ROW_SEPARATORS = "'[\\u001D-\\u001E]'"
+"""Of these none stands in the text of a demand, which has its fields separated already."""
 _NO_DIGEST = "decode(repeat('00', 32), 'hex')"
 
 
@@ -37,24 +39,38 @@ WITH entered AS (
         chain.LOTTED
     } AS told
     FROM lot_changes l WHERE l.tenant = :tenant AND l.revision > :horizon GROUP BY l.revision
+), waited AS (
+    SELECT w.revision, bool_or(w.told ~ {_ROW_SEPARATORS}) AS separated, {chain.WAITED} AS told
+    FROM waiting_changes w WHERE w.tenant = :tenant AND w.revision > :horizon GROUP BY w.revision
+), counted AS (
+    SELECT b.revision, bool_or(b.owner || b.sku ~ {_SEPARATORS}) AS separated, {chain.COUNTED} AS told
+    FROM back_order_changes b WHERE b.tenant = :tenant AND b.revision > :horizon GROUP BY b.revision
 ), linked AS (
     SELECT revision, recorded_at, digest, lag(digest, 1, :digest) OVER (ORDER BY revision) AS before
     FROM commits WHERE tenant = :tenant AND revision > :horizon
 ), judged AS (
     SELECT revision, CASE
         WHEN l.digest IS NULL
-            THEN 'entries, claims or lots stand there without a commit'
+            THEN 'entries, claims, lots or what waits stand there without a commit'
         WHEN l.recorded_at <> e.earliest OR l.recorded_at <> e.latest
             THEN 'an entry says another moment than its commit'
-        WHEN e.separated OR c.separated OR t.separated
+        WHEN e.separated OR c.separated OR t.separated OR w.separated OR b.separated
             THEN 'a text holds what separates the fields that are digested'
         WHEN l.digest <> {
-        chain.link("l.before", "revision", "l.recorded_at", "coalesce(e.told, '')", "coalesce(c.told, '')", "t.told")
+        chain.link(
+            "l.before",
+            "revision",
+            "l.recorded_at",
+            "coalesce(e.told, '')",
+            "coalesce(c.told, '')",
+            *chain.further("t.told", "w.told", "b.told"),
+        )
     }
             THEN 'its digest is not that of what it recorded after the commit before it'
         END AS fault
     FROM linked l FULL JOIN entered e USING (revision) FULL JOIN claimed c USING (revision)
-         FULL JOIN lotted t USING (revision)
+         FULL JOIN lotted t USING (revision) FULL JOIN waited w USING (revision)
+         FULL JOIN counted b USING (revision)
 )
 SELECT {Law.CHAIN} AS law, revision AS booked, revision AS computed, fault FROM judged WHERE fault IS NOT NULL
 """,
@@ -85,7 +101,7 @@ _DIGESTS = text("SELECT revision, digest FROM commits WHERE tenant = :tenant AND
 _EXTENT = text("""
 SELECT e.entries, b.balances, l.reservation_lines, c.commits,
        greatest(:horizon, e.newest, b.newest, c.newest, r.newest, k.newest, n.newest, s.newest, p.newest,
-                t.newest, o.newest) AS newest
+                t.newest, o.newest, d.newest, w.newest, q.newest, v.newest) AS newest
 FROM (SELECT count(*) FILTER (WHERE revision > :horizon) AS entries, max(revision) AS newest
       FROM entries WHERE tenant = :tenant) e,
      (SELECT count(*) AS balances, max(revision) AS newest FROM balances WHERE tenant = :tenant) b,
@@ -97,7 +113,11 @@ FROM (SELECT count(*) FILTER (WHERE revision > :horizon) AS entries, max(revisio
      (SELECT max(revision) AS newest FROM shortfalls WHERE tenant = :tenant) s,
      (SELECT max(revision) AS newest FROM locations WHERE tenant = :tenant) p,
      (SELECT max(revision) AS newest FROM lots WHERE tenant = :tenant) t,
-     (SELECT max(revision) AS newest FROM lot_changes WHERE tenant = :tenant) o
+     (SELECT max(revision) AS newest FROM lot_changes WHERE tenant = :tenant) o,
+     (SELECT max(revision) AS newest FROM waiting WHERE tenant = :tenant) d,
+     (SELECT max(revision) AS newest FROM waiting_changes WHERE tenant = :tenant) w,
+     (SELECT max(revision) AS newest FROM back_orders WHERE tenant = :tenant) q,
+     (SELECT max(revision) AS newest FROM back_order_changes WHERE tenant = :tenant) v
 """)
 
 

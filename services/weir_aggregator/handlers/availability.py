@@ -6,18 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from weir_aggregator.domain import Availability, Change, Exposure, Levels, Product, Question, Selection
-from weir_aggregator.projection import Pace, Preview, Projection, Tenants, Told, caught_up, rows_max, updates
+from weir_aggregator.handlers.freshness import fresh
+from weir_aggregator.projection import Pace, Preview, Tenants, Told, rows_max, updates
 from weir_allocation.advice import Advice, advise
 from weir_allocation.pipeline import Trace, explain
-from weir_chassis import call
 from weir_chassis.revisions import Revision, Vector
-
-MARGIN_SECONDS = 0.05
-"""Part of a caller's deadline that is kept for saying that it was not enough."""
-ROUNDING = 0.01
-"""Share of a deadline by which gRPC may lengthen it on its way here: it travels in few digits, rounded up."""
-PATIENCE_SECONDS = 10.0
-"""How long a call without a deadline waits for what it asked for."""
 
 Revisions = tuple[Revision, ...]
 
@@ -79,22 +72,3 @@ async def exposures(
     """The most exposed products, how many are exposed, by how many units together; raises what `fresh` raises."""
     projection = await fresh(tenants, asked)
     return *projection.exposed(owner, most), projection.revisions
-
-
-async def fresh(tenants: Tenants, asked: Vector) -> Projection:
-    """The projection of the calling tenant once it includes what was asked for.
-
-    Raises TenantsExhausted; RevisionForeign; and when the caller's time is nearly over NotCaughtUp while the tenant is
-    being loaded, RevisionNotReached while a revision is awaited.
-    """
-    projection = tenants.projection(call.tenant())
-    if not projection.caught_up:
-        await caught_up(projection, _patience_seconds())
-    if asked:
-        await projection.reach(asked, _patience_seconds())
-    return projection
-
-
-def _patience_seconds() -> float:
-    left = call.remaining_seconds()
-    return PATIENCE_SECONDS if left is None else max(0.0, left * (1 - ROUNDING) - MARGIN_SECONDS)

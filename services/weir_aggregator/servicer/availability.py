@@ -13,7 +13,7 @@ from weir.aggregator.v1.availability_service_pb2_grpc import (
     AvailabilityServiceServicer,
     add_AvailabilityServiceServicer_to_server,
 )
-from weir_aggregator import handlers
+from weir_aggregator.handlers import availability as handlers
 from weir_aggregator.projection import Pace, Room, Tenants
 from weir_aggregator.wire import answers, requests
 from weir_chassis import policy
@@ -25,7 +25,7 @@ Context = ServicerContext[Any, Any]
 
 PREVIEWS_MAX = 8
 
-POLICY = policy.of(
+AVAILABILITY_POLICY = policy.of(
     "weir.aggregator.v1.AvailabilityService",
     GetAvailability=Access(Role.READER, Traffic.READ),
     BatchGetAvailability=Access(Role.READER, Traffic.READ),

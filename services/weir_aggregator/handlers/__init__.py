@@ -1,0 +1,3 @@
+"""One function a question or request: `availability` what may be sold, `fulfilment` how an order is filled and
+promised, `replanning` how a promise is planned again; `freshness` has each begin from a state that is new enough.
+"""

@@ -1,0 +1,153 @@
+"""Plan orders on what is known, and have the ledger promise what was planned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from weir_aggregator.domain import Point, Purpose, Recorded, Reserve
+from weir_aggregator.errors import ChannelNotFound, LinesExhausted, PlanNotRecorded, PlanOvertaken
+from weir_aggregator.handlers.freshness import fresh, patience_seconds
+from weir_aggregator.ports import Overtaken, Promises, Reserved
+from weir_aggregator.projection import Projection, Tenants, order
+from weir_allocation.fulfilment.model import Order, Plan, Wish
+from weir_allocation.fulfilment.planner import plan
+from weir_allocation.trace import Verdict
+from weir_chassis.errors import Malformed, RevisionNotReached, Violation
+from weir_chassis.revisions import Revision, Vector
+
+T = TypeVar("T")
+
+PLANS_MAX = 16
+"""Plans that are made for one order, each on what is known since the one before was refused."""
+REFUSED_HERE = (ChannelNotFound, LinesExhausted, Malformed, PlanNotRecorded, PlanOvertaken, RevisionNotReached)
+"""What a request is refused with before the ledger could say that it knows it."""
+LINES_AT_ONCE_MAX = 100
+"""Of orders of more lines the plan is made in a thread: nobody waits for it."""
+
+
+async def planned(tenants: Tenants, wish: Wish, channel: str, asked: Vector) -> tuple[Plan, tuple[Revision, ...]]:
+    """The best plan for a wish; raises ChannelNotFound, Malformed and what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    wanted, revisions = ordered(projection, wish, channel), projection.revisions
+    return await best(wanted), revisions
+
+
+async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_as: Vector) -> Reserved | Plan:
+    """Plan an order and have its units promised; the plan alone where these are not enough, and nothing may wait.
+
+    What was made under the request id before is answered again, also where the order could not be filled any more.
+    Raises ChannelNotFound, Malformed, PlanOvertaken, and what `fresh` and `Promises.reserve` raise.
+    """
+    projection = await fresh(tenants, fresh_as)
+    try:
+        done = await _reserved(projection, promises, asked)
+    except REFUSED_HERE:
+        made = await promises.made(asked)
+        if made is None:
+            raise
+        return made
+    if isinstance(done, Plan):
+        return await promises.made(asked) or done
+    return done
+
+
+def ordered(projection: Projection, wish: Wish, channel: str) -> Order:
+    """The order of a wish under the terms of now.
+
+    Raises ChannelNotFound, and Malformed where lines do not say whose custody they want as the channel needs it.
+    """
+    made = order(projection, wish, channel)
+    check_custody(wish, by_custody=made.terms.by_custody)
+    return made
+
+
+def check_custody(wish: Wish, *, by_custody: bool) -> None:
+    """Raises Malformed unless each line names custodians if the channel is reached by custody, and only then."""
+    said = "Required: the channel is reached by custody." if by_custody else "Only for a channel by custody."
+    bad = [line for line, each in enumerate(wish.lines) if bool(each.custodians) is not by_custody]
+    if bad:
+        raise Malformed([Violation(f"wish.lines[{line}].custodians", said) for line in bad])
+
+
+async def best(wanted: Order) -> Plan:
+    """The best plan for an order."""
+    return await in_turn(lambda: plan(wanted), len(wanted.wish.lines))
+
+
+async def in_turn(work: Callable[[], T], lines: int) -> T:
+    """What comes of planning so many lines; of many in a thread, while others are answered."""
+    return await asyncio.to_thread(work) if lines > LINES_AT_ONCE_MAX else work()
+
+
+async def catch_up(projection: Projection, overtaken: Overtaken) -> None:
+    """Wait until what a plan was overtaken by is known; raises RevisionNotReached where the caller's time is over."""
+    if overtaken.number is not None:
+        ledger = projection.revisions[0]
+        await projection.reach({ledger.context: ledger.origin.revision(overtaken.number)}, patience_seconds())
+
+
+def points(projection: Projection) -> tuple[Point, ...]:
+    """The mark of a projection as it is written down."""
+    return tuple(Point(each.context, each.cluster, each.epoch, each.number) for each in projection.revisions)
+
+
+async def _reserved(projection: Projection, promises: Promises, asked: Reserve) -> Reserved | Plan:
+    for _ in range(PLANS_MAX):
+        wanted, mark, found = await _planned(projection, asked)
+        waits = waiting(projection, asked.wish, found) if asked.back_order and found.missing else None
+        if waits is None and (not found.allocations or (asked.wish.whole and found.missing)):
+            return found
+        purposes = tuple(Purpose(each.line, each.serves_as, each.bundles) for each in found.allocations)
+        by = Recorded(asked.wish, asked.channel, wanted.terms, purposes, found, mark)
+        kept = None if found.allocations else found
+        demand = None if waits is None else Recorded(waits, asked.channel, wanted.terms, (), kept, mark)
+        try:
+            with projection.underway.asking(found) as promised:
+                done = await promises.reserve(asked, by, demand)
+                if done.recorded is by and not asked.validate_only:
+                    promised(done.revision.number)
+            return done
+        except Overtaken as overtaken:
+            await catch_up(projection, overtaken)
+    raise PlanOvertaken(plans=PLANS_MAX)
+
+
+async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Point, ...], Plan]:
+    """The order, the mark it rests on, and its plan on what is not under way to others.
+
+    Where that is too little, those others are answered first: what they are refused is there for this one. Where they
+    never end, it asks for all there is, as they do.
+    """
+    for _ in range(PLANS_MAX):
+        wanted, mark = ordered(projection, asked.wish, asked.channel), points(projection)
+        left = projection.underway.left(wanted, projection.revisions[0].number)
+        found = await best(left)
+        if not found.missing or left is wanted or not await projection.underway.answered(left):
+            return wanted, mark, found
+    return wanted, mark, await best(wanted)
+
+
+def waiting(projection: Projection, wish: Wish, found: Plan) -> Wish | None:
+    """What of a wish may wait, of the units that its plan leaves; None where nothing may.
+
+    Of a whole order that is all of it or nothing. What a channel does not sell never waits.
+    """
+    left = Counter[tuple[str, str]]()
+    for product in dict.fromkeys(wish.lines[each.line].product for each in found.missing):
+        limit, waits = projection.back_orders(product)
+        left[product] = max(0, limit - waits)
+    lines = []
+    for each in found.missing:
+        line = wish.lines[each.line]
+        units = 0 if each.verdict is Verdict.DENIED else min(each.quantity, left[line.product])
+        left[line.product] -= units
+        if units:
+            lines.append(replace(line, quantity=units))
+    waits_whole = sum(line.quantity for line in lines) == sum(each.quantity for each in found.missing)
+    if not lines or (wish.whole and not waits_whole):
+        return None
+    return replace(wish, lines=tuple(lines))
