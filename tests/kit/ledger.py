@@ -39,7 +39,7 @@ from weir_chassis.signing import SigningKey
 from weir_ledger.app import Settings, running
 
 SCHEMA = "weir_ledger"
-CALL_SECONDS = 30
+CALL_SECONDS = 60
 
 RECEIVE, SHIP, TRANSFER = (
     ledger_pb2.ENTRY_KIND_RECEIVE, ledger_pb2.ENTRY_KIND_SHIP, ledger_pb2.ENTRY_KIND_TRANSFER,

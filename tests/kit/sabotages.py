@@ -260,14 +260,6 @@ def moves_nothing(stack: ExitStack) -> None:
 
 
 @sabotage
-def overlooks_lines(stack: ExitStack) -> None:
-    """Lines that came to a reservation while its lock was waited for are not seen."""
-    from weir_ledger.store import statements
-
-    _reword(stack, statements, "LOCK_RESERVATIONS", "s.revision <> r.revision", "false")
-
-
-@sabotage
 def waits_beyond(stack: ExitStack) -> None:
     """More units of a product wait than may."""
     from weir_ledger.domain import promises

@@ -207,9 +207,7 @@ async def test_pages_and_commits_of_long_demands(acme: Caller, service: Ledger) 
     of many requests that come at once are changed in several commits."""
     skus = [f"{number:03}{'x' * 125}" for number in range(500)]
     owner = "o" * 128
-    await acme.allow(skus[0], 10, owner=owner)
-    for sku in skus[1:]:
-        await acme.allow(sku, 10, owner=owner)
+    await asyncio.gather(*(acme.allow(sku, 10, owner=owner) for sku in skus))
     lines = [{"product": {"owner": owner, "sku": sku}, "quantity": 1} for sku in skus]
     made = [(await acme.do("Reserve", waiting={"lines": lines, "order": str(number)})).waiting for number in range(9)]
     pages = [page async for page in acme.pages("ListWaiting", 1000)]
