@@ -136,6 +136,6 @@ async def test_open_loop_of_three_times_the_capacity() -> None:
         assert busy.most <= LIMIT
         assert sorted(refused)[len(refused) // 2] < sorted(accepted)[len(accepted) // 2]
         await until(lambda: not any(left(server, busy)))
-        # One may wait for the next call, and one for the rest of the question about health that was broken off.
-        await until(lambda: len(asyncio.all_tasks()) <= tasks + 2)
+        # One may wait for the next call. The question about health that was broken off may take as long as a call may.
+        await until(lambda: len(asyncio.all_tasks()) <= tasks + 1, seconds=30)
         assert await outcome(stub, "room again") == "ok"

@@ -23,6 +23,7 @@ from tests.kit.ledger import (
 from tests.kit.postgres import FreshDatabase
 from weir.ledger.v1 import ledger_pb2
 from weir_chassis import status
+from weir_ledger.store import statements
 
 ROUNDS = 5
 
@@ -273,6 +274,17 @@ async def test_amended_and_confirmed_at_two_ledgers(acme: Caller, twin: Caller, 
     found = await acme.reservation(held.reservation)
     assert (found.state, [each.open for each in found.lines]) == (CONFIRMED, [4, 2])
     assert await acme.verify() == []
+
+
+async def test_without_a_second_look(acme: Caller, twin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: ledgers that do not see the lines that came while they waited for a lock are found out by that
+    race."""
+    blind = statements.LOCK_RESERVATIONS.replace("s.revision <> r.revision", "false")
+    assert blind != statements.LOCK_RESERVATIONS
+    monkeypatch.setattr(statements, "LOCK_RESERVATIONS", blind)
+    with pytest.raises(AssertionError):
+        for number in range(20 * ROUNDS):
+            await test_amended_and_confirmed_at_two_ledgers(acme, twin, number)
 
 
 async def test_a_thousand_lines(acme: Caller) -> None:

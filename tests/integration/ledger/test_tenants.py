@@ -25,15 +25,23 @@ STREAMS = ("VerifyBooks", "ExportBalances", "WatchEntries", "WatchWaiting")
 
 def questions(word: str, reservation: str, demand: str) -> dict[str, list[dict[str, Any]]]:
     """For each rpc, requests that each name one thing by `word`, or the reservation, or the waiting demand."""
-    plain = item("A")
     named = [
         item(word), item("A", word), item("A", owner=word), item("A", lot=word), item("A", uom=word),
         item("A", custodian=word),
     ]  # fmt: skip
+    goods: list[dict[str, Any]] = [{"sku": word}, {"sku": "A", "owner": word}]
+    return {
+        **of_books(word, reservation, named),
+        **of_promises(word, reservation, named, goods),
+        **of_demands(word, demand, named, goods),
+    }
+
+
+def of_books(word: str, reservation: str, named: list[Any]) -> dict[str, list[dict[str, Any]]]:
+    """The questions of LedgerService."""
+    plain = item("A")
     place = {"location": word, "kind": 1}
     batch = {"product": {"sku": word}, "lot": word}
-    goods: list[dict[str, Any]] = [{"sku": word}, {"sku": "A", "owner": word}]
-    unit = {"line": 1, "quantity": 1}
     return {
         "CreateLocation": [{"location": {**place, "location": f"{word} 2"}}],
         "GetLocation": [{"location": word}],
@@ -67,6 +75,13 @@ def questions(word: str, reservation: str, demand: str) -> dict[str, list[dict[s
         "GetSignedHead": [{}],
         "ExportBalances": [{}],
         "WatchEntries": [{"products": [{"sku": word}]}],
+    }  # fmt: skip
+
+
+def of_promises(word: str, reservation: str, named: list[Any], goods: list[Any]) -> dict[str, list[dict[str, Any]]]:
+    """The questions of ReservationService."""
+    unit = {"line": 1, "quantity": 1}
+    return {
         "Reserve": [*({"draft": draft((each, 1))} for each in named), {"draft": draft(("A", 1), order=word)},
                     {"draft": draft(("A", 1), channel=word)}, {"draft": draft(claiming("A", 1, **{word: 1}))},
                     *({"waiting": {"lines": [{"product": each, "quantity": 1}]}} for each in goods)],
@@ -85,6 +100,13 @@ def questions(word: str, reservation: str, demand: str) -> dict[str, list[dict[s
             {"order": word}, {"channel": word}, {"product": {"sku": word}},
             {"product": {"sku": "A", "owner": word}}, {"location": word},
         ],
+    }  # fmt: skip
+
+
+def of_demands(word: str, demand: str, named: list[Any], goods: list[Any]) -> dict[str, list[dict[str, Any]]]:
+    """The questions of WaitingService."""
+    unit = {"line": 1, "quantity": 1}
+    return {
         "SetBackOrders": [*({"back_orders": {"product": each, "limit": 5}} for each in goods),
                           *({"back_orders": {"product": each, "limit": 5, "etag": "1"}} for each in goods)],
         "GetBackOrders": [{"product": each} for each in goods],
