@@ -12,7 +12,7 @@ WEIGHTS_MAX = 1 << 31
 
 
 class Strategy(enum.Enum):
-    """What a share is made of; DEMAND is WEIGHTED, once its weights are known."""
+    """What a share is made of."""
 
     EQUAL_DIVISION = enum.auto()
     """As many for each; the first in rank order get what is left over, one each."""
@@ -24,6 +24,18 @@ class Strategy(enum.Enum):
     """Percentages, at least minimums, in rank order until all is used."""
     FIXED = enum.auto()
     """Quantities, in rank order until all is used."""
+    DEMAND = enum.auto()
+    """Divided by weights, which are what each group's orders were promised lately; the weight of a part is the least
+    that its group weighs, and all that is known of it before."""
+
+
+class Mode(enum.Enum):
+    """How shares move."""
+
+    CONTINUOUS = enum.auto()
+    """Divided anew at each question."""
+    BALANCED = enum.auto()
+    """Divided at an instant; from then on each group spends its own share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,9 @@ class Part:
     """For FIXED: units of the share."""
     cap: int | None = None
     """Units the share is cut down to, whatever the strategy; those above are held back. None: no cap."""
+    protected_percent: int = 0
+    """For BALANCED: part of what is left of the share, rounded up, that no other group is given when it is divided
+    anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,19 @@ class Policy:
     buffer_percent: int = 0
     """For SAFETY_STOCK: part of the supply that is held back, rounded up."""
     enabled: bool = True
+    mode: Mode = Mode.CONTINUOUS
+    enforce: bool = False
+    """For CONTINUOUS: orders are accepted up to the share, not up to the supply."""
+    threshold_percent: int = 20
+    """For BALANCED: divided anew when a group has this part of its share left, or less."""
+    hysteresis_units: int = 1
+    """For BALANCED: not divided anew where fewer units would change hands."""
+    rebalance_seconds: float | None = None
+    """For BALANCED: divided anew at least this often; None: never for that alone."""
+    demand_days: int = 30
+    """For DEMAND: days whose orders count, today among them."""
+    damping_percent: int = 50
+    """For DEMAND: part of the way to its new weight that a group does not go in a day."""
 
     def __post_init__(self) -> None:
         """Weights stay within what 64 bits can multiply."""

@@ -7,8 +7,8 @@ These laws hold for every step, and a caller may rely on them:
   are rules, which move no units, nor do the steps of REACH;
 * a step lets out no more than it took in, unless a rule adds to it: a rate above 100 % or a constant; nor less than
   nothing, unless the constant takes more than there is, which CAP mends;
-* in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, SUM, DIVIDED and
-  HELD_BACK.
+* in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, SUM, DIVIDED,
+  BALANCED and HELD_BACK.
 """
 
 from __future__ import annotations
@@ -115,6 +115,11 @@ class Verdict(enum.Enum):
     """The units are for orders that wait."""
     ORDER_INCOMPLETE = enum.auto()
     """There would be units, but the order is wanted whole and other lines of it cannot be filled."""
+
+    BALANCED = enum.auto()
+    """A policy divided the supply at an instant, and this is what the channel group has left of its share."""
+    SHARE_SPENT = enum.auto()
+    """The channel group has spent its share; what is left is for others."""
 
 
 class Subject(enum.Enum):

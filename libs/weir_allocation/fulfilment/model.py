@@ -64,6 +64,17 @@ class Terms:
     """Units may lie anywhere; whose custody they are in decides."""
 
 
+class Quota(NamedTuple):
+    """What the channel group has left of its share of a product in one warehouse group."""
+
+    product: Product
+    """Of lines: however it is filled, a bundle put together is one unit of it."""
+    locations: frozenset[str]
+    """Those of the warehouse group; of one product no two quotas name the same."""
+    units: int
+    """All lines of the product together take no more there; never negative."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be planned, with all that a plan depends on."""
@@ -82,6 +93,8 @@ class Order:
     nor for distance."""
     awaited: Mapping[StockItem, int] = field(default_factory=dict, repr=False)
     """Units of stock items, among the reserved ones, that are for orders that wait."""
+    quotas: tuple[Quota, ...] = ()
+    """What lines may take where shares are divided; where none names a product and location, all that is there."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -710,12 +710,18 @@ class Exposure(_message.Message):
     EXPOSURE_FIELD_NUMBER: _builtins.int
     LEVELS_FIELD_NUMBER: _builtins.int
     SUPPLY_FIELD_NUMBER: _builtins.int
+    BUNDLED_FIELD_NUMBER: _builtins.int
+    BUNDLED_EXPOSURE_FIELD_NUMBER: _builtins.int
     exposure: _builtins.int
     """Units told beyond what there is."""
     levels: _builtins.int
     """Sum of the levels of all stores."""
     supply: _builtins.int
     """What lies, for the product, at all locations that any of these stores reaches."""
+    bundled: _builtins.int
+    """Units of the product that go into bundles if all are sold that stores are told of bundles, beyond those that lie packed."""
+    bundled_exposure: _builtins.int
+    """Units that stores are told beyond what there is, those in bundles too: `max(0, levels + bundled - supply)`."""
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """The product."""
@@ -727,10 +733,12 @@ class Exposure(_message.Message):
         exposure: _builtins.int = ...,
         levels: _builtins.int = ...,
         supply: _builtins.int = ...,
+        bundled: _builtins.int = ...,
+        bundled_exposure: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exposure", b"exposure", "levels", b"levels", "product", b"product", "supply", b"supply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundled", b"bundled", "bundled_exposure", b"bundled_exposure", "exposure", b"exposure", "levels", b"levels", "product", b"product", "supply", b"supply"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -807,3 +815,222 @@ class ListExposuresResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListExposuresResponse: _TypeAlias = ListExposuresResponse  # noqa: Y015
+
+@_typing.final
+class SupplyTable(_message.Message):
+    """What there is to divide of some products, in columns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNERS_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    POLICIES_FIELD_NUMBER: _builtins.int
+    SCALES_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_GROUPS_FIELD_NUMBER: _builtins.int
+    CHANNEL_GROUPS_FIELD_NUMBER: _builtins.int
+    SUPPLY_PRODUCTS_FIELD_NUMBER: _builtins.int
+    SUPPLY_WAREHOUSE_GROUPS_FIELD_NUMBER: _builtins.int
+    SUPPLIES_FIELD_NUMBER: _builtins.int
+    SHARE_SUPPLIES_FIELD_NUMBER: _builtins.int
+    SHARE_CHANNEL_GROUPS_FIELD_NUMBER: _builtins.int
+    SELLING_FIELD_NUMBER: _builtins.int
+    CLAIMED_FIELD_NUMBER: _builtins.int
+    CEILINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Owners of the products, one for each product."""
+
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Stock keeping units of the products."""
+
+    @_builtins.property
+    def policies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Policy that divides each product at an instant; empty where none does."""
+
+    @_builtins.property
+    def scales(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What each unit of the product counts under a claim: 1, or of a bundle the quantity of its first component, which is what lines of
+        that component count one by one.
+        """
+
+    @_builtins.property
+    def warehouse_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Identifiers of the warehouse groups of this message."""
+
+    @_builtins.property
+    def channel_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Identifiers of the channel groups of this message."""
+
+    @_builtins.property
+    def supply_products(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Product of each supply: its place in `owners`, from 0. Every product has a supply in every warehouse group that feeds a channel group,
+        also where nothing lies, and in every one where it has a claim.
+        """
+
+    @_builtins.property
+    def supply_warehouse_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Warehouse group of each supply: its place in `warehouse_groups`."""
+
+    @_builtins.property
+    def supplies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Units of each supply."""
+
+    @_builtins.property
+    def share_supplies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Supply of each share: its place in `supplies`. A supply has a share for every channel group that is linked and sells the product, and
+        for every one that has a claim in it.
+        """
+
+    @_builtins.property
+    def share_channel_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Channel group of each share: its place in `channel_groups`."""
+
+    @_builtins.property
+    def selling(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """Whether the channel group is linked and sells the product."""
+
+    @_builtins.property
+    def claimed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What is claimed under the key of each share, in units of the key: each unit of the product counts as its scale says."""
+
+    @_builtins.property
+    def ceilings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Ceilings that are set in the ledger, likewise; -1 where none is."""
+
+    def __init__(
+        self,
+        *,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        policies: _abc.Iterable[_builtins.str] | None = ...,
+        scales: _abc.Iterable[_builtins.int] | None = ...,
+        warehouse_groups: _abc.Iterable[_builtins.str] | None = ...,
+        channel_groups: _abc.Iterable[_builtins.str] | None = ...,
+        supply_products: _abc.Iterable[_builtins.int] | None = ...,
+        supply_warehouse_groups: _abc.Iterable[_builtins.int] | None = ...,
+        supplies: _abc.Iterable[_builtins.int] | None = ...,
+        share_supplies: _abc.Iterable[_builtins.int] | None = ...,
+        share_channel_groups: _abc.Iterable[_builtins.int] | None = ...,
+        selling: _abc.Iterable[_builtins.bool] | None = ...,
+        claimed: _abc.Iterable[_builtins.int] | None = ...,
+        ceilings: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceilings", b"ceilings", "channel_groups", b"channel_groups", "claimed", b"claimed", "owners", b"owners", "policies", b"policies", "scales", b"scales", "selling", b"selling", "share_channel_groups", b"share_channel_groups", "share_supplies", b"share_supplies", "skus", b"skus", "supplies", b"supplies", "supply_products", b"supply_products", "supply_warehouse_groups", b"supply_warehouse_groups", "warehouse_groups", b"warehouse_groups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupplyTable: _TypeAlias = SupplyTable  # noqa: Y015
+
+@_typing.final
+class ListSuppliesRequest(_message.Message):
+    """Request of ListSupplies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
+        """Only of these products, each once: up to 10000. Default: all."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        products: _abc.Iterable[_stock_pb2.Product] | None = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "products", b"products"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSuppliesRequest: _TypeAlias = ListSuppliesRequest  # noqa: Y015
+
+@_typing.final
+class ListSuppliesResponse(_message.Message):
+    """Response of ListSupplies: up to 1000 products."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def table(self) -> Global___SupplyTable:
+        """Supplies of the next products."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revisions the answer rests on, one of each context."""
+
+    def __init__(
+        self,
+        *,
+        table: Global___SupplyTable | None = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSuppliesResponse: _TypeAlias = ListSuppliesResponse  # noqa: Y015
+
+@_typing.final
+class WatchSuppliesRequest(_message.Message):
+    """Request of WatchSupplies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSuppliesRequest: _TypeAlias = WatchSuppliesRequest  # noqa: Y015
+
+@_typing.final
+class WatchSuppliesResponse(_message.Message):
+    """Response of WatchSupplies: up to 1000 products, or a heartbeat that only repeats the mark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    COMPLETE_END_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    complete_end: _builtins.bool
+    """Last message of those that show everything."""
+    @_builtins.property
+    def table(self) -> Global___SupplyTable:
+        """Supplies that may have changed; empty in heartbeats."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedCompositeFieldContainer[_revision_pb2.Revision]:
+        """Revisions that the message rests on, one of each context."""
+
+    def __init__(
+        self,
+        *,
+        table: Global___SupplyTable | None = ...,
+        complete_end: _builtins.bool = ...,
+        revisions: _abc.Iterable[_revision_pb2.Revision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["table", b"table"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete_end", b"complete_end", "revisions", b"revisions", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSuppliesResponse: _TypeAlias = WatchSuppliesResponse  # noqa: Y015

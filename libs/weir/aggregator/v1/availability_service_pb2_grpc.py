@@ -65,6 +65,16 @@ class AvailabilityServiceStub:
                 request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsRequest.SerializeToString,
                 response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsResponse.FromString,
                 _registered_method=True)
+        self.ListSupplies = channel.unary_stream(
+                '/weir.aggregator.v1.AvailabilityService/ListSupplies',
+                request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesRequest.SerializeToString,
+                response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesResponse.FromString,
+                _registered_method=True)
+        self.WatchSupplies = channel.unary_stream(
+                '/weir.aggregator.v1.AvailabilityService/WatchSupplies',
+                request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesRequest.SerializeToString,
+                response_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesResponse.FromString,
+                _registered_method=True)
         self.ExplainAvailability = channel.unary_unary(
                 '/weir.aggregator.v1.AvailabilityService/ExplainAvailability',
                 request_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ExplainAvailabilityRequest.SerializeToString,
@@ -153,6 +163,26 @@ class AvailabilityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSupplies(self, request, context):
+        """Streams what there is to divide of products whose supply a policy divides at an instant, and of those for which the ledger still has
+        ceilings of such a division.
+
+        All messages show the same state; the stream ends when all were sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSupplies(self, request, context):
+        """Streams the same, then every change of it.
+
+        Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
+        everything; after a break begin anew.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainAvailability(self, request, context):
         """Explains a level: every location, stock item, link, component, policy and rule that counted or did not, and why; what holds the
         level down, and which single changes would raise it.
@@ -220,6 +250,16 @@ def add_AvailabilityServiceServicer_to_server(servicer, server):
                     servicer.WatchLevels,
                     request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsRequest.FromString,
                     response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsResponse.SerializeToString,
+            ),
+            'ListSupplies': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListSupplies,
+                    request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesRequest.FromString,
+                    response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesResponse.SerializeToString,
+            ),
+            'WatchSupplies': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSupplies,
+                    request_deserializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesRequest.FromString,
+                    response_serializer=weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesResponse.SerializeToString,
             ),
             'ExplainAvailability': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainAvailability,
@@ -361,6 +401,60 @@ class AvailabilityService:
             '/weir.aggregator.v1.AvailabilityService/WatchLevels',
             weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsRequest.SerializeToString,
             weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchLevelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSupplies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/weir.aggregator.v1.AvailabilityService/ListSupplies',
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesRequest.SerializeToString,
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.ListSuppliesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSupplies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/weir.aggregator.v1.AvailabilityService/WatchSupplies',
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesRequest.SerializeToString,
+            weir_dot_aggregator_dot_v1_dot_availability__service__pb2.WatchSuppliesResponse.FromString,
             options,
             channel_credentials,
             insecure,

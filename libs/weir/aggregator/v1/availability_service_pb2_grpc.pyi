@@ -63,6 +63,18 @@ class AvailabilityServiceStub:
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, or one asked for is gone.
     * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
     """
+    ListSupplies: _aio.UnaryStreamMultiCallable[_availability_service_pb2.ListSuppliesRequest, _availability_service_pb2.ListSuppliesResponse]
+    """Streams what there is to divide of products whose supply a policy divides at an instant, and of those for which the ledger still has
+    ceilings of such a division.
+
+    All messages show the same state; the stream ends when all were sent.
+    """
+    WatchSupplies: _aio.UnaryStreamMultiCallable[_availability_service_pb2.WatchSuppliesRequest, _availability_service_pb2.WatchSuppliesResponse]
+    """Streams the same, then every change of it.
+
+    Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
+    everything; after a break begin anew.
+    """
     ExplainAvailability: _aio.UnaryUnaryMultiCallable[_availability_service_pb2.ExplainAvailabilityRequest, _availability_service_pb2.ExplainAvailabilityResponse]
     """Explains a level: every location, stock item, link, component, policy and rule that counted or did not, and why; what holds the
     level down, and which single changes would raise it.
@@ -165,6 +177,30 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
 
         * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel, or one asked for is gone.
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN`: a revision of other books.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSupplies(
+        self,
+        request: _availability_service_pb2.ListSuppliesRequest,
+        context: _aio.ServicerContext[_availability_service_pb2.ListSuppliesRequest, _abc.AsyncIterator[_availability_service_pb2.ListSuppliesResponse]],
+    ) -> _abc.AsyncIterator[_availability_service_pb2.ListSuppliesResponse]:
+        """Streams what there is to divide of products whose supply a policy divides at an instant, and of those for which the ledger still has
+        ceilings of such a division.
+
+        All messages show the same state; the stream ends when all were sent.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchSupplies(
+        self,
+        request: _availability_service_pb2.WatchSuppliesRequest,
+        context: _aio.ServicerContext[_availability_service_pb2.WatchSuppliesRequest, _abc.AsyncIterator[_availability_service_pb2.WatchSuppliesResponse]],
+    ) -> _abc.AsyncIterator[_availability_service_pb2.WatchSuppliesResponse]:
+        """Streams the same, then every change of it.
+
+        Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
+        everything; after a break begin anew.
         """
 
     @_abc_1.abstractmethod

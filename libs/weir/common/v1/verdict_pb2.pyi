@@ -104,6 +104,10 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """The units are for orders that wait."""
     VERDICT_ORDER_INCOMPLETE: _Verdict.ValueType  # 40
     """There would be units, but the order is wanted whole and other lines of it cannot be filled."""
+    VERDICT_BALANCED: _Verdict.ValueType  # 41
+    """A policy divided the supply at an instant, and this is what the channel group has left of its share."""
+    VERDICT_SHARE_SPENT: _Verdict.ValueType  # 42
+    """The channel group has spent its share; what is left is for others."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
     """Why something counted towards a level, or did not."""
@@ -190,4 +194,8 @@ VERDICT_AWAITED: Verdict.ValueType  # 39
 """The units are for orders that wait."""
 VERDICT_ORDER_INCOMPLETE: Verdict.ValueType  # 40
 """There would be units, but the order is wanted whole and other lines of it cannot be filled."""
+VERDICT_BALANCED: Verdict.ValueType  # 41
+"""A policy divided the supply at an instant, and this is what the channel group has left of its share."""
+VERDICT_SHARE_SPENT: Verdict.ValueType  # 42
+"""The channel group has spent its share; what is left is for others."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015

@@ -1126,6 +1126,7 @@ class ExportBalancesResponse(_message.Message):
     KNOWN_LOTS_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     BACK_ORDERS_FIELD_NUMBER: _builtins.int
+    CLAIMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """Revision the balances were read at."""
@@ -1178,6 +1179,10 @@ class ExportBalancesResponse(_message.Message):
     def back_orders(self) -> _containers.RepeatedCompositeFieldContainer[_waiting_pb2.BackOrders]:
         """Products of which units wait or may: up to 5000, in messages of their own."""
 
+    @_builtins.property
+    def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
+        """Claims for which a ceiling is or was set: up to 5000, in messages of their own."""
+
     def __init__(
         self,
         *,
@@ -1194,10 +1199,11 @@ class ExportBalancesResponse(_message.Message):
         known_lots: _abc.Iterable[_ledger_pb2.Lot] | None = ...,
         waiting: _abc.Iterable[_waiting_pb2.Waiting] | None = ...,
         back_orders: _abc.Iterable[_waiting_pb2.BackOrders] | None = ...,
+        claims: _abc.Iterable[_reservation_pb2.Claim] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_orders", b"back_orders", "conditions", b"conditions", "custodians", b"custodians", "known_lots", b"known_lots", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_orders", b"back_orders", "claims", b"claims", "conditions", b"conditions", "custodians", b"custodians", "known_lots", b"known_lots", "locations", b"locations", "lots", b"lots", "on_hand", b"on_hand", "owners", b"owners", "reserved", b"reserved", "revision", b"revision", "skus", b"skus", "uoms", b"uoms", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1267,7 +1273,9 @@ class WatchEntriesResponse(_message.Message):
 
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
-        """Claims that the commit changed, as they are after it; left out where `products` are named."""
+        """Claims that the commit changed, as they are after it, `subject` only of those that were never told before; left out where
+        `products` are named.
+        """
 
     @_builtins.property
     def lots(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.Lot]:

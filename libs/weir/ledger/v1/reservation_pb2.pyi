@@ -168,29 +168,37 @@ Global___ReservationDraftLine: _TypeAlias = ReservationDraftLine  # noqa: Y015
 class LineClaim(_message.Message):
     """A key that the units of a line are counted under, with a ceiling they must not pass.
 
-    What is counted are the open and the fulfilled units of all reservation lines that carry the key; units that are released, or
-    whose hold runs out, count no longer.
+    What is counted are the open and the fulfilled units of all reservation lines that carry the key, each as often as its weight says;
+    units that are released, or whose hold runs out, count no longer.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CLAIM_FIELD_NUMBER: _builtins.int
     CEILING_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     claim: _builtins.str
     """Required. Key. 1 to 128 characters."""
     ceiling: _builtins.int
-    """Most units that may be claimed under the key once this line is: 0 to 10^15."""
+    """Most units that may be claimed under the key once this line is: 0 to 10^15. Default: no other ceiling than the one that is set for
+    the key. Where both are, the lower holds.
+    """
+    weight: _builtins.int
+    """What each unit of the line counts under the key: 1 to 10^9. Default: 1."""
     def __init__(
         self,
         *,
         claim: _builtins.str = ...,
-        ceiling: _builtins.int = ...,
+        ceiling: _builtins.int | None = ...,
+        weight: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceiling", b"ceiling", "claim", b"claim"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling", "claim", b"claim", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__ceiling: _TypeAlias = _typing.Literal["ceiling"]  # noqa: Y015
+    _WhichOneofArgType__ceiling: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ceiling) -> _WhichOneofReturnType__ceiling | None: ...
 
 Global___LineClaim: _TypeAlias = LineClaim  # noqa: Y015
 
@@ -204,6 +212,9 @@ class Claim(_message.Message):
     OPEN_FIELD_NUMBER: _builtins.int
     FULFILLED_FIELD_NUMBER: _builtins.int
     CHANGED_REVISION_FIELD_NUMBER: _builtins.int
+    CEILING_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     claim: _builtins.str
     """Key."""
     open: _builtins.int
@@ -212,6 +223,12 @@ class Claim(_message.Message):
     """Units that went out."""
     changed_revision: _builtins.int
     """Number of the revision that changed them last; 0 where nothing was ever claimed."""
+    ceiling: _builtins.int
+    """Most units that may be claimed under the key; unset where no ceiling is set. Facts can leave more claimed than that."""
+    epoch: _builtins.int
+    """Number that whoever set the ceiling gave it; a lower one never takes its place. 0 where none was ever set."""
+    subject: _builtins.str
+    """What the key stands for, in the words of whoever set the ceiling."""
     def __init__(
         self,
         *,
@@ -219,14 +236,51 @@ class Claim(_message.Message):
         open: _builtins.int = ...,
         fulfilled: _builtins.int = ...,
         changed_revision: _builtins.int = ...,
+        ceiling: _builtins.int | None = ...,
+        epoch: _builtins.int = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_revision", b"changed_revision", "claim", b"claim", "fulfilled", b"fulfilled", "open", b"open"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling", "changed_revision", b"changed_revision", "claim", b"claim", "epoch", b"epoch", "fulfilled", b"fulfilled", "open", b"open", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__ceiling: _TypeAlias = _typing.Literal["ceiling"]  # noqa: Y015
+    _WhichOneofArgType__ceiling: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ceiling) -> _WhichOneofReturnType__ceiling | None: ...
 
 Global___Claim: _TypeAlias = Claim  # noqa: Y015
+
+@_typing.final
+class CeilingDraft(_message.Message):
+    """A ceiling as it shall be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_FIELD_NUMBER: _builtins.int
+    CEILING_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    claim: _builtins.str
+    """Required. Key. 1 to 128 characters."""
+    ceiling: _builtins.int
+    """Most units that may be claimed under the key: 0 to 10^15. Default: no ceiling any more."""
+    subject: _builtins.str
+    """What the key stands for, in the caller's words. Up to 2048 characters. Default: as it was."""
+    def __init__(
+        self,
+        *,
+        claim: _builtins.str = ...,
+        ceiling: _builtins.int | None = ...,
+        subject: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling", "claim", b"claim", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ceiling: _TypeAlias = _typing.Literal["ceiling"]  # noqa: Y015
+    _WhichOneofArgType__ceiling: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ceiling) -> _WhichOneofReturnType__ceiling | None: ...
+
+Global___CeilingDraft: _TypeAlias = CeilingDraft  # noqa: Y015
 
 @_typing.final
 class Reservation(_message.Message):

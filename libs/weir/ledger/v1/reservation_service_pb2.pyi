@@ -993,3 +993,169 @@ class ListReservationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListReservationsResponse: _TypeAlias = ListReservationsResponse  # noqa: Y015
+
+@_typing.final
+class SetCeilingsRequest(_message.Message):
+    """Request of SetCeilings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CEILINGS_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    epoch: _builtins.int
+    """Required. Number of this state of the ceilings, the caller's own: 1 to 10^15."""
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
+    @_builtins.property
+    def ceilings(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.CeilingDraft]:
+        """Required. Ceilings, each key once: 1 to 5000."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        ceilings: _abc.Iterable[_reservation_pb2.CeilingDraft] | None = ...,
+        epoch: _builtins.int = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceilings", b"ceilings", "epoch", b"epoch", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCeilingsRequest: _TypeAlias = SetCeilingsRequest  # noqa: Y015
+
+@_typing.final
+class SetCeilingsResponse(_message.Message):
+    """Response of SetCeilings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def superseded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys that were left as they are, for theirs is of the same epoch or a later one: up to 5000."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the commit; where nothing was set and of a check, the newest one."""
+
+    def __init__(
+        self,
+        *,
+        superseded: _abc.Iterable[_builtins.str] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "superseded", b"superseded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCeilingsResponse: _TypeAlias = SetCeilingsResponse  # noqa: Y015
+
+@_typing.final
+class ListDemandRequest(_message.Message):
+    """Request of ListDemand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    RECORDED_AFTER_TIME_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def after(self) -> _revision_pb2.Revision:
+        """Only what was promised after this revision. Default: from the oldest kept."""
+
+    @_builtins.property
+    def recorded_after_time(self) -> _timestamp_pb2.Timestamp:
+        """Only what was recorded at or after this moment."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh the answer must be."""
+
+    def __init__(
+        self,
+        *,
+        after: _revision_pb2.Revision | None = ...,
+        recorded_after_time: _timestamp_pb2.Timestamp | None = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "freshness", b"freshness", "recorded_after_time", b"recorded_after_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "freshness", b"freshness", "recorded_after_time", b"recorded_after_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDemandRequest: _TypeAlias = ListDemandRequest  # noqa: Y015
+
+@_typing.final
+class ListDemandResponse(_message.Message):
+    """Response of ListDemand: one value a column for each sum, up to 5000."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    OWNERS_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    THROUGH_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    more: _builtins.bool
+    """There is more after it."""
+    @_builtins.property
+    def days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Days in UTC on which it was recorded, as in `2027-01-31`."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Channels that sold; empty where none was named."""
+
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Owners of the products of the stock items."""
+
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Stock keeping units."""
+
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the first claim of the lines stands for; empty where they carry none. Then the units are counted as they count under it."""
+
+    @_builtins.property
+    def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Units."""
+
+    @_builtins.property
+    def through(self) -> _revision_pb2.Revision:
+        """Everything up to here was counted."""
+
+    def __init__(
+        self,
+        *,
+        days: _abc.Iterable[_builtins.str] | None = ...,
+        channels: _abc.Iterable[_builtins.str] | None = ...,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+        units: _abc.Iterable[_builtins.int] | None = ...,
+        through: _revision_pb2.Revision | None = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["through", b"through"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "days", b"days", "more", b"more", "owners", b"owners", "skus", b"skus", "subjects", b"subjects", "through", b"through", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDemandResponse: _TypeAlias = ListDemandResponse  # noqa: Y015

@@ -89,6 +89,16 @@ class ReservationServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.FromString,
                 _registered_method=True)
+        self.SetCeilings = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/SetCeilings',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsResponse.FromString,
+                _registered_method=True)
+        self.ListDemand = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/ListDemand',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandResponse.FromString,
+                _registered_method=True)
         self.GetReservation = channel.unary_unary(
                 '/weir.ledger.v1.ReservationService/GetReservation',
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetReservationRequest.SerializeToString,
@@ -258,6 +268,30 @@ class ReservationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetCeilings(self, request, context):
+        """Sets how much may be claimed under some keys.
+
+        All in one commit, between any two reservations; what is claimed already stays. A key whose ceiling was set with the same `epoch`
+        or a higher one is left as it is, so that of two callers the later one is never undone by the earlier. Atomic; idempotent by
+        `request_id`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDemand(self, request, context):
+        """Counts what orders were promised: by day, channel and product, from a revision on.
+
+        Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+
+        Errors:
+
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: entries that old are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReservation(self, request, context):
         """Returns one reservation.
 
@@ -332,6 +366,16 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     servicer.GetClaims,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.SerializeToString,
+            ),
+            'SetCeilings': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCeilings,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsResponse.SerializeToString,
+            ),
+            'ListDemand': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDemand,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandResponse.SerializeToString,
             ),
             'GetReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReservation,
@@ -619,6 +663,60 @@ class ReservationService:
             '/weir.ledger.v1.ReservationService/GetClaims',
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.GetClaimsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCeilings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/SetCeilings',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.SetCeilingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDemand(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/ListDemand',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ListDemandResponse.FromString,
             options,
             channel_credentials,
             insecure,

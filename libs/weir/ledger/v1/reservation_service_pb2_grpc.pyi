@@ -129,6 +129,22 @@ class ReservationServiceStub:
     """
     GetClaims: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetClaimsRequest, _reservation_service_pb2.GetClaimsResponse]
     """Returns what is claimed under some keys; zeros under one that was never used."""
+    SetCeilings: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.SetCeilingsRequest, _reservation_service_pb2.SetCeilingsResponse]
+    """Sets how much may be claimed under some keys.
+
+    All in one commit, between any two reservations; what is claimed already stays. A key whose ceiling was set with the same `epoch`
+    or a higher one is left as it is, so that of two callers the later one is never undone by the earlier. Atomic; idempotent by
+    `request_id`.
+    """
+    ListDemand: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListDemandRequest, _reservation_service_pb2.ListDemandResponse]
+    """Counts what orders were promised: by day, channel and product, from a revision on.
+
+    Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+
+    Errors:
+
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: entries that old are gone.
+    """
     GetReservation: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.GetReservationRequest, _reservation_service_pb2.GetReservationResponse]
     """Returns one reservation.
 
@@ -319,6 +335,34 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_reservation_service_pb2.GetClaimsRequest, _abc.Awaitable[_reservation_service_pb2.GetClaimsResponse]],
     ) -> _abc.Awaitable[_reservation_service_pb2.GetClaimsResponse]:
         """Returns what is claimed under some keys; zeros under one that was never used."""
+
+    @_abc_1.abstractmethod
+    def SetCeilings(
+        self,
+        request: _reservation_service_pb2.SetCeilingsRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.SetCeilingsRequest, _abc.Awaitable[_reservation_service_pb2.SetCeilingsResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.SetCeilingsResponse]:
+        """Sets how much may be claimed under some keys.
+
+        All in one commit, between any two reservations; what is claimed already stays. A key whose ceiling was set with the same `epoch`
+        or a higher one is left as it is, so that of two callers the later one is never undone by the earlier. Atomic; idempotent by
+        `request_id`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDemand(
+        self,
+        request: _reservation_service_pb2.ListDemandRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.ListDemandRequest, _abc.Awaitable[_reservation_service_pb2.ListDemandResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.ListDemandResponse]:
+        """Counts what orders were promised: by day, channel and product, from a revision on.
+
+        Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+
+        Errors:
+
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: entries that old are gone.
+        """
 
     @_abc_1.abstractmethod
     def GetReservation(

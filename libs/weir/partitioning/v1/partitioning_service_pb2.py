@@ -24,50 +24,68 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from weir.common.v1 import revision_pb2 as weir_dot_common_dot_v1_dot_revision__pb2
+from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.partitioning.v1 import policy_pb2 as weir_dot_partitioning_dot_v1_dot_policy__pb2
+from weir.partitioning.v1 import share_pb2 as weir_dot_partitioning_dot_v1_dot_share__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/weir/partitioning/v1/partitioning_service.proto\x12\x14weir.partitioning.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a!weir/partitioning/v1/policy.proto\"n\n\x13\x43reatePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06policy\x18\x02 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x14\x43reatePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"P\n\x10GetPolicyRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x11GetPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"j\n\x13ListPoliciesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x8b\x01\n\x14ListPoliciesResponse\x12.\n\x08policies\x18\x01 \x03(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"n\n\x13UpdatePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06policy\x18\x02 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x14UpdatePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"U\n\x16ReorderPoliciesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08policies\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x7f\n\x17ReorderPoliciesResponse\x12\x38\n\npriorities\x18\x01 \x03(\x0b\x32$.weir.partitioning.v1.PolicyPriority\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"@\n\x0ePolicyPriority\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"^\n\x13\x44\x65letePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"B\n\x14\x44\x65letePolicyResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"I\n\x19\x45xportPartitioningRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x83\x01\n\x1a\x45xportPartitioningResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x39\n\x07objects\x18\x02 \x03(\x0b\x32(.weir.partitioning.v1.PartitioningChange\"C\n\x18WatchPartitioningRequest\x12\'\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xb4\x01\n\x19WatchPartitioningResponse\x12)\n\x07through\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x39\n\x07\x63hanges\x18\x02 \x03(\x0b\x32(.weir.partitioning.v1.PartitioningChange\x12\x31\n\rrecorded_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xf2\x06\n\x13PartitioningService\x12\x65\n\x0c\x43reatePolicy\x12).weir.partitioning.v1.CreatePolicyRequest\x1a*.weir.partitioning.v1.CreatePolicyResponse\x12\\\n\tGetPolicy\x12&.weir.partitioning.v1.GetPolicyRequest\x1a\'.weir.partitioning.v1.GetPolicyResponse\x12\x65\n\x0cListPolicies\x12).weir.partitioning.v1.ListPoliciesRequest\x1a*.weir.partitioning.v1.ListPoliciesResponse\x12\x65\n\x0cUpdatePolicy\x12).weir.partitioning.v1.UpdatePolicyRequest\x1a*.weir.partitioning.v1.UpdatePolicyResponse\x12n\n\x0fReorderPolicies\x12,.weir.partitioning.v1.ReorderPoliciesRequest\x1a-.weir.partitioning.v1.ReorderPoliciesResponse\x12\x65\n\x0c\x44\x65letePolicy\x12).weir.partitioning.v1.DeletePolicyRequest\x1a*.weir.partitioning.v1.DeletePolicyResponse\x12y\n\x12\x45xportPartitioning\x12/.weir.partitioning.v1.ExportPartitioningRequest\x1a\x30.weir.partitioning.v1.ExportPartitioningResponse0\x01\x12v\n\x11WatchPartitioning\x12..weir.partitioning.v1.WatchPartitioningRequest\x1a/.weir.partitioning.v1.WatchPartitioningResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/weir/partitioning/v1/partitioning_service.proto\x12\x14weir.partitioning.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a!weir/partitioning/v1/policy.proto\x1a weir/partitioning/v1/share.proto\"n\n\x13\x43reatePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06policy\x18\x02 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x14\x43reatePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"P\n\x10GetPolicyRequest\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12,\n\tfreshness\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"m\n\x11GetPolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"j\n\x13ListPoliciesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\tfreshness\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x8b\x01\n\x14ListPoliciesResponse\x12.\n\x08policies\x18\x01 \x03(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"n\n\x13UpdatePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06policy\x18\x02 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"p\n\x14UpdatePolicyResponse\x12,\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.Policy\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"U\n\x16ReorderPoliciesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08policies\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x7f\n\x17ReorderPoliciesResponse\x12\x38\n\npriorities\x18\x01 \x03(\x0b\x32$.weir.partitioning.v1.PolicyPriority\x12*\n\x08revision\x18\x02 \x01(\x0b\x32\x18.weir.common.v1.Revision\"@\n\x0ePolicyPriority\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x10\n\x08priority\x18\x02 \x01(\x05\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"^\n\x13\x44\x65letePolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06policy\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"B\n\x14\x44\x65letePolicyResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"I\n\x19\x45xportPartitioningRequest\x12,\n\tfreshness\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x83\x01\n\x1a\x45xportPartitioningResponse\x12*\n\x08revision\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x39\n\x07objects\x18\x02 \x03(\x0b\x32(.weir.partitioning.v1.PartitioningChange\"C\n\x18WatchPartitioningRequest\x12\'\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"\xb4\x01\n\x19WatchPartitioningResponse\x12)\n\x07through\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12\x39\n\x07\x63hanges\x18\x02 \x03(\x0b\x32(.weir.partitioning.v1.PartitioningChange\x12\x31\n\rrecorded_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x10RebalanceRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x08products\x18\x02 \x03(\x0b\x32\x17.weir.common.v1.Product\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x8e\x01\n\x11RebalanceResponse\x12\x10\n\x08supplies\x18\x01 \x01(\x03\x12\x0c\n\x04seen\x18\x02 \x01(\x03\x12\x0f\n\x07\x64ivided\x18\x03 \x01(\x03\x12\r\n\x05moved\x18\x04 \x01(\x03\x12+\n\x06\x65pochs\x18\x05 \x03(\x0b\x32\x1b.weir.partitioning.v1.Epoch\x12\x0c\n\x04\x64one\x18\x06 \x01(\x08\"\xc2\x01\n\x11ListSharesRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x17\n\x0fwarehouse_group\x18\x02 \x01(\t\x12\x15\n\rchannel_group\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12,\n\tfreshness\x18\x06 \x01(\x0b\x32\x19.weir.common.v1.Freshness\"\x86\x01\n\x12ListSharesResponse\x12+\n\x06shares\x18\x01 \x03(\x0b\x32\x1b.weir.partitioning.v1.Share\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12*\n\x08revision\x18\x03 \x01(\x0b\x32\x18.weir.common.v1.Revision\"}\n\x11ListEpochsRequest\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x17\n\x0fwarehouse_group\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Z\n\x12ListEpochsResponse\x12+\n\x06\x65pochs\x18\x01 \x03(\x0b\x32\x1b.weir.partitioning.v1.Epoch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x12WatchEpochsRequest\x12\'\n\x05\x61\x66ter\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\"m\n\x13WatchEpochsResponse\x12)\n\x07through\x18\x01 \x01(\x0b\x32\x18.weir.common.v1.Revision\x12+\n\x06\x65pochs\x18\x02 \x03(\x0b\x32\x1b.weir.partitioning.v1.Epoch2\xfa\t\n\x13PartitioningService\x12\x65\n\x0c\x43reatePolicy\x12).weir.partitioning.v1.CreatePolicyRequest\x1a*.weir.partitioning.v1.CreatePolicyResponse\x12\\\n\tGetPolicy\x12&.weir.partitioning.v1.GetPolicyRequest\x1a\'.weir.partitioning.v1.GetPolicyResponse\x12\x65\n\x0cListPolicies\x12).weir.partitioning.v1.ListPoliciesRequest\x1a*.weir.partitioning.v1.ListPoliciesResponse\x12\x65\n\x0cUpdatePolicy\x12).weir.partitioning.v1.UpdatePolicyRequest\x1a*.weir.partitioning.v1.UpdatePolicyResponse\x12n\n\x0fReorderPolicies\x12,.weir.partitioning.v1.ReorderPoliciesRequest\x1a-.weir.partitioning.v1.ReorderPoliciesResponse\x12\x65\n\x0c\x44\x65letePolicy\x12).weir.partitioning.v1.DeletePolicyRequest\x1a*.weir.partitioning.v1.DeletePolicyResponse\x12y\n\x12\x45xportPartitioning\x12/.weir.partitioning.v1.ExportPartitioningRequest\x1a\x30.weir.partitioning.v1.ExportPartitioningResponse0\x01\x12v\n\x11WatchPartitioning\x12..weir.partitioning.v1.WatchPartitioningRequest\x1a/.weir.partitioning.v1.WatchPartitioningResponse0\x01\x12^\n\tRebalance\x12&.weir.partitioning.v1.RebalanceRequest\x1a\'.weir.partitioning.v1.RebalanceResponse0\x01\x12_\n\nListShares\x12\'.weir.partitioning.v1.ListSharesRequest\x1a(.weir.partitioning.v1.ListSharesResponse\x12_\n\nListEpochs\x12\'.weir.partitioning.v1.ListEpochsRequest\x1a(.weir.partitioning.v1.ListEpochsResponse\x12\x64\n\x0bWatchEpochs\x12(.weir.partitioning.v1.WatchEpochsRequest\x1a).weir.partitioning.v1.WatchEpochsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.partitioning.v1.partitioning_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEPOLICYREQUEST']._serialized_start=172
-  _globals['_CREATEPOLICYREQUEST']._serialized_end=282
-  _globals['_CREATEPOLICYRESPONSE']._serialized_start=284
-  _globals['_CREATEPOLICYRESPONSE']._serialized_end=396
-  _globals['_GETPOLICYREQUEST']._serialized_start=398
-  _globals['_GETPOLICYREQUEST']._serialized_end=478
-  _globals['_GETPOLICYRESPONSE']._serialized_start=480
-  _globals['_GETPOLICYRESPONSE']._serialized_end=589
-  _globals['_LISTPOLICIESREQUEST']._serialized_start=591
-  _globals['_LISTPOLICIESREQUEST']._serialized_end=697
-  _globals['_LISTPOLICIESRESPONSE']._serialized_start=700
-  _globals['_LISTPOLICIESRESPONSE']._serialized_end=839
-  _globals['_UPDATEPOLICYREQUEST']._serialized_start=841
-  _globals['_UPDATEPOLICYREQUEST']._serialized_end=951
-  _globals['_UPDATEPOLICYRESPONSE']._serialized_start=953
-  _globals['_UPDATEPOLICYRESPONSE']._serialized_end=1065
-  _globals['_REORDERPOLICIESREQUEST']._serialized_start=1067
-  _globals['_REORDERPOLICIESREQUEST']._serialized_end=1152
-  _globals['_REORDERPOLICIESRESPONSE']._serialized_start=1154
-  _globals['_REORDERPOLICIESRESPONSE']._serialized_end=1281
-  _globals['_POLICYPRIORITY']._serialized_start=1283
-  _globals['_POLICYPRIORITY']._serialized_end=1347
-  _globals['_DELETEPOLICYREQUEST']._serialized_start=1349
-  _globals['_DELETEPOLICYREQUEST']._serialized_end=1443
-  _globals['_DELETEPOLICYRESPONSE']._serialized_start=1445
-  _globals['_DELETEPOLICYRESPONSE']._serialized_end=1511
-  _globals['_EXPORTPARTITIONINGREQUEST']._serialized_start=1513
-  _globals['_EXPORTPARTITIONINGREQUEST']._serialized_end=1586
-  _globals['_EXPORTPARTITIONINGRESPONSE']._serialized_start=1589
-  _globals['_EXPORTPARTITIONINGRESPONSE']._serialized_end=1720
-  _globals['_WATCHPARTITIONINGREQUEST']._serialized_start=1722
-  _globals['_WATCHPARTITIONINGREQUEST']._serialized_end=1789
-  _globals['_WATCHPARTITIONINGRESPONSE']._serialized_start=1792
-  _globals['_WATCHPARTITIONINGRESPONSE']._serialized_end=1972
-  _globals['_PARTITIONINGSERVICE']._serialized_start=1975
-  _globals['_PARTITIONINGSERVICE']._serialized_end=2857
+  _globals['_CREATEPOLICYREQUEST']._serialized_start=234
+  _globals['_CREATEPOLICYREQUEST']._serialized_end=344
+  _globals['_CREATEPOLICYRESPONSE']._serialized_start=346
+  _globals['_CREATEPOLICYRESPONSE']._serialized_end=458
+  _globals['_GETPOLICYREQUEST']._serialized_start=460
+  _globals['_GETPOLICYREQUEST']._serialized_end=540
+  _globals['_GETPOLICYRESPONSE']._serialized_start=542
+  _globals['_GETPOLICYRESPONSE']._serialized_end=651
+  _globals['_LISTPOLICIESREQUEST']._serialized_start=653
+  _globals['_LISTPOLICIESREQUEST']._serialized_end=759
+  _globals['_LISTPOLICIESRESPONSE']._serialized_start=762
+  _globals['_LISTPOLICIESRESPONSE']._serialized_end=901
+  _globals['_UPDATEPOLICYREQUEST']._serialized_start=903
+  _globals['_UPDATEPOLICYREQUEST']._serialized_end=1013
+  _globals['_UPDATEPOLICYRESPONSE']._serialized_start=1015
+  _globals['_UPDATEPOLICYRESPONSE']._serialized_end=1127
+  _globals['_REORDERPOLICIESREQUEST']._serialized_start=1129
+  _globals['_REORDERPOLICIESREQUEST']._serialized_end=1214
+  _globals['_REORDERPOLICIESRESPONSE']._serialized_start=1216
+  _globals['_REORDERPOLICIESRESPONSE']._serialized_end=1343
+  _globals['_POLICYPRIORITY']._serialized_start=1345
+  _globals['_POLICYPRIORITY']._serialized_end=1409
+  _globals['_DELETEPOLICYREQUEST']._serialized_start=1411
+  _globals['_DELETEPOLICYREQUEST']._serialized_end=1505
+  _globals['_DELETEPOLICYRESPONSE']._serialized_start=1507
+  _globals['_DELETEPOLICYRESPONSE']._serialized_end=1573
+  _globals['_EXPORTPARTITIONINGREQUEST']._serialized_start=1575
+  _globals['_EXPORTPARTITIONINGREQUEST']._serialized_end=1648
+  _globals['_EXPORTPARTITIONINGRESPONSE']._serialized_start=1651
+  _globals['_EXPORTPARTITIONINGRESPONSE']._serialized_end=1782
+  _globals['_WATCHPARTITIONINGREQUEST']._serialized_start=1784
+  _globals['_WATCHPARTITIONINGREQUEST']._serialized_end=1851
+  _globals['_WATCHPARTITIONINGRESPONSE']._serialized_start=1854
+  _globals['_WATCHPARTITIONINGRESPONSE']._serialized_end=2034
+  _globals['_REBALANCEREQUEST']._serialized_start=2036
+  _globals['_REBALANCEREQUEST']._serialized_end=2140
+  _globals['_REBALANCERESPONSE']._serialized_start=2143
+  _globals['_REBALANCERESPONSE']._serialized_end=2285
+  _globals['_LISTSHARESREQUEST']._serialized_start=2288
+  _globals['_LISTSHARESREQUEST']._serialized_end=2482
+  _globals['_LISTSHARESRESPONSE']._serialized_start=2485
+  _globals['_LISTSHARESRESPONSE']._serialized_end=2619
+  _globals['_LISTEPOCHSREQUEST']._serialized_start=2621
+  _globals['_LISTEPOCHSREQUEST']._serialized_end=2746
+  _globals['_LISTEPOCHSRESPONSE']._serialized_start=2748
+  _globals['_LISTEPOCHSRESPONSE']._serialized_end=2838
+  _globals['_WATCHEPOCHSREQUEST']._serialized_start=2840
+  _globals['_WATCHEPOCHSREQUEST']._serialized_end=2901
+  _globals['_WATCHEPOCHSRESPONSE']._serialized_start=2903
+  _globals['_WATCHEPOCHSRESPONSE']._serialized_end=3012
+  _globals['_PARTITIONINGSERVICE']._serialized_start=3015
+  _globals['_PARTITIONINGSERVICE']._serialized_end=4289
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,9 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from weir.common.v1 import revision_pb2 as _revision_pb2
+from weir.common.v1 import stock_pb2 as _stock_pb2
 from weir.partitioning.v1 import policy_pb2 as _policy_pb2
+from weir.partitioning.v1 import share_pb2 as _share_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -532,3 +534,277 @@ class WatchPartitioningResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchPartitioningResponse: _TypeAlias = WatchPartitioningResponse  # noqa: Y015
+
+@_typing.final
+class RebalanceRequest(_message.Message):
+    """Request of Rebalance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    validate_only: _builtins.bool
+    """Check only: answer what would happen and change nothing."""
+    @_builtins.property
+    def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
+        """Products, each once: up to 10000. Default: all that are divided at an instant."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        products: _abc.Iterable[_stock_pb2.Product] | None = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebalanceRequest: _TypeAlias = RebalanceRequest  # noqa: Y015
+
+@_typing.final
+class RebalanceResponse(_message.Message):
+    """Response of Rebalance: how far it has come. The last message has `done`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPPLIES_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    DIVIDED_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    supplies: _builtins.int
+    """Supplies to look at: pairs of product and warehouse group."""
+    seen: _builtins.int
+    """Supplies looked at."""
+    divided: _builtins.int
+    """Supplies that were divided anew."""
+    moved: _builtins.int
+    """Units that changed hands."""
+    done: _builtins.bool
+    """Nothing is left to do."""
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
+        """Epochs made since the message before; of a check, as they would be made, without numbers: up to 1000."""
+
+    def __init__(
+        self,
+        *,
+        supplies: _builtins.int = ...,
+        seen: _builtins.int = ...,
+        divided: _builtins.int = ...,
+        moved: _builtins.int = ...,
+        epochs: _abc.Iterable[_share_pb2.Epoch] | None = ...,
+        done: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["divided", b"divided", "done", b"done", "epochs", b"epochs", "moved", b"moved", "seen", b"seen", "supplies", b"supplies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RebalanceResponse: _TypeAlias = RebalanceResponse  # noqa: Y015
+
+@_typing.final
+class ListSharesRequest(_message.Message):
+    """Request of ListShares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_GROUP_FIELD_NUMBER: _builtins.int
+    CHANNEL_GROUP_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
+    warehouse_group: _builtins.str
+    """Only in this warehouse group. Default: all."""
+    channel_group: _builtins.str
+    """Only of this channel group. Default: all."""
+    page_size: _builtins.int
+    """Shares per page: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Only of this product. Default: all."""
+
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh what is claimed must be: revisions of the ledger."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        warehouse_group: _builtins.str = ...,
+        channel_group: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_group", b"channel_group", "freshness", b"freshness", "page_size", b"page_size", "page_token", b"page_token", "product", b"product", "warehouse_group", b"warehouse_group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSharesRequest: _TypeAlias = ListSharesRequest  # noqa: Y015
+
+@_typing.final
+class ListSharesResponse(_message.Message):
+    """Response of ListShares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Share]:
+        """Shares in order."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """Revision of the ledger that claims were read at; unset where the page is empty."""
+
+    def __init__(
+        self,
+        *,
+        shares: _abc.Iterable[_share_pb2.Share] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revision", b"revision", "shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSharesResponse: _TypeAlias = ListSharesResponse  # noqa: Y015
+
+@_typing.final
+class ListEpochsRequest(_message.Message):
+    """Request of ListEpochs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_GROUP_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    warehouse_group: _builtins.str
+    """Only in this warehouse group. Default: all."""
+    page_size: _builtins.int
+    """Epochs per page: 1 to 1000. Default: 100."""
+    page_token: _builtins.str
+    """Token of the page before."""
+    @_builtins.property
+    def product(self) -> _stock_pb2.Product:
+        """Only of this product. Default: all."""
+
+    def __init__(
+        self,
+        *,
+        product: _stock_pb2.Product | None = ...,
+        warehouse_group: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "product", b"product", "warehouse_group", b"warehouse_group"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEpochsRequest: _TypeAlias = ListEpochsRequest  # noqa: Y015
+
+@_typing.final
+class ListEpochsResponse(_message.Message):
+    """Response of ListEpochs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty at the end."""
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
+        """Epochs, newest first."""
+
+    def __init__(
+        self,
+        *,
+        epochs: _abc.Iterable[_share_pb2.Epoch] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEpochsResponse: _TypeAlias = ListEpochsResponse  # noqa: Y015
+
+@_typing.final
+class WatchEpochsRequest(_message.Message):
+    """Request of WatchEpochs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def after(self) -> _revision_pb2.Revision:
+        """Epoch to begin after, as received in `through`. Default: from the oldest kept."""
+
+    def __init__(
+        self,
+        *,
+        after: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchEpochsRequest: _TypeAlias = WatchEpochsRequest  # noqa: Y015
+
+@_typing.final
+class WatchEpochsResponse(_message.Message):
+    """Response of WatchEpochs: some epochs, or a heartbeat that only repeats the mark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    THROUGH_FIELD_NUMBER: _builtins.int
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def through(self) -> _revision_pb2.Revision:
+        """Everything up to here was sent; its number is that of the epoch, its context `epochs`."""
+
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
+        """Epochs, in order: up to 1000; empty in heartbeats."""
+
+    def __init__(
+        self,
+        *,
+        through: _revision_pb2.Revision | None = ...,
+        epochs: _abc.Iterable[_share_pb2.Epoch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["through", b"through"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "through", b"through"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchEpochsResponse: _TypeAlias = WatchEpochsResponse  # noqa: Y015

@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class PartitioningServiceStub:
-    """Says how stock is divided among channel groups.
+    """Says how stock is divided among channel groups, and divides it where a policy says `POLICY_MODE_BALANCED`.
 
-    It never counts: the aggregator computes shares by these policies. It does not ask whether a channel group exists: a policy may name
-    one to come.
+    It never counts: what there is to divide the aggregator says, and what a group has spent of its share the ledger counts. It does not
+    ask whether a channel group exists: a policy may name one to come.
 
     Changes of one tenant happen one after the other, so that every rule is checked against what is really there. Every mutation
     carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome
@@ -87,13 +87,33 @@ class PartitioningServiceStub:
                 request_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningRequest.SerializeToString,
                 response_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningResponse.FromString,
                 _registered_method=True)
+        self.Rebalance = channel.unary_stream(
+                '/weir.partitioning.v1.PartitioningService/Rebalance',
+                request_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceRequest.SerializeToString,
+                response_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceResponse.FromString,
+                _registered_method=True)
+        self.ListShares = channel.unary_unary(
+                '/weir.partitioning.v1.PartitioningService/ListShares',
+                request_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesRequest.SerializeToString,
+                response_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesResponse.FromString,
+                _registered_method=True)
+        self.ListEpochs = channel.unary_unary(
+                '/weir.partitioning.v1.PartitioningService/ListEpochs',
+                request_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsRequest.SerializeToString,
+                response_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsResponse.FromString,
+                _registered_method=True)
+        self.WatchEpochs = channel.unary_stream(
+                '/weir.partitioning.v1.PartitioningService/WatchEpochs',
+                request_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsRequest.SerializeToString,
+                response_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsResponse.FromString,
+                _registered_method=True)
 
 
 class PartitioningServiceServicer:
-    """Says how stock is divided among channel groups.
+    """Says how stock is divided among channel groups, and divides it where a policy says `POLICY_MODE_BALANCED`.
 
-    It never counts: the aggregator computes shares by these policies. It does not ask whether a channel group exists: a policy may name
-    one to come.
+    It never counts: what there is to divide the aggregator says, and what a group has spent of its share the ledger counts. It does not
+    ask whether a channel group exists: a policy may name one to come.
 
     Changes of one tenant happen one after the other, so that every rule is checked against what is really there. Every mutation
     carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome
@@ -207,6 +227,53 @@ class PartitioningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Rebalance(self, request, context):
+        """Divides supplies anew now, and tells how far it has come.
+
+        Of all products that a policy divides at an instant, or of some. Each supply is divided whole or not at all; one that nothing
+        would move of stays as it is. A stream that breaks leaves those divided that were; asking again with the same `request_id` goes on.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the aggregator or the ledger cannot be reached; `divided` of the last message are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShares(self, request, context):
+        """Lists what channel groups have left of their shares, by product, warehouse group and channel group.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the ledger, which counts claims, cannot be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEpochs(self, request, context):
+        """Lists how supplies were divided, newest first; the newest epoch of each supply is kept for ever, others as long as changes of
+        policies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEpochs(self, request, context):
+        """Streams every epoch from one on.
+
+        In order, without gaps; heartbeats when nothing happens. After a break resume after the last `through` received.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision drawn here.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: epochs that old are gone; read `ListShares` again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PartitioningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -250,6 +317,26 @@ def add_PartitioningServiceServicer_to_server(servicer, server):
                     request_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningRequest.FromString,
                     response_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningResponse.SerializeToString,
             ),
+            'Rebalance': grpc.unary_stream_rpc_method_handler(
+                    servicer.Rebalance,
+                    request_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceRequest.FromString,
+                    response_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceResponse.SerializeToString,
+            ),
+            'ListShares': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShares,
+                    request_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesRequest.FromString,
+                    response_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesResponse.SerializeToString,
+            ),
+            'ListEpochs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEpochs,
+                    request_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsRequest.FromString,
+                    response_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsResponse.SerializeToString,
+            ),
+            'WatchEpochs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEpochs,
+                    request_deserializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsRequest.FromString,
+                    response_serializer=weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'weir.partitioning.v1.PartitioningService', rpc_method_handlers)
@@ -259,10 +346,10 @@ def add_PartitioningServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PartitioningService:
-    """Says how stock is divided among channel groups.
+    """Says how stock is divided among channel groups, and divides it where a policy says `POLICY_MODE_BALANCED`.
 
-    It never counts: the aggregator computes shares by these policies. It does not ask whether a channel group exists: a policy may name
-    one to come.
+    It never counts: what there is to divide the aggregator says, and what a group has spent of its share the ledger counts. It does not
+    ask whether a channel group exists: a policy may name one to come.
 
     Changes of one tenant happen one after the other, so that every rule is checked against what is really there. Every mutation
     carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome
@@ -480,6 +567,114 @@ class PartitioningService:
             '/weir.partitioning.v1.PartitioningService/WatchPartitioning',
             weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningRequest.SerializeToString,
             weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchPartitioningResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rebalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/weir.partitioning.v1.PartitioningService/Rebalance',
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceRequest.SerializeToString,
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.RebalanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShares(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.partitioning.v1.PartitioningService/ListShares',
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesRequest.SerializeToString,
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListSharesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEpochs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.partitioning.v1.PartitioningService/ListEpochs',
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsRequest.SerializeToString,
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.ListEpochsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEpochs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/weir.partitioning.v1.PartitioningService/WatchEpochs',
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsRequest.SerializeToString,
+            weir_dot_partitioning_dot_v1_dot_partitioning__service__pb2.WatchEpochsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,10 +13,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PartitioningServiceStub:
-    """Says how stock is divided among channel groups.
+    """Says how stock is divided among channel groups, and divides it where a policy says `POLICY_MODE_BALANCED`.
 
-    It never counts: the aggregator computes shares by these policies. It does not ask whether a channel group exists: a policy may name
-    one to come.
+    It never counts: what there is to divide the aggregator says, and what a group has spent of its share the ledger counts. It does not
+    ask whether a channel group exists: a policy may name one to come.
 
     Changes of one tenant happen one after the other, so that every rule is checked against what is really there. Every mutation
     carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome
@@ -98,12 +98,43 @@ class PartitioningServiceStub:
     * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise); read
       `ExportPartitioning` again.
     """
+    Rebalance: _aio.UnaryStreamMultiCallable[_partitioning_service_pb2.RebalanceRequest, _partitioning_service_pb2.RebalanceResponse]
+    """Divides supplies anew now, and tells how far it has come.
+
+    Of all products that a policy divides at an instant, or of some. Each supply is divided whole or not at all; one that nothing
+    would move of stays as it is. A stream that breaks leaves those divided that were; asking again with the same `request_id` goes on.
+
+    Errors:
+
+    * `UNAVAILABLE`, `PEER_AWAY`: the aggregator or the ledger cannot be reached; `divided` of the last message are.
+    """
+    ListShares: _aio.UnaryUnaryMultiCallable[_partitioning_service_pb2.ListSharesRequest, _partitioning_service_pb2.ListSharesResponse]
+    """Lists what channel groups have left of their shares, by product, warehouse group and channel group.
+
+    Errors:
+
+    * `UNAVAILABLE`, `PEER_AWAY`: the ledger, which counts claims, cannot be reached.
+    """
+    ListEpochs: _aio.UnaryUnaryMultiCallable[_partitioning_service_pb2.ListEpochsRequest, _partitioning_service_pb2.ListEpochsResponse]
+    """Lists how supplies were divided, newest first; the newest epoch of each supply is kept for ever, others as long as changes of
+    policies.
+    """
+    WatchEpochs: _aio.UnaryStreamMultiCallable[_partitioning_service_pb2.WatchEpochsRequest, _partitioning_service_pb2.WatchEpochsResponse]
+    """Streams every epoch from one on.
+
+    In order, without gaps; heartbeats when nothing happens. After a break resume after the last `through` received.
+
+    Errors:
+
+    * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision drawn here.
+    * `OUT_OF_RANGE`, `REVISION_COMPACTED`: epochs that old are gone; read `ListShares` again.
+    """
 
 class PartitioningServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Says how stock is divided among channel groups.
+    """Says how stock is divided among channel groups, and divides it where a policy says `POLICY_MODE_BALANCED`.
 
-    It never counts: the aggregator computes shares by these policies. It does not ask whether a channel group exists: a policy may name
-    one to come.
+    It never counts: what there is to divide the aggregator says, and what a group has spent of its share the ledger counts. It does not
+    ask whether a channel group exists: a policy may name one to come.
 
     Changes of one tenant happen one after the other, so that every rule is checked against what is really there. Every mutation
     carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers the first outcome
@@ -230,6 +261,61 @@ class PartitioningServiceServicer(metaclass=_abc_1.ABCMeta):
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision drawn here.
         * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise); read
           `ExportPartitioning` again.
+        """
+
+    @_abc_1.abstractmethod
+    def Rebalance(
+        self,
+        request: _partitioning_service_pb2.RebalanceRequest,
+        context: _aio.ServicerContext[_partitioning_service_pb2.RebalanceRequest, _abc.AsyncIterator[_partitioning_service_pb2.RebalanceResponse]],
+    ) -> _abc.AsyncIterator[_partitioning_service_pb2.RebalanceResponse]:
+        """Divides supplies anew now, and tells how far it has come.
+
+        Of all products that a policy divides at an instant, or of some. Each supply is divided whole or not at all; one that nothing
+        would move of stays as it is. A stream that breaks leaves those divided that were; asking again with the same `request_id` goes on.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the aggregator or the ledger cannot be reached; `divided` of the last message are.
+        """
+
+    @_abc_1.abstractmethod
+    def ListShares(
+        self,
+        request: _partitioning_service_pb2.ListSharesRequest,
+        context: _aio.ServicerContext[_partitioning_service_pb2.ListSharesRequest, _abc.Awaitable[_partitioning_service_pb2.ListSharesResponse]],
+    ) -> _abc.Awaitable[_partitioning_service_pb2.ListSharesResponse]:
+        """Lists what channel groups have left of their shares, by product, warehouse group and channel group.
+
+        Errors:
+
+        * `UNAVAILABLE`, `PEER_AWAY`: the ledger, which counts claims, cannot be reached.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEpochs(
+        self,
+        request: _partitioning_service_pb2.ListEpochsRequest,
+        context: _aio.ServicerContext[_partitioning_service_pb2.ListEpochsRequest, _abc.Awaitable[_partitioning_service_pb2.ListEpochsResponse]],
+    ) -> _abc.Awaitable[_partitioning_service_pb2.ListEpochsResponse]:
+        """Lists how supplies were divided, newest first; the newest epoch of each supply is kept for ever, others as long as changes of
+        policies.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEpochs(
+        self,
+        request: _partitioning_service_pb2.WatchEpochsRequest,
+        context: _aio.ServicerContext[_partitioning_service_pb2.WatchEpochsRequest, _abc.AsyncIterator[_partitioning_service_pb2.WatchEpochsResponse]],
+    ) -> _abc.AsyncIterator[_partitioning_service_pb2.WatchEpochsResponse]:
+        """Streams every epoch from one on.
+
+        In order, without gaps; heartbeats when nothing happens. After a break resume after the last `through` received.
+
+        Errors:
+
+        * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision drawn here.
+        * `OUT_OF_RANGE`, `REVISION_COMPACTED`: epochs that old are gone; read `ListShares` again.
         """
 
 def add_PartitioningServiceServicer_to_server(servicer: PartitioningServiceServicer, server: _aio.Server) -> None: ...

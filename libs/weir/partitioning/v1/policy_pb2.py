@@ -22,24 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir/partitioning/v1/policy.proto\x12\x14weir.partitioning.v1\x1a\x1aweir/common/v1/stock.proto\"\x8f\x01\n\nPolicyPart\x12\x15\n\rchannel_group\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0e\n\x06weight\x18\x03 \x01(\x05\x12\x0f\n\x07percent\x18\x04 \x01(\x05\x12\x0f\n\x07minimum\x18\x05 \x01(\x03\x12\x10\n\x08quantity\x18\x06 \x01(\x03\x12\x10\n\x03\x63\x61p\x18\x07 \x01(\x03H\x00\x88\x01\x01\x42\x06\n\x04_cap\"\xcc\x02\n\x06Policy\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x30\n\x08strategy\x18\x04 \x01(\x0e\x32\x1e.weir.partitioning.v1.Strategy\x12.\n\x04mode\x18\x05 \x01(\x0e\x32 .weir.partitioning.v1.PolicyMode\x12)\n\x08products\x18\x06 \x03(\x0b\x32\x17.weir.common.v1.Product\x12/\n\x05parts\x18\x07 \x03(\x0b\x32 .weir.partitioning.v1.PolicyPart\x12\x14\n\x0c\x62uffer_units\x18\x08 \x01(\x03\x12\x16\n\x0e\x62uffer_percent\x18\t \x01(\x05\x12\x10\n\x08\x64isabled\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\"_\n\x12PartitioningChange\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.PolicyH\x00\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x42\x08\n\x06object*\x9c\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EQUAL_DIVISION\x10\x01\x12\x19\n\x15STRATEGY_SAFETY_STOCK\x10\x02\x12\x15\n\x11STRATEGY_WEIGHTED\x10\x03\x12\x13\n\x0fSTRATEGY_RANKED\x10\x04\x12\x12\n\x0eSTRATEGY_FIXED\x10\x05*E\n\nPolicyMode\x12\x1b\n\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16POLICY_MODE_CONTINUOUS\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir/partitioning/v1/policy.proto\x12\x14weir.partitioning.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1aweir/common/v1/stock.proto\"\xaa\x01\n\nPolicyPart\x12\x15\n\rchannel_group\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12\x0e\n\x06weight\x18\x03 \x01(\x05\x12\x0f\n\x07percent\x18\x04 \x01(\x05\x12\x0f\n\x07minimum\x18\x05 \x01(\x03\x12\x10\n\x08quantity\x18\x06 \x01(\x03\x12\x10\n\x03\x63\x61p\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x19\n\x11protected_percent\x18\x08 \x01(\x05\x42\x06\n\x04_cap\"\xc5\x04\n\x06Policy\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\x12\x30\n\x08strategy\x18\x04 \x01(\x0e\x32\x1e.weir.partitioning.v1.Strategy\x12.\n\x04mode\x18\x05 \x01(\x0e\x32 .weir.partitioning.v1.PolicyMode\x12)\n\x08products\x18\x06 \x03(\x0b\x32\x17.weir.common.v1.Product\x12/\n\x05parts\x18\x07 \x03(\x0b\x32 .weir.partitioning.v1.PolicyPart\x12\x14\n\x0c\x62uffer_units\x18\x08 \x01(\x03\x12\x16\n\x0e\x62uffer_percent\x18\t \x01(\x05\x12\x10\n\x08\x64isabled\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\x12\x1e\n\x11threshold_percent\x18\x0c \x01(\x05H\x00\x88\x01\x01\x12\x1d\n\x10hysteresis_units\x18\r \x01(\x03H\x01\x88\x01\x01\x12\x35\n\x12rebalance_interval\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x65nforce\x18\x0f \x01(\x08\x12\x13\n\x0b\x64\x65mand_days\x18\x10 \x01(\x05\x12\x1c\n\x0f\x64\x61mping_percent\x18\x11 \x01(\x05H\x02\x88\x01\x01\x42\x14\n\x12_threshold_percentB\x13\n\x11_hysteresis_unitsB\x12\n\x10_damping_percent\"_\n\x12PartitioningChange\x12.\n\x06policy\x18\x01 \x01(\x0b\x32\x1c.weir.partitioning.v1.PolicyH\x00\x12\x0f\n\x07\x64\x65leted\x18\x02 \x01(\x08\x42\x08\n\x06object*\xb1\x01\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EQUAL_DIVISION\x10\x01\x12\x19\n\x15STRATEGY_SAFETY_STOCK\x10\x02\x12\x15\n\x11STRATEGY_WEIGHTED\x10\x03\x12\x13\n\x0fSTRATEGY_RANKED\x10\x04\x12\x12\n\x0eSTRATEGY_FIXED\x10\x05\x12\x13\n\x0fSTRATEGY_DEMAND\x10\x06*_\n\nPolicyMode\x12\x1b\n\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16POLICY_MODE_CONTINUOUS\x10\x01\x12\x18\n\x14POLICY_MODE_BALANCED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.partitioning.v1.policy_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STRATEGY']._serialized_start=666
-  _globals['_STRATEGY']._serialized_end=822
-  _globals['_POLICYMODE']._serialized_start=824
-  _globals['_POLICYMODE']._serialized_end=893
-  _globals['_POLICYPART']._serialized_start=88
-  _globals['_POLICYPART']._serialized_end=231
-  _globals['_POLICY']._serialized_start=234
-  _globals['_POLICY']._serialized_end=566
-  _globals['_PARTITIONINGCHANGE']._serialized_start=568
-  _globals['_PARTITIONINGCHANGE']._serialized_end=663
+  _globals['_STRATEGY']._serialized_start=974
+  _globals['_STRATEGY']._serialized_end=1151
+  _globals['_POLICYMODE']._serialized_start=1153
+  _globals['_POLICYMODE']._serialized_end=1248
+  _globals['_POLICYPART']._serialized_start=120
+  _globals['_POLICYPART']._serialized_end=290
+  _globals['_POLICY']._serialized_start=293
+  _globals['_POLICY']._serialized_end=874
+  _globals['_PARTITIONINGCHANGE']._serialized_start=876
+  _globals['_PARTITIONINGCHANGE']._serialized_end=971
 # @@protoc_insertion_point(module_scope)

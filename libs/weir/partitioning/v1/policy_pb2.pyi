@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -13,10 +14,10 @@ import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 11):
-    from typing import TypeAlias as _TypeAlias, Never as _Never
+if sys.version_info >= (3, 10):
+    from typing import TypeAlias as _TypeAlias
 else:
-    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
+    from typing_extensions import TypeAlias as _TypeAlias
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -38,6 +39,10 @@ class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.Val
     """Percentages of the whole, rounded down, raised to minimums, in rank order until all is used."""
     STRATEGY_FIXED: _Strategy.ValueType  # 5
     """Quantities, in rank order until all is used."""
+    STRATEGY_DEMAND: _Strategy.ValueType  # 6
+    """As under `STRATEGY_WEIGHTED`, by the units that the orders of each group were promised in the last days; only with
+    `POLICY_MODE_BALANCED`.
+    """
 
 class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
     """How the supply of a warehouse group becomes shares of channel groups. Whole units; shares and what is held back are always the
@@ -56,6 +61,10 @@ STRATEGY_RANKED: Strategy.ValueType  # 4
 """Percentages of the whole, rounded down, raised to minimums, in rank order until all is used."""
 STRATEGY_FIXED: Strategy.ValueType  # 5
 """Quantities, in rank order until all is used."""
+STRATEGY_DEMAND: Strategy.ValueType  # 6
+"""As under `STRATEGY_WEIGHTED`, by the units that the orders of each group were promised in the last days; only with
+`POLICY_MODE_BALANCED`.
+"""
 Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
 
 class _PolicyMode:
@@ -67,7 +76,13 @@ class _PolicyModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PolicyMode
     POLICY_MODE_UNSPECIFIED: _PolicyMode.ValueType  # 0
     """Read as `POLICY_MODE_CONTINUOUS`."""
     POLICY_MODE_CONTINUOUS: _PolicyMode.ValueType  # 1
-    """Divided anew at each question: steers what stores are told. Orders are accepted up to the supply."""
+    """Divided anew at each question: steers what stores are told. Orders are accepted up to the supply, unless the policy says `enforce`."""
+    POLICY_MODE_BALANCED: _PolicyMode.ValueType  # 2
+    """Divided at an instant, an epoch; from then on each group spends its own share, and orders are accepted up to what is left of it.
+    Divided anew when a group has spent most of its share, when the supply changes other than by orders, when links, groups, products
+    or policies change, after `rebalance_interval`, and on request. Until it is divided for the first time, as
+    `POLICY_MODE_CONTINUOUS` that enforces.
+    """
 
 class PolicyMode(_PolicyMode, metaclass=_PolicyModeEnumTypeWrapper):
     """How shares move."""
@@ -75,7 +90,13 @@ class PolicyMode(_PolicyMode, metaclass=_PolicyModeEnumTypeWrapper):
 POLICY_MODE_UNSPECIFIED: PolicyMode.ValueType  # 0
 """Read as `POLICY_MODE_CONTINUOUS`."""
 POLICY_MODE_CONTINUOUS: PolicyMode.ValueType  # 1
-"""Divided anew at each question: steers what stores are told. Orders are accepted up to the supply."""
+"""Divided anew at each question: steers what stores are told. Orders are accepted up to the supply, unless the policy says `enforce`."""
+POLICY_MODE_BALANCED: PolicyMode.ValueType  # 2
+"""Divided at an instant, an epoch; from then on each group spends its own share, and orders are accepted up to what is left of it.
+Divided anew when a group has spent most of its share, when the supply changes other than by orders, when links, groups, products
+or policies change, after `rebalance_interval`, and on request. Until it is divided for the first time, as
+`POLICY_MODE_CONTINUOUS` that enforces.
+"""
 Global___PolicyMode: _TypeAlias = PolicyMode  # noqa: Y015
 
 @_typing.final
@@ -91,12 +112,15 @@ class PolicyPart(_message.Message):
     MINIMUM_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     CAP_FIELD_NUMBER: _builtins.int
+    PROTECTED_PERCENT_FIELD_NUMBER: _builtins.int
     channel_group: _builtins.str
     """Required. Identifier of the channel group."""
     rank: _builtins.int
     """Place in rank order: lower first, then by identifier. 0 to 10^6."""
     weight: _builtins.int
-    """`STRATEGY_SAFETY_STOCK`, `STRATEGY_WEIGHTED`: its weight; where all have 0, all weigh the same. 0 to 10^6."""
+    """`STRATEGY_SAFETY_STOCK`, `STRATEGY_WEIGHTED`: its weight; where all have 0, all weigh the same. `STRATEGY_DEMAND`: the least that it
+    weighs, in units. 0 to 10^6.
+    """
     percent: _builtins.int
     """`STRATEGY_RANKED`: percentage of the supply. 0 to 100; those of a policy add up to 100 at most."""
     minimum: _builtins.int
@@ -105,6 +129,10 @@ class PolicyPart(_message.Message):
     """`STRATEGY_FIXED`: units of its share. 0 to 10^9."""
     cap: _builtins.int
     """Units its share is cut down to; those above are held back. 0 to 10^9. Default: no cap."""
+    protected_percent: _builtins.int
+    """`POLICY_MODE_BALANCED`: percentage, rounded up, of what it has left of its share that no other group is given when the supply is
+    divided anew. 0 to 100.
+    """
     def __init__(
         self,
         *,
@@ -115,10 +143,11 @@ class PolicyPart(_message.Message):
         minimum: _builtins.int = ...,
         quantity: _builtins.int = ...,
         cap: _builtins.int | None = ...,
+        protected_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "cap", b"cap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "cap", b"cap", "channel_group", b"channel_group", "minimum", b"minimum", "percent", b"percent", "quantity", b"quantity", "rank", b"rank", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cap", b"_cap", "cap", b"cap", "channel_group", b"channel_group", "minimum", b"minimum", "percent", b"percent", "protected_percent", b"protected_percent", "quantity", b"quantity", "rank", b"rank", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cap: _TypeAlias = _typing.Literal["cap"]  # noqa: Y015
     _WhichOneofArgType__cap: _TypeAlias = _typing.Literal["_cap", b"_cap"]  # noqa: Y015
@@ -147,6 +176,12 @@ class Policy(_message.Message):
     BUFFER_PERCENT_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    THRESHOLD_PERCENT_FIELD_NUMBER: _builtins.int
+    HYSTERESIS_UNITS_FIELD_NUMBER: _builtins.int
+    REBALANCE_INTERVAL_FIELD_NUMBER: _builtins.int
+    ENFORCE_FIELD_NUMBER: _builtins.int
+    DEMAND_DAYS_FIELD_NUMBER: _builtins.int
+    DAMPING_PERCENT_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     """Required. Identifier, unique for the tenant. 1 to 128 characters."""
     display_name: _builtins.str
@@ -167,6 +202,18 @@ class Policy(_message.Message):
     """The policy is kept and divides nothing."""
     etag: _builtins.str
     """Mark of this version of the object. Set by the service."""
+    threshold_percent: _builtins.int
+    """`POLICY_MODE_BALANCED`: a supply is divided anew when a group has this percentage of its share left, or less. 0 to 100. Default: 20."""
+    hysteresis_units: _builtins.int
+    """`POLICY_MODE_BALANCED`: a supply is not divided anew where fewer units would change hands, so that stores are not written for
+    nothing; always where there is less than the groups have left together. 0 to 10^9. Default: 1.
+    """
+    enforce: _builtins.bool
+    """`POLICY_MODE_CONTINUOUS`: orders are accepted up to the share at that moment."""
+    demand_days: _builtins.int
+    """`STRATEGY_DEMAND`: days whose orders count, today among them: 1 to 365. Default: 30."""
+    damping_percent: _builtins.int
+    """`STRATEGY_DEMAND`: percentage of the way to its new weight that a group does not go in a day. 0 to 99. Default: 50."""
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[_stock_pb2.Product]:
         """Products it divides, each once: up to 10000. Answered in order. Default: all."""
@@ -176,6 +223,10 @@ class Policy(_message.Message):
         """Channel groups it divides among, each once: up to 1000. Answered in rank order. Others get nothing. Default: all that are linked,
         all alike; required for `STRATEGY_RANKED` and `STRATEGY_FIXED`.
         """
+
+    @_builtins.property
+    def rebalance_interval(self) -> _duration_pb2.Duration:
+        """`POLICY_MODE_BALANCED`: a supply is divided anew at least this often: 1 minute to 30 days. Default: never for that alone."""
 
     def __init__(
         self,
@@ -191,12 +242,29 @@ class Policy(_message.Message):
         buffer_percent: _builtins.int = ...,
         disabled: _builtins.bool = ...,
         etag: _builtins.str = ...,
+        threshold_percent: _builtins.int | None = ...,
+        hysteresis_units: _builtins.int | None = ...,
+        rebalance_interval: _duration_pb2.Duration | None = ...,
+        enforce: _builtins.bool = ...,
+        demand_days: _builtins.int = ...,
+        damping_percent: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_damping_percent", b"_damping_percent", "_hysteresis_units", b"_hysteresis_units", "_threshold_percent", b"_threshold_percent", "damping_percent", b"damping_percent", "hysteresis_units", b"hysteresis_units", "rebalance_interval", b"rebalance_interval", "threshold_percent", b"threshold_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer_percent", b"buffer_percent", "buffer_units", b"buffer_units", "disabled", b"disabled", "display_name", b"display_name", "etag", b"etag", "mode", b"mode", "parts", b"parts", "policy", b"policy", "priority", b"priority", "products", b"products", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_damping_percent", b"_damping_percent", "_hysteresis_units", b"_hysteresis_units", "_threshold_percent", b"_threshold_percent", "buffer_percent", b"buffer_percent", "buffer_units", b"buffer_units", "damping_percent", b"damping_percent", "demand_days", b"demand_days", "disabled", b"disabled", "display_name", b"display_name", "enforce", b"enforce", "etag", b"etag", "hysteresis_units", b"hysteresis_units", "mode", b"mode", "parts", b"parts", "policy", b"policy", "priority", b"priority", "products", b"products", "rebalance_interval", b"rebalance_interval", "strategy", b"strategy", "threshold_percent", b"threshold_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__damping_percent: _TypeAlias = _typing.Literal["damping_percent"]  # noqa: Y015
+    _WhichOneofArgType__damping_percent: _TypeAlias = _typing.Literal["_damping_percent", b"_damping_percent"]  # noqa: Y015
+    _WhichOneofReturnType__hysteresis_units: _TypeAlias = _typing.Literal["hysteresis_units"]  # noqa: Y015
+    _WhichOneofArgType__hysteresis_units: _TypeAlias = _typing.Literal["_hysteresis_units", b"_hysteresis_units"]  # noqa: Y015
+    _WhichOneofReturnType__threshold_percent: _TypeAlias = _typing.Literal["threshold_percent"]  # noqa: Y015
+    _WhichOneofArgType__threshold_percent: _TypeAlias = _typing.Literal["_threshold_percent", b"_threshold_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__damping_percent) -> _WhichOneofReturnType__damping_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hysteresis_units) -> _WhichOneofReturnType__hysteresis_units | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold_percent) -> _WhichOneofReturnType__threshold_percent | None: ...
 
 Global___Policy: _TypeAlias = Policy  # noqa: Y015
 
