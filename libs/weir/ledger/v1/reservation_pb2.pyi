@@ -258,11 +258,16 @@ class CeilingDraft(_message.Message):
 
     CLAIM_FIELD_NUMBER: _builtins.int
     CEILING_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
     claim: _builtins.str
     """Required. Key. 1 to 128 characters."""
     ceiling: _builtins.int
     """Most units that may be claimed under the key: 0 to 10^15. Default: no ceiling any more."""
+    epoch: _builtins.int
+    """Required. Number of this state of the ceiling, the caller's own: 1 to 10^15. One that is not above that of the ceiling that is set
+    changes nothing.
+    """
     subject: _builtins.str
     """What the key stands for, in the caller's words. Up to 2048 characters. Default: as it was."""
     def __init__(
@@ -270,11 +275,12 @@ class CeilingDraft(_message.Message):
         *,
         claim: _builtins.str = ...,
         ceiling: _builtins.int | None = ...,
+        epoch: _builtins.int = ...,
         subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling", "claim", b"claim", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling", "ceiling", b"ceiling", "claim", b"claim", "epoch", b"epoch", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__ceiling: _TypeAlias = _typing.Literal["ceiling"]  # noqa: Y015
     _WhichOneofArgType__ceiling: _TypeAlias = _typing.Literal["_ceiling", b"_ceiling"]  # noqa: Y015

@@ -1002,12 +1002,9 @@ class SetCeilingsRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     CEILINGS_FIELD_NUMBER: _builtins.int
-    EPOCH_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this attempt. 1 to 128 characters."""
-    epoch: _builtins.int
-    """Required. Number of this state of the ceilings, the caller's own: 1 to 10^15."""
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
     @_builtins.property
@@ -1019,12 +1016,11 @@ class SetCeilingsRequest(_message.Message):
         *,
         request_id: _builtins.str = ...,
         ceilings: _abc.Iterable[_reservation_pb2.CeilingDraft] | None = ...,
-        epoch: _builtins.int = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceilings", b"ceilings", "epoch", b"epoch", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ceilings", b"ceilings", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

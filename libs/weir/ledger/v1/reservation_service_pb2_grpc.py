@@ -272,7 +272,7 @@ class ReservationServiceServicer:
         """Sets how much may be claimed under some keys.
 
         All in one commit, between any two reservations; what is claimed already stays. A key whose ceiling was set with the same `epoch`
-        or a higher one is left as it is, so that of two callers the later one is never undone by the earlier. Atomic; idempotent by
+        or a higher one is left as it is, so that what is later is never undone by what is earlier. Atomic; idempotent by
         `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
