@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from weir_allocation.sharing import Sharing
-from weir_allocation.stock import ANY, Demand, Holdings, Product, StockItem
+from weir_allocation.stock import ANY, EACH, Demand, Holdings, Product, StockItem
 from weir_allocation.trace import Verdict
 
 
@@ -72,7 +72,9 @@ class Quota(NamedTuple):
     locations: frozenset[str]
     """Those of the warehouse group; of one product no two quotas name the same."""
     units: int
-    """All lines of the product together take no more there; never negative."""
+    """All lines of the product in this unit of measure together take no more there; never negative."""
+    uom: str = EACH
+    """Lines that want another one have a share of their own, or none: units of measure are never added up."""
 
 
 @dataclass(frozen=True, slots=True)
