@@ -6,10 +6,12 @@ Writes need no handler of their own: recalling, deciding and recording are one s
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from weir_chassis.errors import Malformed, PageTokenInvalid, Violation
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
+from weir_ledger.domain.demanded import Demanded
 from weir_ledger.domain.entries import BookedEntry
 from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, Moment, ReservationQuery, WaitingQuery
 from weir_ledger.domain.reservations import Claim, Reservation, Reserved
@@ -176,6 +178,14 @@ class Questions:
         found, revision = await self._books.claims(tenant, claims)
         check(seen, self._origin, revision)
         return found, revision
+
+    async def demanded(
+        self, tenant: str, after: Revision | None, recorded_after: datetime | None, seen: Vector
+    ) -> Demanded:
+        """What orders were promised in some commits after a revision; raises RevisionCompacted."""
+        await self.check_drawn(tenant, seen)
+        begin = await self.begin_after(tenant, after)
+        return await self._books.demanded(tenant, after=begin, recorded_after=recorded_after)
 
     async def back_orders(self, tenant: str, product: Product, seen: Vector) -> tuple[BackOrders, int]:
         """How many units of a product may wait and do, and the revision read at."""

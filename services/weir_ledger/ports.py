@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from weir_ledger.domain.audit import Difference, Verification
 from weir_ledger.domain.chain import ChainHead
 from weir_ledger.domain.command import Command
+from weir_ledger.domain.demanded import Demanded
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.parts import Part
 from weir_ledger.domain.queries import AsOf, BalanceQuery, EntryQuery, LotQuery, ReservationQuery, WaitingQuery
@@ -131,8 +132,15 @@ class Books(Protocol):
         """The first `limit` reservations after an identifier, and the revision read at."""
 
     async def claims(self, tenant: str, claims: Sequence[str]) -> tuple[Sequence[Claim], int]:
-        """What is claimed under each of some keys, in their order, zeros where nothing ever was; the revision read
-        at."""
+        """What is claimed under each of some keys, and may be, in their order, zeros where nothing ever was; the
+        revision read at."""
+
+    async def demanded(self, tenant: str, *, after: int, recorded_after: datetime | None) -> Demanded:
+        """What reservations were made with in the first commits after a revision, and after all that were recorded
+        before a moment; raises RevisionCompacted where some of them are put away.
+
+        Counted is what each was made with, whatever became of it; what moves a promise elsewhere counts for nothing.
+        """
 
     async def location(self, tenant: str, location: str) -> tuple[Location | None, int]:
         """A location, None where there is none, and the revision read at."""
@@ -209,8 +217,9 @@ class Books(Protocol):
         """Make room for what is recorded in this month and the three to come."""
 
     def export(self, tenant: str, chunk: int) -> AsyncIterator[Part]:
-        """All lots, demands that wait, products of which units may wait or do, and balances, at one revision; in
-        parts of up to `chunk`, of demands fewer where they are large; one empty part where there are none."""
+        """All lots, demands that wait, products of which units may wait or do, claims for which a ceiling is or was
+        set, and balances, at one revision; in parts of up to `chunk`, fewer where they are large; one empty part
+        where there are none."""
 
     async def chain_head(self, tenant: str) -> ChainHead:
         """The newest commit's position in the chain of digests."""

@@ -15,8 +15,13 @@ WITHOUT_REVISION = {
 """Reads whose revision is inside what they find."""
 WITH_REVISIONS = {"/weir.sharing.v1.SharingService/ListSources"}
 """Reads that rest on another context, too, as all of the aggregator's do."""
-UNPAGED = {"/weir.aggregator.v1.AvailabilityService/ListExposures"}
-"""Lists of the first alone."""
+UNPAGED = {
+    "/weir.aggregator.v1.AvailabilityService/ListExposures",
+    "/weir.ledger.v1.ReservationService/ListDemand",
+}
+"""Lists of the first alone, and those that are gone on with from a revision."""
+WITH_MARKS = {"/weir.ledger.v1.ReservationService/ListDemand"}
+"""Reads that say which revision they went up to."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
@@ -95,7 +100,8 @@ def test_every_answer_names_what_it_rests_on(method: MethodDescriptor) -> None:
     named = {field.name for field in fields(method.output_type) if type_of(field) == "weir.common.v1.Revision"}
     name = protos.full_name(method)
     several = name.startswith("/weir.aggregator.") or name in WITH_REVISIONS
-    assert named == (set() if name in WITHOUT_REVISION else {"revisions"} if several else {"revision"})
+    one = {"through"} if name in WITH_MARKS else {"revision"}
+    assert named == (set() if name in WITHOUT_REVISION else {"revisions"} if several else one)
 
 
 @listing

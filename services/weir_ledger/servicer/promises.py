@@ -34,6 +34,8 @@ RESERVATION_POLICY = policy.of(
     Release=_WRITE,
     MarkHandedOver=_WRITE,
     GetClaims=_READ,
+    SetCeilings=_WRITE,
+    ListDemand=_READ,
     GetReservation=_READ,
     ListReservations=_READ,
 )
@@ -125,6 +127,14 @@ class ReservationServicer(ReservationServiceServicer):
         return pb.GetClaimsResponse(
             claims=map(answers.claim, found), revision=self._origin.revision(revision).to_wire()
         )
+
+    async def ListDemand(self, request: pb.ListDemandRequest, context: Context) -> pb.ListDemandResponse:
+        found = await self._questions.demanded(call.tenant(), *queries.list_demand(request))
+        return answers.demanded(found, self._origin)
+
+    async def SetCeilings(self, request: pb.SetCeilingsRequest, context: Context) -> pb.SetCeilingsResponse:
+        done = await carry_out(self._books, request, requests.set_ceilings(request))
+        return pb.SetCeilingsResponse(superseded=done.receipt, revision=self._origin.revision(done.revision).to_wire())
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
         found, plan, revision = await self._questions.reservation(call.tenant(), *queries.get_reservation(request))

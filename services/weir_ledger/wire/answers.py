@@ -19,6 +19,7 @@ from weir.ledger.v1 import (
 )
 from weir_chassis.revisions import Origin
 from weir_ledger.domain.audit import Difference, Verification
+from weir_ledger.domain.demanded import Demanded
 from weir_ledger.domain.demands import PromiseOutcome
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.parts import Part
@@ -173,13 +174,33 @@ def reservation(found: Reservation, revision: int = 0) -> reservation_pb2.Reserv
 
 def _line_claim(found: LineClaim) -> reservation_pb2.LineClaim:
     """A claim of a line."""
-    return reservation_pb2.LineClaim(claim=found.claim, ceiling=found.ceiling)
+    return reservation_pb2.LineClaim(claim=found.claim, ceiling=found.ceiling, weight=found.weight)
 
 
 def claim(found: Claim) -> reservation_pb2.Claim:
-    """What is claimed under a key."""
+    """What is claimed under a key, and may be."""
     return reservation_pb2.Claim(
-        claim=found.claim, open=found.open, fulfilled=found.fulfilled, changed_revision=found.revision
+        claim=found.claim,
+        open=found.open,
+        fulfilled=found.fulfilled,
+        changed_revision=found.revision,
+        ceiling=found.ceiling,
+        epoch=found.epoch,
+        subject=found.subject,
+    )
+
+
+def demanded(found: Demanded, origin: Origin) -> reservation_service_pb2.ListDemandResponse:
+    """What orders were promised."""
+    return reservation_service_pb2.ListDemandResponse(
+        days=[each.day for each in found.sums],
+        channels=[each.channel for each in found.sums],
+        owners=[each.product[0] for each in found.sums],
+        skus=[each.product[1] for each in found.sums],
+        subjects=[each.subject for each in found.sums],
+        units=[each.units for each in found.sums],
+        through=origin.revision(found.through).to_wire(),
+        more=found.more,
     )
 
 
@@ -326,4 +347,5 @@ def exported(part: Part, origin: Origin) -> ledger_service_pb2.ExportBalancesRes
         known_lots=map(lot, part.lots),
         waiting=(demand(each.demand, plan=each.plan) for each in part.waiting),
         back_orders=map(back_orders, part.back_orders),
+        claims=map(claim, part.claims),
     )

@@ -1,5 +1,7 @@
 """Make questions of messages; each refuses all bad fields at once."""
 
+from datetime import datetime
+
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import PageTokenInvalid
@@ -138,6 +140,16 @@ def get_claims(request: reservation_service_pb2.GetClaimsRequest) -> tuple[list[
     with Fields() as fields:
         claims = fields.identifiers("claims", request.claims, least=1, most=FILTERS_MAX)
         return claims, at_least(fields, request.freshness)
+
+
+def list_demand(
+    request: reservation_service_pb2.ListDemandRequest,
+) -> tuple[Revision | None, datetime | None, Vector]:
+    """The revision that a ListDemand begins after, None for the oldest kept, and the moment it begins at, None for
+    any."""
+    with Fields() as fields:
+        after = revision(fields.inner("after"), request.after) if request.HasField("after") else None
+        return after, fields.timestamp(request, "recorded_after_time"), at_least(fields, request.freshness)
 
 
 def get_reservation(request: reservation_service_pb2.GetReservationRequest) -> tuple[str, Vector]:

@@ -1126,7 +1126,9 @@ class ListDemandResponse(_message.Message):
 
     @_builtins.property
     def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the first claim of the lines stands for; empty where they carry none. Then the units are counted as they count under it."""
+        """What the first claim of the lines stands for; then the units are counted as they count under it. Empty where they carry none, or one
+        that stands for nothing.
+        """
 
     @_builtins.property
     def units(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:

@@ -282,7 +282,8 @@ class ReservationServiceServicer:
     def ListDemand(self, request, context):
         """Counts what orders were promised: by day, channel and product, from a revision on.
 
-        Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+        Counted are the units of reservations when they are made, whatever becomes of them; what `Amend` promises in their place is not.
+        The answer is of some commits; ask again after `through`.
 
         Errors:
 

@@ -139,7 +139,8 @@ class ReservationServiceStub:
     ListDemand: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ListDemandRequest, _reservation_service_pb2.ListDemandResponse]
     """Counts what orders were promised: by day, channel and product, from a revision on.
 
-    Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+    Counted are the units of reservations when they are made, whatever becomes of them; what `Amend` promises in their place is not.
+    The answer is of some commits; ask again after `through`.
 
     Errors:
 
@@ -357,7 +358,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_reservation_service_pb2.ListDemandResponse]:
         """Counts what orders were promised: by day, channel and product, from a revision on.
 
-        Counted are the units of reservations when they are made, whatever becomes of them. Ask again after `through`.
+        Counted are the units of reservations when they are made, whatever becomes of them; what `Amend` promises in their place is not.
+        The answer is of some commits; ask again after `through`.
 
         Errors:
 
