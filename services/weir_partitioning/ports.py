@@ -1,0 +1,171 @@
+"""What the handlers and the worker need from the world: epochs, walled by tenant and numbered in the order of
+commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from weir_allocation.claims import Claim
+from weir_allocation.rebalance import Epoch
+from weir_allocation.stock import Product
+from weir_chassis.revisions import Revision
+
+
+class SupplyKey(NamedTuple):
+    """What epochs divide: what there is of a product in a warehouse group."""
+
+    product: Product
+    warehouse_group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An epoch that is there for good."""
+
+    number: int
+    epoch: Epoch
+    books: Revision
+    """Revision of the ledger that supply and claims were read at: whoever saw only older ones cannot judge after it."""
+    in_force: bool = False
+    """The ledger was told its ceilings."""
+    cleared: tuple[Claim, ...] = ()
+    """Claims that have a ceiling of an epoch before, and have no share in this one."""
+
+    @property
+    def supply(self) -> SupplyKey:
+        """What it divided."""
+        return supply_of(self.epoch)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claim of each of its shares, in their order."""
+        return claims_of(self.epoch)
+
+    @property
+    def ceilings(self) -> Mapping[Claim, int | None]:
+        """All that the ledger has to be told: ceilings in units of their claims, None for those that go."""
+        told = zip(self.claims, self.epoch.shares, strict=True)
+        set_now = {claim: share.ceiling(self.epoch.scale) for claim, share in told}
+        return {**set_now, **dict.fromkeys(self.cleared)}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An epoch as it shall be."""
+
+    epoch: Epoch
+    books: Revision
+    before: Numbered | None = None
+    """The newest of the supply, that it was judged after; None: there was none."""
+
+    @property
+    def supply(self) -> SupplyKey:
+        """What it divides."""
+        return supply_of(self.epoch)
+
+    @property
+    def after(self) -> int:
+        """Number of the epoch before; 0: there was none."""
+        return self.before.number if self.before else 0
+
+    @property
+    def cleared(self) -> tuple[Claim, ...]:
+        """Claims whose ceilings go with it: those of the epoch before, and of those before that the ledger was not told
+        of.
+        """
+        if self.before is None:
+            return ()
+        former = (*self.before.claims, *(() if self.before.in_force else self.before.cleared))
+        staying = set(claims_of(self.epoch))
+        return tuple(claim for claim in former if claim not in staying)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of epochs in order of their numbers, and between which numbers every one is kept.
+
+    Every epoch after number `oldest` is kept, up to `head`; `epochs` are those of them that were asked for.
+    """
+
+    oldest: int
+    head: int
+    epochs: tuple[Numbered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which epochs are meant: those that have all that is named."""
+
+    product: Product | None = None
+    warehouse_group: str = ""
+    channel_group: str = ""
+
+
+class Epochs(Protocol):
+    """The epochs of all tenants, walled from one another.
+
+    Numbers of a tenant have no gaps, and their order is that of commits. Every method raises DatabaseAway.
+    """
+
+    async def newest(self, tenant: str, supplies: Collection[SupplyKey]) -> Mapping[SupplyKey, Numbered]:
+        """The newest epoch of each of the supplies that was ever divided; one that was dissolved is one, too."""
+        ...
+
+    async def add(self, tenant: str, drafts: Sequence[Draft]) -> Sequence[Numbered]:
+        """Keep up to 1000 epochs, each of another supply, all in one commit; those that are kept, in the order given.
+
+        One whose supply has another newest epoch than it was judged after is left out: somebody else was first.
+        """
+        ...
+
+    async def pending(self, tenant: str, *, limit: int) -> Sequence[Numbered]:
+        """Newest epochs that the ledger may not have been told of, in order of their numbers."""
+        ...
+
+    async def enforce(self, tenant: str, numbers: Collection[int]) -> None:
+        """The ledger was told of these epochs: they are in force, and what is older of their supplies is over."""
+        ...
+
+    async def due(self, tenant: str, now: datetime, *, limit: int) -> Sequence[SupplyKey]:
+        """Supplies whose policy is to divide them at least every so often, and that were not divided and not `seen`
+        for so long; those first that wait longest.
+        """
+        ...
+
+    async def seen(self, tenant: str, supplies: Collection[SupplyKey], now: datetime) -> None:
+        """These were judged, and nothing would move: their time begins anew."""
+        ...
+
+    async def standing(
+        self, tenant: str, where: Where, *, start: SupplyKey | None = None, limit: int
+    ) -> Sequence[Numbered]:
+        """Newest epochs that have shares, in order of their supplies, from `start` on."""
+        ...
+
+    async def past(self, tenant: str, where: Where, *, before: int | None = None, limit: int) -> Sequence[Numbered]:
+        """All epochs that are kept, newest first, below number `before`."""
+        ...
+
+    async def stretch(self, tenant: str, *, after: int, limit: int) -> Stretch:
+        """The first epochs after a number, at most `limit`; none where some of them are gone, or it is the head."""
+        ...
+
+    async def forget(self, *, keep_seconds: float) -> int:
+        """Give up epochs that are older, of every tenant, but the newest of each supply; returns how many."""
+        ...
+
+
+def supply_of(epoch: Epoch) -> SupplyKey:
+    """What an epoch divides."""
+    return SupplyKey(epoch.product, epoch.warehouse_group)
+
+
+def claims_of(epoch: Epoch) -> tuple[Claim, ...]:
+    """The claim of each share of an epoch."""
+    return tuple(
+        Claim(epoch.product, epoch.warehouse_group, share.channel_group, epoch.scale) for share in epoch.shares
+    )
