@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.model import Plan, Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.policy import Policy
@@ -133,11 +134,22 @@ class BackOrders(NamedTuple):
     waiting: int
 
 
+class ClaimChange(NamedTuple):
+    """What is claimed under a key of the ledger after a commit, and how much may be."""
+
+    key: str
+    claimed: int
+    ceiling: int | None
+    """None where none is set."""
+    claim: Claim | None
+    """What the key stands for; told once, and None ever after, as of a key that is not of a share."""
+
+
 StockChange = Count | Lot
 """What the ledger tells of stock."""
 WaitingChange = Waiting | BackOrders
 """What the ledger tells of orders that wait."""
-BooksChange = StockChange | WaitingChange
+BooksChange = StockChange | WaitingChange | ClaimChange
 """What the ledger tells."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from weir_aggregator.domain import (
     BooksChange,
     Change,
+    ClaimChange,
     Configured,
     Count,
     GroupLink,
@@ -19,7 +20,9 @@ from weir_aggregator.domain import (
 from weir_aggregator.ports import Commit
 from weir_aggregator.projection import CONTEXTS, Projection, Told
 from weir_aggregator.projection.balances import Balances
+from weir_aggregator.projection.shares import Shares
 from weir_aggregator.projection.waiting import Queue
+from weir_allocation.claims import Claim
 from weir_allocation.network import Channel
 from weir_allocation.stock import ANY, EACH, Condition
 from weir_chassis.revisions import Origin, Revision
@@ -33,6 +36,11 @@ SYNC = Origin("sync", "sync cluster", 1)
 def count(sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: str = "", lot: str = "") -> Count:
     """The counts of a sellable stock item in the custody of its location."""
     return Count(owner, sku, location, lot, EACH, "", Condition.SELLABLE, on_hand, reserved)
+
+
+def claimed(claim: Claim, claimed: int, ceiling: int | None, *, told: bool = True) -> ClaimChange:
+    """What is claimed of a share, and what may be; what the key stands for is told, or known."""
+    return ClaimChange(claim.key, claimed, ceiling, claim if told else None)
 
 
 def books(number: int, *changes: BooksChange) -> Commit[BooksChange]:
@@ -88,12 +96,15 @@ def loaded(
 def load_balances(projection: Projection, through: Revision, changes: Iterable[BooksChange]) -> None:
     """Give it the books anew."""
     balances, queue = Balances(), Queue()
+    shares = Shares(balances)
     for each in changes:
         if isinstance(each, StockChange):
             balances.put(each)
+        elif isinstance(each, ClaimChange):
+            shares.put(each)
         else:
             queue.put(each)
-    projection.load_balances(balances, queue, through)
+    projection.load_balances(balances, queue, shares, through)
 
 
 def load_configuration(projection: Projection, network: Iterable[Change] = ()) -> None:

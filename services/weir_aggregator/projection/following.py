@@ -12,11 +12,12 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from weir_aggregator.domain import BooksChange, Change, StockChange
+from weir_aggregator.domain import BooksChange, Change, ClaimChange, StockChange
 from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
 from weir_aggregator.projection.marks import LEDGER
+from weir_aggregator.projection.shares import Shares
 from weir_aggregator.projection.state import Projection
 from weir_aggregator.projection.waiting import Queue
 from weir_chassis.errors import Refusal
@@ -69,14 +70,17 @@ async def follow(
 
     def begin_books() -> _Loading[BooksChange]:
         balances, queue = Balances(), Queue()
+        shares = Shares(balances)
 
         def put(change: BooksChange) -> None:
             if isinstance(change, StockChange):
                 balances.put(change)
+            elif isinstance(change, ClaimChange):
+                shares.put(change)
             else:
                 queue.put(change)
 
-        return _Loading(put, partial(projection.load_balances, balances, queue))
+        return _Loading(put, partial(projection.load_balances, balances, queue, shares))
 
     def begin_configuration() -> _Loading[Change]:
         changes: list[Change] = []

@@ -13,6 +13,7 @@ from weir_aggregator.domain import (
     Availability,
     BooksChange,
     Change,
+    ClaimChange,
     Count,
     Exposure,
     Levels,
@@ -28,15 +29,17 @@ from weir_aggregator.projection.balances import NONE, Balances
 from weir_aggregator.projection.book import EMPTY, KINDS, Book
 from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.marks import CONTEXTS, Marked
+from weir_aggregator.projection.shares import Place, Shares
 from weir_aggregator.projection.supposed import Instant
 from weir_aggregator.projection.table import Excerpt, Table
 from weir_aggregator.projection.underway import Underway
 from weir_aggregator.projection.waiting import Queue
-from weir_allocation import pipeline
+from weir_allocation import claims, pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
 from weir_allocation.pipeline import Trace
-from weir_allocation.stock import ANY, Holdings, StockItem
+from weir_allocation.policy import Mode
+from weir_allocation.stock import ANY, EACH, Holdings, StockItem
 from weir_chassis.revisions import Revision, Vector
 
 _NOTHING: Indices = np.zeros(0, dtype=np.int64)
@@ -77,6 +80,7 @@ class Projection(Marked):
         self.underway = Underway()
         self._balances = Balances()
         self._queue = Queue()
+        self._shares = Shares(self._balances)
         self._book = EMPTY
         self._table = Table(self.configuration, self._balances, self.today)
 
@@ -85,9 +89,9 @@ class Projection(Marked):
         """What is configured."""
         return self._book.configuration
 
-    def load_balances(self, balances: Balances, queue: Queue, through: Revision) -> None:
-        """Take over the books as they stand at a revision, in place of what was known."""
-        self._queue = queue
+    def load_balances(self, balances: Balances, queue: Queue, shares: Shares, through: Revision) -> None:
+        """Take over the books as they stand at a revision, in place of what was known; shares are of these balances."""
+        self._queue, self._shares = queue, shares
         self.shortfalls += 1
         self._earmark(balances, _NOTHING)
         self._loaded(balances, self._book, through)
@@ -151,8 +155,21 @@ class Projection(Marked):
         channel = self.configuration.network.channels.get(question.channel)
         if channel is None:
             raise ChannelNotFound(question.channel)
-        holdings = self.holdings(self.configuration.sharing.reads(question.product))
-        return pipeline.Question(self.configuration, channel, question.product, holdings, self.today, question.demand)
+        product, demand = question.product, question.demand
+        holdings = self.holdings(self.configuration.sharing.reads(product))
+        shares = self.remaining(product) if demand.uom == EACH else {}
+        return pipeline.Question(self.configuration, channel, product, holdings, self.today, demand, shares)
+
+    def remaining(self, product: Product) -> Mapping[Place, int]:
+        """What channel groups have left of their shares of a product, in the supplies that are divided at an instant.
+
+        By warehouse group and channel group; a supply of which no group is named is not divided, a group that is not
+        named where others are has nothing left.
+        """
+        policy = self.configuration.policy(product)
+        if policy is None or policy.mode is not Mode.BALANCED:
+            return {}
+        return self._shares.remaining(product, claims.scale(self.configuration.sharing, product))
 
     def back_orders(self, product: Product) -> tuple[int, int]:
         """How many units of a product may wait, over all orders, and how many do."""
@@ -286,10 +303,14 @@ class Projection(Marked):
         return changed
 
     def _take(self, change: BooksChange) -> int:
-        """Take over what the ledger tells; returns the number of the product whose stock it changes, or NONE."""
+        """Take over what the ledger tells; returns the number of the product whose stock or shares it changes, or
+        NONE.
+        """
         if isinstance(change, StockChange):
             self.shortfalls += isinstance(change, Count) and change.on_hand < change.reserved
             return self._balances.put(change)
+        if isinstance(change, ClaimChange):
+            return self._shares.put(change)
         self._queue.put(change)
         return NONE
 

@@ -8,7 +8,7 @@ from datetime import date
 import structlog
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, waiting_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
@@ -16,6 +16,7 @@ from weir_aggregator.domain import (
     BackOrders,
     BooksChange,
     Change,
+    ClaimChange,
     Configured,
     Count,
     GroupLink,
@@ -27,8 +28,9 @@ from weir_aggregator.domain import (
     WarehouseGroup,
 )
 from weir_aggregator.wire import recorded
+from weir_allocation import claims
 from weir_allocation.network import Channel
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
 from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import Condition
@@ -46,6 +48,12 @@ _STRATEGIES = {
     policy_pb2.STRATEGY_WEIGHTED: Strategy.WEIGHTED,
     policy_pb2.STRATEGY_RANKED: Strategy.RANKED,
     policy_pb2.STRATEGY_FIXED: Strategy.FIXED,
+    policy_pb2.STRATEGY_DEMAND: Strategy.DEMAND,
+}
+_MODES = {
+    policy_pb2.POLICY_MODE_UNSPECIFIED: Mode.CONTINUOUS,
+    policy_pb2.POLICY_MODE_CONTINUOUS: Mode.CONTINUOUS,
+    policy_pb2.POLICY_MODE_BALANCED: Mode.BALANCED,
 }
 _ROUNDINGS = {
     rule_pb2.ROUNDING_UNSPECIFIED: Rounding.DOWN,
@@ -56,7 +64,7 @@ _ROUNDINGS = {
 
 
 def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChange]:
-    """The lots, the counts, the demands that wait and the back-orders in one part of an export."""
+    """The lots, the counts, the demands that wait, the back-orders and the claims in one part of an export."""
     columns = zip(
         part.owners,
         part.skus,
@@ -70,18 +78,28 @@ def balances(part: ledger_service_pb2.ExportBalancesResponse) -> list[BooksChang
         strict=True,
     )
     stock: list[BooksChange] = [*map(_lot, part.known_lots), *map(Count._make, columns)]
-    return [*stock, *map(_waiting, part.waiting), *map(_back_orders, part.back_orders)]
+    return [
+        *stock,
+        *map(_waiting, part.waiting),
+        *map(_back_orders, part.back_orders),
+        *map(_claim, part.claims),
+    ]
 
 
 def entries(commit: ledger_service_pb2.WatchEntriesResponse) -> list[BooksChange]:
     """What a commit changed: lots, the counts after each of its entries that is about a stock item, demands that wait,
-    back-orders.
+    back-orders, claims.
 
     Of one stock item the last holds.
     """
     counts = [_count(entry) for entry in commit.entries if entry.account == ledger_pb2.ACCOUNT_STOCK]
     stock: list[BooksChange] = [*map(_lot, commit.lots), *counts]
-    return [*stock, *map(_waiting, commit.waiting), *map(_back_orders, commit.back_orders)]
+    return [
+        *stock,
+        *map(_waiting, commit.waiting),
+        *map(_back_orders, commit.back_orders),
+        *map(_claim, commit.claims),
+    ]
 
 
 def network(changes: Iterable[network_pb2.NetworkChange]) -> list[Change]:
@@ -151,6 +169,16 @@ def _back_orders(back_orders: waiting_pb2.BackOrders) -> BackOrders:
     return BackOrders(*_product(back_orders.product), back_orders.limit, back_orders.waiting)
 
 
+def _claim(claim: reservation_pb2.Claim) -> ClaimChange:
+    """What is claimed; under a key that is not made of its subject, of nothing that is known here."""
+    found = claims.read(claim.subject) if claim.subject else None
+    if found is not None and found.key != claim.claim:
+        found = None
+    return ClaimChange(
+        claim.claim, claim.open + claim.fulfilled, claim.ceiling if claim.HasField("ceiling") else None, found
+    )
+
+
 def _network_object(change: network_pb2.NetworkChange) -> Configured | None:
     match change.WhichOneof("object"):
         case "warehouse_group":
@@ -199,6 +227,13 @@ def _policy(policy: policy_pb2.Policy) -> Policy:
         policy.buffer_units,
         policy.buffer_percent,
         not policy.disabled,
+        _MODES[policy.mode],
+        policy.enforce,
+        policy.threshold_percent if policy.HasField("threshold_percent") else 20,
+        policy.hysteresis_units if policy.HasField("hysteresis_units") else 1,
+        policy.rebalance_interval.ToTimedelta().total_seconds() if policy.HasField("rebalance_interval") else None,
+        policy.demand_days or 30,
+        policy.damping_percent if policy.HasField("damping_percent") else 50,
     )
 
 
@@ -211,6 +246,7 @@ def _part(part: policy_pb2.PolicyPart) -> Part:
         part.minimum,
         part.quantity,
         part.cap if part.HasField("cap") else None,
+        part.protected_percent,
     )
 
 

@@ -1,0 +1,153 @@
+"""What the ledger counts under the claims of channel groups, and how much it lets them claim, as arrays."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from weir_aggregator.domain import ClaimChange, Product
+from weir_aggregator.projection.balances import NONE, Balances
+from weir_allocation.columns import Indices, Units
+
+Place = tuple[str, str]
+"""A warehouse group, and a channel group that sells out of it."""
+
+NO_CEILING = -1
+SCALE_MAX = 10**9
+"""No unit counts more than that in the ledger: a subject that says so is none of ours."""
+_WALKED_AT_ONCE = 32
+"""Of as many products or more all claims are looked at, of fewer their chains are walked."""
+
+
+class Claims(NamedTuple):
+    """Claims in columns, by product."""
+
+    product: Indices
+    """Number of its product."""
+    warehouse_group: Indices
+    """Place in `Shares.warehouse_groups`."""
+    channel_group: Indices
+    """Place in `Shares.channel_groups`."""
+    scale: Units
+    """What each unit of the product counts."""
+    claimed: Units
+    ceiling: Units
+    """NO_CEILING where none is set."""
+
+
+class Shares:
+    """Structure of arrays, one row a claim; products have the numbers of the balances, groups are numbered as they are
+    first seen.
+
+    Nothing is ever removed: a claim stays the same from epoch to epoch, and only its numbers move. The rows of a
+    product are chained, as those of stock items are. A claim takes some forty bytes, and some hundred and fifty its
+    key.
+    """
+
+    def __init__(self, balances: Balances) -> None:
+        """Nothing was ever divided; a product that `balances` does not know is given its number there."""
+        self.warehouse_groups: list[str] = []
+        self.channel_groups: list[str] = []
+        self._balances = balances
+        self._warehouse_group_of: dict[str, int] = {}
+        self._channel_group_of: dict[str, int] = {}
+        self._row_of: dict[str, int] = {}
+        self._first = array("i")
+        self._next = array("i")
+        self._product = array("i")
+        self._warehouse_group = array("i")
+        self._channel_group = array("i")
+        self._scale = array("q")
+        self._claimed = array("q")
+        self._ceiling = array("q")
+
+    def __len__(self) -> int:
+        """Claims known."""
+        return len(self._next)
+
+    def put(self, change: ClaimChange) -> int:
+        """Take over a claim; returns the number of its product, NONE for one that is not of a share."""
+        row = self._row_of.get(change.key)
+        if row is None:
+            if change.claim is None or change.claim.scale > SCALE_MAX:
+                return NONE
+            row = self._append(change)
+        self._claimed[row] = change.claimed
+        self._ceiling[row] = NO_CEILING if change.ceiling is None else change.ceiling
+        return self._product[row]
+
+    def remaining(self, product: Product, scale: int) -> Mapping[Place, int]:
+        """What channel groups have left of their shares of a product, each unit of which counts `scale` now.
+
+        Of supplies that are divided, each group that has a ceiling there; a group without one has nothing left. In
+        order.
+        """
+        number = self._balances.number(product)
+        rows = [row for row in self._chain(number) if self._scale[row] == scale and self._ceiling[row] != NO_CEILING]
+        left = {
+            (self.warehouse_groups[self._warehouse_group[row]], self.channel_groups[self._channel_group[row]]): max(
+                0, (self._ceiling[row] - self._claimed[row]) // scale
+            )
+            for row in rows
+        }
+        return dict(sorted(left.items()))
+
+    def of(self, products: Indices) -> Claims:
+        """A copy of all claims of some products, given ascending, with a ceiling or without."""
+        rows = self._rows(products)
+        return Claims(
+            np.frombuffer(self._product, dtype=np.int32)[rows].astype(np.int64),
+            np.frombuffer(self._warehouse_group, dtype=np.int32)[rows].astype(np.int64),
+            np.frombuffer(self._channel_group, dtype=np.int32)[rows].astype(np.int64),
+            np.frombuffer(self._scale, dtype=np.int64)[rows],
+            np.frombuffer(self._claimed, dtype=np.int64)[rows],
+            np.frombuffer(self._ceiling, dtype=np.int64)[rows],
+        )
+
+    def divided(self) -> Indices:
+        """Numbers of the products that have a ceiling, ascending."""
+        limited = np.frombuffer(self._ceiling, dtype=np.int64) != NO_CEILING
+        return np.unique(np.frombuffer(self._product, dtype=np.int32)[limited]).astype(np.int64)
+
+    def _rows(self, products: Indices) -> Indices:
+        if not len(self) or len(products) < _WALKED_AT_ONCE:
+            return np.array([row for product in products.tolist() for row in self._chain(product)], dtype=np.int64)
+        wanted = np.zeros(len(self._balances.products), dtype=np.bool_)
+        wanted[products] = True
+        of = np.frombuffer(self._product, dtype=np.int32)
+        rows = np.flatnonzero(wanted[of])
+        return rows[np.argsort(of[rows], kind="stable")]
+
+    def _chain(self, product: int) -> Iterator[int]:
+        row = self._first[product] if 0 <= product < len(self._first) else NONE
+        while row != NONE:
+            yield row
+            row = self._next[row]
+
+    def _append(self, change: ClaimChange) -> int:
+        assert change.claim is not None
+        claim, row = change.claim, len(self)
+        product = self._balances.enter(claim.product)
+        if product >= len(self._first):
+            self._first.extend([NONE] * (len(self._balances.products) - len(self._first)))
+        self._row_of[change.key] = row
+        self._product.append(product)
+        self._warehouse_group.append(_number(claim.warehouse_group, self._warehouse_group_of, self.warehouse_groups))
+        self._channel_group.append(_number(claim.channel_group, self._channel_group_of, self.channel_groups))
+        self._scale.append(claim.scale)
+        self._claimed.append(0)
+        self._ceiling.append(NO_CEILING)
+        self._next.append(self._first[product])
+        self._first[product] = row
+        return row
+
+
+def _number(name: str, numbers: dict[str, int], names: list[str]) -> int:
+    """The number of a name, a new one where it has none."""
+    number = numbers.setdefault(name, len(names))
+    if number == len(names):
+        names.append(name)
+    return number
