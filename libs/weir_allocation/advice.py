@@ -118,7 +118,8 @@ def _binding(question: Question, reached: Reach, there: Mapping[str, Step], trac
         return Stage.REACH
     for index, step in enumerate(supplied.steps):
         more = (*supplied.steps[:index], replace(step, units_out=step.units_out + 1), *supplied.steps[index + 1 :])
-        if split(configuration, reached, product, replace(supplied, steps=more)).units_out > shared.units_out:
+        supplied_more = replace(supplied, steps=more)
+        if split(configuration, reached, product, supplied_more, question.shares).units_out > shared.units_out:
             return Stage.SUPPLY
     return Stage.SPLIT
 

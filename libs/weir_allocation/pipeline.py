@@ -18,7 +18,7 @@ from weir_allocation.network import Channel
 from weir_allocation.offer import offer
 from weir_allocation.reach import Reach, reach
 from weir_allocation.sharing import Sharing
-from weir_allocation.split import split
+from weir_allocation.split import Shares, split
 from weir_allocation.stock import ANY, Demand, Holdings, Product
 from weir_allocation.supply import place, supply
 from weir_allocation.trace import Step, Verdict
@@ -35,6 +35,9 @@ class Question:
     """The stock of everything that `configuration.sharing.reads(product)` names; more does no harm."""
     today: date
     demand: Demand = ANY
+    shares: Shares = field(default_factory=dict, repr=False)
+    """What channel groups have left of their shares of the product, of each supply of it that was divided at an
+    instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def conclude(question: Question, reached: Reach, there: Mapping[str, Step]) -> T
     supplied = supply(product[1], reached, there)
     if channel.by_custody:
         return Trace(supplied.units_out, supplied.units_out, supplied.units_out, (reached.step, supplied))
-    shared = split(configuration, reached, product, supplied)
+    shared = split(configuration, reached, product, supplied, question.shares)
     offered = offer(configuration, channel, product, shared.units_out, there)
     capped = cap(configuration.limits_of(channel), channel.channel, product, offered.units_out)
     return Trace(

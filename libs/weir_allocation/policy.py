@@ -46,7 +46,8 @@ class Part:
     rank: int = 0
     """Lower comes first; equal ones by identifier of the group."""
     weight: int = 0
-    """For SAFETY_STOCK and WEIGHTED; where all parts have 0, all weigh the same."""
+    """For SAFETY_STOCK and WEIGHTED; where all parts have 0, all weigh the same. For DEMAND the least that it weighs.
+    """
     percent: int = 0
     """For RANKED, of the whole supply; rounded down."""
     minimum: int = 0
@@ -108,5 +109,5 @@ class Policy:
     @property
     def weighs(self) -> bool:
         """Whether parts differ by their weights."""
-        by_weight = self.strategy in (Strategy.SAFETY_STOCK, Strategy.WEIGHTED)
+        by_weight = self.strategy in (Strategy.SAFETY_STOCK, Strategy.WEIGHTED, Strategy.DEMAND)
         return by_weight and any(part.weight for part in self.parts)

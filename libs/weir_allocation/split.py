@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from weir_allocation.configuration import Configuration
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.reach import Reach
 from weir_allocation.stock import Product
 from weir_allocation.trace import Stage, Step, Subject, Terms, Verdict
+
+Shares = Mapping[tuple[str, str], int]
+"""What channel groups have left of their shares, by warehouse group and channel group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +25,35 @@ class Division:
     held_back: int
 
 
-def divide(policy: Policy, units: int, groups: Sequence[str]) -> Division:
+def divide(
+    policy: Policy,
+    units: int,
+    groups: Sequence[str],
+    *,
+    floors: Mapping[str, int] | None = None,
+    turn: int = 0,
+    weights: Mapping[str, int] | None = None,
+) -> Division:
     """Divide a supply among channel groups, of which those count that the policy names.
 
-    A group gets no more than its cap; what it gets less by that is held back.
+    A group gets no more than its cap; what it gets less by that is held back. It gets no less than its floor as far as
+    its cap and the supply go, served in rank order, and the buffer comes before. `turn` says which of the groups of one
+    rank comes first, with each one the next. `weights` are those of a policy that says DEMAND; None: as it names them.
     """
     parts = ranked(policy, groups)
+    order = _turned(parts, turn)
+    rest = units - policy.buffer(units)
+    least = _least(order, rest, floors or {})
     if policy.strategy in (Strategy.RANKED, Strategy.FIXED):
-        shares = _served(policy.strategy, units, parts)
+        shares = _served(policy.strategy, units, order, least)
     else:
-        shares = _proportional(policy, units - policy.buffer(units), parts)
-    capped = [share if part.cap is None else min(share, part.cap) for part, share in zip(parts, shares, strict=True)]
-    by_group = {part.channel_group: share for part, share in zip(parts, capped, strict=True)}
-    return Division(by_group, units - sum(capped))
+        weighing = [part.weight if policy.weighs else 1 for part in order]
+        if weights is not None:
+            weighing = [weights[part.channel_group] for part in order]
+        shares = _proportional(rest, weighing, least)
+    capped = [share if part.cap is None else min(share, part.cap) for part, share in zip(order, shares, strict=True)]
+    given = {part.channel_group: share for part, share in zip(order, capped, strict=True)}
+    return Division({part.channel_group: given[part.channel_group] for part in parts}, units - sum(capped))
 
 
 def ranked(policy: Policy, groups: Sequence[str]) -> list[Part]:
@@ -43,67 +63,102 @@ def ranked(policy: Policy, groups: Sequence[str]) -> list[Part]:
     return sorted(named, key=lambda part: (part.rank, part.channel_group))
 
 
-def _proportional(policy: Policy, units: int, parts: Sequence[Part]) -> list[int]:
-    """Largest remainders: each the whole part of its due, then one more for the largest remainders, ties by rank."""
-    weights = [part.weight if policy.weighs else 1 for part in parts]
+def _turned(parts: Sequence[Part], turn: int) -> Sequence[Part]:
+    """The parts of each rank turned around: a, b, c at the first turn as b, c, a."""
+    if not turn:
+        return parts
+    order: list[Part] = []
+    for _, several in groupby(parts, key=lambda part: part.rank):
+        alike = list(several)
+        first = turn % len(alike)
+        order += alike[first:] + alike[:first]
+    return order
+
+
+def _least(parts: Sequence[Part], units: int, floors: Mapping[str, int]) -> list[int]:
+    """The fewest units that each may get."""
+    least = []
+    for part in parts:
+        floor = min(floors.get(part.channel_group, 0), units, units if part.cap is None else part.cap)
+        least.append(floor)
+        units -= floor
+    return least
+
+
+def _proportional(units: int, weights: Sequence[int], least: Sequence[int]) -> list[int]:
+    """By weights; those who would get less than the least get that, and the others divide what it leaves."""
+    shares = _by_remainders(units, weights)
+    weighing = list(weights)
+    met = [False] * len(weighing)
+    while short := [index for index, share in enumerate(shares) if share < least[index]]:
+        for index in short:
+            units -= least[index]
+            weighing[index], met[index] = 0, True
+        divided = _by_remainders(units, weighing)
+        shares = [least[index] if met[index] else share for index, share in enumerate(divided)]
+    return shares
+
+
+def _by_remainders(units: int, weights: Sequence[int]) -> list[int]:
+    """Largest remainders: each the whole part of its due, then one more for the largest remainders, ties in order."""
     total = sum(weights)
     if not total:
-        return [0] * len(parts)
+        return [0] * len(weights)
     shares = [units * weight // total for weight in weights]
-    by_remainder = sorted(range(len(parts)), key=lambda index: (-(units * weights[index] % total), index))
-    for index in by_remainder[: units - sum(shares)]:
-        shares[index] += 1
+    left = units - sum(shares)
+    if left:
+        by_remainder = sorted(range(len(weights)), key=lambda index: (-(units * weights[index] % total), index))
+        for index in by_remainder[:left]:
+            shares[index] += 1
     return shares
 
 
-def _served(strategy: Strategy, units: int, parts: Sequence[Part]) -> list[int]:
-    """What each wants, in rank order, until all is used."""
-    left = units
+def _served(strategy: Strategy, units: int, parts: Sequence[Part], least: Sequence[int]) -> list[int]:
+    """What each wants, in order, until all is used but the least of those who come later."""
+    left = units - sum(least)
     shares = []
-    for part in parts:
+    for part, floor in zip(parts, least, strict=True):
         fixed = strategy is Strategy.FIXED
         wanted = part.quantity if fixed else max(units * part.percent // 100, part.minimum)
-        share = min(wanted, left, left if part.cap is None else part.cap)
+        wanted = wanted if part.cap is None else min(wanted, part.cap)
+        share = max(floor, min(wanted, floor + left))
         shares.append(share)
-        left -= share
+        left -= share - floor
     return shares
 
 
-def split(configuration: Configuration, reach: Reach, product: Product, supplied: Step) -> Step:
+def split(configuration: Configuration, reach: Reach, product: Product, supplied: Step, shares: Shares) -> Step:
     """The share of a channel: the sum of its channel group's shares of each warehouse group's supply, as it reaches it.
 
-    Without a policy nothing is divided: the share is the whole supply.
+    Without a policy nothing is divided: the share is the whole supply. Where a policy divides at an instant, and the
+    supply of a warehouse group was divided, `shares` say what its channel groups have left; one that is not in it has
+    nothing. Until it is divided for the first time it counts as if it were all the time.
     """
     units = {step.name: step.units_out for step in supplied.steps}
     policy = configuration.policy(product)
+    channel_group = reach.channel.channel_group
     steps = []
-    for warehouse_group in configuration.network.feeding.get(reach.channel.channel_group, ()):
+    for warehouse_group in configuration.network.feeding.get(channel_group, ()):
         locations = configuration.network.locations.get(warehouse_group, ())
         there = sum(units[location] for location in locations if location in reach.locations)
-        steps.append(_group(configuration, policy, warehouse_group, reach.channel.channel_group, product, there))
+        if policy is None:
+            step = Step(Stage.SPLIT, Subject.WAREHOUSE_GROUP, warehouse_group, Verdict.COUNTED, there, there)
+        else:
+            selling = configuration.selling(warehouse_group, product)
+            left = {group: units for (where, group), units in shares.items() if where == warehouse_group}
+            if left and policy.mode is Mode.BALANCED:
+                step = _spending(policy, warehouse_group, channel_group, selling, there, left)
+            else:
+                step = _dividing(policy, warehouse_group, channel_group, selling, there)
+        steps.append(step)
     share = sum(step.units_out for step in steps)
-    return Step(
-        Stage.SPLIT, Subject.CHANNEL_GROUP, reach.channel.channel_group, Verdict.SUM, share, share, steps=tuple(steps)
-    )
+    return Step(Stage.SPLIT, Subject.CHANNEL_GROUP, channel_group, Verdict.SUM, share, share, steps=tuple(steps))
 
 
-def _group(
-    configuration: Configuration,
-    policy: Policy | None,
-    warehouse_group: str,
-    channel_group: str,
-    product: Product,
-    units: int,
-) -> Step:
+def _dividing(policy: Policy, warehouse_group: str, channel_group: str, selling: Sequence[str], units: int) -> Step:
     """What a channel group gets of the supply of one warehouse group, and everyone else."""
-    if policy is None:
-        return Step(Stage.SPLIT, Subject.WAREHOUSE_GROUP, warehouse_group, Verdict.COUNTED, units, units)
-    selling = configuration.selling(warehouse_group, product)
     division = divide(policy, units, selling)
-    if channel_group in division.shares:
-        verdict = Verdict.DIVIDED
-    else:
-        verdict = Verdict.NOT_NAMED if channel_group in selling else Verdict.NOT_SOLD
+    verdict = Verdict.DIVIDED if channel_group in division.shares else _why_nothing(channel_group, selling)
     return Step(
         Stage.SPLIT,
         Subject.WAREHOUSE_GROUP,
@@ -113,6 +168,46 @@ def _group(
         division.shares.get(channel_group, 0),
         steps=_shares(policy, division, units),
     )
+
+
+def _spending(
+    policy: Policy,
+    warehouse_group: str,
+    channel_group: str,
+    selling: Sequence[str],
+    units: int,
+    left: Mapping[str, int],
+) -> Step:
+    """What a channel group has left of its share of one warehouse group's supply, and everyone else.
+
+    It may be more than there is as the channel reaches it; then the others' part of it shows as less than they have.
+    """
+    sharing = [part.channel_group for part in ranked(policy, selling)]
+    groups = [*sharing, *sorted(left.keys() - set(sharing))]
+    own = min(left.get(channel_group, 0), units)
+    rest = units - own
+    steps = []
+    for group in groups:
+        share = own if group == channel_group else min(left.get(group, 0), rest)
+        rest -= 0 if group == channel_group else share
+        steps.append(_left(Subject.CHANNEL_GROUP, group, left.get(group, 0), share, share))
+    buffer = min(rest, policy.buffer(units))
+    steps.append(_held_back(policy, rest, buffer))
+    if channel_group in groups:
+        outcome = _left(Subject.WAREHOUSE_GROUP, warehouse_group, left.get(channel_group, 0), units, own)
+    else:
+        verdict = _why_nothing(channel_group, selling)
+        outcome = Step(Stage.SPLIT, Subject.WAREHOUSE_GROUP, warehouse_group, verdict, units, 0)
+    return replace(outcome, steps=tuple(steps))
+
+
+def _left(subject: Subject, name: str, left: int, units_in: int, units_out: int) -> Step:
+    verdict = Verdict.BALANCED if left else Verdict.SHARE_SPENT
+    return Step(Stage.SPLIT, subject, name, verdict, units_in, units_out, terms=(("remaining_units", left),))
+
+
+def _why_nothing(channel_group: str, selling: Sequence[str]) -> Verdict:
+    return Verdict.NOT_NAMED if channel_group in selling else Verdict.NOT_SOLD
 
 
 def _shares(policy: Policy, division: Division, units: int) -> tuple[Step, ...]:
@@ -129,17 +224,12 @@ def _shares(policy: Policy, division: Division, units: int) -> tuple[Step, ...]:
         )
         for group, share in division.shares.items()
     ]
-    held_back = division.held_back
-    rest = Step(
-        Stage.SPLIT,
-        Subject.POLICY,
-        policy.policy,
-        Verdict.HELD_BACK,
-        held_back,
-        held_back,
-        terms=(("buffer_units", policy.buffer(units)),),
-    )
-    return (*shares, rest)
+    return (*shares, _held_back(policy, division.held_back, policy.buffer(units)))
+
+
+def _held_back(policy: Policy, units: int, buffer: int) -> Step:
+    terms = (("buffer_units", buffer),)
+    return Step(Stage.SPLIT, Subject.POLICY, policy.policy, Verdict.HELD_BACK, units, units, terms=terms)
 
 
 def _terms(policy: Policy, part: Part) -> Terms:
