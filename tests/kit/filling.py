@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from weir_allocation.fulfilment.model import FAR, NEVER_DAYS, Allocation, Line, Objective, Order
+from weir_allocation.fulfilment.model import FAR, NEVER_DAYS, Allocation, Line, Objective, Order, Quota
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Product, Stock, StockItem
 from weir_allocation.trace import Verdict
 
@@ -87,6 +87,13 @@ def lendable(order: Order, line: Line, slot: Slot) -> int | None:
     return max(0, sum(stock.on_hand - stock.reserved for stock in held) - link.keep_back)
 
 
+def quota(order: Order, index: int, location: str) -> Quota | None:
+    """What units of a line from a location count against."""
+    line = order.wish.lines[index]
+    mine = [each for each in order.quotas if (each.product, each.uom) == (line.product, line.demand.uom)]
+    return next((each for each in mine if location in each.locations), None)
+
+
 def locations_left(order: Order) -> int | None:
     """How many further locations may send."""
     most = order.wish.locations_max
@@ -122,6 +129,14 @@ def faults(order: Order, allocations: Sequence[Allocation]) -> list[str]:
     found += [f"more than there is: {item}" for item, taken in units.items() if taken > held[item].available]
     found += [f"more than is lent: {way}" for way, taken in lent.items() if taken > most[way]]
     found += _unwhole(order, allocations)
+    shares: Counter[Quota] = Counter()
+    for index in range(len(order.wish.lines)):
+        for location in sorted({each.item.location for each in allocations if each.line == index}):
+            share = quota(order, index, location)
+            if share:
+                there = [each for each in allocations if (each.line, each.item.location) == (index, location)]
+                shares[share] += units_of(there)
+    found += [f"more than the share: {share}" for share, taken in shares.items() if taken > share.units]
     used = {each.item.location for each in allocations} - order.sending
     left = locations_left(order)
     if left is not None and len(used) > left:
@@ -216,6 +231,7 @@ class Exhaustive:
                 limit = lendable(order, line, slot)
                 if limit is not None:
                     self._lent[slot.way] = limit
+        self._share = {each: each.units for each in order.quotas}
         self._tries_left = tries_max
         self._most = 0
         self._best: tuple[tuple[int, ...], Tie, list[Allocation]] = (rank(NOTHING), (), [])
@@ -267,10 +283,12 @@ class Exhaustive:
         """Every way to put bundles together at some places, up to so many."""
         yield [], 0
         for at, place in enumerate(places):
-            for bundles in range(1, most + 1):
+            for bundles in range(1, min(most, self._allowed(index, place, most)) + 1):
+                self._count(index, place, bundles)
                 for mine in self._at(index, place, bundles, sorted(self._parts[index])):
                     for others, more in self._put_together(index, places[at + 1 :], most - bundles):
                         yield [*mine, *others], bundles + more
+                self._count(index, place, -bundles)
 
     def _at(self, index: int, place: str, bundles: int, components: list[Product]) -> Iterator[list[Allocation]]:
         """Every way to take the components of so many bundles at one place."""
@@ -292,11 +310,24 @@ class Exhaustive:
         for at, slot in enumerate(some):
             item, way = slot.stock.item, slot.way
             room = min(most, self._left[item], self._lent.get(way, most))
+            room = room if bundles else self._allowed(index, item.location, room)
             for units in range(1, room + 1):
                 self._take(item, way, units)
+                self._count(index, item.location, 0 if bundles else units)
                 for others, more in self._amounts(index, some[at + 1 :], most - units, bundles):
                     yield [Allocation(index, item, units, slot.serves_as, bundles), *others], units + more
+                self._count(index, item.location, 0 if bundles else -units)
                 self._take(item, way, -units)
+
+    def _allowed(self, index: int, location: str, most: int) -> int:
+        """How many units of a line its share allows from a location, up to so many."""
+        share = quota(self._order, index, location)
+        return min(most, self._share[share]) if share else most
+
+    def _count(self, index: int, location: str, units: int) -> None:
+        share = quota(self._order, index, location)
+        if share:
+            self._share[share] -= units
 
     def _take(self, item: StockItem, way: tuple[Product, Product, str, str], units: int) -> None:
         self._left[item] -= units

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from random import Random
 
 from tests.kit.worlds import holdings
-from weir_allocation.fulfilment.model import Line, Order, Terms, Wish
+from weir_allocation.fulfilment.model import Line, Order, Quota, Terms, Wish
 from weir_allocation.sharing import NO_SHARING, Bundle, Link, Sharing
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Holdings, Product, Stock, StockItem
 
@@ -96,6 +96,19 @@ class _Maker:
             TODAY,
             harm if chance.random() < 0.6 else {},
             self._some(0.3) if chance.random() < 0.2 else frozenset(),
+            quotas=self._quotas(lines) if chance.random() < 0.5 else (),
+        )
+
+    def _quotas(self, lines: Sequence[Line]) -> tuple[Quota, ...]:
+        """What is left of shares in warehouse groups: mostly little, rarely of nothing at all."""
+        chance, places = self._chance, self._places
+        number = chance.randint(1, 2)
+        groups = [frozenset(places[first::number]) for first in range(number)]
+        return tuple(
+            Quota(product, group, chance.choice((0, 1, 1, 1, 2, 2, 3, 4)) * max(1, self._size.lines // 10), uom)
+            for product, uom in sorted({(line.product, line.demand.uom) for line in lines})
+            for group in groups
+            if chance.random() < 0.7
         )
 
     def _line(self) -> Line:

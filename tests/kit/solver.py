@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from tests.kit.filling import NOTHING, Slot, lendable, locations_left, parts, rank, slots, worth
+from tests.kit.filling import NOTHING, Slot, lendable, locations_left, parts, quota, rank, slots, worth
 from weir_allocation.fulfilment.model import Allocation, Objective, Order
 
 Terms = dict[int, float]
@@ -94,7 +94,11 @@ class Program:
                 here = [slot for slot in some if slot.stock.item.location == location]
                 drawn: Terms = {self._taken(index, slot, units, limits): 1 for slot in here}
                 self._rows.append(({**drawn, bundles: -quantity}, 0, 0))
-        for terms in fills.values():
+        for location, terms in fills.items():
+            share = quota(order, index, location)
+            if share:
+                units[share].update(terms)
+                limits[share] = share.units
             for variable in terms:
                 self._costs[0][variable] = -1
         self._rows.append(({variable: 1 for terms in fills.values() for variable in terms}, 0, line.quantity))

@@ -124,6 +124,7 @@ def test_numbers_of_units_do_not_matter() -> None:
                 ]
                 for product, stocks in small.holdings.items()
             },
+            quotas=tuple(quota._replace(units=quota.units * times) for quota in small.quotas),
         )
         assert checked(seed, large).objective.filled >= plan(small).objective.filled * times, seed
 

@@ -2,9 +2,10 @@
 
 Lines, places and limits are numbered. A *place* is a location at which something lies that the order can use; sets of
 places are bit masks. A *limit* is a number of units that is given out once over the whole plan: what is available of a
-stock item, or what a link lends at one location. A *draw* is a way to use a stock item for a line: for the line itself
-or for one component of its bundle; it counts against the limit of its stock item and, where a link that keeps
-something back lends it, against that of the link too.
+stock item, what a link lends at one location, or what a quota allows the lines of one product. A *draw* is a way to use
+a stock item for a line: for the line itself or for one component of its bundle; it counts against the limit of its
+stock item and, where a link that keeps something back lends it, against that of the link too. Against a quota count
+the units of lines: what is drawn for a line itself, and the bundles that are put together for it.
 
 What a unit costs is packed into one whole number, so that costs add up and compare as the fields of the objective do:
 bundles put together before units shared, those before harm, that before days until expiry.
@@ -46,6 +47,19 @@ class Draw(NamedTuple):
     """Number of the link's limit, or NO_LIMIT."""
     component: int
     """Place among the parts of the line's bundle, or DIRECT."""
+    quota: int = NO_LIMIT
+    """Number of the quota's limit, or NO_LIMIT; parts of bundles have none."""
+
+
+class Allowance(NamedTuple):
+    """A quota that the lines of its product could exceed."""
+
+    limit: int
+    """Number of its limit."""
+    mask: int
+    """Its places."""
+    units: int
+    """At least 1: places of a quota of nothing are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,17 @@ class LineCandidates:
     """The places of `most`."""
     simple: bool
     """Whether no two parts draw on the same stock."""
+    allowances: tuple[Allowance, ...] = ()
+    """What the line counts against together with all others of its product; no two have a place in common."""
+
+    def quota(self, place: int) -> int:
+        """Number of the limit that units of the line at a place count against, or NO_LIMIT."""
+        return next((each.limit for each in self.allowances if each.mask >> place & 1), NO_LIMIT)
+
+    def over(self, mask: int) -> int:
+        """How many units of what each of some places can fill is more than quotas allow all of them."""
+        there = ((each, mask & each.mask & self.mask) for each in self.allowances)
+        return sum(max(0, sum(self.most[place] for place in places_of(here)) - each.units) for each, here in there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +130,8 @@ def candidates(order: Order) -> Candidates:
     found = [looking.found(line) for line in order.wish.lines]
     locations = sorted({each.item.location for own, parts in found for finds in (own, *parts) for each in finds})
     numbers = _Numbers({location: place for place, location in enumerate(locations)})
-    lines = tuple(_line(order, number, own, parts, numbers) for number, (own, parts) in enumerate(found))
+    allowed = _allowed(order, numbers) if order.quotas else {}
+    lines = tuple(_line(order, number, own, parts, numbers, allowed) for number, (own, parts) in enumerate(found))
     return Candidates(order, lines, tuple(locations), tuple(numbers.limits), looking.bundle_cost, looking.fill_worth)
 
 
@@ -146,6 +172,11 @@ class _Looking:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._sharing = order.terms.sharing
+        self._closed: dict[tuple[Product, str], frozenset[str]] = {}
+        for quota in order.quotas:
+            if not quota.units:
+                closed = self._closed.get((quota.product, quota.uom), order.wish.excluded)
+                self._closed[quota.product, quota.uom] = closed | quota.locations
         units = sum(line.quantity * self._units_of_one(line) for line in order.wish.lines)
         self._days_bits = (units * NEVER_DAYS).bit_length()
         self._harm_bits = (units * max(order.harm.values(), default=0)).bit_length()
@@ -203,7 +234,8 @@ class _Looking:
     def _fitting(self, line: Line, product: Product, uom: str) -> Iterator[Stock]:
         """The stock items with available units that serve the line where they lie, of any lot."""
         order = self._order
-        by_custody, excluded = order.terms.by_custody, order.wish.excluded
+        by_custody = order.terms.by_custody
+        excluded = self._closed.get((line.product, line.demand.uom), order.wish.excluded)
         reach = None if by_custody else order.terms.reach.get(line.product, frozenset())
         custodians = line.custodians if by_custody else ("",)
         for stock in order.holdings.get(product, ()):
@@ -242,7 +274,27 @@ class _Numbers:
         return number
 
 
-def _line(order: Order, number: int, own: list[_Find], parts: list[list[_Find]], numbers: _Numbers) -> LineCandidates:
+Allowed = Mapping[tuple[Product, str], tuple[Allowance, ...]]
+"""What the lines of a product in one unit of measure count against together."""
+
+
+def _allowed(order: Order, numbers: _Numbers) -> Allowed:
+    """The quotas that lines could exceed."""
+    wanted: dict[tuple[Product, str], int] = {}
+    for line in order.wish.lines:
+        wanted[line.product, line.demand.uom] = wanted.get((line.product, line.demand.uom), 0) + line.quantity
+    found: dict[tuple[Product, str], tuple[Allowance, ...]] = {}
+    for quota in order.quotas:
+        if 0 < quota.units < wanted.get((quota.product, quota.uom), 0):
+            mask = sum(1 << place for location, place in numbers.places.items() if location in quota.locations)
+            allowance = Allowance(numbers.limit(quota, quota.units), mask, quota.units)
+            found[quota.product, quota.uom] = (*found.get((quota.product, quota.uom), ()), allowance)
+    return found
+
+
+def _line(
+    order: Order, number: int, own: list[_Find], parts: list[list[_Find]], numbers: _Numbers, allowed: Allowed
+) -> LineCandidates:
     """A line with everything numbered."""
     line = order.wish.lines[number]
     direct = _draws(own, number, DIRECT, numbers)
@@ -256,13 +308,23 @@ def _line(order: Order, number: int, own: list[_Find], parts: list[list[_Find]],
     most = {place: min(units, line.quantity) for place, units in drawable(direct, numbers.limits).items()}
     for place, units in bundles.items():
         most[place] = min(line.quantity, most.get(place, 0) + units)
+    allowances = allowed.get((line.product, line.demand.uom), ())
+    for allowance in allowances:
+        for place in places_of(allowance.mask):
+            if place in most:
+                most[place] = min(most[place], allowance.units)
+            if place in bundles:
+                bundles[place] = min(bundles[place], allowance.units)
+        direct = tuple(
+            draw._replace(quota=allowance.limit) if allowance.mask >> draw.place & 1 else draw for draw in direct
+        )
     mask = sum(1 << place for place in most)
     useful = tuple(
         Part(part.quantity, tuple(draw for draw in part.draws if draw.place in bundles)) for part in made if bundles
     )
     drawn = [draw.stock for part in useful for draw in part.draws]
     simple = len(set(drawn)) == len(drawn)
-    return LineCandidates(number, line.quantity, direct, useful, bundles, most, mask, simple)
+    return LineCandidates(number, line.quantity, direct, useful, bundles, most, mask, simple, allowances)
 
 
 def _draws(finds: list[_Find], line: int, component: int, numbers: _Numbers) -> tuple[Draw, ...]:

@@ -8,7 +8,7 @@ best filling of all lines; once it is possible it is that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -86,13 +86,49 @@ class Filler:
         """The clusters that use more of something than there is, those together that do so with each other."""
         used: dict[int, int] = {}
         for filling in fillings.values():
-            for draw, units in filling.picks:
-                used[draw.stock] = used.get(draw.stock, 0) + units
-                if draw.loan != NO_LIMIT:
-                    used[draw.loan] = used.get(draw.loan, 0) + units
+            for limit, units in self._used(filling):
+                used[limit] = used.get(limit, 0) + units
         limits = self.found.limits
         short = {limit for limit, units in used.items() if units > limits[limit]}
-        return _meeting(fillings, short) if short else []
+        return self._meeting(fillings, short) if short else []
+
+    def _used(self, filling: Filling) -> Iterator[tuple[int, int]]:
+        """The limits that a filling counts against, each time with units."""
+        for draw, units in filling.picks:
+            yield draw.stock, units
+            if draw.loan != NO_LIMIT:
+                yield draw.loan, units
+            if draw.quota != NO_LIMIT:
+                yield draw.quota, units
+        for (line, place), bundles in filling.made:
+            quota = self.found.lines[line].quota(place)
+            if quota != NO_LIMIT:
+                yield quota, bundles
+
+    def _meeting(self, fillings: dict[Cluster, Filling], short: set[int]) -> list[list[Cluster]]:
+        """The clusters that use any of some limits, those together that use the same ones."""
+        clusters = list(fillings)
+        leader = list(range(len(clusters)))
+        first: dict[int, int] = {}
+
+        def lead(number: int) -> int:
+            while leader[number] != number:
+                leader[number] = leader[leader[number]]
+                number = leader[number]
+            return number
+
+        for number, cluster in enumerate(clusters):
+            for limit, _ in self._used(fillings[cluster]):
+                if limit in short:
+                    one, other = lead(first.setdefault(limit, number)), lead(number)
+                    leader[max(one, other)] = min(one, other)
+        met: dict[int, list[Cluster]] = {}
+        for number in sorted({lead(number) for number in first.values()}):
+            met[number] = []
+        for number, cluster in enumerate(clusters):
+            if lead(number) in met:
+                met[lead(number)].append(cluster)
+        return list(met.values())
 
     def _best(self, cluster: Cluster, mask: int) -> Filling:
         """A best filling of a cluster, as if no other took anything."""
@@ -132,38 +168,12 @@ class Filler:
         return mask
 
 
-def _meeting(fillings: dict[Cluster, Filling], short: set[int]) -> list[list[Cluster]]:
-    """The clusters that use any of some limits, those together that use the same ones."""
-    clusters = list(fillings)
-    leader = list(range(len(clusters)))
-    first: dict[int, int] = {}
-
-    def lead(number: int) -> int:
-        while leader[number] != number:
-            leader[number] = leader[leader[number]]
-            number = leader[number]
-        return number
-
-    for number, cluster in enumerate(clusters):
-        for draw, _ in fillings[cluster].picks:
-            for limit in (draw.stock, draw.loan):
-                if limit in short:
-                    one, other = lead(first.setdefault(limit, number)), lead(number)
-                    leader[max(one, other)] = min(one, other)
-    met: dict[int, list[Cluster]] = {}
-    for number in sorted({lead(number) for number in first.values()}):
-        met[number] = []
-    for number, cluster in enumerate(clusters):
-        if lead(number) in met:
-            met[lead(number)].append(cluster)
-    return list(met.values())
-
-
 class _Reach:
     """How much of all lines places can give if no line takes anything from another."""
 
     def __init__(self, lines: Sequence[LineCandidates], places: int, *, one_place: bool) -> None:
-        self._lines = [(line.quantity, line.most, line.mask) for line in lines]
+        self._lines = [(line.quantity, line.most, line.mask, line) for line in lines]
+        self._limited = [(number, line) for number, line in enumerate(lines) if line.allowances]
         self._one_place = one_place
         self._known: dict[int, int] = {}
         self._table: np.ndarray[tuple[int, int], np.dtype[np.int64]] | None = None
@@ -185,9 +195,11 @@ class _Reach:
         if self._table is not None:
             rows = self._table[places_of(mask)]
             there = rows.max(axis=0, initial=0) if self._one_place else rows.sum(axis=0)
+            for number, line in () if self._one_place else self._limited:
+                there[number] -= line.over(mask)
             return int(np.minimum(there, self._wanted).sum())
         total = 0
-        for wanted, most, places in self._lines:
+        for wanted, most, places, line in self._lines:
             here, away = mask & places, places & ~mask
             if self._one_place:
                 there = max([most[place] for place in places_of(here)], default=0)
@@ -195,6 +207,8 @@ class _Reach:
                 there = sum([most[place] for place in places_of(here)])
             else:
                 there = sum(most.values()) - sum([most[place] for place in places_of(away)])
+            if line.allowances and not self._one_place:
+                there -= line.over(mask)
             total += wanted if wanted < there else there
         return total
 

@@ -3,11 +3,12 @@
 Best means: most units, then least cost, then the smallest `tie`. The places do not count here, nor does how many there
 are.
 
-A plain line takes its best stock item first: the limits of links hold disjoint sets of its stock items, so being greedy
-is optimal. A bundle line takes all packed units that it can, since bundles put together cost most and take none of
-them. The others come, one after another, from the place where the next one costs least: the parts of a place are taken
-best first, so a further bundle there never costs less than the one before, and being greedy is optimal again. That
-needs parts that draw on different stock; others are left to `rivals`.
+A plain line takes its best stock item first: the limits of links hold disjoint sets of its stock items, those of
+quotas disjoint sets of places, and so of whole links, so being greedy is optimal. A bundle line takes all packed
+units that it can, since bundles put together cost most and take none of them. The others come, one after another,
+from the place where the next one costs least: the parts of a place are taken best first, so a further bundle there
+never costs less than the one before, and being greedy is optimal again: where a quota is used up no more come from
+its places. That needs parts that draw on different stock; others are left to `rivals`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,11 @@ def alone(found: Candidates, line: LineCandidates, mask: int) -> Filling:
     made: Made = ()
     if wanted and line.bundles:
         places = [_Place(line, place, found.limits) for place in sorted(line.bundles) if mask >> place & 1]
-        bundles = _put_together(places, wanted)
+        left = {each.limit: each.units for each in line.allowances}
+        for draw, units in picks:
+            if draw.quota != NO_LIMIT:
+                left[draw.quota] -= units
+        bundles = _put_together(places, wanted, left)
         wanted -= bundles
         cost += bundles * found.bundle_cost + sum(place.cost for place in places)
         picks += [pick for place in places for pick in place.picks()]
@@ -77,6 +82,10 @@ def taken(draws: Sequence[Draw], wanted: int, mask: int, limits: Sequence[int]) 
             left = spare.get(draw.loan, limits[draw.loan])
             units = min(units, left)
             spare[draw.loan] = left - units
+        if draw.quota != NO_LIMIT:
+            left = spare.get(draw.quota, limits[draw.quota])
+            units = min(units, left)
+            spare[draw.quota] = left - units
         if units:
             picks.append((draw, units))
             wanted -= units
@@ -113,6 +122,7 @@ class _Place:
 
     def __init__(self, line: LineCandidates, place: int, limits: Sequence[int]) -> None:
         self.place = place
+        self.quota = line.quota(place)
         self.made = 0
         self.cost = 0
         self._quantities = [part.quantity for part in line.parts]
@@ -165,16 +175,21 @@ class _Place:
         return found
 
 
-def _put_together(places: Sequence[_Place], wanted: int) -> int:
-    """Put bundles together where the next one costs least; returns how many."""
+def _put_together(places: Sequence[_Place], wanted: int, left: dict[int, int]) -> int:
+    """Put bundles together where the next one costs least and `left` of its quota allows it; returns how many."""
     by_place = {place.place: place for place in places}
     heap = [first for place in places if (first := place.next()) is not None]
     heapq.heapify(heap)
     made = 0
     while heap and made < wanted:
         cost, _, alike, number = heapq.heappop(heap)
-        bundles = min(alike, wanted - made)
         place = by_place[number]
+        bundles = min(alike, wanted - made)
+        if place.quota != NO_LIMIT:
+            bundles = min(bundles, left[place.quota])
+            left[place.quota] -= bundles
+            if not bundles:
+                continue
         place.make(bundles, cost)
         made += bundles
         following = place.next()

@@ -23,7 +23,7 @@ def hasty(found: Candidates, lines: Sequence[LineCandidates], mask: int, *, one_
 def reachable(line: LineCandidates, mask: int, *, one_place: bool) -> int:
     """The most units of a line from some places, if no other line takes anything."""
     there = [units for place, units in line.most.items() if mask >> place & 1]
-    return min(line.quantity, (max if one_place else sum)(there or [0]))
+    return min(line.quantity, max(there, default=0) if one_place else sum(there) - line.over(mask))
 
 
 def _one_after(found: Candidates, line: LineCandidates, mask: int, left: list[int], *, one_place: bool) -> Filling:
@@ -40,8 +40,12 @@ def _line(found: Candidates, line: LineCandidates, mask: int, left: list[int]) -
     made = []
     for place in sorted(line.bundles):
         if wanted and mask >> place & 1:
-            number, parts = _bundles(line, place, min(wanted, line.bundles[place]), left)
+            quota = line.quota(place)
+            most = min(wanted, line.bundles[place], wanted if quota == NO_LIMIT else left[quota])
+            number, parts = _bundles(line, place, most, left)
             if number:
+                if quota != NO_LIMIT:
+                    left[quota] -= number
                 wanted -= number
                 made.append(((line.line, place), number))
                 picks += parts
@@ -76,9 +80,14 @@ def _taken(draws: Sequence[Draw], wanted: int, mask: int, left: list[int]) -> tu
         units = min(wanted, left[draw.stock])
         if draw.loan != NO_LIMIT:
             units = min(units, left[draw.loan])
-            left[draw.loan] -= units
+        if draw.quota != NO_LIMIT:
+            units = min(units, left[draw.quota])
         if units:
             left[draw.stock] -= units
+            if draw.loan != NO_LIMIT:
+                left[draw.loan] -= units
+            if draw.quota != NO_LIMIT:
+                left[draw.quota] -= units
             picks.append((draw, units))
             wanted -= units
             if not wanted:

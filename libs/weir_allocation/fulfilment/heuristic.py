@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from weir_allocation.fulfilment.candidates import LineCandidates
+from weir_allocation.fulfilment.candidates import LineCandidates, places_of
 from weir_allocation.fulfilment.filler import Filler
 from weir_allocation.fulfilment.filling import Filling
 
@@ -101,10 +101,24 @@ def most_from(lines: Sequence[LineCandidates], base: int, size: int) -> int:
     """The most units that some places and so many others could fill if each line had those that are best for it."""
     most = 0
     for line in lines:
-        there = sum(units for place, units in line.most.items() if base >> place & 1)
-        others = sorted((units for place, units in line.most.items() if not base >> place & 1), reverse=True)
+        there, others = _gains(line, base)
         most += min(line.quantity, there + sum(others[:size]))
     return most
+
+
+def _gains(line: LineCandidates, base: int) -> tuple[int, list[int]]:
+    """What some places can give of a line, and what others add to that, those first that add most."""
+    there, others = 0, []
+    free = line.mask
+    for allowance in line.allowances:
+        free &= ~allowance.mask
+    for mask, most in ((free, line.quantity), *((each.mask & line.mask, each.units) for each in line.allowances)):
+        here = min(most, sum(line.most[place] for place in places_of(mask & base)))
+        there += here
+        for units in sorted((line.most[place] for place in places_of(mask & ~base)), reverse=True):
+            others.append(min(units, most - here))
+            here += others[-1]
+    return there, sorted(others, reverse=True)
 
 
 def fewest_for(lines: Sequence[LineCandidates], base: int, filled: int) -> int:

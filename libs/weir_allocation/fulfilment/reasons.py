@@ -23,6 +23,7 @@ _NEAREST = (
     Verdict.ONE_LOCATION,
     Verdict.OWN_STOCK_ONLY,
     Verdict.EXCLUDED,
+    Verdict.SHARE_SPENT,
     Verdict.AWAITED,
     Verdict.KEPT_BACK,
     Verdict.LOT_MISMATCH,
@@ -81,6 +82,18 @@ def filled(allocations: Iterable[Allocation]) -> dict[int, int]:
     return units
 
 
+def _spent(order: Order, allocations: Sequence[Allocation]) -> dict[tuple[Product, str], set[str]]:
+    """The locations from which no more units may come of lines of a product in a unit of measure."""
+    spent: dict[tuple[Product, str], set[str]] = {}
+    lines = [(line.product, line.demand.uom) for line in order.wish.lines]
+    for quota in order.quotas:
+        name = quota.product, quota.uom
+        there = [each for each in allocations if lines[each.line] == name and each.item.location in quota.locations]
+        if sum(filled(there).values()) >= quota.units:
+            spent.setdefault(name, set()).update(quota.locations)
+    return spent
+
+
 @dataclass(frozen=True, slots=True)
 class _Units:
     """Units of one stock item, and all that stands against their serving a line."""
@@ -108,6 +121,7 @@ class _State:
         self.order = order
         self.filled = filled(allocations)
         self.sending = order.sending.union(each.item.location for each in allocations)
+        self.spent = _spent(order, allocations)
         self.locations: dict[int, set[str]] = {}
         self._taken: dict[StockItem, dict[int, int]] = {}
         self._drawn: dict[tuple[Product, Product, str, str], dict[int, int]] = {}
@@ -240,6 +254,8 @@ def _away(state: _State, index: int, location: str) -> Iterator[Verdict]:
         yield Verdict.OTHER_WAREHOUSE
     if location in order.wish.excluded:
         yield Verdict.EXCLUDED
+    if location in state.spent.get((line.product, line.demand.uom), ()):
+        yield Verdict.SHARE_SPENT
     if order.wish.one_location_per_line and state.locations.get(index, {location}) != {location}:
         yield Verdict.ONE_LOCATION
     most = order.wish.locations_max

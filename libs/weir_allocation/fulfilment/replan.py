@@ -55,9 +55,10 @@ class Replanned:
 def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
     """Move what has to be moved, and nothing else.
 
-    `order` is all that is wanted, with what was sent already. Its holdings are as if the reservation promised nothing,
-    without what was sent. `standing` are all lines of the reservation. An order that is wanted whole is filled as far
-    as it can be: whoever asks may refuse what is missing.
+    `order` is all that is wanted, with what was sent already. Its holdings are as if the reservation promised
+    nothing, without what was sent. `standing` are all lines of the reservation. An order that is wanted whole is
+    filled as far as it can be: whoever asks may refuse what is missing. Its quotas count for nothing: what was
+    accepted stays accepted, and may move.
     """
     ground = _Ground(order, standing)
     staying = ground.staying()
@@ -100,7 +101,7 @@ class _Ground:
             replace(line, quantity=max(0, line.quantity - gone[index])) for index, line in enumerate(order.wish.lines)
         )
         sending = order.sending.union(each.item.location for each in mine if each.fulfilled)
-        self.order = replace(order, wish=replace(order.wish, lines=lines, whole=False), sending=sending)
+        self.order = replace(order, wish=replace(order.wish, lines=lines, whole=False), sending=sending, quotas=())
         """What is to come of all that is wanted, but for the bundles that are half on their way."""
 
     def _is_of_line(self, order: Order, standing: Standing) -> bool:

@@ -240,11 +240,15 @@ class _Model:
             else:
                 parts.setdefault((draw.line, draw.place, draw.component), {})[column] = 1
             limited.setdefault(draw.stock, {})[column] = 1
-            if draw.loan != NO_LIMIT:
-                limited.setdefault(draw.loan, {})[column] = 1
+            for limit in (draw.loan, draw.quota):
+                if limit != NO_LIMIT:
+                    limited.setdefault(limit, {})[column] = 1
         rows = []
         for number, (line, place) in enumerate(self._made, len(self.draws)):
             wanted[line][number] = 1
+            quota = self._by_line[line].quota(place)
+            if quota != NO_LIMIT:
+                limited.setdefault(quota, {})[number] = 1
             for component, part in enumerate(self._by_line[line].parts):
                 row = parts[line, place, component] | {number: -part.quantity}
                 rows += [(row, 0), ({column: -factor for column, factor in row.items()}, 0)]
