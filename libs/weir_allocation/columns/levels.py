@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from weir_allocation.columns.arrays import Flags, Indices, Units
 from weir_allocation.columns.cells import Cells, Rows, supply
 from weir_allocation.columns.lending import Lending
 from weir_allocation.columns.offer import UNTOLD, Offer
-from weir_allocation.columns.split import Split
+from weir_allocation.columns.split import NO_SHARES, Shares, Split
 from weir_allocation.columns.winners import Winners
 from weir_allocation.columns.zones import Zones
 from weir_allocation.configuration import Configuration
@@ -46,6 +47,15 @@ def exposure(told: Units, reached: Units) -> Units:
     """`max(0, sum of levels - supply over all locations reached)`."""
     beyond: Units = np.maximum(told - reached, 0)
     return beyond
+
+
+class Divisible(NamedTuple):
+    """What there is to divide of some products, in the order in which they were given."""
+
+    units: Units
+    """Units in each warehouse group, wherever in it, as `[warehouse group, product]`."""
+    selling: Flags
+    """Whether a channel of each group sells the product, as `[channel group, product]`."""
 
 
 class Columns:
@@ -94,8 +104,11 @@ class Columns:
         """Take over other links and bundles, which can affect these products: they are to be computed anew."""
         self.lending = self.lending.instead(sharing, affected)
 
-    def compute(self, products: Indices, rows: Rows) -> Levels:
-        """Compute products, each given once, ascending; `rows` are of all that `lending.reads` names for them."""
+    def compute(self, products: Indices, rows: Rows, shares: Shares = NO_SHARES) -> Levels:
+        """Compute products, each given once, ascending; `rows` are of all that `lending.reads` names for them.
+
+        `shares` are of these products at least.
+        """
         self._zones.follow()
         self._winners.follow()
         cells = supply(self.lending, self._locations, products, rows)
@@ -105,9 +118,24 @@ class Columns:
         step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
         for begin in range(0, len(products), step):
             part = slice(begin, begin + step)
-            computed = self._part(products[part], cells)
+            computed = self._part(products[part], cells, shares.of(products[part]))
             supplied[:, part], share[:, part], level[:, part], told[part], reached[part] = computed
         return Levels(supplied, share, level, told, reached)
+
+    def divisible(self, products: Indices, rows: Rows) -> Divisible:
+        """What there is to divide of products, given as for `compute`; whatever rules say, policies or not."""
+        self._zones.follow()
+        self._winners.follow()
+        cells = supply(self.lending, self._locations, products, rows)
+        rule, places = self._winners.rule(products), np.arange(len(products))
+        return Divisible(
+            self._zones.units(products, cells, rule, places)[:-1], self._grouped(self._winners.selling(products))
+        )
+
+    def policies(self, products: Indices) -> Indices:
+        """The number of the policy that divides each product; one above the last where none does."""
+        self._winners.follow()
+        return self._winners.policy(products)
 
     def nowhere(self, products: Sequence[Product]) -> Levels:
         """The same of products of which there is nothing, with or without a number.
@@ -120,7 +148,9 @@ class Columns:
         level = self._offer.levels(nothing, rule, reached, sold)
         return Levels(nothing, nothing, level, self._told(level), reached)
 
-    def _part(self, products: Indices, cells: Sequence[Cells]) -> tuple[Units, Units, Units, Units, Units]:
+    def _part(
+        self, products: Indices, cells: Sequence[Cells], left: Shares
+    ) -> tuple[Units, Units, Units, Units, Units]:
         """All of Levels for one part of the products.
 
         Where a rule names warehouses its stores reach less than others do. Its products are computed twice: once more
@@ -133,16 +163,24 @@ class Columns:
         zones = self._zones.units(products, cells, rule, ruled)
         placed = zones[:-1]
         sold = self._winners.selling(products)
-        selling = np.logical_or.reduceat(sold, self._first, axis=0) if len(self._first) else sold
+        selling = self._grouped(sold)
         supplies = self._split.supplies(placed)
         shares = self._split.shares(
-            placed, supplies, np.r_[policy, policy[narrowed]], np.c_[selling, selling[:, narrowed]]
+            placed,
+            supplies,
+            np.r_[policy, policy[narrowed]],
+            np.c_[selling, selling[:, narrowed]],
+            left.again(narrowed, ruled[narrowed]),
         )
         seen = np.where(self._offer.named[:, rule], ruled, np.arange(len(products)))
         share = shares[self._group[:, None], seen]
         level = self._offer.levels(share, rule, zones[:, ruled].sum(axis=0), sold)
         reached = self._reached(placed, level != UNTOLD, seen, ruled)
         return supplies[self._group[:, None], seen], share, level, self._told(level), reached
+
+    def _grouped(self, sold: Flags) -> Flags:
+        """Whether a channel of each group sells each product."""
+        return np.logical_or.reduceat(sold, self._first, axis=0) if len(self._first) else sold
 
     def _told(self, level: Units) -> Units:
         """The sum of the levels of all stores, by product."""
