@@ -29,12 +29,16 @@ WITH bounds AS (
     SELECT looked.*, min(reservation_line) OVER (PARTITION BY revision, reservation) AS first_line
     FROM looked, whole WHERE kind = 8 AND revision <= through
 ), summed AS (
-    SELECT (p.recorded_at AT TIME ZONE 'UTC')::date::text AS day, r.channel, b.owner, b.sku, c.subject,
-           sum(p.reserved_delta * c.weight::numeric) AS units
+    SELECT (p.recorded_at AT TIME ZONE 'UTC')::date::text AS day, r.channel, b.owner, b.sku,
+           coalesce(c.subject, '') AS subject, sum(p.reserved_delta * coalesce(c.weight, 1)::numeric) AS units
     FROM promised p
     CROSS JOIN LATERAL (SELECT channel FROM reservations WHERE tenant = $1 AND reservation = p.reservation LIMIT 1) r
     CROSS JOIN LATERAL (SELECT owner, sku FROM balances WHERE tenant = $1 AND item = p.item LIMIT 1) b
-    CROSS JOIN LATERAL (SELECT '' AS subject, 1 AS weight) c
+    LEFT JOIN LATERAL (
+        SELECT c.subject, coalesce(l.weights[1], 1) AS weight
+        FROM reservation_lines l JOIN claims c ON c.tenant = $1 AND c.claim = l.claims[1] AND c.subject <> ''
+        WHERE l.tenant = $1 AND l.reservation = p.reservation AND l.line = p.reservation_line LIMIT 1
+    ) c ON true
     WHERE p.first_line = 1 OR NOT EXISTS (
         SELECT FROM reservation_lines
         WHERE tenant = $1 AND reservation = p.reservation AND line < p.first_line AND quantity > 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import CONFIRMED, PARTIAL, Caller, awaiting, draft, item, movement, outcomes, promise
+from tests.kit.ledger import CONFIRMED, PARTIAL, Caller, awaiting, draft, item, movement, outcomes, promise, weighing
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import reservation_service_pb2
 from weir_ledger.store import demanded
@@ -92,6 +92,19 @@ async def test_who_waits_is_counted_when_promised(acme: Caller) -> None:
     assert read(later) == {("web", "", "A", ""): 4}
     [name] = (await acme.demand(made.waiting.waiting)).reservations
     assert (await acme.reservation(name)).state == CONFIRMED
+
+
+async def test_by_what_the_first_claim_stands_for(acme: Caller) -> None:
+    """Units count as often as their line's first claim says, by what that stands for; where it stands for nothing they
+    count once, whatever it weighs, as those of other claims do."""
+    await acme.record(movement(1, "A", 50), movement(1, "B", 50))
+    ceilings = [{"claim": key, "ceiling": 99, "epoch": 1, "subject": key.upper()} for key in ("share", "other")]
+    await acme.do("SetCeilings", ceilings=ceilings)
+    await acme.reserve(weighing("A", 3, share=2, other=5), weighing("B", 1, share=4), channel="web")
+    await acme.reserve(weighing("A", 6, nameless=7, share=1), ("A", 8), channel="web")
+    assert read(*await answered(acme)) == {
+        ("web", "", "A", "SHARE"): 6, ("web", "", "B", "SHARE"): 4, ("web", "", "A", ""): 14,
+    }  # fmt: skip
 
 
 async def test_each_unit_once_in_parts(acme: Caller, twin: Caller, monkeypatch: Any) -> None:
