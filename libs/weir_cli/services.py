@@ -43,7 +43,13 @@ SERVICES = {
     for service in (
         Service("ledger", "weir_ledger", 7101, schema="weir_ledger", history="weir_ledger.store.compaction"),
         Service("sharing", "weir_sharing", 7102, schema="weir_sharing", peers=("ledger",)),
-        Service("partitioning", "weir_partitioning", 7103, schema="weir_partitioning"),
+        Service(
+            "partitioning",
+            "weir_partitioning",
+            7103,
+            schema="weir_partitioning",
+            peers=("ledger", "sharing", "aggregator"),
+        ),
         Service("sync", "weir_sync", 7104, schema="weir_sync"),
         Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync")),
     )

@@ -12,9 +12,9 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weir_chassis.embedded import EmbeddedPostgres, EmbeddedPostgresFailed, default_directory
@@ -35,6 +35,8 @@ class Plan:
     host: str = "127.0.0.1"
     ports: Mapping[str, int] = field(default_factory=dict)
     log_format: str = "json"
+    shared: frozenset[str] = frozenset()
+    """Services whose port is kept for them by whoever starts them."""
 
     def port(self, service: Service) -> int:
         """The port a service is to listen on."""
@@ -71,26 +73,37 @@ async def standing(
     check_ports(plan)
     async with _postgres(plan, tell) as addresses:
         try:
-            for wave in _waves(plan):
-                listening = await supervisor.start(*(_program(plan, service, addresses) for service in wave))
-                addresses |= {service.name: address for service, address in zip(wave, listening, strict=True)}
-            await supervisor.serving()
-            yield addresses
+            with _chosen(plan) as chosen:
+                services = SERVICES.values()
+                listening = await supervisor.start(*(_program(chosen, service) for service in services))
+                addresses |= {service.name: address for service, address in zip(services, listening, strict=True)}
+                await supervisor.serving()
+                yield addresses
         finally:
             await supervisor.stop()
 
 
-def _waves(plan: Plan) -> list[list[Service]]:
-    """Everything at once where all addresses are known; else each after those it calls, to learn theirs."""
-    left = list(SERVICES.values())
-    if all(plan.port(each) for each in left):
-        return [left]
-    waves: list[list[Service]] = []
-    while left:
-        names = {each.name for each in left}
-        waves.append([each for each in left if not names & set(each.peers)])
-        left = [each for each in left if names & set(each.peers)]
-    return waves
+@contextmanager
+def _chosen(plan: Plan) -> Iterator[Plan]:
+    """The same with a port for each service that has none, so that services which call each other know where."""
+    with ExitStack() as stack:
+        ports = {
+            service.name: plan.port(service) or stack.enter_context(kept_port(plan.host))
+            for service in SERVICES.values()
+        }
+        yield replace(plan, ports=ports, shared=frozenset(name for name in ports if not plan.port(SERVICES[name])))
+
+
+@contextmanager
+def kept_port(host: str = "127.0.0.1") -> Iterator[int]:
+    """A free port, which the kernel gives to nobody else within the block; who listens on it has to share it
+    (WEIR_REUSE_PORT), as nobody listens here.
+    """
+    with contextlib.closing(socket.socket(_family(host))) as keeping:
+        keeping.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        keeping.bind((host, 0))
+        port: int = keeping.getsockname()[1]
+        yield port
 
 
 def check_ports(plan: Plan) -> None:
@@ -108,8 +121,7 @@ def check_ports(plan: Plan) -> None:
 
 
 def _free(host: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with contextlib.closing(socket.socket(family)) as probe:
+    with contextlib.closing(socket.socket(_family(host))) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -119,7 +131,11 @@ def _free(host: str, port: int) -> bool:
     return True
 
 
-def _program(plan: Plan, service: Service, addresses: Mapping[str, str]) -> Program:
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _program(plan: Plan, service: Service) -> Program:
     environment = {
         "WEIR_LISTEN": plan.address(service),
         "WEIR_LOG_FORMAT": plan.log_format,
@@ -130,8 +146,10 @@ def _program(plan: Plan, service: Service, addresses: Mapping[str, str]) -> Prog
         "WEIR_DATABASE_URL_FILE": "",
         "WEIR_DATABASE_URL": database_url(plan.database, service) or "",
         "WEIR_DATA_DIRECTORY": str(plan.directory),
-        **{SERVICES[peer].variable: addresses.get(peer) or plan.address(SERVICES[peer]) for peer in service.peers},
+        **{SERVICES[peer].variable: plan.address(SERVICES[peer]) for peer in service.peers},
     }
+    if service.name in plan.shared:
+        environment["WEIR_REUSE_PORT"] = "true"
     return Program(service.name, (*_WEIR, "serve", service.name, "--supervised"), environment)
 
 

@@ -19,12 +19,16 @@ from weir_chassis.server import Server
 from weir_chassis.settings import (
     Address,
     AuthSettings,
+    ClientSettings,
     DatabaseSettings,
     ServerSettings,
     TelemetrySettings,
+    flag,
     group,
     integer,
+    number,
     setting,
+    text,
 )
 from weir_chassis.watch import Wakeups
 from weir_partitioning.domain import KINDS
@@ -42,7 +46,11 @@ class Settings:
     server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7103))
     database: DatabaseSettings = group(DatabaseSettings)
     auth: AuthSettings = group(AuthSettings)
+    client: ClientSettings = group(ClientSettings)
     telemetry: TelemetrySettings = group(TelemetrySettings)
+    ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
+    sharing_target: str = setting("WEIR_SHARING_TARGET", "Where sharing answers.", text, "127.0.0.1:7102")
+    aggregator_target: str = setting("WEIR_AGGREGATOR_TARGET", "Where the aggregator answers.", text, "127.0.0.1:7100")
     policies_max: int = setting(
         "WEIR_PARTITIONING_POLICIES_MAX", "Policies that a tenant may have.", integer(1, 1000), 200
     )
@@ -51,6 +59,24 @@ class Settings:
         "How long changes of policies can be watched again.",
         integer(86_400, 315_360_000),
         2_592_000,
+    )
+    rebalances: bool = setting(
+        "WEIR_PARTITIONING_REBALANCES",
+        "Whether this process divides supplies anew unasked; of several processes one is enough.",
+        flag,
+        True,
+    )
+    rebalance_seconds: float = setting(
+        "WEIR_PARTITIONING_REBALANCE_SECONDS",
+        "How long what happens to a supply is gathered before it is looked at.",
+        number(0, 60),
+        0.1,
+    )
+    demand_seconds: float = setting(
+        "WEIR_PARTITIONING_DEMAND_SECONDS",
+        "How often the ledger is asked what orders were promised, where a policy divides by demand.",
+        number(1, 86_400),
+        60.0,
     )
 
 

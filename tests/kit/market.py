@@ -38,6 +38,7 @@ from weir_aggregator import app as aggregator_app
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ServerSettings
+from weir_cli.suite import kept_port
 from weir_ledger import app as ledger_app
 from weir_partitioning import app as partitioning_app
 from weir_sharing import app as sharing_app
@@ -84,7 +85,7 @@ class Market:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """All of them; each is called by later ones only."""
+        """All of them; each is called by later ones only, but for the aggregator, which partitioning calls, too."""
         return self.ledger, self.sharing, self.partitioning, self.sync, self.aggregator
 
     def caller(self, tenant: str = "acme", *, metadata: Sequence[tuple[str, str]] | None = None) -> Caller:
@@ -102,9 +103,14 @@ async def market(
     """The services for the block; `settings` are settings of the aggregator."""
     auth = auth or AuthSettings()
 
+    calling = {
+        sharing_app: ("ledger_target",),
+        partitioning_app: ("ledger_target", "sharing_target", "aggregator_target"),
+    }
+
     def keeping(app: Any, schema: str) -> Service:
         def start(port: int) -> Any:
-            peers = {"ledger_target": running.ledger.address} if app is sharing_app else {}
+            peers = {name: getattr(running, name.removesuffix("_target")).address for name in calling.get(app, ())}
             made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth, **peers)
             return app.running(made)
 
@@ -112,7 +118,7 @@ async def market(
 
     def aggregator(port: int) -> Any:
         made = aggregator_app.Settings(
-            server=server_settings(port),
+            server=server_settings(port, reuse_port=True),
             auth=auth,
             ledger_target=running.ledger.address,
             sharing_target=running.sharing.address,
@@ -125,14 +131,15 @@ async def market(
     ledger, sharing, partitioning, sync = (
         keeping(*each) for each in zip((ledger_app, sharing_app, partitioning_app, sync_app), SCHEMAS, strict=True)
     )
-    running = Market(ledger, sharing, partitioning, sync, Service(aggregator))
-    try:
-        for service in running.services:
-            await service.begin()
-        yield running
-    finally:
-        for service in reversed(running.services):
-            await service.end()
+    with kept_port() as port:
+        running = Market(ledger, sharing, partitioning, sync, Service(aggregator, f"127.0.0.1:{port}"))
+        try:
+            for service in running.services:
+                await service.begin()
+            yield running
+        finally:
+            for service in reversed(running.services):
+                await service.end()
 
 
 class Caller:

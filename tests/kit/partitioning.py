@@ -10,6 +10,7 @@ import grpc
 
 from tests.kit.calling import Calling
 from tests.kit.postgres import FreshDatabase
+from tests.kit.suite import NOWHERE
 from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc, policy_pb2
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
@@ -70,12 +71,15 @@ class Partitioning:
 async def partitioning(
     database: FreshDatabase, *, auth: AuthSettings | None = None, policies_max: int = 200, **server: Any
 ) -> AsyncIterator[Partitioning]:
-    """A service on `database` for the block; `server` are settings of the server."""
+    """A service on `database` for the block, whose peers are away; `server` are settings of the server."""
     settings = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0, **server),
         database=database.settings("weir_partitioning"),
         auth=auth or AuthSettings(),
         policies_max=policies_max,
+        ledger_target=NOWHERE,
+        sharing_target=NOWHERE,
+        aggregator_target=NOWHERE,
     )
     received = [("grpc.max_receive_message_length", ClientSettings().message_bytes_max)]
     async with running(settings) as serving, grpc.aio.insecure_channel(serving.address, received) as channel:

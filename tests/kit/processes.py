@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tests.contract.tree import ROOT
 from tests.kit.postgres import FreshDatabase
 from tests.kit.suite import CONTEXTS, SCHEMAS, Suite, connected
+from weir_cli.suite import kept_port
 
 START_SECONDS = 40.0
 END_SECONDS = 20.0
@@ -22,10 +23,12 @@ END_SECONDS = 20.0
 class Program:
     """One service, which can be killed and started again at the same address."""
 
-    def __init__(self, service: str, environment: Mapping[str, str]) -> None:
-        """Nothing runs before `start`; the environment is all that the service is told, beside where Python is."""
+    def __init__(self, service: str, environment: Mapping[str, str], address: str = "127.0.0.1:0") -> None:
+        """Nothing runs before `start`; the environment is all that the service is told, beside where Python is and it
+        listens.
+        """
         self.service = service
-        self.address = "127.0.0.1:0"
+        self.address = address
         self.log = ""
         """All that it wrote to its standard error, over all its lives."""
         self._environment = dict(environment)
@@ -125,25 +128,25 @@ async def programs(
     """The suite on `database` as processes for the block, all told these variables; the aggregator some more."""
     async with AsyncExitStack() as stack:
         keepers: list[Program] = []
-        targets: dict[str, str] = {}
+        address = f"127.0.0.1:{stack.enter_context(kept_port())}"
+        targets = {"WEIR_AGGREGATOR_TARGET": address}
         for service, schema in zip(CONTEXTS, SCHEMAS, strict=True):  # each is told of those before it
             told = {"WEIR_DATABASE_URL": database.url(schema), **targets, **environment}
             keepers.append(await stack.enter_async_context(program(service, **told)))
             targets[f"WEIR_{service.upper()}_TARGET"] = keepers[-1].address
         addresses = {service: each.address for service, each in zip(CONTEXTS, keepers, strict=True)}
-        usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": ""}
-        last = await stack.enter_async_context(
-            program("aggregator", **{**usual, **targets, **environment, **(aggregator or {})})
-        )
+        usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": "", "WEIR_REUSE_PORT": "true"}
+        told = {**usual, **targets, **environment, **(aggregator or {})}
+        last = await stack.enter_async_context(program("aggregator", address, **told))
         addresses["aggregator"] = last.address
         channels = await stack.enter_async_context(connected(*addresses.values()))
         yield Programs(Suite(addresses, channels), (*keepers, last))
 
 
 @asynccontextmanager
-async def program(service: str, **environment: str) -> AsyncIterator[Program]:
+async def program(service: str, address: str = "127.0.0.1:0", **environment: str) -> AsyncIterator[Program]:
     """A service, by name, that runs within the block, told these variables."""
-    running = Program(service, environment)
+    running = Program(service, environment, address)
     try:
         await running.start()
         yield running

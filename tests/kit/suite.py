@@ -29,11 +29,14 @@ from tests.kit.merchant import Merchant, Stubs, stubs
 from tests.kit.postgres import FreshDatabase
 from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
+from weir_cli.suite import kept_port
 
 CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
 """What the aggregator follows."""
 SCHEMAS = tuple(f"weir_{context}" for context in CONTEXTS)
 HERE = Address("127.0.0.1", 0)
+NOWHERE = "127.0.0.1:1"
+"""Where nothing listens."""
 
 _numbers = itertools.count(1)
 
@@ -110,9 +113,13 @@ async def suite(
     settings of every server.
     """
     async with AsyncExitStack() as stack:
-        running = await books_and_rules(stack, database, auth=auth, token_file=token_file, **server)
+        port = stack.enter_context(kept_port())
+        running = await books_and_rules(
+            stack, database, auth=auth, token_file=token_file, aggregator=f"127.0.0.1:{port}", **server
+        )
         contexts = addresses(running)
-        settings = aggregator_settings(contexts, auth=auth, token_file=token_file, **server)
+        listening = {**server, "listen": Address("127.0.0.1", port), "reuse_port": True}
+        settings = aggregator_settings(contexts, auth=auth, token_file=token_file, **listening)
         aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
         servers = {**running, "weir_aggregator": aggregator}
         channels = await stack.enter_async_context(connected(*addresses(servers).values()))
@@ -130,9 +137,12 @@ async def books_and_rules(
     *,
     auth: AuthSettings | None = None,
     token_file: Path | None = None,
+    aggregator: str = NOWHERE,
     **server: Any,
 ) -> dict[str, Server]:
-    """Every service but the aggregator, by package, running until the stack is left."""
+    """Every service but the aggregator, by package, running until the stack is left; `aggregator` is where they are
+    told that it will be.
+    """
 
     async def start(app: Any, **own: Any) -> Server:
         settings = app.Settings(
@@ -146,10 +156,17 @@ async def books_and_rules(
 
     ledger = await start(weir_ledger.app, signing_key=signing_key())
     client = ClientSettings(token_file=token_file)
+    sharing = await start(weir_sharing.app, client=client, ledger_target=ledger.address)
     return {
         "weir_ledger": ledger,
-        "weir_sharing": await start(weir_sharing.app, client=client, ledger_target=ledger.address),
-        "weir_partitioning": await start(weir_partitioning.app),
+        "weir_sharing": sharing,
+        "weir_partitioning": await start(
+            weir_partitioning.app,
+            client=client,
+            ledger_target=ledger.address,
+            sharing_target=sharing.address,
+            aggregator_target=aggregator,
+        ),
         "weir_sync": await start(weir_sync.app),
     }
 
