@@ -83,7 +83,16 @@ def claiming(
     return reservation_pb2.ReservationDraftLine(
         stock_item=item(what) if isinstance(what, str) else what,
         quantity=quantity,
-        claims=[reservation_pb2.LineClaim(claim=key, ceiling=ceiling) for key, ceiling in ceilings.items()],
+        claims=[reservation_pb2.LineClaim(claim=key, ceiling=ceiling, weight=1) for key, ceiling in ceilings.items()],
+    )
+
+
+def weighing(what: str | stock_pb2.StockItem, quantity: int, /, **weights: int) -> reservation_pb2.ReservationDraftLine:
+    """A line of an order that counts under keys, as often as each weight says, up to whatever ceilings are set."""
+    return reservation_pb2.ReservationDraftLine(
+        stock_item=item(what) if isinstance(what, str) else what,
+        quantity=quantity,
+        claims=[reservation_pb2.LineClaim(claim=key, weight=weight) for key, weight in weights.items()],
     )
 
 
@@ -213,6 +222,11 @@ class Caller:
         """How many units of a product wait, and how many may."""
         found = (await self.do("GetBackOrders", product={"owner": owner, "sku": sku})).back_orders
         return found.waiting, found.limit
+
+    async def ceilings(self, epoch: int, /, **ceilings: int | None) -> list[str]:
+        """Set ceilings of an epoch, none where that is None; the keys that were left as they are."""
+        drafts = [{"claim": key, "epoch": epoch, "ceiling": ceiling} for key, ceiling in ceilings.items()]
+        return list((await self.do("SetCeilings", ceilings=drafts)).superseded)
 
     async def claims(self, *keys: str) -> list[tuple[int, int]]:
         """Open and fulfilled units under each key."""

@@ -359,6 +359,9 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
         f"{service}Release": {"reservation": world.confirmed, "lines": lines},
         f"{service}MarkHandedOver": {"reservation": world.confirmed, "lines": [1], "handed_over_time": occurred},
         f"{service}GetClaims": {"claims": ["own claim"], "freshness": freshness},
+        f"{service}SetCeilings": {
+            "ceilings": [{"claim": "own claim", "ceiling": 5000, "epoch": 1, "subject": "own subject"}],
+        },
         f"{service}ListDemand": {
             "after": world.merchant.seen["ledger"],
             "recorded_after_time": occurred,

@@ -72,17 +72,24 @@ def test_granted(lines: list[DraftLine], mode: Mode, expected: list[int] | str) 
         for each in line.claims if units else ():
             open_units, gone = claimed.get(each.claim, (0, 0))
             claimed[each.claim] = (open_units + units, gone)
-            assert sum(claimed[each.claim]) <= each.ceiling
+            assert sum(claimed[each.claim]) <= each.within(None)
     assert claims(books) == claimed
 
 
 def test_what_a_refusal_tells() -> None:
     """A refusal lists each line that a claim stops, with the claim that leaves least, and the numbers of the first."""
-    books = opened(("A", 9, 0), claims=[Claim("k", 2, 1)])
+    books = opened(("A", 9, 0), claims=[Claim("k", 2, 1, 8)])
     refusal = decide(books, Reserve(NAME, order(wish("A", 1, k=9), wish("A", 4, k=6, new=1), wish("A", 2, k=4))))
     assert isinstance(refusal, ClaimExhausted)
     assert refusal.kind is Kind.UNMET
-    assert refusal.metadata == {"claim": "new", "ceiling": "1", "claimed": "0", "requested": "4", "lines": "2"}
+    assert refusal.metadata == {
+        "claim": "new",
+        "ceiling": "1",
+        "claimed": "0",
+        "requested": "4",
+        "lines": "2",
+        "revision": "8",
+    }
     assert [each.field for each in refusal.violations] == ["draft.lines[1]", "draft.lines[2]"]
     assert refusal.violations[1].description == "'k': 2 asked for, 5 of 4 claimed."
 

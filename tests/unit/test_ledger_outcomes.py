@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit.books import NAME, NOW, fact, goods, opened, order, promise
 from weir_chassis.errors import RecordedRefusal, Refusal
-from weir_ledger.domain import amending, demands, endings, lots, movements, places, promises
+from weir_ledger.domain import amending, ceilings, demands, endings, lots, movements, places, promises
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import PromiseOutcome
@@ -26,7 +26,10 @@ ODD = StockItem("ö\u202e", '"\\', "{}", "\U0001f6b2", "CARTON", "'", Condition.
 FULL = Reservation(
     NAME,
     State.CONFIRMED,
-    (Line(goods(), 5, 4, 1, 2, 1, (LineClaim("ü", 0), LineClaim("]", 10**15)), NOW), Line(ODD, 10**9, 0, 0)),
+    (
+        Line(goods(), 5, 4, 1, 2, 1, (LineClaim("ü", 0, 7), LineClaim("]", 10**15), LineClaim("none")), NOW),
+        Line(ODD, 10**9, 0, 0),
+    ),
     NOW + timedelta(microseconds=1),
     NOW,
     order='"ok":',
@@ -59,6 +62,8 @@ RECEIPTS: list[tuple[str, Any]] = [
     ("Reserve", Reserved(None, waiting=DEMAND)),
     ("Reserve", Reserved(FULL, b"\x00", DEMAND)),
     ("SetBackOrders", BackOrders(("ö", '"'), 10**15, 2**62, 3, 2**62)),
+    ("SetCeilings", ()),
+    ("SetCeilings", ("ü", "]")),
     ("CancelWaiting", DEMAND),
     ("PromiseWaiting", (
         PromiseOutcome(FULL), PromiseOutcome(None, "WAITING_STATE", '"]'),
@@ -112,7 +117,7 @@ def test_every_method_is_known() -> None:
     """Each command that a caller can send has a receipt that can be read back."""
     named = {
         each.__name__
-        for module in (amending, demands, endings, lots, movements, places, promises)
+        for module in (amending, ceilings, demands, endings, lots, movements, places, promises)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Command) and each is not Command
     }

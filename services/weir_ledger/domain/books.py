@@ -184,11 +184,29 @@ class Page:
         """What is claimed under a key as it stands on this page."""
         return self.claims.get(claim) or self.books.claims.get(claim) or Claim(claim)
 
+    def claims_before(self, claims: Iterable[str]) -> int | None:
+        """The newest of the revisions that changed some claims, 0 where none ever was.
+
+        None where a command of the same group did: its revision is not drawn yet.
+        """
+        known = self.books.claims
+        named = list(claims)
+        if any(each in self.books.touched_claims for each in named):
+            return None
+        return max((known[each].revision for each in named if each in known), default=0)
+
+    def keep_claim(self, claim: Claim) -> None:
+        """Write what is claimed under a key, and may be."""
+        self.claims[claim.claim] = claim
+
     def count_claims(self, claims: Iterable[LineClaim], *, open: int, fulfilled: int = 0) -> None:
-        """Change what is claimed under the keys of a line by `open` and `fulfilled` units."""
+        """Change what is claimed under the keys of a line by `open` and `fulfilled` units of it."""
         for each in claims:
             before = self.claim(each.claim)
-            self.claims[each.claim] = Claim(each.claim, before.open + open, before.fulfilled + fulfilled)
+            more_open, more_fulfilled = each.weight * open, each.weight * fulfilled
+            self.keep_claim(
+                replace(before, open=before.open + more_open, fulfilled=before.fulfilled + more_fulfilled, revision=0)
+            )
 
     def holding(self, channel: str) -> Holding:
         """What a channel holds as it stands on this page; with "", what the whole tenant holds."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from weir_ledger.domain.reservations import Claim
 from weir_ledger.domain.stock import Balance, Lot
 from weir_ledger.domain.waiting import BackOrders, PlannedWaiting
 
@@ -16,3 +17,4 @@ class Part:
     balances: Sequence[Balance] = ()
     waiting: Sequence[PlannedWaiting] = ()
     back_orders: Sequence[BackOrders] = ()
+    claims: Sequence[Claim] = ()

@@ -1,7 +1,7 @@
 """Promise units to orders: a line is accepted only if its units are available at the instant of commit, and if they
 take none of its claims past their ceilings."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -120,12 +120,14 @@ def size(lines: Iterable[DraftLine], plan: bytes) -> int:
 def refused(page: Page, short: Sequence[tuple[str, ShortLine]]) -> Refusal:
     """Why lines, each with the field it stands in, are not promised: missing units first, then claims."""
     revisions = [page.revision_before(each.item) for _, each in short if each.claim is None]
+    if not revisions:
+        return refusal(short, revision=page.claims_before(each.claim.claim for _, each in short if each.claim))
     drawn = [each for each in revisions if each is not None]
-    return refusal(short, revision=max(drawn, default=0) if len(drawn) == len(revisions) else None)
+    return refusal(short, revision=max(drawn) if len(drawn) == len(revisions) else None)
 
 
 def refusal(short: Sequence[tuple[str, ShortLine]], *, revision: int | None) -> Refusal:
-    """As `refused`; units are missing since `revision`, None for one that is still being drawn."""
+    """As `refused`; units are missing, or claimed, since `revision`, None for one that is still being drawn."""
     shortages = [
         Shortage(field, each.item.sku, each.item.location, each.requested, each.available)
         for field, each in short
@@ -135,10 +137,17 @@ def refusal(short: Sequence[tuple[str, ShortLine]], *, revision: int | None) -> 
         return InsufficientStock(shortages, revision=revision)
     return ClaimExhausted(
         [
-            Exceeded(field, each.claim.claim, each.claim.ceiling, each.claimed, each.requested)
+            Exceeded(
+                field,
+                each.claim.claim,
+                each.claim.within(None),
+                each.claimed,
+                each.requested * each.claim.weight,
+            )
             for field, each in short
             if each.claim is not None
-        ]
+        ],
+        revision=revision,
     )
 
 
@@ -165,14 +174,14 @@ def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int
         units = min(line.quantity, available)
         tightest = _tightest(page, line, claimed)
         if tightest is not None:
-            units = min(units, max(0, tightest.ceiling - claimed[tightest.claim]))
+            units = min(units, max(0, _room(tightest, claimed)))
         if units < line.quantity:
             by_claim = tightest if available >= line.quantity else None
             already = claimed[by_claim.claim] if by_claim else 0
             short.append(ShortLine(number, line.item, line.quantity, available, by_claim, already))
         left[line.item] = available - units
         for each in line.claims:
-            claimed[each.claim] += units
+            claimed[each.claim] += units * each.weight
         granted.append(units)
     refused = bool(short) and (
         mode is Mode.ALL_OR_NOTHING or not any(granted) or not all(page.has_place(each.item.location) for each in short)
@@ -181,11 +190,19 @@ def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int
 
 
 def _tightest(page: Page, line: DraftLine, claimed: dict[str, int]) -> LineClaim | None:
-    """The claim of a line that leaves the fewest units; `claimed` learns what each has with the lines before."""
+    """The claim of a line that leaves the fewest units, with the ceiling that holds; `claimed` learns what each has
+    with the lines before."""
+    held: list[LineClaim] = []
     for each in line.claims:
-        if each.claim not in claimed:
-            claimed[each.claim] = page.claim(each.claim).claimed
-    return min(line.claims, key=lambda each: (each.ceiling - claimed[each.claim], each.claim), default=None)
+        found = page.claim(each.claim)
+        claimed.setdefault(each.claim, found.claimed)
+        held.append(LineClaim(each.claim, each.within(found.ceiling), each.weight))
+    return min(held, key=lambda each: (_room(each, claimed), each.claim), default=None)
+
+
+def _room(held: LineClaim, claimed: Mapping[str, int]) -> int:
+    """How many units a claim leaves, below 0 where more is claimed than its ceiling."""
+    return (held.within(None) - claimed[held.claim]) // held.weight
 
 
 def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int]) -> Reservation:

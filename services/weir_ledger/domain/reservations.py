@@ -31,20 +31,37 @@ class Mode(enum.IntEnum):
     PARTIAL = 2
 
 
+CLAIMED_MAX = 10**18
+"""Most that may be claimed under a key, whatever ceilings say."""
+
+
 class LineClaim(Struct, frozen=True):
-    """A key that the units of a line are counted under, and the most that may be claimed under it with them."""
+    """A key that the units of a line are counted under, each `weight` times, and the most that may be claimed under it
+    with them; None: as much as the ceiling that is set for the key allows."""
 
     claim: str
-    ceiling: int
+    ceiling: int | None = None
+    weight: int = 1
+
+    def within(self, ceiling: int | None) -> int:
+        """The most that may be claimed with it where `ceiling` is set for the key: the lowest that there is."""
+        return min(each for each in (self.ceiling, ceiling, CLAIMED_MAX) if each is not None)
 
 
 class Claim(Struct, frozen=True):
-    """The units claimed under a key; `revision` is that of their last change, 0 while it is being written."""
+    """What is claimed under a key, and may be: as much as lines say themselves where `ceiling` is None.
+
+    `epoch` is the number of the ceiling, of whoever set it, 0 where none ever was; `subject` is what the key stands for
+    in their words. `revision` is that of the last change, 0 while it is being written.
+    """
 
     claim: str
     open: int = 0
     fulfilled: int = 0
     revision: int = 0
+    ceiling: int | None = None
+    epoch: int = 0
+    subject: str = ""
 
     @property
     def claimed(self) -> int:
@@ -113,7 +130,8 @@ class Reserved(Struct, frozen=True):
 
 
 class ShortLine(Struct, frozen=True):
-    """A line, counted from 1, that asks for more units than are available, or than `claim` leaves."""
+    """A line, counted from 1, that asks for more units than are available, or than `claim` leaves, whose ceiling is the
+    lowest that there is."""
 
     line: int
     item: StockItem

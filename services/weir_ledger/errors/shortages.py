@@ -68,7 +68,7 @@ class InsufficientStock(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """One line that would take a claim past its ceiling."""
+    """One line that would take a claim past its ceiling; `requested` is what its units count."""
 
     field: str
     claim: str
@@ -83,8 +83,11 @@ class ClaimExhausted(Refusal):
     kind = Kind.UNMET
     reason = "CLAIM_EXHAUSTED"
 
-    def __init__(self, exceeded: Sequence[Exceeded]) -> None:
-        """Refuse for all the `exceeded` claims at once; there is at least one."""
+    def __init__(self, exceeded: Sequence[Exceeded], *, revision: int | None) -> None:
+        """Refuse for all the `exceeded` claims at once; there is at least one.
+
+        They are as they are by `revision`, None where that is still being drawn.
+        """
         first = exceeded[0]
         super().__init__(
             f"Of {first.ceiling} units that may be claimed under {first.claim!r}, {first.claimed} are;"
@@ -101,6 +104,7 @@ class ClaimExhausted(Refusal):
             claimed=first.claimed,
             requested=first.requested,
             lines=len(exceeded),
+            revision=drawn(revision),
         )
 
 

@@ -25,9 +25,15 @@ coalesce(string_agg(
 """The text of the entries `e` of one commit."""
 
 CLAIMED = """
-coalesce(string_agg(concat_ws(chr(31), c.claim, c.open, c.fulfilled), chr(30) ORDER BY c.claim COLLATE "C"), '')
+coalesce(string_agg(
+    concat_ws(
+        chr(31), c.claim, c.open, c.fulfilled,
+        CASE WHEN c.ceiling IS NOT NULL OR c.epoch <> 0 OR c.subject <> ''
+             THEN concat_ws(chr(31), coalesce(c.ceiling::text, ''), c.epoch, c.subject) END
+    ), chr(30) ORDER BY c.claim COLLATE "C"
+), '')
 """
-"""The text of the claims `c` that one commit changed."""
+"""The text of the claims `c` that one commit changed; a key has three more fields once a ceiling was set for it."""
 
 LOTTED = """
 string_agg(

@@ -117,7 +117,7 @@ async def _require_current(
     books, found = opened.books, opened.found
     absent = [key for item, key in found.keys.items() if not (item in found.balances or item in books.touched_items)]
     claims = {claim for attempt in group for claim in attempt.command.claims()}
-    unclaimed = list(claims - found.claims - books.touched_claims.keys())
+    unclaimed = list(claims - found.claims.keys() - books.touched_claims.keys())
     nowhere = list({item.location for item in found.keys} - books.places)
     raced = [group[position] for position in decided.raced]
     if (absent or unclaimed or nowhere or raced) and await driver.fetchval(
@@ -230,18 +230,18 @@ def _opened(
     places: list[str] = []
     remembered: dict[Name, tuple[bytes, int, str]] = {}
     head, now = 0, datetime.min
-    for what, item, first, second, third, name, method, fingerprint, outcome, moment in found:
+    for what, item, first, second, third, fourth, fifth, name, method, fingerprint, words, moment in found:
         match what:
             case "balance":
                 balances.append(Balance(items[item.hex], first, second, third, moment))
             case "claim":
-                claims.append(Claim(name, first, second, third))
+                claims.append(Claim(name, first, second, third, fourth, fifth, words))
             case "holding":
                 holdings[name] = Holding(first, second)
             case "place":
                 places.append(name)
             case "request":
-                remembered[method, name] = (fingerprint, first, outcome)
+                remembered[method, name] = (fingerprint, first, words)
             case _:
                 head, now = first, moment
                 holdings[""] = Holding(second, third)

@@ -16,6 +16,7 @@ _RECEIPTS: dict[str, Any] = {
     "DeleteLocation": type(None),
     "SetLot": Lot,
     "SetBackOrders": BackOrders,
+    "SetCeilings": tuple[str, ...],
     "RecordMovements": tuple[Balance, ...],
     "Reserve": Reserved,
     "ReserveBatch": tuple[ReserveOutcome, ...],

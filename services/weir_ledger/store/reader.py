@@ -17,6 +17,7 @@ from weir_ledger.domain.shortfalls import HITS_MAX, Promised, Shortfall, hits
 from weir_ledger.domain.stock import Balance, Location, LocationKind, Lot, LotName, StockItem
 from weir_ledger.ports import Done
 from weir_ledger.store import rows, statements
+from weir_ledger.store.claims import READ as READ_CLAIMS
 from weir_ledger.store.keys import key
 from weir_ledger.store.outcomes import recalled
 from weir_ledger.store.tables import (
@@ -149,7 +150,7 @@ class Reader:
 
         async def work() -> tuple[Sequence[Claim], int]:
             async with self._database.driving(tenant) as driver:
-                found = await driver.fetch(statements.CLAIMS, tenant, claims)
+                found = await driver.fetch(READ_CLAIMS, tenant, claims)
             return [rows.claim(row) for row in found], found[0]["newest"]
 
         return await retrying(work)

@@ -39,7 +39,15 @@ def balance(row: Row) -> Balance:
 
 def claim(row: Row) -> Claim:
     """What is claimed under a key, of a row of `claims`."""
-    return Claim(row["claim"], row["open"], row["fulfilled"], row["revision"])
+    return Claim(
+        row["claim"],
+        row["open"],
+        row["fulfilled"],
+        row["revision"],
+        row["ceiling"],
+        row["epoch"],
+        row["subject"],
+    )
 
 
 def location(row: Row) -> Location:
@@ -88,7 +96,20 @@ def commits(rows: Iterable[Row]) -> Iterator[Commit]:
         lines = list(group)
         entries = tuple(booked_entry(row) for row in lines if row["line"] is not None)
         first = lines[0]
-        claims = map(Claim, first["claims"] or (), first["opens"] or (), first["fulfilleds"] or (), repeat(revision))
+        claims = (
+            ()
+            if first["claims"] is None
+            else map(
+                Claim,
+                first["claims"],
+                first["opens"],
+                first["fulfilleds"],
+                repeat(revision),
+                first["ceilings"],
+                first["epochs"],
+                first["subjects"],
+            )
+        )
         lots = (
             ()
             if first["lots"] is None
@@ -137,7 +158,7 @@ def reservations(rows: Iterable[Row]) -> Iterator[Reservation]:
                     row["open"],
                     row["fulfilled"],
                     row["released"],
-                    tuple(map(LineClaim, row["claims"], row["ceilings"])),
+                    tuple(map(LineClaim, row["claims"], row["ceilings"], row["weights"] or repeat(1))),
                     row["handed_over_at"],
                 )
                 for row in lines

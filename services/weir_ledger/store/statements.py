@@ -13,7 +13,7 @@ WITH locked AS (
     FROM reservations WHERE tenant = $1 AND reservation = ANY ($2::uuid[]) ORDER BY reservation FOR UPDATE
 )
 SELECT r.*, l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings,
-       l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition,
+       l.weights, l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition,
        EXISTS (
            SELECT FROM reservations s
            WHERE s.tenant = $1 AND s.reservation = r.reservation AND s.revision <> r.revision
@@ -53,32 +53,32 @@ WITH locked AS (
     SELECT item, on_hand, reserved, revision, counted_at
     FROM balances WHERE tenant = $1 AND item = ANY ($2::uuid[]) ORDER BY item FOR UPDATE
 ), claimed AS (
-    SELECT claim, open, fulfilled, revision
+    SELECT claim, open, fulfilled, revision, ceiling, epoch, subject
     FROM claims WHERE tenant = $1 AND claim = ANY ($6::text[]) ORDER BY claim FOR UPDATE
 )
-SELECT 'balance' AS what, item, on_hand AS first, reserved AS second, revision AS third,
-       NULL::text AS name, NULL::text AS method, NULL::bytea AS fingerprint, NULL::text AS outcome,
-       counted_at AS moment
+SELECT 'balance' AS what, item, on_hand AS first, reserved AS second, revision AS third, NULL::bigint AS fourth,
+       NULL::bigint AS fifth, NULL::text AS name, NULL::text AS method, NULL::bytea AS fingerprint,
+       NULL::text AS words, counted_at AS moment
 FROM locked
 UNION ALL
-SELECT 'claim', NULL, open, fulfilled, revision, claim, NULL, NULL, NULL, NULL
+SELECT 'claim', NULL, open, fulfilled, revision, ceiling, epoch, claim, NULL, NULL, subject, NULL
 FROM claimed
 UNION ALL
-SELECT 'holding', NULL, h.open_reservations, h.held_units, NULL, h.channel, NULL, NULL, NULL, NULL
+SELECT 'holding', NULL, h.open_reservations, h.held_units, NULL, NULL, NULL, h.channel, NULL, NULL, NULL, NULL
 FROM unnest($7::text[]) AS asked (channel)
 CROSS JOIN LATERAL (SELECT * FROM holdings WHERE tenant = $1 AND channel = asked.channel LIMIT 1) h
 UNION ALL
-SELECT 'place', NULL, NULL, NULL, NULL, location, NULL, NULL, NULL, NULL
+SELECT 'place', NULL, NULL, NULL, NULL, NULL, NULL, location, NULL, NULL, NULL, NULL
 FROM locations WHERE tenant = $1 AND location = ANY ($3::text[])
 UNION ALL
-SELECT 'request', NULL, r.revision, NULL, NULL, r.request_id, r.method, r.fingerprint, r.outcome, NULL
+SELECT 'request', NULL, r.revision, NULL, NULL, NULL, NULL, r.request_id, r.method, r.fingerprint, r.outcome, NULL
 FROM unnest($4::text[], $5::text[]) AS asked (method, request_id)
 CROSS JOIN LATERAL (
     SELECT * FROM requests WHERE tenant = $1 AND method = asked.method AND request_id = asked.request_id LIMIT 1
 ) r
 UNION ALL
 SELECT 'head', NULL, coalesce(t.revision, 0), coalesce(t.open_reservations, 0), coalesce(t.held_units, 0), NULL, NULL,
-       NULL, NULL, clock_timestamp()
+       NULL, NULL, NULL, NULL, clock_timestamp()
 FROM (SELECT) AS one LEFT JOIN tenants t ON t.tenant = $1
 """
 """All that a group needs to see, with its balances, and after them its claims, locked in the order of their keys. The
@@ -93,19 +93,20 @@ WITH line AS (
          AS e (kind, account, item, on_hand_delta, reserved_delta, on_hand, reserved, reservation, reservation_line,
                request_id, reference, occurred_at, line)
 ), claimed AS (
-    SELECT * FROM unnest($50::text[], $51::bigint[], $52::bigint[]) AS c (claim, open, fulfilled)
+    SELECT * FROM unnest($51::text[], $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::text[])
+         AS c (claim, open, fulfilled, ceiling, epoch, subject)
 ), content AS (
     SELECT clock_timestamp() AS moment, (SELECT ENTERED FROM line e) AS entered,
            (SELECT CLAIMED FROM claimed c) AS claimed
 ), head AS (
     UPDATE tenants
     SET revision = tenants.revision + 1,
-        open_reservations = open_reservations + $56, held_units = held_units + $57,
+        open_reservations = open_reservations + $60, held_units = held_units + $61,
         recorded_at = greatest(content.moment, recorded_at),
         digest = LINK
     FROM content WHERE tenant = $1
     RETURNING revision, recorded_at AS moment, digest,
-              ($56 > 0 AND open_reservations > $58) OR ($57 > 0 AND held_units > $59) AS exceeded
+              ($60 > 0 AND open_reservations > $62) OR ($61 > 0 AND held_units > $63) AS exceeded
 ), committed AS (
     INSERT INTO commits (tenant, revision, recorded_at, digest) SELECT $1, revision, moment, digest FROM head
 ), entered AS (
@@ -141,26 +142,27 @@ WITH line AS (
          AS r (reservation, state, expires_at, order_name, channel)
 ), lined AS (
     INSERT INTO reservation_lines (tenant, reservation, line, item, requested, quantity, open, fulfilled, released,
-                                   handed_over_at, claims, ceilings)
+                                   handed_over_at, claims, ceilings, weights)
     SELECT $1, l.reservation, l.line, l.item, l.requested, l.quantity, l.open, l.fulfilled, l.released,
-           l.handed_over_at, string_to_array(l.claims, chr(31)), string_to_array(l.ceilings, chr(31))::bigint[]
+           l.handed_over_at, string_to_array(l.claims, chr(31)), string_to_array(l.ceilings, chr(31), '-')::bigint[],
+           string_to_array(l.weights, chr(31))::bigint[]
     FROM head, unnest($39::uuid[], $40::int[], $41::uuid[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[],
-                      $46::bigint[], $47::timestamptz[], $48::text[], $49::text[])
+                      $46::bigint[], $47::timestamptz[], $48::text[], $49::text[], $50::text[])
          AS l (reservation, line, item, requested, quantity, open, fulfilled, released, handed_over_at, claims,
-               ceilings)
+               ceilings, weights)
 ), held AS (
     INSERT INTO holdings (tenant, channel, open_reservations, held_units)
     SELECT $1, h.channel, h.open_reservations, h.held_units
-    FROM head, unnest($53::text[], $54::bigint[], $55::bigint[]) AS h (channel, open_reservations, held_units)
+    FROM head, unnest($57::text[], $58::bigint[], $59::bigint[]) AS h (channel, open_reservations, held_units)
     ON CONFLICT (tenant, channel) DO UPDATE
         SET open_reservations = holdings.open_reservations + excluded.open_reservations,
             held_units = holdings.held_units + excluded.held_units
     RETURNING channel, open_reservations, held_units
 )
 SELECT revision, moment, pg_notify(current_schema(), $1), exceeded OR EXISTS (
-    SELECT FROM held JOIN unnest($53::text[], $54::bigint[], $55::bigint[]) AS more (channel, reservations, units)
+    SELECT FROM held JOIN unnest($57::text[], $58::bigint[], $59::bigint[]) AS more (channel, reservations, units)
         ON more.channel = held.channel
-    WHERE (more.reservations > 0 AND held.open_reservations > $60) OR (more.units > 0 AND held.held_units > $61)
+    WHERE (more.reservations > 0 AND held.open_reservations > $64) OR (more.units > 0 AND held.held_units > $65)
 ) AS exceeded
 FROM head
 """
@@ -183,7 +185,7 @@ counted up; `exceeded` tells that this passed a limit, which then another proces
 """
 
 WRITE_LOTS = _write(
-    f"(SELECT {chain.LOTTED} FROM unnest($62::text[], $63::text[], $64::text[], $65::text[])"  # noqa: S608
+    f"(SELECT {chain.LOTTED} FROM unnest($66::text[], $67::text[], $68::text[], $69::text[])"  # noqa: S608
     " AS l (owner, sku, lot, expiry))"
 )
 """As WRITE, for a group that also changes lots; only what it digests is different."""
@@ -193,35 +195,18 @@ WRITE_WAITING = _write(
     f"""
     (SELECT coalesce({chain.WAITED}, '') FROM (
         SELECT waiting, coalesce(create_revision, tenants.revision + 1) || chr(31) || told AS told
-        FROM unnest($62::bigint[], $63::uuid[], $64::text[]) AS w (create_revision, waiting, told)
+        FROM unnest($66::bigint[], $67::uuid[], $68::text[]) AS w (create_revision, waiting, told)
     ) w)
     """,  # noqa: S608
     f"""
     (SELECT coalesce({chain.COUNTED}, '') FROM (
         SELECT owner, sku, limit_units, waiting_units, coalesce(limit_revision, tenants.revision + 1) AS limit_revision
-        FROM unnest($65::text[], $66::text[], $67::bigint[], $68::bigint[], $69::bigint[])
+        FROM unnest($69::text[], $70::text[], $71::bigint[], $72::bigint[], $73::bigint[])
              AS b (owner, sku, limit_units, waiting_units, limit_revision)
     ) b)
     """,  # noqa: S608
 )
 """As WRITE, for a group that also changes demands that wait, or how much does and may."""
-
-WRITE_CLAIMS = """
-WITH fresh AS (
-    INSERT INTO claims (tenant, claim, open, fulfilled, revision)
-    SELECT $1, c.*, $2 FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS c (claim, open, fulfilled)
-), changed AS (
-    UPDATE claims SET open = c.open, fulfilled = c.fulfilled, revision = $2
-    FROM unnest($6::text[], $7::bigint[], $8::bigint[]) AS c (claim, open, fulfilled)
-    CROSS JOIN LATERAL (SELECT ctid FROM claims WHERE tenant = $1 AND claim = c.claim LIMIT 1) found
-    WHERE claims.ctid = found.ctid
-)
-INSERT INTO claim_changes (tenant, revision, claim, open, fulfilled)
-SELECT $1, $2, c.*
-FROM unnest($3::text[] || $6::text[], $4::bigint[] || $7::bigint[], $5::bigint[] || $8::bigint[])
-     AS c (claim, open, fulfilled)
-"""
-"""What is claimed, under keys that are new and under others; WRITE has digested it."""
 
 CHANGE_RESERVATIONS = """
 WITH changed AS (
@@ -306,18 +291,10 @@ SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
 FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
 """
 
-CLAIMS = """
-SELECT asked.claim, coalesce(c.open, 0) AS open, coalesce(c.fulfilled, 0) AS fulfilled,
-       coalesce(c.revision, 0) AS revision, coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
-FROM unnest($2::text[]) WITH ORDINALITY AS asked (claim, place)
-LEFT JOIN LATERAL (SELECT * FROM claims WHERE tenant = $1 AND claim = asked.claim LIMIT 1) c ON true
-ORDER BY asked.place
-"""
-
 RESERVATION = """
 SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
-       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings, l.handed_over_at,
-       b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
+       l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings, l.weights,
+       l.handed_over_at, b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition
 FROM reservations r
 CROSS JOIN LATERAL (SELECT * FROM reservation_lines WHERE tenant = $1 AND reservation = r.reservation OFFSET 0) l
 CROSS JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = l.item LIMIT 1) b
@@ -355,6 +332,7 @@ SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
        e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved, e.reservation,
         e.reservation_line, e.request_id, e.reference, e.occurred_at,
        b.owner, b.sku, b.location, b.lot, b.uom, b.custodian, b.condition, k.claims, k.opens, k.fulfilleds,
+       k.ceilings, k.epochs, k.subjects,
        n.lot_owners, n.lot_skus, n.lots, n.expiries, w.tolds, w.plans, o.back_orders
 FROM (SELECT) AS one
 LEFT JOIN horizons h ON h.tenant = $1
@@ -366,7 +344,8 @@ LEFT JOIN LATERAL (
 ) e ON true
 LEFT JOIN LATERAL (SELECT * FROM balances WHERE tenant = $1 AND item = e.item LIMIT 1) b ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(claim) AS claims, array_agg(open) AS opens, array_agg(fulfilled) AS fulfilleds
+    SELECT array_agg(claim) AS claims, array_agg(open) AS opens, array_agg(fulfilled) AS fulfilleds,
+           array_agg(ceiling) AS ceilings, array_agg(epoch) AS epochs, array_agg(subject) AS subjects
     FROM claim_changes WHERE tenant = $1 AND revision = c.revision AND coalesce(e.line, 1) = 1
 ) k ON true
 LEFT JOIN LATERAL (

@@ -27,6 +27,19 @@ lots = Table(
     Column("revision", BigInteger),
 )
 
+claims = Table(
+    "claims",
+    _metadata,
+    Column("tenant", Text),
+    Column("claim", Text),
+    Column("open", BigInteger),
+    Column("fulfilled", BigInteger),
+    Column("ceiling", BigInteger),
+    Column("epoch", BigInteger),
+    Column("subject", Text),
+    Column("revision", BigInteger),
+)
+
 waiting = Table(
     "waiting",
     _metadata,

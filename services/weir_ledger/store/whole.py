@@ -14,6 +14,7 @@ from weir_ledger.domain.chain import BEFORE_ALL, ChainHead
 from weir_ledger.domain.parts import Part
 from weir_ledger.store import rows
 from weir_ledger.store.audit import audit
+from weir_ledger.store.claims import with_ceilings
 from weir_ledger.store.demands import counted, open_demands
 from weir_ledger.store.tables import balances, lots
 
@@ -52,6 +53,9 @@ class WholeReader:
                     sent = True
                 async for counts in _streamed(connection, counted(tenant), chunk, rows.back_orders):
                     yield Part(revision, back_orders=counts)
+                    sent = True
+                async for claimed in with_ceilings(connection, tenant, chunk):
+                    yield Part(revision, claims=claimed)
                     sent = True
                 async for held in _all(connection, balances, tenant, chunk, rows.balance):
                     yield Part(revision, balances=held)

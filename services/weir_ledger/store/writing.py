@@ -9,15 +9,17 @@ from typing import Any
 from weir_chassis.database import Driver
 from weir_ledger.domain.books import Books
 from weir_ledger.domain.limits import NOTHING, Holding
-from weir_ledger.domain.reservations import Claim, Reservation
+from weir_ledger.domain.reservations import Claim, LineClaim, Reservation
 from weir_ledger.domain.stock import Balance, Lot, StockItem
 from weir_ledger.domain.waiting import Product
-from weir_ledger.store import statements
+from weir_ledger.store import claims, statements
 from weir_ledger.store.snapshots import write_progress
 from weir_ledger.store.waiting import digestible, write_waiting
 
 SEPARATOR = "\x1f"
 """Joins texts that travel as one; no identifier holds a control character."""
+NO_CEILING = "-"
+"""Stands among the ceilings of a line for one that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Found:
     balances: dict[StockItem, Balance]
     reservations: dict[str, int]
     """How many lines each had."""
-    claims: frozenset[str]
+    claims: dict[str, Claim]
     holdings: dict[str, Holding]
     back_orders: frozenset[Product] = frozenset()
 
@@ -41,7 +43,7 @@ def found_in(books: Books, keys: dict[StockItem, str]) -> Found:
     """What stands in the books as they were opened."""
     lines = {name: len(each.lines) for name, each in books.reservations.items()}
     counted = frozenset(books.back_orders)
-    return Found(keys, dict(books.balances), lines, frozenset(books.claims), dict(books.holdings), counted)
+    return Found(keys, dict(books.balances), lines, dict(books.claims), dict(books.holdings), counted)
 
 
 async def write(
@@ -54,7 +56,7 @@ async def write(
     touched = [books.balances[item] for item in books.touched_items]
     fresh = [balance for balance in touched if balance.item not in found.balances]
     changed = [balance for balance in touched if balance.item in found.balances]
-    claims = [books.claims[each] for each in books.touched_claims]
+    told = [claims.told(books.claims[each], found.claims.get(each)) for each in books.touched_claims]
     reservations = [books.reservations[each] for each in books.touched_reservations]
     made = [each for each in reservations if each.reservation not in found.reservations]
     statement, more = _more_digested(books)
@@ -67,8 +69,8 @@ async def write(
         *_columns(((found.keys[each.item], each.on_hand, each.reserved, each.counted_at) for each in changed), 4),
         *_columns(to_remember, 4),
         *_columns(map(_made, made), 5),
-        *_columns(chain.from_iterable(_made_lines(each, found) for each in reservations), 11),
-        *_columns(map(_claimed, claims), 3),
+        *_columns(chain.from_iterable(_made_lines(each, found) for each in reservations), 12),
+        *_columns(told, 6),
         *_held(books, found),
         *more,
     )
@@ -78,7 +80,7 @@ async def write(
     if written["exceeded"]:
         raise LimitsRaced
     revision: int = written["revision"]
-    await _write_claims(driver, tenant, revision, claims, found)
+    await claims.write(driver, tenant, revision, told, found.claims)
     await _change_shortfalls(driver, tenant, revision, written["moment"], touched, found)
     changed_reservations = [each for each in reservations if each.reservation in found.reservations]
     await _change_reservations(driver, tenant, revision, changed_reservations, found)
@@ -184,27 +186,19 @@ def _made_lines(reservation: Reservation, found: Found) -> Iterable[tuple[Any, .
             line.released,
             line.handed_over_at,
             SEPARATOR.join(each.claim for each in line.claims),
-            SEPARATOR.join(str(each.ceiling) for each in line.claims),
+            SEPARATOR.join(NO_CEILING if each.ceiling is None else str(each.ceiling) for each in line.claims),
+            SEPARATOR.join(str(each.weight) for each in line.claims) if any(map(_weighs, line.claims)) else "",
         )
 
 
-def _claimed(claim: Claim) -> tuple[Any, ...]:
-    """Row of what is claimed under a key."""
-    return (claim.claim, claim.open, claim.fulfilled)
+def _weighs(claim: LineClaim) -> bool:
+    """Whether units of a line do not simply count once."""
+    return claim.weight != 1
 
 
 def _lotted(lot: Lot) -> tuple[Any, ...]:
     """Row of what is known of a lot."""
     return (*lot.name, lot.expiry)
-
-
-async def _write_claims(driver: Driver, tenant: str, revision: int, claims: Sequence[Claim], found: Found) -> None:
-    """Write what is claimed now; should another process use a new key first too, the later of the two fails."""
-    if not claims:
-        return
-    fresh = [_claimed(each) for each in claims if each.claim not in found.claims]
-    changed = [_claimed(each) for each in claims if each.claim in found.claims]
-    await driver.execute(statements.WRITE_CLAIMS, tenant, revision, *_columns(fresh, 3), *_columns(changed, 3))
 
 
 async def _change_shortfalls(

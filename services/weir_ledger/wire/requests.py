@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2, waiting_pb2
 from weir_chassis.fields import Fields
 from weir_ledger.domain.amending import RESERVATION_LINES_MAX, Amend
+from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
 from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.lots import SetLot
@@ -24,6 +25,9 @@ DRAFTS_MAX = 1000
 LINES_MAX = 500
 CLAIMS_MAX = 8
 CEILING_MAX = 10**15
+CEILINGS_MAX = 5000
+EPOCH_MAX = 10**15
+SUBJECT_MAX = 2048
 BATCH_LINES_MAX = 2000
 PLAN_BYTES_MAX = 131072
 DIGEST_BYTES_MAX = 64
@@ -216,9 +220,36 @@ def _claims(fields: Fields, line: reservation_pb2.ReservationDraftLine) -> tuple
     """The claims of a line, each key once."""
     fields.unique("claims", [each.claim for each in line.claims])
     return tuple(
-        LineClaim(each.identifier("claim", message.claim), each.count("ceiling", message.ceiling, most=CEILING_MAX))
+        LineClaim(
+            each.identifier("claim", message.claim),
+            _ceiling(each, message),
+            each.quantity("weight", message.weight) if message.weight else 1,
+        )
         for each, message in fields.each("claims", line.claims, least=0, most=CLAIMS_MAX)
     )
+
+
+def _ceiling(fields: Fields, message: reservation_pb2.LineClaim | reservation_pb2.CeilingDraft) -> int | None:
+    """Most units that may be claimed; None for no such bound."""
+    return fields.count("ceiling", message.ceiling, most=CEILING_MAX) if message.HasField("ceiling") else None
+
+
+def set_ceilings(request: reservation_service_pb2.SetCeilingsRequest) -> SetCeilings:
+    """What a SetCeilings asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        fields.unique("ceilings", [each.claim for each in request.ceilings])
+        return SetCeilings(
+            tuple(
+                CeilingDraft(
+                    each.identifier("claim", message.claim),
+                    _ceiling(each, message),
+                    each.number("epoch", message.epoch, least=1, most=EPOCH_MAX),
+                    each.text("subject", message.subject, length_max=SUBJECT_MAX),
+                )
+                for each, message in fields.each("ceilings", request.ceilings, most=CEILINGS_MAX)
+            )
+        )
 
 
 def _hold_seconds(fields: Fields, message: Message) -> float:

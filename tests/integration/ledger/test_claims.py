@@ -80,7 +80,14 @@ async def test_what_a_refusal_tells(acme: Caller) -> None:
     wanted = {"request_id": "once", "draft": draft(claiming("A", 2, share=4), ("A", 1), claiming("A", 1, share=3))}
     told = await acme.refused("Reserve", **wanted)
     assert (told.kind, told.reason) == (Kind.UNMET, "CLAIM_EXHAUSTED")
-    assert told.metadata == {"claim": "share", "ceiling": "4", "claimed": "3", "requested": "2", "lines": "2"}
+    assert told.metadata == {
+        "claim": "share",
+        "ceiling": "4",
+        "claimed": "3",
+        "requested": "2",
+        "lines": "2",
+        "revision": "3",
+    }
     assert [each.field for each in told.violations] == ["draft.lines[0]", "draft.lines[2]"]
     await acme.do("Release", reservation=first.reservation)
     again = await acme.refused("Reserve", **wanted)
@@ -102,7 +109,7 @@ async def test_a_batch(acme: Caller, twin: Caller) -> None:
     assert (stopped.reason, missing.reason) == ("CLAIM_EXHAUSTED", "INSUFFICIENT_STOCK")
     [line] = stopped.short_lines
     assert (line.line, line.requested, line.available, line.claimed) == (1, 2, 5, 4)
-    assert line.claim == reservation_pb2.LineClaim(claim="share", ceiling=5)
+    assert line.claim == reservation_pb2.LineClaim(claim="share", ceiling=5, weight=1)
     assert "4 are" in stopped.message
     [line] = missing.short_lines
     assert not line.HasField("claim")
@@ -247,5 +254,12 @@ async def test_a_ceiling_binds_only_those_who_name_it(acme: Caller) -> None:
     await acme.reserve(claiming("A", 9, share=10))
     await acme.reserve(claiming(item("A"), 9, share=20))
     told = await acme.refused("Reserve", draft=draft(claiming("A", 1, share=10)))
-    assert told.metadata == {"claim": "share", "ceiling": "10", "claimed": "18", "requested": "1", "lines": "1"}
+    assert told.metadata == {
+        "claim": "share",
+        "ceiling": "10",
+        "claimed": "18",
+        "requested": "1",
+        "lines": "1",
+        "revision": "4",
+    }
     await acme.reserve(("A", 1))

@@ -95,6 +95,7 @@ def of_promises(word: str, reservation: str, named: list[Any], goods: list[Any])
         "Release": [{"reservation": reservation}],
         "MarkHandedOver": [{"reservation": reservation}],
         "GetClaims": [{"claims": [word]}],
+        "SetCeilings": [{"ceilings": [{"claim": word, "ceiling": 5, "epoch": 1}]}],
         "ListDemand": [{}],
         "GetReservation": [{"reservation": reservation}],
         "ListReservations": [

@@ -32,7 +32,7 @@ WITH entered AS (
            bool_or(e.request_id || e.reference ~ {_SEPARATORS}) AS separated, {chain.ENTERED} AS told
     FROM entries e WHERE e.tenant = :tenant AND e.revision > :horizon GROUP BY e.revision
 ), claimed AS (
-    SELECT c.revision, bool_or(c.claim ~ {_SEPARATORS}) AS separated, {chain.CLAIMED} AS told
+    SELECT c.revision, bool_or(c.claim || c.subject ~ {_SEPARATORS}) AS separated, {chain.CLAIMED} AS told
     FROM claim_changes c WHERE c.tenant = :tenant AND c.revision > :horizon GROUP BY c.revision
 ), lotted AS (
     SELECT l.revision, bool_or(l.owner || l.sku || l.lot || l.expiry ~ {_SEPARATORS}) AS separated, {

@@ -8,8 +8,9 @@ from weir_ledger.store.audit.check import ITEM, Check, whole
 CLAIMS = Check(
     f"""
 WITH promised AS (
-    SELECT claim, sum(l.open) AS open, sum(l.fulfilled) AS fulfilled
-    FROM reservation_lines l CROSS JOIN LATERAL unnest(l.claims) claim
+    SELECT c.claim, sum(l.open::numeric * coalesce(c.weight, 1)) AS open,
+           sum(l.fulfilled::numeric * coalesce(c.weight, 1)) AS fulfilled
+    FROM reservation_lines l CROSS JOIN LATERAL unnest(l.claims, l.weights) AS c (claim, weight)
     WHERE l.tenant = :tenant AND l.claims <> '{{}}' GROUP BY claim
 )
 SELECT {Law.CLAIMS} AS law, coalesce(c.claim, p.claim) AS claim, told.*
@@ -26,19 +27,36 @@ WHERE told.booked <> told.computed
 CLAIM_CHANGES = Check(
     f"""
 WITH newest AS (
-    SELECT DISTINCT ON (claim) claim, revision, open, fulfilled
-    FROM claim_changes WHERE tenant = :tenant AND revision > :horizon ORDER BY claim, revision DESC
+    SELECT DISTINCT ON (claim) claim, revision, open, fulfilled, ceiling, epoch
+    FROM claim_changes WHERE tenant = :tenant ORDER BY claim, revision DESC
 )
 SELECT {Law.CLAIMS} AS law, coalesce(c.claim, n.claim) AS claim, told.what, coalesce(told.booked, 0) AS booked,
        coalesce(told.computed, 0) AS computed
 FROM (SELECT * FROM claims WHERE tenant = :tenant) c FULL JOIN newest n ON n.claim = c.claim
 CROSS JOIN LATERAL (
     VALUES ('open units', c.open, n.open), ('fulfilled units', c.fulfilled, n.fulfilled),
+           ('its ceiling', c.ceiling, n.ceiling), ('the epoch of its ceiling', c.epoch, n.epoch),
            ('the revision of their last change', c.revision, n.revision)
 ) told (what, booked, computed)
-WHERE told.booked IS DISTINCT FROM told.computed AND (n.claim IS NOT NULL OR c.revision > :horizon)
+WHERE told.booked IS DISTINCT FROM told.computed
+  AND (n.claim IS NOT NULL OR c.revision > :horizon OR c.epoch <> 0 OR c.ceiling IS NOT NULL)
 """,
     "Claim {claim!r}: {booked} is counted as {what}, its newest change that is kept says {computed}",
+)
+
+SUBJECTS = Check(
+    f"""
+WITH newest AS (
+    SELECT DISTINCT ON (claim) claim, revision, subject
+    FROM claim_changes WHERE tenant = :tenant AND subject <> '' ORDER BY claim, revision DESC
+)
+SELECT {Law.CLAIMS} AS law, coalesce(c.claim, n.claim) AS claim, coalesce(c.revision, 0) AS booked,
+       coalesce(n.revision, 0) AS computed
+FROM (SELECT * FROM claims WHERE tenant = :tenant) c FULL JOIN newest n ON n.claim = c.claim
+WHERE coalesce(c.subject, '') <> coalesce(n.subject, '')
+""",
+    "Claim {claim!r}: what it stands for, changed by revision {booked}, is not what its newest change that says it, of"
+    " revision {computed}, says",
 )
 
 SHORTFALLS = Check(
@@ -99,4 +117,4 @@ WHERE told.booked <> told.computed
     "{holder}: {booked} {what} are counted, the reservations make {computed}",
 )
 
-CHECKS = (CLAIMS, CLAIM_CHANGES, SHORTFALLS, SINCE, HOLDINGS)
+CHECKS = (CLAIMS, CLAIM_CHANGES, SUBJECTS, SHORTFALLS, SINCE, HOLDINGS)
