@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Integer
+from sqlalchemy import BigInteger, Boolean, Double, Integer
 
 from weir_chassis.configuration.postgres import Kept, PostgresObjects, PostgresTenants, Tables, column, nested
 from weir_chassis.configuration.priorities import Order
@@ -23,6 +23,12 @@ TABLES = Tables(
         column("buffer_units", BigInteger),
         column("buffer_percent", Integer),
         column("disabled", Boolean),
+        column("threshold_percent", Integer),
+        column("hysteresis_units", BigInteger),
+        column("rebalance_seconds", Double),
+        column("enforce", Boolean),
+        column("demand_days", Integer),
+        column("damping_percent", Integer),
     ),
     answers=[Order],
 )

@@ -22,7 +22,7 @@ from weir_chassis.database import Database
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_chassis.idempotency import Attempt
 from weir_partitioning import handlers
-from weir_partitioning.domain import Part, Policy, Product, Strategy
+from weir_partitioning.domain import Mode, Part, Policy, Product, Strategy
 from weir_partitioning.store import postgres_policies
 
 create_policy = partial(handlers.create_policy, most=4)
@@ -32,8 +32,19 @@ FULL = [
     replace(EQUAL, products=(Product("", "TV"), Product("acme", "ra'dio 😀")), disabled=True, display_name="Ω"),
     Policy("held", Strategy.SAFETY_STOCK, parts=(Part("a", weight=10**6, cap=0),), buffer_units=10**9, priority=2),
     Policy("ranked", Strategy.RANKED, parts=(Part("b", 1, percent=60, minimum=10**9), Part("a", 2)), priority=3),
-    Policy("fixed", Strategy.FIXED, parts=(Part("a", 10**6, quantity=10**9, cap=10**9),), priority=10**6),
+    Policy("fixed", Strategy.FIXED, parts=(Part("a", 10**6, quantity=10**9, cap=10**9),), priority=10**6, enforce=True),
 ]
+MOVING = replace(
+    EQUAL,
+    strategy=Strategy.DEMAND,
+    mode=Mode.BALANCED,
+    parts=(Part("a", weight=10**6, protected_percent=100),),
+    threshold_percent=100,
+    hysteresis_units=10**9,
+    rebalance_seconds=60.5,
+    demand_days=365,
+    damping_percent=99,
+)
 """Every field of a policy, at its ends."""
 
 _numbers = itertools.count()
@@ -87,11 +98,11 @@ async def test_what_is_written_is_read(tenants: Tenants[Objects], tenant: str) -
     for policy in FULL:
         await write(tenants, tenant, create_policy, policy)
     assert await all_of(tenants, tenant) == [(FULL[0], "1"), (FULL[3], "4"), (FULL[1], "2"), (FULL[2], "3")]
-    await write(tenants, tenant, handlers.update_policy, EQUAL)
+    await write(tenants, tenant, handlers.update_policy, MOVING)
     await write(tenants, tenant, handlers.delete_policy, Named(Policy, ("held",)))
-    assert await all_of(tenants, tenant) == [(EQUAL, "5"), (FULL[3], "4"), (FULL[2], "3")]
+    assert await all_of(tenants, tenant) == [(MOVING, "5"), (FULL[3], "4"), (FULL[2], "3")]
     commits = (await tenants.history(tenant, after=0, limit=9)).commits
-    assert [change.object for commit in commits for change in commit.changes] == [*FULL, EQUAL, FULL[1]]
+    assert [change.object for commit in commits for change in commit.changes] == [*FULL, MOVING, FULL[1]]
     assert [change.deleted for commit in commits for change in commit.changes] == [False] * 5 + [True]
 
 

@@ -54,6 +54,16 @@ SAID: list[dict[str, Any]] = [
         ],
     },
     {"strategy": pb.STRATEGY_FIXED, "parts": [{"channel_group": "a", "quantity": 10**9}, {"channel_group": "b"}]},
+    {
+        "strategy": pb.STRATEGY_DEMAND,
+        "mode": pb.POLICY_MODE_BALANCED,
+        "parts": [{"channel_group": "a", "weight": 10**6, "protected_percent": 100}],
+        "threshold_percent": 100,
+        "hysteresis_units": 10**9,
+        "rebalance_interval": {"seconds": 30 * 86_400},
+        "demand_days": 365,
+        "damping_percent": 99,
+    },
 ]
 
 
@@ -63,7 +73,7 @@ async def test_a_policy_is_kept_as_it_was_said(caller: Caller, said: dict[str, A
     asked = {"policy": "tv", "display_name": "Televisions", "priority": 7, "disabled": True, **said}
     parts = list(reversed(said.get("parts", [])))
     made = await caller.do("CreatePolicy", policy={**asked, "products": [RADIO, TV], "parts": parts})
-    expected = pb.Policy(**{**asked, "mode": pb.POLICY_MODE_CONTINUOUS, "products": [TV, RADIO], "etag": "1"})
+    expected = pb.Policy(**{"mode": pb.POLICY_MODE_CONTINUOUS, **asked, "products": [TV, RADIO], "etag": "1"})
     assert made.policy == expected
     assert (made.revision.context, made.revision.number) == ("partitioning", 1)
     found = await caller.do("GetPolicy", policy="tv", freshness={"at_least": [made.revision]})

@@ -27,8 +27,17 @@ USED = {
     Strategy.WEIGHTED: {"weight"},
     Strategy.RANKED: {"percent", "minimum"},
     Strategy.FIXED: {"quantity"},
+    Strategy.DEMAND: {"weight", "demand_days", "damping_percent"},
 }
 """What each strategy uses, beside rank and cap."""
+MOVING: dict[str, Any] = {
+    "threshold_percent": 0,
+    "hysteresis_units": 0,
+    "rebalance_interval": {"seconds": 60},
+    "parts": [{"channel_group": "a", "protected_percent": 1}],
+}
+"""What only a policy uses that divides at an instant."""
+BALANCED = {"mode": pb.POLICY_MODE_BALANCED}
 
 
 @pytest.fixture(autouse=True)
@@ -63,13 +72,41 @@ def test_strategies_are_those_of_the_arithmetic() -> None:
 @pytest.mark.parametrize("strategy", Strategy)
 def test_a_number_that_is_not_used_is_refused(strategy: Strategy) -> None:
     """What a strategy uses is taken, what it does not use is refused by name, rank and cap are always taken."""
-    told = STRATEGIES_TOLD[strategy]
+    told = {"strategy": STRATEGIES_TOLD[strategy], **BALANCED}
     for number in NUMBERS:
         parts = [{"channel_group": "a"}, {"channel_group": "b", "rank": 1, "cap": 0, number: 1}]
-        assert bad(strategy=told, parts=parts) == ([] if number in USED[strategy] else [f"parts[1].{number}"])
-    for number in ("buffer_units", "buffer_percent"):
-        found = bad(strategy=told, parts=[{"channel_group": "a"}], **{number: 1})
+        assert bad(**told, parts=parts) == ([] if number in USED[strategy] else [f"parts[1].{number}"])
+    for number in ("buffer_units", "buffer_percent", "demand_days", "damping_percent"):
+        found = bad(**told, parts=[{"channel_group": "a"}], **{number: 1})
         assert found == ([] if number in USED[strategy] else [number])
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_what_moves_shares_is_refused_where_they_do_not_stand(name: str) -> None:
+    """A policy that divides at each question has no use for what says when to divide anew, not even for zeros; one that
+    divides at an instant does not enforce, for its shares hold anyway."""
+    assert bad(**{name: MOVING[name]}) == [{"parts": "parts[0].protected_percent"}.get(name, name)]
+    assert bad(**{name: MOVING[name]}, **BALANCED) == []
+    assert bad(enforce=True) == []
+    assert bad(enforce=True, **BALANCED) == ["enforce"]
+
+
+def test_demand_is_for_instants() -> None:
+    """What orders were promised lately divides at an instant only; where the mode is none that anybody knows, only the
+    mode is refused."""
+    for mode, found in ((0, ["mode"]), (pb.POLICY_MODE_CONTINUOUS, ["mode"]), (99, ["mode"]), (2, [])):
+        assert bad(strategy=pb.STRATEGY_DEMAND, mode=mode) == found
+    assert bad(mode=99, threshold_percent=1, enforce=True) == ["mode"]
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    """A default is there where it is used, and nowhere else; a zero that is said is a zero."""
+    plain, balanced, demand = read(), read(**BALANCED), read(strategy=pb.STRATEGY_DEMAND, **BALANCED)
+    moving = [(each.threshold_percent, each.hysteresis_units, each.rebalance_seconds) for each in (plain, balanced)]
+    assert moving == [(None, None, None), (20, 1, None)]
+    assert [(each.demand_days, each.damping_percent) for each in (balanced, demand)] == [(None, None), (30, 50)]
+    zeros = read(threshold_percent=0, hysteresis_units=0, damping_percent=0, strategy=pb.STRATEGY_DEMAND, **BALANCED)
+    assert (zeros.threshold_percent, zeros.hysteresis_units, zeros.damping_percent) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +129,12 @@ def test_a_number_that_is_not_used_is_refused(strategy: Strategy) -> None:
         ({"products": [{"owner": "o"}]}, ["products[0].sku"]),
         ({"strategy": pb.STRATEGY_SAFETY_STOCK, "buffer_units": 1, "buffer_percent": 1}, ["buffer_percent"]),
         ({"strategy": pb.STRATEGY_SAFETY_STOCK, "buffer_percent": 101}, ["buffer_percent"]),
+        ({"threshold_percent": 101, "hysteresis_units": -1, **BALANCED}, ["threshold_percent", "hysteresis_units"]),
+        ({"rebalance_interval": {"seconds": 59}, **BALANCED}, ["rebalance_interval"]),
+        ({"rebalance_interval": {"seconds": 30 * 86_400, "nanos": 1}, **BALANCED}, ["rebalance_interval"]),
+        ({"parts": [{"channel_group": "a", "protected_percent": 101}], **BALANCED}, ["parts[0].protected_percent"]),
+        ({"strategy": pb.STRATEGY_DEMAND, "demand_days": 366, "damping_percent": 100, **BALANCED},
+            ["demand_days", "damping_percent"]),
     ],
 )  # fmt: skip
 def test_what_is_refused(fields: dict[str, Any], found: list[str]) -> None:
@@ -127,21 +170,72 @@ def test_what_is_read_is_in_order() -> None:
 
 def test_what_was_read_is_answered() -> None:
     """A policy with every field reads back as it was said."""
-    asked = pb.Policy(
-        policy="p",
-        display_name="P",
-        priority=3,
-        strategy=pb.STRATEGY_SAFETY_STOCK,
-        mode=pb.POLICY_MODE_CONTINUOUS,
-        products=[{"owner": "o", "sku": "A"}],  # type: ignore[list-item]
-        parts=[{"channel_group": "a", "rank": 2, "weight": 3, "cap": 0}],  # type: ignore[list-item]
-        buffer_units=7,
-        disabled=True,
-        etag="5",
+    asked: dict[str, Any] = {
+        "policy": "p",
+        "display_name": "P",
+        "priority": 3,
+        "products": [{"owner": "o", "sku": "A"}],
+        "parts": [{"channel_group": "a", "rank": 2, "weight": 3, "cap": 0}],
+        "disabled": True,
+        "etag": "5",
+    }
+    continuous = {**asked, "strategy": pb.STRATEGY_SAFETY_STOCK, "buffer_units": 7, "mode": 1, "enforce": True}
+    assert answers.to_policy(read(**continuous)) == pb.Policy(**continuous)
+    numbers = {"threshold_percent": 0, "hysteresis_units": 5, "demand_days": 365, "damping_percent": 0}
+    balanced = {**asked, "strategy": pb.STRATEGY_DEMAND, "rebalance_interval": {"seconds": 90}, **numbers, **BALANCED}
+    balanced["parts"][0]["protected_percent"] = 100
+    assert answers.to_policy(read(**balanced)) == pb.Policy(**balanced)
+
+
+def test_the_arithmetic_is_told_all_of_it() -> None:
+    """Every field of a policy that divides reaches the arithmetic, with its defaults where a policy says nothing."""
+    said = {
+        "priority": 3,
+        "products": [{"sku": "A"}],
+        "parts": [{"channel_group": "a", "rank": 2, "weight": 3, "cap": 0, "protected_percent": 9}],
+        "threshold_percent": 0,
+        "hysteresis_units": 7,
+        "rebalance_interval": {"seconds": 90},
+        "demand_days": 5,
+        "damping_percent": 0,
+    }
+    assert read(strategy=pb.STRATEGY_DEMAND, **said, **BALANCED).dividing() == allocation.Policy(
+        "p",
+        3,
+        allocation.Strategy.DEMAND,
+        products=frozenset({("", "A")}),
+        parts=(allocation.Part("a", 2, weight=3, cap=0, protected_percent=9),),
+        mode=allocation.Mode.BALANCED,
+        threshold_percent=0,
+        hysteresis_units=7,
+        rebalance_seconds=90,
+        demand_days=5,
+        damping_percent=0,
     )
-    assert (
-        answers.to_policy(requests.policy(service_pb.UpdatePolicyRequest(request_id="one", policy=asked))[1]) == asked
+    assert read(priority=1, enforce=True, disabled=True).dividing() == allocation.Policy(
+        "p", 1, allocation.Strategy.WEIGHTED, enforce=True, enabled=False
     )
+
+
+def test_a_mark_is_of_what_divides() -> None:
+    """Whatever makes other shares has another mark; names, places and when to divide anew have none."""
+    plain = read(**BALANCED)
+    same: list[dict[str, Any]] = [{"priority": 9}, {"display_name": "P"}, {"threshold_percent": 1}, {"disabled": True}]
+    assert [read(**each, **BALANCED).mark == plain.mark for each in same] == [True] * 4
+    others: list[dict[str, Any]] = [
+        {"strategy": pb.STRATEGY_EQUAL_DIVISION},
+        {"strategy": pb.STRATEGY_DEMAND},
+        {"strategy": pb.STRATEGY_DEMAND, "demand_days": 1},
+        {"strategy": pb.STRATEGY_DEMAND, "damping_percent": 1},
+        {"strategy": pb.STRATEGY_SAFETY_STOCK},
+        {"strategy": pb.STRATEGY_SAFETY_STOCK, "buffer_units": 1},
+        {"strategy": pb.STRATEGY_SAFETY_STOCK, "buffer_percent": 1},
+        {"parts": [{"channel_group": "a"}]},
+        {"parts": [{"channel_group": "a", "weight": 1}]},
+        {"parts": [{"channel_group": "a", "protected_percent": 1}]},
+    ]
+    marks = {read(**each, **BALANCED).mark for each in others}
+    assert len(marks | {plain.mark}) == 11
 
 
 def test_settings_of_an_empty_environment() -> None:

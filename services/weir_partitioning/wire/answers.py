@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf.duration_pb2 import Duration
+
 from weir.common.v1.stock_pb2 import Product
 from weir.partitioning.v1 import partitioning_service_pb2 as service_pb
 from weir.partitioning.v1 import policy_pb2 as pb
@@ -25,6 +27,12 @@ def to_policy(policy: Policy) -> pb.Policy:
         buffer_percent=policy.buffer_percent,
         disabled=policy.disabled,
         etag=policy.etag,
+        threshold_percent=policy.threshold_percent,
+        hysteresis_units=policy.hysteresis_units,
+        rebalance_interval=_span(policy.rebalance_seconds),
+        enforce=policy.enforce,
+        demand_days=policy.demand_days or 0,
+        damping_percent=policy.damping_percent,
     )
 
 
@@ -38,6 +46,7 @@ def to_part(part: Part) -> pb.PolicyPart:
         minimum=part.minimum,
         quantity=part.quantity,
         cap=part.cap,
+        protected_percent=part.protected_percent,
     )
 
 
@@ -50,3 +59,11 @@ def to_change(change: Change) -> pb.PartitioningChange:
     """A change, with the policy as it stands after it."""
     assert isinstance(change.object, Policy)
     return pb.PartitioningChange(policy=to_policy(change.object), deleted=change.deleted)
+
+
+def _span(seconds: float | None) -> Duration | None:
+    if seconds is None:
+        return None
+    span = Duration()
+    span.FromMicroseconds(round(seconds * 1_000_000))
+    return span

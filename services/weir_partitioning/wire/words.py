@@ -13,7 +13,11 @@ STRATEGIES_TOLD: Mapping[Strategy, pb.Strategy.ValueType] = {
     Strategy.WEIGHTED: pb.STRATEGY_WEIGHTED,
     Strategy.RANKED: pb.STRATEGY_RANKED,
     Strategy.FIXED: pb.STRATEGY_FIXED,
+    Strategy.DEMAND: pb.STRATEGY_DEMAND,
 }
-MODES_TOLD: Mapping[Mode, pb.PolicyMode.ValueType] = {Mode.CONTINUOUS: pb.POLICY_MODE_CONTINUOUS}
+MODES_TOLD: Mapping[Mode, pb.PolicyMode.ValueType] = {
+    Mode.CONTINUOUS: pb.POLICY_MODE_CONTINUOUS,
+    Mode.BALANCED: pb.POLICY_MODE_BALANCED,
+}
 STRATEGIES: Mapping[int, Strategy] = {value: strategy for strategy, value in STRATEGIES_TOLD.items()}
 MODES: Mapping[int, Mode] = {value: mode for mode, value in MODES_TOLD.items()}
