@@ -120,6 +120,8 @@ def without(wanted: Order, found: Plan, missing: Missing) -> list[Order]:
             return [wished(wanted, own_only=False)]
         case Verdict.EXCLUDED:
             return [wished(wanted, excluded=frozenset())]
+        case Verdict.SHARE_SPENT:
+            return [replace(wanted, quotas=())]
         case Verdict.AWAITED | Verdict.ALL_RESERVED:
             return [stocked(wanted, missing, lambda stock: replace(stock, reserved=0))]
         case Verdict.KEPT_BACK:

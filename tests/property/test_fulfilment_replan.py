@@ -25,7 +25,7 @@ CASES = int(os.environ.get("WEIR_ALLOCATION_CASES") or 1000)
 def reserved(seed: int) -> tuple[Order, list[Standing]]:
     """An order that is promised as it is planned, with what it was planned with."""
     wanted = order(seed, SIZES[seed % len(SIZES)])
-    wanted = replace(wanted, wish=replace(wanted.wish, whole=False))
+    wanted = replace(wanted, wish=replace(wanted.wish, whole=False), quotas=())
     return wanted, [
         Standing(place, each.line, each.item, each.quantity, 0, each.serves_as, each.bundles)
         for place, each in enumerate(plan(wanted).allocations)
@@ -148,6 +148,18 @@ def test_a_plan_anew_loses_nothing_and_fits() -> None:
         upsets.update({"moved": bool(found.releases and found.allocations), "given up": bool(found.releases),
                        "promised": bool(found.allocations), "missing": bool(found.plan.missing)})  # fmt: skip
     assert min(upsets.values()) > CASES / 50, upsets
+
+
+def test_quotas_change_nothing_of_a_plan_anew() -> None:
+    """What was accepted stays, and may move, whatever is left of a share by now."""
+    divided = 0
+    for seed in range(CASES // 4):
+        wanted, standing = reserved(seed)
+        wanted = upset(Random(seed), wanted)
+        quotas = order(seed, SIZES[seed % len(SIZES)]).quotas
+        divided += bool(quotas)
+        assert replan(replace(wanted, quotas=quotas), standing) == replan(wanted, standing), seed
+    assert divided > CASES / 20
 
 
 def promised_by(allocations: Sequence[Allocation]) -> Counter[StockItem]:

@@ -222,7 +222,8 @@ def _reason(state: _State, index: int) -> tuple[Verdict, _Units | None]:
     """What stands in the way of one unit more for a line, and the most units that it alone keeps away."""
     line = state.order.wish.lines[index]
     seen = [
-        each.also(_away(state, index, each.item.location)) for each in state.units(index, line.product, line.demand)
+        each.also(_away(state, index, each.item.location, each.item.uom))
+        for each in state.units(index, line.product, line.demand)
     ]
     bundle = state.order.terms.sharing.bundles.get(line.product)
     if bundle is not None:
@@ -247,14 +248,14 @@ def _most(units: Sequence[_Units]) -> _Units | None:
     return min((each for each in units if each.units > 0), key=lambda each: (-each.units, each.item), default=None)
 
 
-def _away(state: _State, index: int, location: str) -> Iterator[Verdict]:
-    """What stands against a location's sending something for a line."""
+def _away(state: _State, index: int, location: str, uom: str) -> Iterator[Verdict]:
+    """What stands against a location's sending something for a line in a unit of measure."""
     order, line = state.order, state.order.wish.lines[index]
     if not order.terms.by_custody and location not in order.terms.reach.get(line.product, ()):
         yield Verdict.OTHER_WAREHOUSE
     if location in order.wish.excluded:
         yield Verdict.EXCLUDED
-    if location in state.spent.get((line.product, line.demand.uom), ()):
+    if location in state.spent.get((line.product, uom), ()):
         yield Verdict.SHARE_SPENT
     if order.wish.one_location_per_line and state.locations.get(index, {location}) != {location}:
         yield Verdict.ONE_LOCATION
@@ -271,7 +272,7 @@ def _parts(state: _State, index: int, bundle: Bundle) -> Iterator[_Units]:
     against = set(_unbundled(state, state.order.wish.lines[index], bundle))
     units = {product: list(state.units(index, product, ANY)) for product, _ in bundle.parts}
     for location in sorted({each.item.location for seen in units.values() for each in seen}):
-        here = against.union(_away(state, index, location))
+        here = against.union(_away(state, index, location, EACH))
         bench = _Bench(state, index, bundle, location, units)
         if bench.makes_one():
             scarcest = bench.scarcest()
