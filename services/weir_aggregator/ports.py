@@ -150,6 +150,14 @@ class Overtaken(Exception):
         self.number = number
 
 
+class Counted(NamedTuple):
+    """What the ledger counts the units of an allocation under, up to the ceiling that holds when it promises them."""
+
+    claim: str
+    weight: int
+    """What each unit counts."""
+
+
 class Promises(Protocol):
     """The ledger, which promises units to orders; asked for the tenant of the call that is answered.
 
@@ -157,11 +165,14 @@ class Promises(Protocol):
     was lost is found out by repeating it.
     """
 
-    async def reserve(self, asked: Reserve, planned: Recorded, waits: Recorded | None) -> Reserved:
+    async def reserve(
+        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+    ) -> Reserved:
         """Promise the allocations of the plan, all or none, and let wait what `waits` wants, in one commit.
 
-        A request id that was used for the same request answers what was made then. Raises Overtaken, Malformed or
-        LinesExhausted where there is more than can be kept or promised at once.
+        Of each allocation `counted` says what it counts under, if anything. A request id that was used for the same
+        request answers what was made then. Raises Overtaken, Malformed or LinesExhausted where there is more than can
+        be kept or promised at once.
         """
         ...
 

@@ -5,7 +5,7 @@ told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -14,7 +14,7 @@ from tests.kit.projections import LEDGER, books, channel, group, link, loaded, s
 from weir_aggregator.domain import Recorded, Replan, Reserve
 from weir_aggregator.handlers.fulfilment import reserved
 from weir_aggregator.handlers.replanning import replanned
-from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, Reserved
+from weir_aggregator.ports import Amended, Counted, Moves, Overtaken, Promised, Reserved
 from weir_aggregator.projection import Projection, Tenants, order
 from weir_allocation.fulfilment.model import Line, Plan, Terms, Wish
 from weir_allocation.sharing import Bundle, Link
@@ -47,6 +47,8 @@ class Ledger:
     overtaken: list[Callable[[], int | None]] = field(default_factory=list)
     """What happens in place of a promise: each returns the revision by which it happened."""
     asked: list[Ask] = field(default_factory=list)
+    counted: list[Sequence[Counted | None]] = field(default_factory=list)
+    """What the units of each promise count under."""
     moves: list[Moves] = field(default_factory=list)
     earlier: Reserved | Amended | None = None
     """What an earlier arrival of the request did."""
@@ -64,8 +66,11 @@ class Ledger:
         self.projection.apply_balances(books(self.number, *changes))  # type: ignore[arg-type]
         return self.number
 
-    async def reserve(self, asked: Reserve, planned: Recorded, waits: Recorded | None) -> Reserved:
+    async def reserve(
+        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+    ) -> Reserved:
         self.asked.append((planned, waits))
+        self.counted.append(counted)
         self._be_overtaken()
         return Reserved("made", "waits" if waits else None, self._revision(), planned)
 

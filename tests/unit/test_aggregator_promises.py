@@ -17,7 +17,7 @@ from weir_aggregator.domain import Purpose, Recorded, Reserve
 from weir_aggregator.errors import LinesExhausted
 from weir_aggregator.peers import promises
 from weir_aggregator.peers.promises import LINES_MAX, PeerPromises
-from weir_aggregator.ports import Overtaken
+from weir_aggregator.ports import Counted, Overtaken, Reserved
 from weir_aggregator.wire import recorded
 from weir_allocation.fulfilment.model import Allocation, Line, Objective, Plan, Terms, Wish
 from weir_allocation.sharing import NO_SHARING
@@ -99,10 +99,16 @@ def given(asking: PeerPromises, *endings: grpc.aio.AioRpcError | bytes | None) -
     return ledger
 
 
+async def reserve(asking: PeerPromises, by: Recorded, *counted: Counted) -> Reserved:
+    """Ask for what is planned; nothing of it waits, and nothing counts under a claim but what is said."""
+    assert by.plan is not None
+    return await asking.reserve(ASKED, by, counted or [None] * len(by.plan.allocations), None)
+
+
 async def test_what_is_asked(asking: PeerPromises) -> None:
     """Lines are the allocations of the plan, all or none; hold, order, channel and digest are the order's."""
     ledger = given(asking, None)
-    done = await asking.reserve(ASKED, by := planned(), None)
+    done = await reserve(asking, by := planned())
     assert done.recorded is by
     [request] = ledger.asked
     assert (request.request_id, request.digest, request.draft.order, request.draft.channel) == (
@@ -113,15 +119,29 @@ async def test_what_is_asked(asking: PeerPromises) -> None:
     assert not request.HasField("waiting")
 
 
+async def test_what_counts_under_a_claim(asking: PeerPromises) -> None:
+    """Each line carries its claim, with what a unit counts and no ceiling of its own: that of the ledger holds. That
+    it is reached is told as stock that moved, with the revision by which it is."""
+    ledger = given(asking, None)
+    await asking.reserve(ASKED, planned(3), [Counted("web", 1), None, Counted("web", 2)], None)
+    lines = ledger.asked[0].draft.lines
+    assert [[(each.claim, each.weight) for each in line.claims] for line in lines] == [[("web", 1)], [], [("web", 2)]]
+    assert not any(each.HasField("ceiling") for line in lines for each in line.claims)
+    given(asking, error(refusal(Kind.UNMET, "CLAIM_EXHAUSTED", revision="9")))
+    with pytest.raises(Overtaken) as overtaken:
+        await reserve(asking, planned(), Counted("web", 1))
+    assert overtaken.value.number == 9
+
+
 async def test_what_became_of_it_is_found_out(asking: PeerPromises) -> None:
     """A call that was lost, or given up inside the ledger, is repeated as it is; for ever it is not."""
     ledger = given(asking, error(None), error(CallAborted()), None)
-    await asking.reserve(ASKED, planned(), None)
+    await reserve(asking, planned())
     assert len(ledger.asked) == 3
     assert len({each.SerializeToString(deterministic=True) for each in ledger.asked}) == 1
     ledger = given(asking, error(None))
     with pytest.raises(PeerAway):
-        await asking.reserve(ASKED, planned(), None)
+        await reserve(asking, planned())
     assert len(ledger.asked) == 3
 
 
@@ -130,12 +150,12 @@ async def test_what_the_ledger_refuses(asking: PeerPromises) -> None:
     for reason, named in (("INSUFFICIENT_STOCK", "revision"), ("BACK_ORDERS_EXHAUSTED", "revision")):
         ledger = given(asking, error(refusal(Kind.UNMET, reason, **{named: "9"})))
         with pytest.raises(Overtaken) as overtaken:
-            await asking.reserve(ASKED, planned(), None)
+            await reserve(asking, planned())
         assert (overtaken.value.number, len(ledger.asked)) == (9, 1)
     for kind, reason in ((Kind.TAKEN, "REQUEST_ID_REUSED"), (Kind.EXHAUSTED, "HELD_UNITS_EXHAUSTED")):
         ledger = given(asking, error(refusal(kind, reason, limit="3")))
         with pytest.raises(Refusal) as refused:
-            await asking.reserve(ASKED, planned(), None)
+            await reserve(asking, planned())
         assert (refused.value.reason, refused.value.metadata, len(ledger.asked)) == (reason, {"limit": "3"}, 1)
 
 
@@ -143,18 +163,18 @@ async def test_an_earlier_arrival_is_answered(asking: PeerPromises) -> None:
     """Where the ledger answers what it made before, the plan is the one it was made by, with its lines."""
     earlier = planned(locations=3)
     given(asking, recorded.dump(earlier))
-    done = await asking.reserve(ASKED, planned(), None)
+    done = await reserve(asking, planned())
     assert done.recorded == earlier
 
 
 async def test_more_than_can_be_kept_or_promised(asking: PeerPromises) -> None:
     """A plan of too many lines, or under terms that take too much room, is refused before the ledger is asked."""
     ledger = given(asking, None)
-    await asking.reserve(ASKED, planned(LINES_MAX), None)
+    await reserve(asking, planned(LINES_MAX))
     with pytest.raises(LinesExhausted):
-        await asking.reserve(ASKED, planned(LINES_MAX + 1), None)
+        await reserve(asking, planned(LINES_MAX + 1))
     with pytest.raises(Malformed) as refused:
-        await asking.reserve(ASKED, replace(planned(), wish=large()), None)
+        await reserve(asking, replace(planned(), wish=large()))
     assert [each.field for each in refused.value.violations] == ["wish"]
     assert len(ledger.asked) == 1
 

@@ -12,7 +12,17 @@ from weir_aggregator.domain import Point, Purpose, Recorded, Reserve
 from weir_aggregator.errors import ChannelNotFound, LinesExhausted, PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
 from weir_aggregator.ports import Overtaken, Promises, Reserved
-from weir_aggregator.projection import Projection, Tenants, order
+from weir_aggregator.projection import (
+    Projection,
+    Share,
+    Tenants,
+    beside,
+    counted,
+    order_and_shares,
+    spent,
+    units_of,
+    weighed,
+)
 from weir_allocation.fulfilment.model import Order, Plan, Wish
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.trace import Verdict
@@ -25,6 +35,8 @@ PLANS_MAX = 16
 """Plans that are made for one order, each on what is known since the one before was refused."""
 REFUSED_HERE = (ChannelNotFound, LinesExhausted, Malformed, PlanNotRecorded, PlanOvertaken, RevisionNotReached)
 """What a request is refused with before the ledger could say that it knows it."""
+NEVER_WAITS = (Verdict.DENIED, Verdict.SHARE_SPENT)
+"""What is missing for these reasons is not there for the channel, whatever comes."""
 LINES_AT_ONCE_MAX = 100
 """Of orders of more lines the plan is made in a thread: nobody waits for it."""
 
@@ -32,7 +44,7 @@ LINES_AT_ONCE_MAX = 100
 async def planned(tenants: Tenants, wish: Wish, channel: str, asked: Vector) -> tuple[Plan, tuple[Revision, ...]]:
     """The best plan for a wish; raises ChannelNotFound, Malformed and what `fresh` raises."""
     projection = await fresh(tenants, asked)
-    wanted, revisions = ordered(projection, wish, channel), projection.revisions
+    (wanted, _), revisions = ordered(projection, wish, channel), projection.revisions
     return await best(wanted), revisions
 
 
@@ -55,14 +67,14 @@ async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_a
     return done
 
 
-def ordered(projection: Projection, wish: Wish, channel: str) -> Order:
-    """The order of a wish under the terms of now.
+def ordered(projection: Projection, wish: Wish, channel: str) -> tuple[Order, tuple[Share, ...]]:
+    """The order of a wish under the terms of now, and the shares that its quotas are of.
 
     Raises ChannelNotFound, and Malformed where lines do not say whose custody they want as the channel needs it.
     """
-    made = order(projection, wish, channel)
+    made, shares = order_and_shares(projection, wish, channel)
     check_custody(wish, by_custody=made.terms.by_custody)
-    return made
+    return made, shares
 
 
 def check_custody(wish: Wish, *, by_custody: bool) -> None:
@@ -83,11 +95,13 @@ async def in_turn(work: Callable[[], T], lines: int) -> T:
     return await asyncio.to_thread(work) if lines > LINES_AT_ONCE_MAX else work()
 
 
-async def catch_up(projection: Projection, overtaken: Overtaken) -> None:
-    """Wait until what a plan was overtaken by is known; raises RevisionNotReached where the caller's time is over."""
-    if overtaken.number is not None:
+async def catch_up(projection: Projection, number: int | None) -> None:
+    """Wait until a revision of the ledger is known, if it is; raises RevisionNotReached where the caller's time is
+    over.
+    """
+    if number is not None:
         ledger = projection.revisions[0]
-        await projection.reach({ledger.context: ledger.origin.revision(overtaken.number)}, patience_seconds())
+        await projection.reach({ledger.context: ledger.origin.revision(number)}, patience_seconds())
 
 
 def points(projection: Projection) -> tuple[Point, ...]:
@@ -97,44 +111,64 @@ def points(projection: Projection) -> tuple[Point, ...]:
 
 async def _reserved(projection: Projection, promises: Promises, asked: Reserve) -> Reserved | Plan:
     for _ in range(PLANS_MAX):
-        wanted, mark, found = await _planned(projection, asked)
-        waits = waiting(projection, asked.wish, found) if asked.back_order and found.missing else None
+        wanted, shares, mark, found = await _planned(projection, asked)
+        waits = await _waiting(projection, wanted, found) if asked.back_order and found.missing else None
         if waits is None and (not found.allocations or (asked.wish.whole and found.missing)):
             return found
         purposes = tuple(Purpose(each.line, each.serves_as, each.bundles) for each in found.allocations)
         by = Recorded(asked.wish, asked.channel, wanted.terms, purposes, found, mark)
         kept = None if found.allocations else found
         demand = None if waits is None else Recorded(waits, asked.channel, wanted.terms, (), kept, mark)
+        taken = weighed(wanted, shares, found)
         try:
-            with projection.underway.asking(found) as promised:
-                done = await promises.reserve(asked, by, demand)
+            with projection.underway.asking(found, spent(found, taken)) as promised:
+                done = await promises.reserve(asked, by, counted(taken), demand)
                 if done.recorded is by and not asked.validate_only:
                     promised(done.revision.number)
             return done
         except Overtaken as overtaken:
-            await catch_up(projection, overtaken)
+            await catch_up(projection, overtaken.number)
     raise PlanOvertaken(plans=PLANS_MAX)
 
 
-async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Point, ...], Plan]:
-    """The order, the mark it rests on, and its plan on what is not under way to others.
+async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Share, ...], tuple[Point, ...], Plan]:
+    """The order on what is not under way to others, its shares, the mark it rests on, and its plan.
 
-    Where that is too little, those others are answered first: what they are refused is there for this one. Where they
-    never end, it asks for all there is, as they do.
+    Where that is too little, those others are answered first, and what they were promised is known here: what they are
+    refused is there for this one, and what else has come meanwhile. Where they never end, it asks for all there is, as
+    they do.
     """
     for _ in range(PLANS_MAX):
-        wanted, mark = ordered(projection, asked.wish, asked.channel), points(projection)
-        left = projection.underway.left(wanted, projection.revisions[0].number)
+        (wanted, shares), mark = ordered(projection, asked.wish, asked.channel), points(projection)
+        left = projection.underway.left(wanted, projection.revisions[0].number, shares)
         found = await best(left)
-        if not found.missing or left is wanted or not await projection.underway.answered(left):
-            return wanted, mark, found
-    return wanted, mark, await best(wanted)
+        if not found.missing or left is wanted:
+            return left, shares, mark, found
+        if not await projection.underway.answered(left):
+            await catch_up(projection, projection.underway.promised(left))
+    return wanted, shares, mark, await best(wanted)
+
+
+async def _waiting(projection: Projection, wanted: Order, found: Plan) -> Wish | None:
+    """What of an order may wait; None where nothing may.
+
+    Where shares are divided, what could be filled but for them does not: whoever waits is promised units whosever share
+    they are in.
+    """
+    waits = waiting(projection, wanted.wish, found)
+    if waits is None or not wanted.quotas:
+        return waits
+    free = replace(wanted, holdings=beside(wanted.holdings, units_of(found)), quotas=())
+    parts = (waits,) if waits.whole else tuple(replace(waits, lines=(line,)) for line in waits.lines)
+    plans = await in_turn(lambda: [plan(replace(free, wish=part)) for part in parts], len(waits.lines))
+    lines = [line for part, made in zip(parts, plans, strict=True) if not made.allocations for line in part.lines]
+    return replace(waits, lines=tuple(lines)) if lines else None
 
 
 def waiting(projection: Projection, wish: Wish, found: Plan) -> Wish | None:
     """What of a wish may wait, of the units that its plan leaves; None where nothing may.
 
-    Of a whole order that is all of it or nothing. What a channel does not sell never waits.
+    Of a whole order that is all of it or nothing. What a channel does not sell, or has no share of, never waits.
     """
     left = Counter[tuple[str, str]]()
     for product in dict.fromkeys(wish.lines[each.line].product for each in found.missing):
@@ -143,7 +177,7 @@ def waiting(projection: Projection, wish: Wish, found: Plan) -> Wish | None:
     lines = []
     for each in found.missing:
         line = wish.lines[each.line]
-        units = 0 if each.verdict is Verdict.DENIED else min(each.quantity, left[line.product])
+        units = 0 if each.verdict in NEVER_WAITS else min(each.quantity, left[line.product])
         left[line.product] -= units
         if units:
             lines.append(replace(line, quantity=units))

@@ -56,7 +56,7 @@ async def _replanned(projection: Projection, promises: Promises, asked: Replan) 
                 return await promises.amended(asked) or unmoved
             return await promises.amend(asked, standing, moves, planned)
         except Overtaken as overtaken:
-            await catch_up(projection, overtaken)
+            await catch_up(projection, overtaken.number)
     raise PlanOvertaken(plans=PLANS_MAX)
 
 

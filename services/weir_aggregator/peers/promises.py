@@ -17,7 +17,7 @@ from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir_aggregator.domain import Recorded, Replan, Reserve
 from weir_aggregator.errors import LinesExhausted, PlanNotRecorded
-from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, PromisedLine, Reserved
+from weir_aggregator.ports import Amended, Counted, Moves, Overtaken, Promised, PromisedLine, Reserved
 from weir_aggregator.wire import recorded
 from weir_aggregator.wire.items import product_message, stock_item, stock_item_message
 from weir_allocation.fulfilment.model import Allocation
@@ -34,7 +34,7 @@ LINES_MAX = 500
 NEVER = 1
 """A revision that changed no reservation: goods come into the books before any of them is promised."""
 _RUNNING = (reservation_pb2.RESERVATION_STATE_HELD, reservation_pb2.RESERVATION_STATE_CONFIRMED)
-_MOVED = ("INSUFFICIENT_STOCK", "BACK_ORDERS_EXHAUSTED", "RESERVATION_CHANGED")
+_MOVED = ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "BACK_ORDERS_EXHAUSTED", "RESERVATION_CHANGED")
 _UNKNOWN = ("PEER_AWAY", "DATABASE_AWAY", "CALL_ABORTED")
 """What is refused in these words may have been done."""
 _TRIES = 3
@@ -50,12 +50,14 @@ class PeerPromises:
         self._ledger = LedgerServiceStub(peer.channel)
         self._waiting = WaitingServiceStub(peer.channel)
 
-    async def reserve(self, asked: Reserve, planned: Recorded, waits: Recorded | None) -> Reserved:
+    async def reserve(
+        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+    ) -> Reserved:
         assert planned.plan is not None
         lines = planned.plan.allocations
         request = pb.ReserveRequest(
             request_id=asked.request_id,
-            draft=_draft(asked, planned, lines) if lines else None,
+            draft=_draft(asked, planned, lines, counted) if lines else None,
             waiting=None if waits is None else _waiting_draft(asked, waits),
             validate_only=asked.validate_only,
             digest=asked.digest,
@@ -165,10 +167,15 @@ def _read(kept: bytes) -> Recorded | None:
         return None
 
 
-def _draft(asked: Reserve, planned: Recorded, lines: Sequence[Allocation]) -> reservation_pb2.ReservationDraft:
+def _draft(
+    asked: Reserve, planned: Recorded, lines: Sequence[Allocation], counted: Sequence[Counted | None]
+) -> reservation_pb2.ReservationDraft:
     draft = reservation_pb2.ReservationDraft(
         lines=_draft_lines(lines), order=asked.order, channel=asked.channel, plan=_kept(planned)
     )
+    for line, each in zip(draft.lines, counted, strict=True):
+        if each is not None:
+            line.claims.add(claim=each.claim, weight=each.weight)
     if asked.hold_seconds is not None:
         draft.hold_duration.CopyFrom(_duration(asked.hold_seconds))
     return draft

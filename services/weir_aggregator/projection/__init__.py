@@ -4,17 +4,20 @@
 `tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
 `marks` (the revisions it stands at), `waiting`, `earmarking` and `demands` (the orders that wait, and the units that
 are theirs), `table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration),
-`changes` (the log a watcher goes on from) and `ordering` (what an order may be filled with).
+`changes` (the log a watcher goes on from), `ordering` (what an order may be filled with), `spending` and `underway`
+(what orders take of shares, and what others are about to get).
 """
 
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
 from weir_aggregator.projection.marks import CONTEXTS
-from weir_aggregator.projection.ordering import order, order_under, terms_again
+from weir_aggregator.projection.ordering import order, order_and_shares, order_under, terms_again
 from weir_aggregator.projection.preview import Preview, Room
+from weir_aggregator.projection.spending import Share, counted, spent, weighed
 from weir_aggregator.projection.state import Picture, Projection
 from weir_aggregator.projection.supposed import Instant, Supposed
 from weir_aggregator.projection.tenants import Tenants, caught_up
+from weir_aggregator.projection.underway import beside, units_of
 from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
 
 __all__ = [
@@ -26,15 +29,22 @@ __all__ = [
     "Preview",
     "Projection",
     "Room",
+    "Share",
     "Supposed",
     "Tenants",
     "Told",
     "UtcCalendar",
+    "beside",
     "caught_up",
+    "counted",
     "follow",
     "order",
+    "order_and_shares",
     "order_under",
     "rows_max",
+    "spent",
     "terms_again",
+    "units_of",
     "updates",
+    "weighed",
 ]

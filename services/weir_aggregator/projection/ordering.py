@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from weir_aggregator.domain import Product, Recorded
+from weir_aggregator.domain import Product, Question, Recorded
 from weir_aggregator.errors import ChannelNotFound
+from weir_aggregator.projection.spending import Share
 from weir_aggregator.projection.state import Projection
+from weir_allocation import claims
+from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.harm import harm
 from weir_allocation.fulfilment.model import Order, Terms, Wish
 from weir_allocation.fulfilment.terms import terms
-from weir_allocation.sharing import NO_SHARING
-from weir_allocation.stock import Stock
+from weir_allocation.network import Channel
+from weir_allocation.policy import Mode
+from weir_allocation.sharing import NO_SHARING, Sharing
+from weir_allocation.stock import EACH, Demand, Stock
+from weir_allocation.trace import Stage
 
 
 def terms_of(projection: Projection, products: Sequence[Product], channel: str) -> Terms:
@@ -24,11 +31,19 @@ def terms_of(projection: Projection, products: Sequence[Product], channel: str) 
 
 def order(projection: Projection, wish: Wish, channel: str) -> Order:
     """An order for what is wanted of a channel, under the terms of now; raises ChannelNotFound."""
-    return order_under(projection, wish, terms_of(projection, [line.product for line in wish.lines], channel))
+    return order_and_shares(projection, wish, channel)[0]
+
+
+def order_and_shares(projection: Projection, wish: Wish, channel: str) -> tuple[Order, tuple[Share, ...]]:
+    """The same, and the shares of which it takes; in their order they are its quotas."""
+    under = terms_of(projection, [line.product for line in wish.lines], channel)
+    limits = shares(projection, wish, projection.configuration.network.channels[channel], under)
+    made = order_under(projection, wish, under)
+    return replace(made, quotas=tuple(share.quota() for share in limits)), limits
 
 
 def order_under(projection: Projection, wish: Wish, under: Terms) -> Order:
-    """An order under these terms, of stock as it is now; no commit alters it."""
+    """An order under these terms, of stock as it is now; no commit alters it, and no share limits it."""
     products = list(dict.fromkeys(line.product for line in wish.lines))
     holdings = dict(projection.holdings(dict.fromkeys(each for one in products for each in under.sharing.reads(one))))
 
@@ -46,6 +61,21 @@ def order_under(projection: Projection, wish: Wish, under: Terms) -> Order:
         today,
         harm(sharing, products, held, locations, today),
         awaited=projection.awaited(list(holdings)),
+    )
+
+
+def shares(projection: Projection, wish: Wish, channel: Channel, under: Terms) -> tuple[Share, ...]:
+    """The shares that limit an order under the terms of now: none where no policy keeps orders to shares.
+
+    Of a supply that was divided at an instant, what the channel group has left. Where that is still to come, where the
+    policy divides anew at each question and enforces it, and of other units of measure than single units: its share
+    at this moment.
+    """
+    if channel.by_custody:
+        return ()
+    wanted = dict.fromkeys((line.product, line.demand.uom) for line in wish.lines if line.product not in under.denied)
+    return tuple(
+        share for product, uom in wanted for share in _shares(projection, product, uom, channel, under.sharing)
     )
 
 
@@ -74,3 +104,30 @@ def terms_again(projection: Projection, wish: Wish, recorded: Recorded) -> Terms
 def _parts(under: Terms, product: Product) -> list[Product]:
     bundle = under.sharing.bundles.get(product)
     return [part for part, _ in bundle.parts] if bundle else []
+
+
+def _shares(projection: Projection, product: Product, uom: str, channel: Channel, sharing: Sharing) -> Iterator[Share]:
+    """The shares of one product, of each warehouse group that feeds the channel."""
+    policy = projection.configuration.policy(product)
+    if policy is None or not (policy.mode is Mode.BALANCED or policy.enforce):
+        return
+    network, group = projection.configuration.network, channel.channel_group
+    feeding = network.feeding.get(group, ())
+    left = projection.remaining(product) if uom == EACH else {}
+    divided = {warehouse_group for warehouse_group, _ in left}
+    now = {} if divided.issuperset(feeding) else _now(projection, product, uom, channel.channel)
+    scale = claims.scale(sharing, product)
+    for each in feeding:
+        yield Share(
+            Claim(product, each, group, scale),
+            uom,
+            frozenset(network.locations.get(each, ())),
+            left.get((each, group), 0) if each in divided else now.get(each, 0),
+            each in divided,
+        )
+
+
+def _now(projection: Projection, product: Product, uom: str, channel: str) -> Mapping[str, int]:
+    """The share of a channel's group at this moment, of each warehouse group, as levels are made of it."""
+    trace = projection.explain(Question(product, channel, Demand(uom=uom)))
+    return {step.name: step.units_out for stage in trace.steps if stage.stage is Stage.SPLIT for step in stage.steps}
