@@ -7,11 +7,17 @@ message, and whoever decides again comes to the same.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
+from weir_allocation.policy import Mode, Part, Policy, Strategy
+from weir_allocation.split import Division, divide, ranked
 from weir_allocation.stock import Product
+
+_TURNS = 1 << 16
+"""A supply begins with a turn below this."""
 
 
 class Reason(enum.Enum):
@@ -71,6 +77,10 @@ class EpochShare:
         """The most that may be claimed for it, in units of the claim."""
         return self.claimed + self.balanced * scale
 
+    def remaining(self, scale: int, claimed: int) -> int:
+        """Whole units it has left when so much is claimed, in units of the claim; never negative."""
+        return max(0, (self.ceiling(scale) - claimed) // scale)
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -96,3 +106,187 @@ class Epoch:
     """Moves on with every epoch; of groups of one rank it says who comes first."""
     weighed_on: date | None = None
     """For DEMAND: the day on which weights were taken; they stay for the day."""
+
+
+_HELD = frozenset({Reason.THRESHOLD, Reason.SUPPLY, Reason.SCHEDULE, Reason.REQUEST})
+"""Reasons that do not count where too little would change hands."""
+
+
+def judge(
+    policy: Policy | None,
+    supply: Supply,
+    epoch: Epoch | None,
+    now: datetime,
+    demand: Mapping[str, int],
+    *,
+    policy_mark: str,
+    asked: bool = False,
+) -> Epoch | None:
+    """The epoch that a supply needs now, with the first reason there is for it; None where it needs none.
+
+    `policy` is the one that wins for the product, `epoch` the newest of the supply. A policy that does not divide at an
+    instant counts as none. `demand` says what the orders of each channel group were promised in the days that count for
+    DEMAND. Who judges what came of it, nothing else having changed, gets None.
+
+    A supply is not divided for the first time while there is nothing in it, or nobody to divide it among. Later, as
+    many units have to change hands as the policy says, one at least, unless groups have more left than there is; but
+    another policy and other groups are followed whatever they move.
+    """
+    if policy is None or policy.mode is not Mode.BALANCED:
+        return _dissolved(supply, epoch, now)
+    left = _left(supply, epoch)
+    parts = ranked(policy, supply.groups)
+    if epoch is None or not epoch.policy:
+        reason = Reason.FIRST if parts and supply.units else None
+    elif (epoch.policy, epoch.policy_mark) != (policy.policy, policy_mark):
+        reason = Reason.POLICY
+    elif {part.channel_group for part in parts} != left.keys() or supply.scale != epoch.scale:
+        reason = Reason.GROUPS
+    else:
+        reason = _reason(policy, supply, epoch, left, now, asked=asked)
+    if reason is None:
+        return None
+    weights = _weights(policy, parts, epoch, demand, now.date())
+    division, turn = _divided(policy, supply, epoch, left, weights)
+    moved = _moved(division.shares, left)
+    if reason in _HELD and moved < max(1, policy.hysteresis_units) and sum(left.values()) <= supply.units:
+        return None
+    by_demand = policy.strategy is Strategy.DEMAND
+    return Epoch(
+        supply.product,
+        supply.warehouse_group,
+        reason,
+        now,
+        policy.policy,
+        policy_mark,
+        supply.units,
+        division.held_back,
+        supply.scale,
+        tuple(
+            EpochShare(
+                group,
+                balanced,
+                supply.claimed.get(group, 0),
+                left.get(group, 0),
+                demand.get(group, 0) if by_demand else 0,
+                weights.get(group, 0),
+            )
+            for group, balanced in division.shares.items()
+        ),
+        moved,
+        turn,
+        now.date() if by_demand else None,
+    )
+
+
+def _dissolved(supply: Supply, epoch: Epoch | None, now: datetime) -> Epoch | None:
+    """The end of an epoch: nobody has a share of the supply."""
+    if epoch is None or not epoch.shares:
+        return None
+    return Epoch(
+        supply.product,
+        supply.warehouse_group,
+        Reason.DISSOLVED,
+        now,
+        supply=supply.units,
+        held_back=supply.units,
+        scale=supply.scale,
+        moved=sum(_left(supply, epoch).values()),
+        turn=epoch.turn,
+    )
+
+
+def _left(supply: Supply, epoch: Epoch | None) -> dict[str, int]:
+    """Units that each channel group of an epoch has left; where claims count otherwise by now, none."""
+    if epoch is None:
+        return {}
+    if supply.scale != epoch.scale:
+        return {share.channel_group: 0 for share in epoch.shares}
+    claimed = supply.claimed
+    return {
+        share.channel_group: share.remaining(epoch.scale, claimed.get(share.channel_group, 0)) for share in epoch.shares
+    }
+
+
+def _reason(
+    policy: Policy, supply: Supply, epoch: Epoch, left: Mapping[str, int], now: datetime, *, asked: bool
+) -> Reason | None:
+    """Why a supply may need another epoch where the same policy divides it among the same groups."""
+    if _disturbed(supply, epoch):
+        return Reason.SUPPLY
+    for share in epoch.shares:
+        units = left[share.channel_group]
+        if units < share.balanced and units * 100 <= policy.threshold_percent * share.balanced:
+            return Reason.THRESHOLD
+    seconds = policy.rebalance_seconds
+    if seconds is not None and now >= epoch.divided_at + timedelta(seconds=seconds):
+        return Reason.SCHEDULE
+    return Reason.REQUEST if asked else None
+
+
+def _disturbed(supply: Supply, epoch: Epoch) -> bool:
+    """Whether the supply is another by a whole unit than orders of the groups explain, or a group took too much."""
+    expected = epoch.supply * epoch.scale
+    for share in epoch.shares:
+        claimed = supply.claimed.get(share.channel_group, 0)
+        if claimed > share.ceiling(epoch.scale):
+            return True
+        expected -= claimed - share.claimed
+    return abs(supply.units * epoch.scale - expected) >= epoch.scale
+
+
+def _weights(
+    policy: Policy, parts: Sequence[Part], epoch: Epoch | None, demand: Mapping[str, int], today: date
+) -> dict[str, int]:
+    """What each channel group weighs; nothing where the strategy uses no weights.
+
+    For DEMAND what its orders were promised, at least the weight of its part. On a later day it goes part of the way
+    there from what it weighed in the epoch before; for the rest of a day it stays.
+    """
+    if policy.strategy is not Strategy.DEMAND:
+        return {part.channel_group: part.weight for part in parts} if policy.weighs else {}
+    former: dict[str, int] = {}
+    same_day = False
+    if epoch is not None and epoch.weighed_on is not None:
+        former = {share.channel_group: share.weight for share in epoch.shares}
+        same_day = today <= epoch.weighed_on
+    weights = {}
+    for part in parts:
+        floor = part.weight if policy.weighs else 1
+        target = max(floor, demand.get(part.channel_group, 0))
+        before = former.get(part.channel_group, target)
+        way = abs(before - target) * policy.damping_percent // 100
+        damped = target + way if before > target else target - way
+        weights[part.channel_group] = max(floor, before if same_day else damped)
+    return weights
+
+
+def _divided(
+    policy: Policy, supply: Supply, epoch: Epoch | None, left: Mapping[str, int], weights: Mapping[str, int]
+) -> tuple[Division, int]:
+    """The division and its turn, which moves on where enough changes hands at either turn."""
+    floors = {
+        part.channel_group: -(-left.get(part.channel_group, 0) * part.protected_percent // 100) for part in policy.parts
+    }
+
+    def at(turn: int) -> Division:
+        by_demand = weights if policy.strategy is Strategy.DEMAND else None
+        return divide(policy, supply.units, supply.groups, floors=floors, turn=turn, weights=by_demand)
+
+    if epoch is None:
+        first = zlib.crc32("\n".join((*supply.product, supply.warehouse_group)).encode()) % _TURNS
+        return at(first), first
+    least = max(1, policy.hysteresis_units)
+    as_before = at(epoch.turn)
+    if _moved(as_before.shares, left) >= least:
+        further = at(epoch.turn + 1)
+        if _moved(further.shares, left) >= least:
+            return further, epoch.turn + 1
+    return as_before, epoch.turn
+
+
+def _moved(shares: Mapping[str, int], left: Mapping[str, int]) -> int:
+    """Units that change hands."""
+    gains = sum(max(0, units - left.get(group, 0)) for group, units in shares.items())
+    losses = sum(max(0, units - shares.get(group, 0)) for group, units in left.items())
+    return max(gains, losses)

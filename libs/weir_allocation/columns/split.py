@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from weir_allocation.columns.arrays import Flags, Indices, Units, percent
+from weir_allocation.columns.arrays import Flags, Indices, Units, percent, spread
 from weir_allocation.network import Network
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.split import ranked
 
 NOBODY = -1
-"""In place of a channel group, where a warehouse group feeds fewer than others do."""
+"""In place of a channel group, where a warehouse group feeds fewer than others do, or of one without channels."""
+
+
+class Shares(NamedTuple):
+    """What channel groups have left of shares of supplies that were divided at an instant; ascending by product.
+
+    A supply of which there is none here is divided all the time. A channel group of it that is not here has nothing.
+    """
+
+    product: Indices
+    """Number of the product."""
+    warehouse_group: Indices
+    """Number of the warehouse group: its place in the network's locations."""
+    channel_group: Indices
+    """Number of the channel group: its place among those that have members, in order; NOBODY for any other."""
+    remaining: Units
+    """Units left; never negative."""
+
+    def of(self, products: Indices) -> Shares:
+        """Those of some products, ascending, with the place of the product among them instead of its number."""
+        begin = np.searchsorted(self.product, products)
+        which, at = spread(begin, np.searchsorted(self.product, products, side="right") - begin)
+        return Shares(which, self.warehouse_group[at], self.channel_group[at], self.remaining[at])
+
+    def again(self, places: Indices, instead: Indices) -> Shares:
+        """The same, and those at some places, ascending, once more at the places instead."""
+        once_more = self.of(places)
+        once_more = once_more._replace(product=instead[once_more.product])
+        return Shares(*(np.concatenate(columns) for columns in zip(self, once_more, strict=True)))
+
+
+_NONE: Indices = np.zeros(0, dtype=np.int64)
+NO_SHARES = Shares(_NONE, _NONE, _NONE, _NONE)
+"""No supply was divided at an instant."""
 _UNCAPPED = np.iinfo(np.int64).max
 
 
@@ -35,6 +69,11 @@ class Split:
         self._groups = groups
         self._number = number
         self._orders: dict[int, tuple[int, ...]] = {}
+        self._linked = np.zeros((len(groups), len(warehouse_groups)), dtype=np.bool_)
+        for group, several in enumerate(feeding):
+            self._linked[group, several] = True
+        # The last stands for no policy.
+        self._balanced = np.array([*(each.mode is Mode.BALANCED for each in policies), False], dtype=np.bool_)
         self._served = np.array([_serves(each) for each in policies], dtype=np.bool_)
         self._fixed = np.array([each.strategy is Strategy.FIXED for each in policies], dtype=np.bool_)
         buffers = [each if each.strategy is Strategy.SAFETY_STOCK else None for each in policies]
@@ -54,25 +93,36 @@ class Split:
         sums = [units[feeding].sum(axis=0) for feeding in self._feeding]
         return np.array(sums, dtype=np.int64).reshape(len(self._feeding), units.shape[1])
 
-    def shares(self, units: Units, supplies: Units, policy: Indices, selling: Flags) -> Units:
+    def shares(self, units: Units, supplies: Units, policy: Indices, selling: Flags, left: Shares) -> Units:
         """The share of each channel group in each product, as `[channel group, product]`.
 
         `units` as `[warehouse group, product]`, `supplies` what they come to; `policy` has the number of the policy of
         each product, one above the last where none divides it; `selling` says which channel group sells which product.
+        `left` is by place of the product here, in any order.
         """
         divided = np.flatnonzero(policy != len(self._policies))
         if not len(divided) or not len(self._groups):
             return supplies
         shares = supplies.copy()
         shares[:, divided] = 0
-        place, column = np.nonzero(units[:, divided])
+        left = Shares(*(column[self._balanced[policy[left.product]]] for column in left))
+        to_divide = units.copy()
+        to_divide[left.warehouse_group, left.product] = 0
+        place, column = np.nonzero(to_divide[:, divided])
         product = divided[column]
         orders = self._ordered(policy[product], place)
         of = np.broadcast_to(policy[product][:, None], orders.shape)
         taking = (orders != NOBODY) & selling[orders, product[:, None]]
         given = self._divide(units[place, product], of, orders, taking)
         np.add.at(shares, (orders[taking], np.broadcast_to(product[:, None], orders.shape)[taking]), given[taking])
+        self._spend(shares, units, left)
         return shares
+
+    def _spend(self, shares: Units, units: Units, left: Shares) -> None:
+        """Add what channel groups have left of supplies that were divided, as far as there are units."""
+        fed = (left.channel_group != NOBODY) & self._linked[left.channel_group, left.warehouse_group]
+        product, place, group, remaining = (column[fed] for column in left)
+        np.add.at(shares, (group, product), np.minimum(remaining, units[place, product]))
 
     def _ordered(self, policy: Indices, place: Indices) -> Indices:
         """Channel groups among which each supply is divided, in rank order, one row a supply; the rest is NOBODY."""
