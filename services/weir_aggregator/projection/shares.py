@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from weir_aggregator.domain import ClaimChange, Product
 from weir_aggregator.projection.balances import NONE, Balances
-from weir_allocation.columns import Indices, Units
+from weir_allocation import columns
+from weir_allocation.claims import scale
+from weir_allocation.columns import NOBODY, Flags, Indices, Units
+from weir_allocation.network import Network
+from weir_allocation.sharing import Sharing
 
 Place = tuple[str, str]
 """A warehouse group, and a channel group that sells out of it."""
@@ -22,20 +27,70 @@ _WALKED_AT_ONCE = 32
 """Of as many products or more all claims are looked at, of fewer their chains are walked."""
 
 
-class Claims(NamedTuple):
-    """Claims in columns, by product."""
+class Places(NamedTuple):
+    """The groups of a network, by the numbers that arrays know them by."""
+
+    warehouse_groups: Mapping[str, int]
+    channel_groups: Mapping[str, int]
+    """Those with members."""
+
+    @classmethod
+    def of(cls, network: Network) -> Places:
+        """The numbers: places in order."""
+        return cls(
+            {name: place for place, name in enumerate(network.locations)},
+            {name: place for place, name in enumerate(sorted(network.members))},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Claims in columns, ascending by product."""
 
     product: Indices
     """Number of its product."""
     warehouse_group: Indices
-    """Place in `Shares.warehouse_groups`."""
+    """Place in `warehouse_groups`."""
     channel_group: Indices
-    """Place in `Shares.channel_groups`."""
+    """Place in `channel_groups`."""
     scale: Units
     """What each unit of the product counts."""
     claimed: Units
     ceiling: Units
     """NO_CEILING where none is set."""
+    warehouse_groups: Sequence[str]
+    """Of all claims, more than these; they only grow."""
+    channel_groups: Sequence[str]
+
+    def where(self, flags: Flags) -> Claims:
+        """Those that have their flag."""
+        return Claims(
+            self.product[flags],
+            self.warehouse_group[flags],
+            self.channel_group[flags],
+            self.scale[flags],
+            self.claimed[flags],
+            self.ceiling[flags],
+            self.warehouse_groups,
+            self.channel_groups,
+        )
+
+    def current(self, products: Sequence[Product], sharing: Sharing) -> Claims:
+        """Those that count as links and bundles have it now; `products` by number."""
+        numbers, which = np.unique(self.product, return_inverse=True)
+        now = np.array([scale(sharing, products[number]) for number in numbers.tolist()], dtype=np.int64)
+        return self.where(self.scale == now[which])
+
+    def left(self, places: Places) -> columns.Shares:
+        """What channel groups have left, of the supplies that are divided; for claims that are `current`."""
+        place = numbered(self.warehouse_groups, places.warehouse_groups)[self.warehouse_group]
+        divided = self.where((self.ceiling != NO_CEILING) & (place != NOBODY))
+        return columns.Shares(
+            divided.product,
+            numbered(self.warehouse_groups, places.warehouse_groups)[divided.warehouse_group],
+            numbered(self.channel_groups, places.channel_groups)[divided.channel_group],
+            np.maximum(divided.ceiling - divided.claimed, 0) // divided.scale,
+        )
 
 
 class Shares:
@@ -97,7 +152,14 @@ class Shares:
 
     def of(self, products: Indices) -> Claims:
         """A copy of all claims of some products, given ascending, with a ceiling or without."""
-        rows = self._rows(products)
+        return self._claims(self._rows(products))
+
+    def divided(self) -> Indices:
+        """Numbers of the products that have a ceiling, ascending."""
+        limited = np.frombuffer(self._ceiling, dtype=np.int64) != NO_CEILING
+        return np.unique(np.frombuffer(self._product, dtype=np.int32)[limited]).astype(np.int64)
+
+    def _claims(self, rows: Indices) -> Claims:
         return Claims(
             np.frombuffer(self._product, dtype=np.int32)[rows].astype(np.int64),
             np.frombuffer(self._warehouse_group, dtype=np.int32)[rows].astype(np.int64),
@@ -105,12 +167,9 @@ class Shares:
             np.frombuffer(self._scale, dtype=np.int64)[rows],
             np.frombuffer(self._claimed, dtype=np.int64)[rows],
             np.frombuffer(self._ceiling, dtype=np.int64)[rows],
+            self.warehouse_groups,
+            self.channel_groups,
         )
-
-    def divided(self) -> Indices:
-        """Numbers of the products that have a ceiling, ascending."""
-        limited = np.frombuffer(self._ceiling, dtype=np.int64) != NO_CEILING
-        return np.unique(np.frombuffer(self._product, dtype=np.int32)[limited]).astype(np.int64)
 
     def _rows(self, products: Indices) -> Indices:
         if not len(self) or len(products) < _WALKED_AT_ONCE:
@@ -143,6 +202,11 @@ class Shares:
         self._next.append(self._first[product])
         self._first[product] = row
         return row
+
+
+def numbered(names: Iterable[str], numbers: Mapping[str, int]) -> Indices:
+    """The number of each name, NOBODY where it has none."""
+    return np.array([numbers.get(name, NOBODY) for name in names], dtype=np.int64)
 
 
 def _number(name: str, numbers: dict[str, int], names: list[str]) -> int:

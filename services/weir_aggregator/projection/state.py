@@ -82,7 +82,7 @@ class Projection(Marked):
         self._queue = Queue()
         self._shares = Shares(self._balances)
         self._book = EMPTY
-        self._table = Table(self.configuration, self._balances, self.today)
+        self._table = Table(self.configuration, self._balances, self._shares, self.today)
 
     @property
     def configuration(self) -> Configuration:
@@ -218,6 +218,7 @@ class Projection(Marked):
             ordered=self._balances.ordered(),
             locations=list(self._balances.locations),
             rows=self._balances.rows(np.arange(len(self._balances.products)), self.today),
+            claims=self._table.standing(),
             columns=self._table.columns,
             channels=self._table.channels,
             levels=levels,
@@ -298,7 +299,8 @@ class Projection(Marked):
         if former.lends_alone(configuration):
             affected = configuration.sharing.affected(former.sharing)
             return self._table.lend(configuration, [self._balances.number(product) for product in affected])
-        table = Table(configuration, self._balances, self.today, self._table.columns.lending if alike else None)
+        lending = self._table.columns.lending if alike else None
+        table = Table(configuration, self._balances, self._shares, self.today, lending)
         changed, self._table = table.differing(self._table), table
         return changed
 
@@ -331,7 +333,7 @@ class Projection(Marked):
         if {through.context, *self._reached} == set(CONTEXTS):
             _enter(book.configuration, balances)
             balances.ordered()
-            self._table = Table(book.configuration, balances, self.today)
+            self._table = Table(book.configuration, balances, self._shares, self.today)
         self._balances, self._book = balances, book
         self._move(through)
         self.changes.clear(self._mark())

@@ -11,6 +11,7 @@ import numpy as np
 from weir_aggregator.domain import Change, Product
 from weir_aggregator.projection.book import Book
 from weir_aggregator.projection.settling import settled
+from weir_aggregator.projection.shares import Claims, Places
 from weir_aggregator.projection.table import Figures, column_of
 from weir_allocation.columns import Columns, Indices, Rows, Units
 
@@ -28,6 +29,8 @@ class Instant:
     """By number."""
     rows: Rows
     """Every stock item."""
+    claims: Claims
+    """What is left of shares, of products whose supply a policy divides at an instant."""
     columns: Columns
     """Those of the table, which goes on: they may be asked for what is the same for ever, `nowhere`, and no more."""
     channels: Mapping[str, int]
@@ -49,6 +52,9 @@ class Side(NamedTuple):
 
 class Supposed:
     """Levels as they are and as they would be, of one instant.
+
+    Shares stay what they are where a policy still divides at an instant: what a rebalance would make of them is not
+    foretold.
 
     It numbers products as the projection does, and those that only the changes name behind them. That takes time for a
     large tenant; as an instant is never altered, it may be made and asked in another thread.
@@ -77,6 +83,7 @@ class Supposed:
         self._levels = np.concatenate((instant.levels, nowhere.level), axis=1)
         self._exposure = np.concatenate((instant.exposure, nowhere.exposure))
         self._rows = instant.rows
+        self._shares = instant.claims.current(self.products, after.sharing).left(Places.of(after.network))
 
     @property
     def exposure(self) -> int:
@@ -88,6 +95,6 @@ class Supposed:
         read = np.zeros(len(self.products), dtype=np.bool_)
         read[self._columns.lending.reads(numbers)] = True
         rows = np.flatnonzero(read[self._rows.product])
-        computed = self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)))
+        computed = self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)), self._shares)
         before = Side(self._levels[:, numbers], self._exposure[numbers])
         return before, Side(computed.level, computed.exposure)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from weir_aggregator.domain import Availability, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
-from weir_allocation.columns import Columns, Flags, Indices, Lending, Levels, Units, exposure
+from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares
+from weir_allocation.columns import Columns, Flags, Indices, Lending, Rows, Units, exposure
 from weir_allocation.configuration import Configuration
+from weir_allocation.policy import Mode
 
 CUSTODY = -1
 """In place of a column: the channel is reached by custody, and no group gives it anything."""
@@ -53,11 +55,16 @@ class Table:
     """
 
     def __init__(
-        self, configuration: Configuration, balances: Balances, today: date, lending: Lending | None = None
+        self,
+        configuration: Configuration,
+        balances: Balances,
+        shares: Shares,
+        today: date,
+        lending: Lending | None = None,
     ) -> None:
         """Compute everything; whatever is in a link or a bundle must have its number.
 
-        `lending` is that of a former table of the same balances, links and bundles.
+        `shares` are of these balances; `lending` is that of a former table of the same balances, links and bundles.
         """
         self.columns = Columns(
             configuration,
@@ -68,8 +75,13 @@ class Table:
         )
         self.channels = column_of(configuration, self.columns)
         """Column of each channel, in order of channels."""
+        self.places = Places.of(configuration.network)
+        self._configuration = configuration
         self._balances = balances
+        self._shares = shares
         self._today = today
+        # The last stands for no policy.
+        self._dividing = np.array([*(each.mode is Mode.BALANCED for each in configuration.policies), False])
         self._products = 0
         """Products that have a place in the table."""
         self._figures: Figures = np.zeros((3, self.columns.width, _PRODUCTS_AT_FIRST), dtype=np.int32)
@@ -124,6 +136,20 @@ class Table:
         """
         return self._told[numbers], self._reached[numbers]
 
+    def balanced(self, numbers: Indices) -> Flags:
+        """Whether a policy divides each product at an instant."""
+        flags: Flags = self._dividing[self.columns.policies(numbers)]
+        return flags
+
+    def standing(self) -> Claims:
+        """All claims that have a ceiling, of products whose supply a policy divides at an instant."""
+        claims = self._shares.of(self._shares.divided())
+        return claims.where((claims.ceiling != NO_CEILING) & self.balanced(claims.product))
+
+    def claims(self, numbers: Indices) -> Claims:
+        """The claims of some products, given ascending, that count as links and bundles have it now."""
+        return self._shares.of(numbers).current(self._balances.products, self._configuration.sharing)
+
     def compute(self, products: Sequence[int] | Indices) -> Indices:
         """Compute some products anew, given by number, and those that got one since.
 
@@ -145,6 +171,7 @@ class Table:
         Whatever is in them must have its number, and nothing else may be configured otherwise.
         """
         self.columns.lend(configuration.sharing, affected)
+        self._configuration = configuration
         return self.compute(affected)
 
     def turn(self, today: date) -> Indices:
@@ -176,7 +203,8 @@ class Table:
 
     def _take(self, numbers: Indices, known: int) -> Indices:
         """Compute a piece; returns those at or above `known`, and those of which any level changed."""
-        made = computed(self.columns, self._balances, numbers, self._today)
+        left = self.claims(numbers).left(self.places)
+        made = self.columns.compute(numbers, read(self.columns, self._balances, numbers, self._today), left)
         figures = np.stack((made.supply, made.share, made.level))
         if self._figures.dtype != np.int64 and figures.max(initial=0) > _NARROW_MAX:
             self._figures = self._figures.astype(np.int64)
@@ -201,7 +229,7 @@ def column_of(configuration: Configuration, columns: Columns) -> Mapping[str, in
     return {name: columns.columns.get(name, CUSTODY) for name in configuration.network.channels}
 
 
-def computed(columns: Columns, balances: Balances, numbers: Indices, today: date) -> Levels:
-    """Compute products by number, ascending, whether anything was ever booked of them or not."""
+def read(columns: Columns, balances: Balances, numbers: Indices, today: date) -> Rows:
+    """The stock that decides what products are computed to, whether anything was ever booked of them or not."""
     reads = columns.lending.reads(numbers)
-    return columns.compute(numbers, balances.rows(reads[reads < len(balances.products)], today))
+    return balances.rows(reads[reads < len(balances.products)], today)
