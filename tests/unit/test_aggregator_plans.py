@@ -40,9 +40,11 @@ SENTENCES = [
     (near(Verdict.NOT_SELLABLE, condition=Condition.DAMAGED), "2 units lie at 'US', damaged"),
     (near(Verdict.IN_CUSTODY, custodian="ann"), "2 units lie at 'US' in the custody of 'ann'"),
     (near(Verdict.IN_CUSTODY), "2 units lie at 'US' in the custody of the location"),
+    (near(Verdict.SHARE_SPENT), "2 units lie at 'US', but 'web-de' has no more of its share of them"),
     (near(Verdict.AWAITED), "2 units lie at 'US' for orders that wait"),
     (near(Verdict.DENIED), "2 units lie at 'US', but 'web-de' does not sell the product"),
     (Missing(0, 5, Verdict.EMPTY), "there is no more of it"),
+    (Missing(0, 5, Verdict.SHARE_SPENT), "'web-de' has no more of its share"),
     (Missing(0, 5, Verdict.DENIED), "'web-de' does not sell the product"),
     (Missing(0, 5, Verdict.UOM_MISMATCH), "nothing else may serve it"),
 ]

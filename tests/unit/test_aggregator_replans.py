@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.kit.projections import LEDGER, count, link, network, stands
+from tests.kit.projections import LEDGER, claimed, count, link, network, policies, stands
 from tests.kit.promising import (
     BIKE,
     KIT,
@@ -25,7 +25,9 @@ from weir_aggregator.domain import UNWANTED, Purpose, Recorded
 from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.fulfilment import PLANS_MAX
 from weir_aggregator.ports import Amended, Promised, PromisedLine
+from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.model import Line, Plan, Wish
+from weir_allocation.policy import Mode, Policy, Strategy
 from weir_allocation.sharing import Link
 from weir_allocation.stock import Product, StockItem
 from weir_chassis.errors import Malformed
@@ -70,6 +72,18 @@ async def test_what_is_there_stays() -> None:
     assert ledger.moves == []
     ledger.earlier = replace(done, released=3)
     assert await replan(ledger) is ledger.earlier
+
+
+async def test_what_was_accepted_is_not_kept_to_shares() -> None:
+    """What was promised moves wherever there is stock, also more of it, though the share of its group is spent: it was
+    accepted under the share of then."""
+    ledger = world(count("BIKE", "A", 0, 4), count("BIKE", "B", 9), claimed(Claim(BIKE, "all", "shop"), 4, 4))
+    halves = Policy("halves", 1, Strategy.EQUAL_DIVISION, mode=Mode.BALANCED)
+    ledger.projection.apply_configuration(policies(2, stands(halves)))
+    stand(ledger, wish(Line(BIKE, 4)), line(at(BIKE, "A"), 4))
+    done = await replan(ledger, wish=wish(Line(BIKE, 5)), channel="shop")
+    assert isinstance(done, Amended)
+    assert taken(done.recorded) == [("B", 5)]
 
 
 async def test_what_is_not_there_is_moved() -> None:

@@ -47,6 +47,7 @@ async def test_what_was_promised_is_taken_until_it_is_seen() -> None:
             promised(revision)
         assert place not in [each for each, _ in taken(plan(underway.left(wanted, reached=7)))]
     assert taken(plan(underway.left(wanted, reached=7))) == []
+    assert (underway.promised(wanted), underway.promised(order(LAMP, 1))) == (9, None)
     assert taken(plan(underway.left(wanted, reached=8))) == [("FR", 1)]
     assert underway.left(wanted, reached=9) is wanted
 
