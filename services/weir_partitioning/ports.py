@@ -4,15 +4,15 @@ commits.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from weir_allocation.claims import Claim
-from weir_allocation.rebalance import Epoch
+from weir_allocation.rebalance import Epoch, Supply
 from weir_allocation.stock import Product
-from weir_chassis.revisions import Revision
+from weir_chassis.revisions import Revision, Vector
 
 
 class SupplyKey(NamedTuple):
@@ -156,6 +156,128 @@ class Epochs(Protocol):
 
     async def forget(self, *, keep_seconds: float) -> int:
         """Give up epochs that are older, of every tenant, but the newest of each supply; returns how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A supply as the aggregator tells of it."""
+
+    supply: Supply
+    books: Revision
+    """Revision of the ledger that units and claims are of."""
+
+    @property
+    def key(self) -> SupplyKey:
+        """Which supply it is."""
+        return SupplyKey(self.supply.product, self.supply.warehouse_group)
+
+
+class Supplies(Protocol):
+    """What there is to divide of every product that a policy divides at an instant, or that has shares of a division.
+
+    Some at a time, up to 1000; those of a message are of one revision.
+    """
+
+    def listed(
+        self, tenant: str, products: Sequence[Product] | None, fresh: Vector
+    ) -> AsyncGenerator[Sequence[Told], None]:
+        """Those of up to 10000 products, or of all, as they are now; each supply once.
+
+        Raises Refusal where they cannot be had, also half-way.
+        """
+        ...
+
+    def watched(self, tenant: str) -> AsyncGenerator[Sequence[Told], None]:
+        """All of them, then every one that may have changed, as it is then; without end.
+
+        Begins anew by itself where the connection breaks, and gives all of them again. Raises Refusal where trying
+        again is of no use.
+        """
+        ...
+
+
+class Ceilings(Protocol):
+    """What the ledger lets the groups claim."""
+
+    async def put(self, tenant: str, epochs: Sequence[Numbered]) -> None:
+        """Count orders against the shares of these epochs, each of another supply: the ceilings of a supply change in
+        one commit.
+
+        A claim for which a later epoch was put before stays as it is, so that putting one again does no harm. Raises
+        Refusal; then some may have been put.
+        """
+        ...
+
+
+class Sale(NamedTuple):
+    """Units that orders of a channel were promised on a day, of a product that they ordered."""
+
+    product: Product
+    channel: str
+    day: date
+    units: int
+
+
+class Sold(NamedTuple):
+    """What orders were promised in a stretch of the ledger's history."""
+
+    sales: Sequence[Sale]
+    through: Revision
+    """Everything up to here is counted."""
+    more: bool
+    """There is more after it."""
+
+
+class Sales(Protocol):
+    """What orders were promised, as the ledger remembers."""
+
+    async def sold(self, tenant: str, after: Revision | None, since: datetime) -> Sold:
+        """The next stretch after a revision, or from the oldest that is kept, of what was promised since.
+
+        Raises Fenced where the ledger cannot go on from there, Refusal where it does not answer.
+        """
+        ...
+
+    async def groups(self, tenant: str) -> Mapping[str, str]:
+        """The channel group of every channel, as the network is now; raises Refusal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How far demand was counted."""
+
+    since: date
+    """The first day that was counted whole."""
+    through: Revision | None = None
+    """Everything up to here was; None: nothing yet."""
+
+
+class Demand(Protocol):
+    """What the groups' orders were promised, by day; of all tenants, walled from one another."""
+
+    async def counted(self, tenant: str) -> Counted | None:
+        """How far it was counted; None where it never was."""
+        ...
+
+    async def count(self, tenant: str, sold: Sold, before: Counted | None, *, since: date) -> bool:
+        """Count a stretch of history that follows what was counted `before`, from day `since` on; with None for the
+        latter whatever was counted is forgotten.
+
+        One commit with how far it then is; False, and nothing is done, where that is not as it was before: somebody
+        else has counted. What is older than 365 days goes.
+        """
+        ...
+
+    async def group(self, tenant: str, groups: Mapping[str, str]) -> None:
+        """These are the channel groups of the channels now."""
+        ...
+
+    async def demand(
+        self, tenant: str, products: Collection[Product], since: date
+    ) -> Mapping[Product, Mapping[str, int]]:
+        """Units of these products that orders of each channel group were promised on that day and after it."""
         ...
 
 
