@@ -214,9 +214,9 @@ class Sale(NamedTuple):
     """Units that orders of a channel were promised on a day, of a product that they ordered."""
 
     product: Product
+    units: int
     channel: str
     day: date
-    units: int
 
 
 class Sold(NamedTuple):
