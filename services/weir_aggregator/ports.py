@@ -176,8 +176,9 @@ class Promises(Protocol):
         """
         ...
 
-    async def made(self, asked: Reserve) -> Reserved | None:
-        """What was made under the request id by the same request; None if nothing was.
+    async def made(self, asked: Reserve) -> Reserved | int:
+        """What was made under the request id by the same request; if nothing was, the number of the ledger's newest
+        revision.
 
         Raises RequestIdReused where another request had it.
         """

@@ -162,7 +162,7 @@ class Questions:
         found, revision = await self._books.reserve_outcome(tenant, request_id, digest)
         check(seen, self._origin, revision)
         if found is None:
-            raise OutcomeNotFound(request_id)
+            raise OutcomeNotFound(request_id, revision=revision)
         return found
 
     async def reservations(

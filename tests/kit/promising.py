@@ -74,9 +74,9 @@ class Ledger:
         self._be_overtaken()
         return Reserved("made", "waits" if waits else None, self._revision(), planned)
 
-    async def made(self, asked: Reserve) -> Reserved | None:
+    async def made(self, asked: Reserve) -> Reserved | int:
         assert not isinstance(self.earlier, Amended)
-        return self.earlier
+        return self.earlier or self.number
 
     async def reservation(self, reservation: str) -> Promised:
         assert self.stands is not None

@@ -91,6 +91,22 @@ async def test_what_may_wait_waits() -> None:
     assert isinstance(await reserve(ledger, asking(wish(Line(BIKE, 5)), back_order=True)), Plan)
 
 
+async def test_nobody_is_refused_for_what_is_not_known_here_yet() -> None:
+    """An order that cannot be filled is refused once all is known that the ledger had when it was asked: what had come
+    by then is there for it."""
+    ledger = world(count("BIKE", "A", 1))
+    ledger.number = 6
+    refused, filled = (asyncio.create_task(reserve(ledger, asking(wish(Line(BIKE, units))))) for units in (6, 5))
+    await asyncio.sleep(0)
+    ledger.number = 4
+    ledger.commit(count("BIKE", "A", 5))
+    await asyncio.sleep(0)
+    assert (refused.done(), filled.done()) == (False, False)
+    ledger.commit()
+    assert isinstance(await refused, Plan)
+    assert isinstance(await filled, Reserved)
+
+
 @pytest.mark.parametrize("gone", ["the stock", "the channel"])
 async def test_who_asks_again_hears_what_was_made(gone: str) -> None:
     """What was reserved under the request id is the answer, though the order could not be filled any more."""

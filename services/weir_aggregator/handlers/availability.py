@@ -5,9 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from weir_aggregator.domain import Availability, Change, Exposure, Levels, Product, Question, Selection
+from weir_aggregator.domain import (
+    Availability,
+    Change,
+    Exposure,
+    Levels,
+    Product,
+    Question,
+    Selection,
+    Supplies,
+)
 from weir_aggregator.handlers.freshness import fresh
-from weir_aggregator.projection import Pace, Preview, Tenants, Told, rows_max, updates
+from weir_aggregator.projection import (
+    Pace,
+    Preview,
+    Tenants,
+    Told,
+    ToldOfSupplies,
+    rows_max,
+    supply_updates,
+    updates,
+)
 from weir_allocation.advice import Advice, advise
 from weir_allocation.pipeline import Trace, explain
 from weir_chassis.revisions import Revision, Vector
@@ -47,6 +65,19 @@ async def listing(tenants: Tenants, selection: Selection, asked: Vector) -> tupl
 async def watching(tenants: Tenants, selection: Selection, after: Vector, pace: Pace) -> AsyncGenerator[Told, None]:
     """The levels selected and every change of them; raises what `fresh` and `updates` raise."""
     return updates(await fresh(tenants, {}), selection, after, pace)
+
+
+async def supplies(
+    tenants: Tenants, products: Sequence[Product], asked: Vector
+) -> tuple[Iterator[Supplies], Revisions]:
+    """What there is to divide, of all products or of these, in parts, of one state; raises what `fresh` raises."""
+    projection = await fresh(tenants, asked)
+    return projection.supply_picture(products).parts(), projection.revisions
+
+
+async def watching_supplies(tenants: Tenants, pace: Pace) -> AsyncGenerator[ToldOfSupplies, None]:
+    """What there is to divide and every change of it; raises what `fresh` raises."""
+    return supply_updates(await fresh(tenants, {}), pace)
 
 
 async def preview(

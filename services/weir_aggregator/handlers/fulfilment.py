@@ -51,20 +51,30 @@ async def planned(tenants: Tenants, wish: Wish, channel: str, asked: Vector) -> 
 async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_as: Vector) -> Reserved | Plan:
     """Plan an order and have its units promised; the plan alone where these are not enough, and nothing may wait.
 
-    What was made under the request id before is answered again, also where the order could not be filled any more.
-    Raises ChannelNotFound, Malformed, PlanOvertaken, and what `fresh` and `Promises.reserve` raise.
+    What was made under the request id before is answered again, also where the order could not be filled any more. That
+    it cannot be is only said of books that are newer than the request. Raises ChannelNotFound, Malformed,
+    PlanOvertaken, and what `fresh` and `Promises.reserve` raise.
     """
     projection = await fresh(tenants, fresh_as)
-    try:
-        done = await _reserved(projection, promises, asked)
-    except REFUSED_HERE:
-        made = await promises.made(asked)
-        if made is None:
+    newest: int | None = None
+    while True:
+        known = projection.revisions[0].number
+        try:
+            done = await _reserved(projection, promises, asked)
+        except REFUSED_HERE:
+            made = await promises.made(asked)
+            if isinstance(made, Reserved):
+                return made
             raise
-        return made
-    if isinstance(done, Plan):
-        return await promises.made(asked) or done
-    return done
+        if isinstance(done, Reserved):
+            return done
+        made = await promises.made(asked)
+        if isinstance(made, Reserved):
+            return made
+        newest = made if newest is None else newest
+        if known >= newest:
+            return done
+        await catch_up(projection, newest)
 
 
 def ordered(projection: Projection, wish: Wish, channel: str) -> tuple[Order, tuple[Share, ...]]:

@@ -68,13 +68,13 @@ class PeerPromises:
             return _reserved(answer, planned)
         return await self._reserved(answer)
 
-    async def made(self, asked: Reserve) -> Reserved | None:
+    async def made(self, asked: Reserve) -> Reserved | int:
         request = pb.GetReserveOutcomeRequest(request_id=asked.request_id, digest=asked.digest)
         try:
             return await self._reserved(await _asked(lambda: self._reservations.GetReserveOutcome(request)))
         except Refusal as refusal:
             if refusal.reason == "OUTCOME_NOT_FOUND":
-                return None
+                return int(refusal.metadata["revision"])
             raise
 
     async def reservation(self, reservation: str) -> Promised:

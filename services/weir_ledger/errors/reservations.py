@@ -65,9 +65,11 @@ class OutcomeNotFound(Refusal):
     kind = Kind.UNKNOWN
     reason = "OUTCOME_NOT_FOUND"
 
-    def __init__(self, request_id: str) -> None:
-        """Refuse for want of an outcome of `request_id`."""
-        super().__init__(f"Nothing was reserved under request id {request_id!r}.", request_id=request_id)
+    def __init__(self, request_id: str, *, revision: int) -> None:
+        """Refuse for want of an outcome of `request_id`, as of `revision`, the newest there is."""
+        super().__init__(
+            f"Nothing was reserved under request id {request_id!r}.", request_id=request_id, revision=revision
+        )
 
 
 class ReservationLineNotFound(Refusal):

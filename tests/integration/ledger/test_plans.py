@@ -72,7 +72,7 @@ async def test_a_refusal_is_not_kept_under_a_digest(acme: Caller) -> None:
     await acme.receive("A", 1)
     wanted = {"request_id": "r", "digest": DIGEST}
     assert (await acme.refused("Reserve", draft=draft(("B", 1)), **wanted)).reason == "INSUFFICIENT_STOCK"
-    assert (await acme.refused("GetReserveOutcome", request_id="r")).metadata == {"request_id": "r"}
+    assert (await acme.refused("GetReserveOutcome", request_id="r")).metadata["request_id"] == "r"
     made = await acme.do("Reserve", draft=draft(("A", 1)), **wanted)
     assert made.reservation.lines[0].open == 1
 
@@ -119,8 +119,10 @@ async def test_nothing_became_of_what_was_refused(acme: Caller, service: Ledger)
     await stranger.place("W1")
     await stranger.receive("A", 1)
     await stranger.do("Reserve", request_id="theirs", draft=draft(("A", 1)))
+    newest = str((await acme.do("GetClaims", claims=["none"])).revision.number)
     for each in ("refused", "batch", "theirs", "never"):
-        assert (await acme.refused("GetReserveOutcome", request_id=each)).reason == "OUTCOME_NOT_FOUND"
+        told = await acme.refused("GetReserveOutcome", request_id=each)
+        assert (told.reason, told.metadata) == ("OUTCOME_NOT_FOUND", {"request_id": each, "revision": newest})
 
 
 async def test_since_when_units_are_missing(acme: Caller) -> None:

@@ -127,7 +127,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESERVATION_CHANGED: _ErrorReason.ValueType  # 122
     """`ABORTED`. The reservation changed since it was read. Metadata: `reservation`, `expected`; `current`, its revision now."""
     ERROR_REASON_OUTCOME_NOT_FOUND: _ErrorReason.ValueType  # 123
-    """`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`."""
+    """`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`; `revision`, the newest one, at which that
+    is so.
+    """
     ERROR_REASON_WAITING_NOT_FOUND: _ErrorReason.ValueType  # 124
     """`NOT_FOUND`. No such waiting demand. Metadata: `waiting`."""
     ERROR_REASON_WAITING_STATE: _ErrorReason.ValueType  # 125
@@ -353,7 +355,9 @@ ERROR_REASON_SIGNING_KEY_MISSING: ErrorReason.ValueType  # 121
 ERROR_REASON_RESERVATION_CHANGED: ErrorReason.ValueType  # 122
 """`ABORTED`. The reservation changed since it was read. Metadata: `reservation`, `expected`; `current`, its revision now."""
 ERROR_REASON_OUTCOME_NOT_FOUND: ErrorReason.ValueType  # 123
-"""`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`."""
+"""`NOT_FOUND`. Nothing was reserved under this request identifier. Metadata: `request_id`; `revision`, the newest one, at which that
+is so.
+"""
 ERROR_REASON_WAITING_NOT_FOUND: ErrorReason.ValueType  # 124
 """`NOT_FOUND`. No such waiting demand. Metadata: `waiting`."""
 ERROR_REASON_WAITING_STATE: ErrorReason.ValueType  # 125
