@@ -259,6 +259,43 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Supplies:
+    """What there is to divide of some products, in columns, all of one state."""
+
+    products: Sequence[Product]
+    policies: Sequence[str]
+    """Policy that divides each product at an instant; empty where none does."""
+    scales: Sequence[int]
+    """What each unit of each product counts under a claim."""
+    warehouse_groups: Sequence[str]
+    channel_groups: Sequence[str]
+    supply_products: Sequence[int]
+    """Product of each supply, by its place, as all below; in this order, then by warehouse group."""
+    supply_warehouse_groups: Sequence[int]
+    units: Sequence[int]
+    """Units of each supply."""
+    share_supplies: Sequence[int]
+    """Supply of each share, by its place, as all below; in this order, then by channel group."""
+    share_channel_groups: Sequence[int]
+    selling: Sequence[bool]
+    """Whether the channel group is linked and sells the product."""
+    claimed: Sequence[int]
+    """What is claimed of each share, in units of the claim."""
+    ceilings: Sequence[int]
+    """Most that may be, likewise; -1 where none is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyUpdate:
+    """What a watcher of supplies is told at once."""
+
+    supplies: Supplies | None = None
+    """Supplies that may have changed; None in a heartbeat."""
+    complete_end: bool = False
+    """The last of those that show everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Differences:
     """Levels that would be others, by product, then channel; UNTOLD where a store is told nothing or is not there."""
 

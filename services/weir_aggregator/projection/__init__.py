@@ -14,11 +14,13 @@ from weir_aggregator.projection.marks import CONTEXTS
 from weir_aggregator.projection.ordering import order, order_and_shares, order_under, terms_again
 from weir_aggregator.projection.preview import Preview, Room
 from weir_aggregator.projection.spending import Share, counted, spent, weighed
-from weir_aggregator.projection.state import Picture, Projection
+from weir_aggregator.projection.state import Projection
+from weir_aggregator.projection.supplies import SupplyPicture
 from weir_aggregator.projection.supposed import Instant, Supposed
+from weir_aggregator.projection.table import Picture
 from weir_aggregator.projection.tenants import Tenants, caught_up
 from weir_aggregator.projection.underway import beside, units_of
-from weir_aggregator.projection.watching import Pace, Told, rows_max, updates
+from weir_aggregator.projection.watching import Pace, Told, ToldOfSupplies, rows_max, supply_updates, updates
 
 __all__ = [
     "CONTEXTS",
@@ -30,9 +32,11 @@ __all__ = [
     "Projection",
     "Room",
     "Share",
+    "SupplyPicture",
     "Supposed",
     "Tenants",
     "Told",
+    "ToldOfSupplies",
     "UtcCalendar",
     "beside",
     "caught_up",
@@ -43,6 +47,7 @@ __all__ = [
     "order_under",
     "rows_max",
     "spent",
+    "supply_updates",
     "terms_again",
     "units_of",
     "updates",

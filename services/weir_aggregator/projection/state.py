@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from itertools import chain, islice
 
@@ -22,6 +22,7 @@ from weir_aggregator.domain import (
     Question,
     Selection,
     StockChange,
+    Supplies,
 )
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.ports import Commit
@@ -30,8 +31,9 @@ from weir_aggregator.projection.book import EMPTY, KINDS, Book
 from weir_aggregator.projection.changes import Changes
 from weir_aggregator.projection.marks import CONTEXTS, Marked
 from weir_aggregator.projection.shares import Place, Shares
+from weir_aggregator.projection.supplies import SupplyPicture
 from weir_aggregator.projection.supposed import Instant
-from weir_aggregator.projection.table import Excerpt, Table
+from weir_aggregator.projection.table import Picture, Table
 from weir_aggregator.projection.underway import Underway
 from weir_aggregator.projection.waiting import Queue
 from weir_allocation import claims, pipeline
@@ -45,21 +47,6 @@ from weir_chassis.revisions import Revision, Vector
 _NOTHING: Indices = np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Levels of all that was selected, as they stood at one instant."""
-
-    products: Sequence[Product]
-    channels: Sequence[str]
-    excerpt: Excerpt
-
-    def parts(self, rows_max: int) -> Iterator[Levels]:
-        """The picture in parts of that many products; one part without products where none was selected."""
-        for begin in range(0, max(1, len(self.products)), rows_max):
-            part = self.products[begin : begin + rows_max]
-            yield Levels(part, self.channels, self.excerpt.row_by_row(begin, begin + len(part)))
-
-
 class Projection(Marked):
     """What is known of one tenant; every question is answered from one state, in one piece.
 
@@ -70,9 +57,12 @@ class Projection(Marked):
     """
 
     def __init__(self, log_bytes_max: int) -> None:
-        """Nothing known; the log of changes may take `log_bytes_max`."""
+        """Nothing known; each of the logs may take `log_bytes_max`."""
         super().__init__()
         self.changes = Changes(log_bytes_max)
+        """Products whose levels changed."""
+        self.touched = Changes(log_bytes_max)
+        """Products of which there may be more or less to divide, or to claim."""
         self.shortfalls = 0
         """Grows whenever promised units may not be there that were before."""
         self.today = date.min
@@ -104,34 +94,44 @@ class Projection(Marked):
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        taken = np.unique(np.array([self._take(each) for each in commit.changes], dtype=np.int64))
-        touched = self._earmark(self._balances, taken[taken != NONE])
-        changed = _NOTHING
+        taken = [self._take(each) for each in commit.changes]
+        touched = self._earmark(self._balances, _distinct(taken))
+        changed = affected = _NOTHING
         if len(touched) and self.caught_up:
-            changed = self._table.compute(self._table.columns.lending.readers(touched))
+            affected = self._table.columns.lending.readers(touched)
+            changed = self._table.compute(affected)
         self._passed(commit.through, changed)
+        claimed = [number for number, each in zip(taken, commit.changes, strict=True) if isinstance(each, ClaimChange)]
+        self._touch(affected, _distinct(claimed))
 
     def apply_configuration(self, commit: Commit[Change]) -> None:
         """Take over a commit of one of the other contexts; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        book, table = self._book.changed(commit.changes), self._table
+        book, former, table = self._book.changed(commit.changes), self.configuration, self._table
         changed = self._reconfigured(book.configuration) if self.caught_up else _NOTHING
         self._book = book
         self._passed(commit.through, changed)
         if table.channels.keys() != self._table.channels.keys():
             self.changes.clear(self._mark())
+        if former.lends_alone(self.configuration):
+            affected = self.configuration.sharing.affected(former.sharing)
+            self._touch(_distinct([self._balances.number(product) for product in affected]))
+        elif replace(former, rules=self.configuration.rules) != self.configuration:
+            self.touched.clear(self._mark())
 
     def turn(self, today: date) -> None:
         """Go over to another day: lots that have expired by then count no more. The mark stays."""
         if today == self.today:
             return
+        expiring = self._balances.expiring(*sorted((self.today, today)))
         self.today = today
-        touched = self._earmark(self._balances, _NOTHING)
+        touched = np.union1d(expiring, self._earmark(self._balances, _NOTHING))
         if self.caught_up:
-            turned = self._table.turn(today)
-            changed = self._table.compute(self._table.columns.lending.readers(touched))
-            self.changes.record(self._mark(), np.union1d(turned, changed))
+            affected = self._table.columns.lending.readers(touched)
+            changed = self._table.turn(today, affected)
+            self.changes.record(self._mark(), changed)
+            self._touch(affected)
             self._ring()
 
     def availability(self, question: Question) -> Availability:
@@ -251,6 +251,26 @@ class Projection(Marked):
         products = [self._balances.products[number] for number in numbers]
         return Picture(products, channels, self._table.excerpt(numbers, channels))
 
+    def supply_picture(self, products: Sequence[Product]) -> SupplyPicture:
+        """What there is to divide of the products that are divided at an instant; if any are named, of no others."""
+        numbers = _distinct([self._balances.number(product) for product in products])
+        divided = self.divided()
+        return self._table.supplies(np.intersect1d(numbers, divided) if products else divided)
+
+    def supplies(self, numbers: Sequence[int]) -> Supplies:
+        """What there is to divide of some products, by number, each once: no more than `supplies_max`."""
+        return next(self._table.supplies(np.array(sorted(numbers), dtype=np.int64)).parts())
+
+    @property
+    def supplies_max(self) -> int:
+        """Products of which one message may tell what there is to divide."""
+        return self._table.ground.products_max
+
+    def divided(self) -> Indices:
+        """Numbers of the products that a policy divides at an instant, or for which the ledger has a ceiling."""
+        every = np.arange(len(self._balances.products))
+        return every[self._table.divided(every)]
+
     def chosen(self, channels: Sequence[str]) -> tuple[str, ...]:
         """The channels as asked, all in their order where none is; raises ChannelNotFound."""
         return self._table.chosen(channels)
@@ -337,10 +357,24 @@ class Projection(Marked):
         self._balances, self._book = balances, book
         self._move(through)
         self.changes.clear(self._mark())
+        self.touched.clear(self._mark())
+
+    def _touch(self, affected: Indices, claimed: Indices = _NOTHING) -> None:
+        """Note the products of which there may be more or less to divide, and those whose claims changed."""
+        if self.caught_up:
+            touched = np.union1d(affected[self._table.divided(affected)], claimed)
+            if len(touched):
+                self.touched.record(self._mark(), touched)
 
     def _passed(self, through: Revision, changed: Indices) -> None:
         self._move(through)
         self.changes.record(self._mark(), changed)
+
+
+def _distinct(numbers: Sequence[int]) -> Indices:
+    """The numbers that are of products, each once, ascending."""
+    known = [number for number in numbers if number != NONE]
+    return np.unique(np.array(known, dtype=np.int64))
 
 
 def _enter(configuration: Configuration, balances: Balances) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weir_aggregator.domain import Availability, Product
+from weir_aggregator.domain import Availability, Levels, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares
+from weir_aggregator.projection.supplies import Ground, SupplyPicture
+from weir_allocation.claims import scale
 from weir_allocation.columns import Columns, Flags, Indices, Lending, Rows, Units, exposure
 from weir_allocation.configuration import Configuration
 from weir_allocation.policy import Mode
@@ -46,6 +48,21 @@ class Excerpt:
         return levels
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Levels of all that was selected, as they stood at one instant."""
+
+    products: Sequence[Product]
+    channels: Sequence[str]
+    excerpt: Excerpt
+
+    def parts(self, rows_max: int) -> Iterator[Levels]:
+        """The picture in parts of that many products; one part without products where none was selected."""
+        for begin in range(0, max(1, len(self.products)), rows_max):
+            part = self.products[begin : begin + rows_max]
+            yield Levels(part, self.channels, self.excerpt.row_by_row(begin, begin + len(part)))
+
+
 class Table:
     """Supply, share and level of every product that has a number in each column, for one configuration on one day.
 
@@ -76,6 +93,7 @@ class Table:
         self.channels = column_of(configuration, self.columns)
         """Column of each channel, in order of channels."""
         self.places = Places.of(configuration.network)
+        self.ground = Ground(configuration.network, self.places)
         self._configuration = configuration
         self._balances = balances
         self._shares = shares
@@ -141,6 +159,26 @@ class Table:
         flags: Flags = self._dividing[self.columns.policies(numbers)]
         return flags
 
+    def divided(self, numbers: Indices) -> Flags:
+        """Which products have a supply that a policy divides at an instant, or that has a ceiling in the ledger."""
+        claims = self._shares.of(numbers)
+        flags: Flags = self.balanced(numbers) | np.isin(numbers, claims.product[claims.ceiling != NO_CEILING])
+        return flags
+
+    def supplies(self, numbers: Indices) -> SupplyPicture:
+        """What there is to divide of some products, given ascending."""
+        products = [self._balances.products[number] for number in numbers.tolist()]
+        claims = self.claims(numbers)
+        names = [*(each.policy if each.mode is Mode.BALANCED else "" for each in self._configuration.policies), ""]
+        return SupplyPicture(
+            self.ground,
+            products,
+            policies=[names[each] for each in self.columns.policies(numbers).tolist()],
+            scales=[scale(self._configuration.sharing, product) for product in products],
+            divisible=self.columns.divisible(numbers, read(self.columns, self._balances, numbers, self._today)),
+            claims=replace(claims, product=np.searchsorted(numbers, claims.product)),
+        )
+
     def standing(self) -> Claims:
         """All claims that have a ceiling, of products whose supply a policy divides at an instant."""
         claims = self._shares.of(self._shares.divided())
@@ -174,11 +212,10 @@ class Table:
         self._configuration = configuration
         return self.compute(affected)
 
-    def turn(self, today: date) -> Indices:
-        """Go over to another day; returns what `compute` does."""
-        first, end = sorted((self._today, today))
+    def turn(self, today: date, affected: Indices) -> Indices:
+        """Go over to another day, which can affect these products; returns what `compute` does."""
         self._today = today
-        return self.compute(self.columns.lending.readers(self._balances.expiring(first, end)))
+        return self.compute(affected)
 
     def differing(self, former: Table) -> Indices:
         """The products that are new, or whose level is another in a channel that both tables have, ascending."""

@@ -1,17 +1,22 @@
-"""Follow the levels of one tenant: everything first or what is missing, then every change."""
+"""Follow the levels of one tenant, or what there is to divide: everything first or what is missing, then every
+change.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
-from weir_aggregator.domain import Selection, Update
+from weir_aggregator.domain import Selection, SupplyUpdate, Update
 from weir_aggregator.projection.state import Projection
 from weir_chassis.errors import RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
+
+T = TypeVar("T")
 
 CELLS_MAX = 65_536
 """Levels in one message."""
@@ -32,6 +37,9 @@ class Pace:
 Told = tuple[Update, tuple[Revision, ...]]
 """An update, and the mark up to which everything was told; empty in a complete list before its last message."""
 
+ToldOfSupplies = tuple[SupplyUpdate, tuple[Revision, ...]]
+"""An update, and the mark it rests on."""
+
 
 def rows_max(channels: Sequence[str]) -> int:
     """Products that one message may hold."""
@@ -49,26 +57,48 @@ async def updates(
     for index, revision in enumerate(after.values()):
         projection.check(revision, f"after[{index}]")
     projection.chosen(selection.channels)
-    clock = asyncio.get_running_loop().time
     with projection.listening() as moved:
         async for heartbeat in _reaching(projection, after, pace):
             yield heartbeat
         watcher = _Watcher(projection, selection, after)
-        due = clock() + pace.heartbeat_seconds
-        while True:
-            moved.clear()
-            told = watcher.next()
-            if told is None and clock() >= due:
-                told = Update(), watcher.through
-            if told is None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(due):
-                        await moved.wait()
-                continue
+        async for told in _paced(moved, watcher.next, lambda: (Update(), watcher.through), pace):
             yield told
-            due = clock() + pace.heartbeat_seconds
             if told[0].levels is not None and told[1]:
                 await asyncio.sleep(pace.pause_seconds)
+
+
+async def supply_updates(projection: Projection, pace: Pace) -> AsyncGenerator[ToldOfSupplies, None]:
+    """What there is to divide, and every change of it; without end.
+
+    Everything is told again where that cannot be told apart from what changed. However slowly this is read, it holds
+    no more than the numbers of the products still to be told, and tells their newest state.
+    """
+    with projection.listening() as moved:
+        watcher = _SupplyWatcher(projection)
+        async for told in _paced(moved, watcher.next, lambda: (SupplyUpdate(), projection.revisions), pace):
+            yield told
+            if watcher.idle:
+                await asyncio.sleep(pace.pause_seconds)
+
+
+async def _paced(
+    moved: asyncio.Event, following: Callable[[], T | None], heartbeat: Callable[[], T], pace: Pace
+) -> AsyncGenerator[T, None]:
+    """Whatever follows, as soon as there is something, and heartbeats while there is nothing; without end."""
+    clock = asyncio.get_running_loop().time
+    due = clock() + pace.heartbeat_seconds
+    while True:
+        moved.clear()
+        told = following()
+        if told is None and clock() >= due:
+            told = heartbeat()
+        if told is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await moved.wait()
+            continue
+        yield told
+        due = clock() + pace.heartbeat_seconds
 
 
 async def _reaching(projection: Projection, after: Vector, pace: Pace) -> AsyncGenerator[Told, None]:
@@ -152,3 +182,46 @@ class _Watcher:
         for number in numbers:
             self._changed.pop(number, None)
         return numbers
+
+
+class _SupplyWatcher:
+    """What is still to be told of supplies, by numbers of products."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._projection = projection
+        self._position: int | None = None
+        self._all: Sequence[int] = ()
+        """Products that are divided, while everything is told; those told are in it still."""
+        self._told = 0
+        """How many of them were told."""
+        self._complete = False
+        self._touched: dict[int, None] = {}
+        """Products that changed and were not told since, longest first."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is known that is still to be told."""
+        return not self._complete and not self._touched
+
+    def next(self) -> ToldOfSupplies | None:
+        """The next message, of what is so now; None where nothing is to be told."""
+        touched = None if self._position is None else self._projection.touched.since(self._position)
+        if touched is None:
+            self._all, self._told, self._complete = self._projection.divided().tolist(), 0, True
+            self._touched.clear()
+        else:
+            self._touched.update(dict.fromkeys(touched))
+        self._position = self._projection.touched.position
+        if self.idle:
+            return None
+        most = self._projection.supplies_max
+        numbers = list(self._all[self._told : self._told + most])
+        self._told += len(numbers)
+        numbers += islice(self._touched, most - len(numbers))
+        numbers = list(dict.fromkeys(numbers))
+        for number in numbers:
+            self._touched.pop(number, None)
+        end = self._complete and self._told == len(self._all)
+        if end:
+            self._complete, self._all, self._told = False, (), 0
+        return SupplyUpdate(self._projection.supplies(numbers), complete_end=end), self._projection.revisions

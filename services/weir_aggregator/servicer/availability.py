@@ -31,6 +31,8 @@ AVAILABILITY_POLICY = policy.of(
     BatchGetAvailability=Access(Role.READER, Traffic.READ),
     ListLevels=Access(Role.READER, Traffic.WATCH),
     WatchLevels=Access(Role.READER, Traffic.WATCH),
+    ListSupplies=Access(Role.READER, Traffic.WATCH),
+    WatchSupplies=Access(Role.READER, Traffic.WATCH),
     ExplainAvailability=Access(Role.READER, Traffic.READ),
     PreviewChange=Access(Role.READER, Traffic.WATCH),
     GetExposure=Access(Role.READER, Traffic.READ),
@@ -75,6 +77,20 @@ class AvailabilityServicer(AvailabilityServiceServicer):
         async with aclosing(await handlers.watching(self._tenants, selection, after, self._pace)) as updates:
             async for update, through in updates:
                 yield answers.update(update, through)
+
+    async def ListSupplies(
+        self, request: pb.ListSuppliesRequest, context: Context
+    ) -> AsyncIterator[pb.ListSuppliesResponse]:
+        parts, revisions = await handlers.supplies(self._tenants, *requests.supplies(request))
+        for part in parts:
+            yield answers.supplies(part, revisions)
+
+    async def WatchSupplies(
+        self, request: pb.WatchSuppliesRequest, context: Context
+    ) -> AsyncIterator[pb.WatchSuppliesResponse]:
+        async with aclosing(await handlers.watching_supplies(self._tenants, self._pace)) as updates:
+            async for update, revisions in updates:
+                yield answers.supply_update(update, revisions)
 
     async def ExplainAvailability(
         self, request: pb.ExplainAvailabilityRequest, context: Context

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.aggregator.v1 import explanation_pb2
 from weir.common.v1 import revision_pb2, verdict_pb2
-from weir_aggregator.domain import Availability, Differences, Exposure, Levels, Summary, Update
+from weir_aggregator.domain import (
+    Availability,
+    Differences,
+    Exposure,
+    Levels,
+    Summary,
+    Supplies,
+    SupplyUpdate,
+    Update,
+)
 from weir_aggregator.wire.items import product_message, stock_item_message
 from weir_aggregator.wire.remedies import advised
 from weir_aggregator.wire.sentences import sentence
@@ -61,6 +70,20 @@ def update(told: Update, through: Iterable[Revision]) -> pb.WatchLevelsResponse:
         complete_begin=told.complete_begin,
         complete_end=told.complete_end,
         through=_mark(through),
+    )
+
+
+def supplies(told: Supplies, revisions: Iterable[Revision]) -> pb.ListSuppliesResponse:
+    """One part of what there is to divide."""
+    return pb.ListSuppliesResponse(table=_supply_table(told), revisions=_mark(revisions))
+
+
+def supply_update(told: SupplyUpdate, revisions: Iterable[Revision]) -> pb.WatchSuppliesResponse:
+    """One message of a watch of supplies."""
+    return pb.WatchSuppliesResponse(
+        table=None if told.supplies is None else _supply_table(told.supplies),
+        complete_end=told.complete_end,
+        revisions=_mark(revisions),
     )
 
 
@@ -140,6 +163,25 @@ def _table(levels: Levels) -> pb.LevelTable:
         skus=[sku for _, sku in levels.products],
         channels=levels.channels,
         levels=levels.levels,
+    )
+
+
+def _supply_table(told: Supplies) -> pb.SupplyTable:
+    return pb.SupplyTable(
+        owners=[owner for owner, _ in told.products],
+        skus=[sku for _, sku in told.products],
+        policies=told.policies,
+        scales=told.scales,
+        warehouse_groups=told.warehouse_groups,
+        channel_groups=told.channel_groups,
+        supply_products=told.supply_products,
+        supply_warehouse_groups=told.supply_warehouse_groups,
+        supplies=told.units,
+        share_supplies=told.share_supplies,
+        share_channel_groups=told.share_channel_groups,
+        selling=told.selling,
+        claimed=told.claimed,
+        ceilings=told.ceilings,
     )
 
 

@@ -14,6 +14,8 @@ from weir_chassis.fields import Fields
 from weir_chassis.revisions import Vector
 
 PRODUCTS_MAX = 1000
+SUPPLIES_MAX = 10_000
+"""Products of which ListSupplies tells what there is to divide."""
 CHANNELS_MAX = 1000
 CHANGES_MAX = 1000
 
@@ -52,6 +54,15 @@ def watching(request: pb.WatchLevelsRequest) -> tuple[Selection, Vector]:
     """What to watch, and the mark to begin after; empty: begin with everything."""
     with Fields() as fields:
         return _selection(fields, request), _mark(fields, request.after)
+
+
+def supplies(request: pb.ListSuppliesRequest) -> tuple[list[Product], Vector]:
+    """Products, none for all, and the revisions the answer must include."""
+    with Fields() as fields:
+        named = fields.each("products", request.products, least=0, most=SUPPLIES_MAX)
+        products = [changes.product(each, product) for each, product in named]
+        fields.unique("products", products)
+        return products, _freshness(fields, request.freshness)
 
 
 def preview(request: pb.PreviewChangeRequest) -> tuple[list[Change], Selection, Vector]:
