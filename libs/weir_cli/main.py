@@ -22,6 +22,7 @@ from weir_cli.commands import (
     products,
     reservations,
     rules,
+    shares,
     snapshots,
     stock,
     suite,
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for part in (suite, merchant, stock, snapshots, orders, waiting, reservations, products, rules, levels, books):
+for part in (suite, merchant, stock, snapshots, orders, waiting, reservations, products, rules, levels, shares, books):
     for command in part.app.registered_commands:
         app.registered_commands.append(command)
     app.registered_groups.extend(part.app.registered_groups)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from weir_cli.services import SERVICES
+from weir_cli.sheets import SECONDS_OF
 
 OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
 """Exit statuses: done; refused, or the books differ; the line cannot be read; no answer, so that it is not known
@@ -21,7 +22,6 @@ whether a change was made: repeat it with the same --request-id."""
 
 _VALUED = (*(f"--{name}" for name in SERVICES), "--tenant", "--token-file", "--tls-ca-file", "--deadline")
 _FLAGS = ("--json",)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def options_of(context: typer.Context) -> Options:
 def span(text: str) -> timedelta:
     """A length of time such as `90s`, `15m`, `2h`, `7d`."""
     if match := re.fullmatch(r"(\d{1,9})\s*([smhd])", text.strip().lower()):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+        return timedelta(seconds=int(match[1]) * SECONDS_OF[match[2]])
     raise typer.BadParameter("give a whole number and a unit: 90s, 15m, 2h, 7d.")
 
 

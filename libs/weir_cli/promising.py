@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,11 +55,20 @@ def units_of(text: str, units: str) -> int:
 
 
 def line_claim(text: str) -> reservation_pb2.LineClaim:
-    """A key that units count against, written `KEY=CEILING`. Raises LineUnreadable."""
-    claim, _, ceiling = text.rpartition("=")
-    if not claim or not ceiling.isascii() or not ceiling.isdigit() or int(ceiling) > CEILING_MAX:
-        raise LineUnreadable(f"'{text}' is not of the form KEY=CEILING, with a ceiling from 0 to {CEILING_MAX}.")
-    return reservation_pb2.LineClaim(claim=claim, ceiling=int(ceiling))
+    """A key that units count against, written `KEY`, `KEY=CEILING`, `KEY=CEILING:WEIGHT` or `KEY=:WEIGHT`: no other
+    ceiling than the one that is set for the key, unless it is named, and each unit as often as its weight. Raises
+    LineUnreadable.
+    """
+    if "=" not in text and text:
+        return reservation_pb2.LineClaim(claim=text)
+    match = re.fullmatch(r"(.+)=(?=.)(\d{0,16})(?::(\d{1,10}))?", text, re.ASCII | re.DOTALL)
+    if match is None or int(match[2] or 0) > CEILING_MAX or not 1 <= int(match[3] or 1) <= QUANTITY_MAX:
+        raise LineUnreadable(
+            f"'{text}' is not of the form KEY, KEY=CEILING or KEY=CEILING:WEIGHT, with a ceiling from 0 to"
+            f" {CEILING_MAX} and a weight from 1 to {QUANTITY_MAX}."
+        )
+    ceiling = int(match[2]) if match[2] else None
+    return reservation_pb2.LineClaim(claim=match[1], ceiling=ceiling, weight=int(match[3] or 0))
 
 
 async def reserve(session: Session, draft: reservation_pb2.ReservationDraft, *, check: bool) -> Answer:

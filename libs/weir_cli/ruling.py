@@ -16,6 +16,7 @@ from weir_cli import tables
 from weir_cli.documents import document, word
 from weir_cli.paging import Listed, listed
 from weir_cli.session import Answer, Session, changed
+from weir_cli.sheets import spelt
 
 PRODUCTS_SHOWN = 50
 
@@ -109,24 +110,25 @@ def _warned(*found: Any) -> list[Text]:
 
 
 def _policies(found: Sequence[policy_pb2.Policy]) -> RenderableType:
-    made = tables.table("#priority", "policy", "strategy", "divides", "among", "")
+    made = tables.table("#priority", "policy", "strategy", "moves", "divides", "among", "")
     for each in found:
         among = ", ".join(part.channel_group for part in each.parts)
         made.add_row(
-            str(each.priority), _name(each.policy, each.display_name), _strategy(each), _products(each.products),
-            among or Text("all that are linked", style="dim"), _state(disabled=each.disabled),
+            str(each.priority), _name(each.policy, each.display_name), _strategy(each), _moves(each),
+            _products(each.products), among or Text("all that are linked", style="dim"), _state(disabled=each.disabled),
         )  # fmt: skip
     return made
 
 
 def _policy(found: policy_pb2.Policy) -> list[RenderableType]:
-    numbers = ("weight", "percent", "minimum", "quantity")
+    numbers = ("weight", "percent", "minimum", "quantity", "protected_percent")
     used = [name for name in numbers if any(getattr(part, name) for part in found.parts)]
     capped = any(part.HasField("cap") for part in found.parts)
-    made = tables.table("channel group", "#rank", *(f"#{name}" for name in used), *(["#cap"] if capped else []))
+    headed = [f"#{name.removesuffix('_percent')}" for name in used]
+    made = tables.table("channel group", "#rank", *headed, *(["#cap"] if capped else []))
     for part in found.parts:
         cap = [tables.number(part.cap, faint=False) if part.HasField("cap") else ""] if capped else []
-        cells = [tables.number(getattr(part, name)) for name in used]
+        cells = [_number(part, name) for name in used]
         made.add_row(part.channel_group, tables.number(part.rank), *cells, *cap)
     return [_policies([found]), *([made] if found.parts else []), *_named(found.products)]
 
@@ -137,7 +139,26 @@ def _strategy(policy: policy_pb2.Policy) -> Text:
         said += f", {policy.buffer_units:,} held back"
     if policy.buffer_percent:
         said += f", {policy.buffer_percent} % held back"
+    if policy.strategy == policy_pb2.STRATEGY_DEMAND:
+        said += f" of {tables.counted(policy.demand_days, 'day')}, damped {policy.damping_percent} %"
     return Text(said)
+
+
+def _moves(policy: policy_pb2.Policy) -> Text:
+    """How shares move: with every change of the supply, or from one division to the next."""
+    if policy.mode != policy_pb2.POLICY_MODE_BALANCED:
+        return Text("continuous, enforced" if policy.enforce else "continuous", style="" if policy.enforce else "dim")
+    said = f"balanced, anew at {policy.threshold_percent} % left"
+    if policy.HasField("rebalance_interval"):
+        said += f" and every {spelt(policy.rebalance_interval.ToJsonString().removesuffix('s'))}"
+    if policy.hysteresis_units > 1:
+        said += f", of {tables.counted(policy.hysteresis_units, 'unit')} or more"
+    return Text(said)
+
+
+def _number(part: policy_pb2.PolicyPart, name: str) -> Text:
+    number: int = getattr(part, name)
+    return Text(f"{number} %") if number and name == "protected_percent" else tables.number(number)
 
 
 def _rules(found: Sequence[rule_pb2.Rule]) -> RenderableType:

@@ -170,7 +170,7 @@ def _grow(tree: Tree, step: explanation_pb2.Step, depth: int | None, *, idle: bo
             _grow(branch, inner, None if depth is None else depth - 1, idle=idle)
 
 
-_COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "WON", "OFFERED", "LIMITED")
+_COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED")
 """Verdicts of steps that have a part in the level."""
 
 
@@ -187,14 +187,25 @@ async def exposure(session: Session, skus: Sequence[str], *, owner: str | None, 
         listed = contract.ListExposuresRequest(owner=owner, page_size=min(limit, BATCH), freshness=freshness)
         response = await session.availability.ListExposures(listed)
         note = f"{tables.counted(response.products, 'product')} exposed by {tables.counted(response.exposure, 'unit')}"
-    made = tables.table("product", "#exposure", "#levels", "#supply")
-    for each in response.exposures:
-        made.add_row(
-            tables.product(each.product.owner, each.product.sku),
-            Text(tables.number(each.exposure).plain, style="bold red" if each.exposure else "dim"),
-            tables.number(each.levels), tables.number(each.supply),
-        )  # fmt: skip
-    shown: RenderableType = made
+    shown: RenderableType = exposure_table(response.exposures)
     if not response.exposures:
         shown = Text("No store is told of more than there is.", style="green")
     return Answer(document(response), [shown, tables.footnote(*response.revisions, note=note)])
+
+
+def exposure_table(found: Sequence[contract.Exposure]) -> Table:
+    """What is told beyond what there is; with what stores are told of bundles, where that takes some of it."""
+    bundled = any(each.bundled for each in found)
+    more = ("#in bundles", "#with bundles") if bundled else ()
+    made = tables.table("product", "#exposure", "#levels", "#supply", *more)
+    for each in found:
+        cells = (tables.number(each.bundled), _alarming(each.bundled_exposure)) if bundled else ()
+        made.add_row(
+            tables.product(each.product.owner, each.product.sku), _alarming(each.exposure), tables.number(each.levels),
+            tables.number(each.supply), *cells,
+        )  # fmt: skip
+    return made
+
+
+def _alarming(units: int) -> Text:
+    return Text(tables.number(units).plain, style="bold red" if units else "dim")

@@ -7,7 +7,8 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import BinaryIO, TextIO
 
 from weir_chassis.ids import identifier_fault
@@ -18,6 +19,8 @@ UNREADABLE = "\0"
 QUANTITY_MAX = 10**9
 CONDITIONS = ("SELLABLE", "HOLD", "DAMAGED")
 LINE_CHARACTERS_MAX = 100_000
+SECONDS_OF = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SECOND = timedelta(seconds=1)
 
 Cell = Callable[[str], str]
 """Gives the value of a cell; raises ValueError with a sentence that says what is wrong with it."""
@@ -216,6 +219,31 @@ def whole(least: int, most: int) -> Cell:
         raise ValueError(f"'{value}' is not a whole number from {least} to {most}.")
 
     return read
+
+
+def span(least: timedelta, most: timedelta) -> Cell:
+    """A length of time such as 90s, 15m, 2h, 7d, as a Duration is written in JSON; an empty cell stays empty."""
+
+    def read(value: str) -> str:
+        if not value:
+            return value
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])", value.lower(), re.ASCII)
+        if match is None:
+            raise ValueError(f"'{value}' is no length of time such as 90s, 15m, 2h, 7d.")
+        seconds = Decimal(match[1]) * SECONDS_OF[match[2]]
+        if not least.total_seconds() <= seconds <= most.total_seconds():
+            raise ValueError(f"'{value}' is not from {spelt(str(least // _SECOND))} to {spelt(str(most // _SECOND))}.")
+        return f"{seconds.normalize():f}s"
+
+    return read
+
+
+def spelt(seconds: str) -> str:
+    """A number of seconds as `span` reads it, in the largest unit of which it is a whole number."""
+    for unit in "dhm":
+        if seconds.isdigit() and int(seconds) and int(seconds) % SECONDS_OF[unit] == 0:
+            return f"{int(seconds) // SECONDS_OF[unit]}{unit}"
+    return f"{seconds}s"
 
 
 def flag(value: str) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, waiting_pb2
+from weir_allocation.claims import read
 from weir_cli.documents import word
 
 Cell = str | Text
@@ -109,14 +110,29 @@ def shortfall(found: ledger_pb2.Shortfall) -> list[RenderableType]:
 
 
 def claims(found: Iterable[reservation_pb2.Claim]) -> Table:
-    """What is claimed under keys."""
-    made = table("claim", "#claimed", "#open", "#fulfilled", "#revision")
-    for each in found:
+    """What is claimed under keys, and how much may be where that was ever set."""
+    counts = list(found)
+    bounded = any(each.epoch for each in counts)
+    more = ("#ceiling", "#epoch", "stands for") if bounded else ()
+    made = table("claim", "#claimed", "#open", "#fulfilled", "#revision", *more)
+    for each in counts:
+        ceiling = number(each.ceiling, faint=False) if each.HasField("ceiling") else Text("none", style="dim")
+        bound = (ceiling, Text(str(each.epoch or ""), style="dim"), stands_for(each.subject)) if bounded else ()
         made.add_row(
             each.claim, Text(number(each.open + each.fulfilled).plain, style="bold"), number(each.open),
-            number(each.fulfilled), Text(str(each.changed_revision or ""), style="dim"),
+            number(each.fulfilled), Text(str(each.changed_revision or ""), style="dim"), *bound,
         )  # fmt: skip
     return made
+
+
+def stands_for(subject: str) -> Text:
+    """What a claim counts, in words where it is a share's."""
+    share = read(subject)
+    if share is None:
+        return Text(subject)
+    each = f", {share.scale} for each" if share.scale != 1 else ""
+    said = f" of {share.warehouse_group} for {share.channel_group}{each}"
+    return Text.assemble(product(*share.product), (said, "dim"))
 
 
 def reservation(found: reservation_pb2.Reservation) -> list[RenderableType]:
@@ -165,7 +181,12 @@ def _headed(name: str, state: Text, *said: tuple[str, str]) -> Text:
 
 
 def _claimed(line: reservation_pb2.ReservationLine) -> str:
-    return ", ".join(f"{each.claim} up to {each.ceiling:,}" for each in line.claims)
+    return ", ".join(map(_claim, line.claims))
+
+
+def _claim(found: reservation_pb2.LineClaim) -> str:
+    said = f"{found.claim} up to {found.ceiling:,}" if found.HasField("ceiling") else found.claim
+    return f"{said}, {found.weight:,} for each" if found.weight > 1 else said
 
 
 _STATE_STYLES = {

@@ -284,8 +284,8 @@ async def test_claims_bound_what_a_key_may_take(weir: Weir) -> None:
     line = ("reserve", "--claim", "shop=epoch 1=3", "--claim", "all=100")
     made = (await weir(*line, "MUG@DE1=2", "--json")).document["reservation"]
     assert made["lines"][0]["claims"] == [
-        {"claim": "shop=epoch 1", "ceiling": 3},
-        {"claim": "all", "ceiling": 100},
+        {"claim": "shop=epoch 1", "ceiling": 3, "weight": 1},
+        {"claim": "all", "ceiling": 100, "weight": 1},
     ]
     refused = await weir(*line, "MUG@DE1=2")
     assert refused.status == 1
@@ -302,7 +302,10 @@ async def test_claims_bound_what_a_key_may_take(weir: Weir) -> None:
     assert table[2].split()[:4] == ["all", "1", "1", "0"]
     watched = (await weir("watch", "entries", "--history", "--count", "3")).out
     assert "claim all  1 claimed: 1 open, 0 fulfilled" in watched
-    assert (await weir("reserve", "MUG@DE1=1", "--claim", "shop")).status == 2
+    assert (await weir("reserve", "MUG@DE1=1", "--claim", "shop=")).status == 2
+    weighed = (await weir("reserve", "MUG@DE1=1", "--claim", "shop=:3", "--json")).document["reservation"]["lines"][0]
+    assert weighed["claims"] == [{"claim": "shop", "ceiling": None, "weight": 3}]
+    assert (await weir("claims", "shop", "--json")).document["claims"][0]["open"] == 3
 
 
 async def test_a_count_may_expect_what_it_was_made_from(weir: Weir) -> None:

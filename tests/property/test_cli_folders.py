@@ -43,23 +43,33 @@ def several(of: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
 def policies(draw: st.DrawFn) -> policy_pb2.Policy:
     """A policy that the service would accept."""
     strategy = draw(st.sampled_from(sorted(NUMBERS)))
+    balanced = strategy == "DEMAND" or draw(st.booleans())
     made = policy_pb2.Policy(
         policy=draw(names),
         display_name=draw(st.sampled_from(("", 'two\nlines, "so"'))),
         priority=draw(st.integers(1, 8)),
         strategy=policy_pb2.Strategy.Value(f"STRATEGY_{strategy}"),
-        mode=draw(st.sampled_from([0, 1])),  # type: ignore[arg-type]
+        mode=2 if balanced else draw(st.sampled_from([0, 1])),  # type: ignore[arg-type]
+        enforce=not balanced and draw(st.booleans()),
         products=draw(several(products)),
         disabled=draw(st.booleans()),
     )
     if strategy == "SAFETY_STOCK":
         setattr(made, draw(st.sampled_from(("buffer_units", "buffer_percent"))), draw(st.integers(0, 100)))
+    if balanced:
+        made.threshold_percent, made.hysteresis_units = draw(st.integers(0, 100)), draw(units)
+        if draw(st.booleans()):
+            made.rebalance_interval.FromMilliseconds(draw(st.integers(60_000, 30 * 86_400_000)))
+    if strategy == "DEMAND":
+        made.demand_days, made.damping_percent = draw(st.integers(0, 365)), draw(st.integers(0, 99))
     for group in draw(st.lists(names, min_size=strategy in ("RANKED", "FIXED"), max_size=4, unique=True)):
         part = made.parts.add(channel_group=group, rank=draw(st.integers(0, 3)))
         for number in NUMBERS[strategy]:
             setattr(part, number, draw(st.integers(0, 25)))
         if draw(st.booleans()):
             part.cap = draw(units)
+        if balanced:
+            part.protected_percent = draw(st.integers(0, 100))
     return made
 
 

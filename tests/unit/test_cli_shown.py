@@ -13,14 +13,17 @@ from tests.unit.test_cli_folder import written
 from tests.unit.test_cli_tables import TABLES, full, loaded
 from weir.aggregator.v1 import availability_service_pb2 as contract
 from weir.aggregator.v1 import explanation_pb2
-from weir.common.v1 import verdict_pb2
+from weir.common.v1 import stock_pb2, verdict_pb2
+from weir.ledger.v1 import reservation_pb2
 from weir.sharing.v1 import network_pb2
+from weir_allocation.claims import Claim
 from weir_cli.merchant.arranging import arrangement
 from weir_cli.merchant.folder import read_folder
 from weir_cli.merchant.state import State
 from weir_cli.previewing import changes_of
 from weir_cli.ruling import KINDS, every
-from weir_cli.selling import UNTOLD, explanation, level_table
+from weir_cli.selling import UNTOLD, explanation, exposure_table, level_table
+from weir_cli.tables import claims
 
 
 def shown(*parts: RenderableType) -> list[str]:
@@ -86,7 +89,7 @@ def test_a_store_that_is_told_nothing_has_no_number() -> None:
 
 def test_every_verdict_either_counts_or_says_why_not() -> None:
     """A verdict that the tree does not know would be marked as one that did not count."""
-    counting = {"COUNTED", "COUNTED_ONCE", "DIVIDED", "WON", "OFFERED", "LIMITED"}
+    counting = {"COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED"}
     marked = {}
     for name, number in verdict_pb2.Verdict.items():
         response = contract.ExplainAvailabilityResponse(steps=[step(explanation_pb2.STAGE_SPLIT, number, "it.")])
@@ -110,6 +113,50 @@ def test_rules_are_listed_in_the_order_they_are_tried(tmp_path: Path) -> None:
     assert "50 % - 2" in rows[2]
     assert rows[4] == "! r: 10 is not above 12."
     assert [each["rule"] for each in answer.document["rules"]] == ["first", "r"]
+
+
+def test_policies_are_told_with_how_their_shares_move(tmp_path: Path) -> None:
+    """When a supply is divided anew, what demand is taken from, and what of a share is protected, in words."""
+    holding = Holding()
+    policies = (
+        "policy,strategy,mode,threshold_percent,hysteresis_units,rebalance_interval,enforce\n"
+        "a,WEIGHTED,BALANCED,30,5,90m,\nb,DEMAND,BALANCED,,,,\nc,EQUAL_DIVISION,,,,,yes\nd,EQUAL_DIVISION,,,,,\n"
+    )
+    parts = "policy,channel_group,weight,protected_percent\na,pos,2,40\n"
+    loaded(holding, full(tmp_path, stock=None, policies=policies, policy_parts=parts, policy_products=None))
+    answer = asyncio.run(every(holding.session(), KINDS["policy"]))
+    rows = shown(*answer.shown)
+    assert [row.split()[1] for row in rows[2:6]] == ["a", "b", "c", "d"]
+    assert "balanced, anew at 30 % left and every 90m, of 5 units or more" in rows[2]
+    assert "demand of 30 days, damped 50 %" in rows[3]
+    assert "balanced, anew at 20 % left  " in rows[3]
+    assert "continuous, enforced" in rows[4]
+    assert shown(*KINDS["policy"].detailed(holding.state.policies["a"]))[-3].split()[3:] == ["weight", "protected"]
+    assert shown(*KINDS["policy"].detailed(holding.state.policies["a"]))[-1].split() == ["pos", "0", "2", "40", "%"]
+
+
+def test_claims_are_told_with_their_ceilings_and_what_they_stand_for() -> None:
+    """Where a ceiling was ever set; a share's key in words, any other as whoever set it says."""
+    plain = reservation_pb2.Claim(claim="all", open=1, fulfilled=2)
+    assert shown(claims([plain]))[-1].split() == ["all", "3", "1", "2"]
+    share = Claim(("acme", "SET"), "europe", "shops", 4)
+    counted = reservation_pb2.Claim(claim=share.key, open=8, ceiling=40, epoch=7, subject=share.subject)
+    ended = reservation_pb2.Claim(claim="mine", epoch=9, subject="whatever I like")
+    rows = shown(claims([plain, counted, ended]))[2:]
+    assert rows[0].split() == ["all", "3", "1", "2", "none"]
+    assert rows[1].split(maxsplit=6)[1:] == ["8", "8", "0", "40", "7", "acme/SET of europe for shops, 4 for each"]
+    assert rows[2].split(maxsplit=5)[1:] == ["0", "0", "0", "none", "9  whatever I like"]
+
+
+def test_exposure_is_told_with_bundles_where_there_are_some() -> None:
+    """What stores are told of bundles takes units of the components, too."""
+    product = stock_pb2.Product(sku="MUG")
+    alone = contract.Exposure(product=product, exposure=0, levels=5, supply=5)
+    assert shown(exposure_table([alone]))[-1].split() == ["MUG", "0", "5", "5"]
+    bundled = contract.Exposure(product=product, levels=5, supply=5, bundled=8, bundled_exposure=8)
+    rows = shown(exposure_table([alone, bundled]))
+    assert rows[0].split(maxsplit=4)[4] == "in bundles  with bundles"
+    assert rows[-1].split() == ["MUG", "0", "5", "5", "8", "8"]
 
 
 def test_a_preview_is_of_every_object_as_it_would_be(tmp_path: Path) -> None:

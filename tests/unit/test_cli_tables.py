@@ -55,7 +55,8 @@ WRONG: dict[str, tuple[dict[str, str | bytes | None], list[str]]] = {
             "product_links": 'source,destination,bidirectional,locations\nA,B,maybe,"DE1,DE1"\nA,C,,"DE1,,FR"\n',
             "lots": "sku,lot,expiry_date\nTEA,L1,31.1.2027\n",
             "back_orders": "sku,limit\nMUG,\nTEA,-1\n",
-            "policies": "policy,strategy,priority\nx,DEMAND,0\n",
+            "policies": "policy,strategy,priority,rebalance_interval,threshold_percent\n"
+            "x,LOTTERY,0,,101\ny,WEIGHTED,,30s,\nz,WEIGHTED,,soon,\n",
             "rules": 'rule,stores,rate_percent,constant\nr,,1001,-5\nq,"""pos",1,--5\n',
             "limits": "store,limit,sku\npos,ONLY,MUG\n",
             "policy_parts": None,
@@ -72,7 +73,11 @@ WRONG: dict[str, tuple[dict[str, str | bytes | None], list[str]]] = {
             "back_orders.csv:2: limit: Required.",
             f"back_orders.csv:3: limit: '-1' is not a whole number from 0 to {10**15}.",
             "policies.csv:2: priority: '0' is not a whole number from 1 to 1000000.",
-            "policies.csv:2: strategy: 'DEMAND' is none of EQUAL_DIVISION, SAFETY_STOCK, WEIGHTED, RANKED, FIXED.",
+            "policies.csv:2: strategy: 'LOTTERY' is none of EQUAL_DIVISION, SAFETY_STOCK, WEIGHTED, RANKED, FIXED,"
+            " DEMAND.",
+            "policies.csv:2: threshold_percent: '101' is not a whole number from 0 to 100.",
+            "policies.csv:3: rebalance_interval: '30s' is not from 1m to 30d.",
+            "policies.csv:4: rebalance_interval: 'soon' is no length of time such as 90s, 15m, 2h, 7d.",
             "rules.csv:2: rate_percent: '1001' is not a whole number from 0 to 1000.",
             "rules.csv:2: stores: one or more, separated by commas.",
             "rules.csv:3: constant: '--5' is not a whole number from -1000000000 to 1000000000.",
@@ -152,6 +157,25 @@ WRONG: dict[str, tuple[dict[str, str | bytes | None], list[str]]] = {
             "policy_parts.csv:2: weight: RANKED does not use it.",
             "policy_parts.csv:3: percent: those of scarce add up to 110, 100 at most.",
             "policy_parts.csv:3: quantity: RANKED does not use it.",
+        ],
+    ),
+    "what a mode or a strategy does not use": (
+        {
+            "policies": "policy,strategy,mode,threshold_percent,hysteresis_units,rebalance_interval,enforce,"
+            "demand_days,damping_percent\n"
+            "scarce,WEIGHTED,,30,5,2h,yes,,\nall,WEIGHTED,balanced,0,0,1m,yes,7,10\nmost,DEMAND,,,,,,7,10\n"
+            "best,DEMAND,BALANCED,0,0,30d,,365,0\n",
+            "policy_parts": "policy,channel_group,weight,protected_percent\nscarce,shops,1,50\nall,shops,1,50\n",
+        },
+        [
+            "policies.csv:2: hysteresis_units: CONTINUOUS does not use it.",
+            "policies.csv:2: rebalance_interval: CONTINUOUS does not use it.",
+            "policies.csv:2: threshold_percent: CONTINUOUS does not use it.",
+            "policies.csv:3: damping_percent: WEIGHTED does not use it.",
+            "policies.csv:3: demand_days: WEIGHTED does not use it.",
+            "policies.csv:3: enforce: BALANCED does not use it.",
+            "policies.csv:4: mode: DEMAND needs BALANCED.",
+            "policy_parts.csv:2: protected_percent: CONTINUOUS does not use it.",
         ],
     ),
     "rules and limits that cannot be": (
@@ -266,6 +290,28 @@ def test_what_an_absent_table_would_say_stays(tmp_path: Path) -> None:
     found = holding.state.policies["scarce"]
     assert (found.display_name, found.priority, len(found.parts)) == ("Scarce goods", 2, 2)
     assert [each.sku for each in found.products] == ["JUG"]
+
+
+def test_how_shares_move_is_as_the_table_says(tmp_path: Path) -> None:
+    """Numbers that a row leaves empty are the defaults, in whatever form the suite holds them; a span may be said in
+    any unit."""
+    holding = Holding()
+    policies = (
+        "policy,strategy,mode,threshold_percent,rebalance_interval\na,WEIGHTED,BALANCED,0,90m\nb,DEMAND,BALANCED,,"
+    )
+    parts = "policy,channel_group,weight,protected_percent\na,pos,2,40\n"
+    folder = full(tmp_path, stock=None, policies=policies, policy_parts=parts, policy_products=None)
+    loaded(holding, folder)
+    made, demand = (holding.state.policies[name] for name in ("a", "b"))
+    assert (made.threshold_percent, made.hysteresis_units, made.rebalance_interval.seconds) == (0, 1, 5400)
+    assert [part.protected_percent for part in made.parts] == [40]
+    assert (demand.threshold_percent, demand.demand_days, demand.damping_percent) == (20, 30, 50)
+    assert not demand.HasField("rebalance_interval")
+    for name in ("threshold_percent", "hysteresis_units", "demand_days", "damping_percent"):
+        demand.ClearField(name)
+    assert loaded(holding, folder) == []
+    (tmp_path / "policies.csv").write_text(policies.replace("90m", "5401s"))
+    assert loaded(holding, folder) == ["UpdatePolicy a"]
 
 
 def test_two_rules_change_places_by_way_of_a_third(tmp_path: Path) -> None:

@@ -84,10 +84,14 @@ def test_lines_of_a_reservation_are_read() -> None:
 
 
 def test_claims_are_read_from_the_right() -> None:
-    """`KEY=CEILING`; a key may hold the mark that divides them."""
+    """`KEY=CEILING:WEIGHT`, of which the key alone must be there; it may hold the marks that divide them."""
     assert line_claim("shop=epoch 1=3") == reservation_pb2.LineClaim(claim="shop=epoch 1", ceiling=3)
-    assert line_claim("shop=0").ceiling == 0
-    for text in ("shop", "shop=", "=1", "shop=-1", "shop=x", f"shop={10**15 + 1}"):
+    assert line_claim("shop=0") == reservation_pb2.LineClaim(claim="shop", ceiling=0)
+    assert line_claim("share:1f") == reservation_pb2.LineClaim(claim="share:1f")
+    assert line_claim("share:1f=9:4") == reservation_pb2.LineClaim(claim="share:1f", ceiling=9, weight=4)
+    assert line_claim("a=b=:4") == reservation_pb2.LineClaim(claim="a=b", weight=4)
+    for text in ("", "shop=", "=1", "shop=-1", "shop=x", f"shop={10**15 + 1}", "shop=:", "shop=1:", "shop=1:0",
+                 "shop=:0", f"shop=:{10**9 + 1}", "shop=1:2:3"):  # fmt: skip
         with pytest.raises(LineUnreadable):
             line_claim(text)
 

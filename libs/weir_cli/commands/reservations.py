@@ -69,8 +69,9 @@ def reserve(
     claim: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=CEILING",
-            help="Count every line under this key too, and refuse what would pass the ceiling; up to 8.",
+            metavar="KEY[=CEILING[:WEIGHT]]",
+            help="Count every line under this key too, each unit as often as WEIGHT says (once), and refuse what would"
+            " pass CEILING, or the ceiling that is set for the key; up to 8.",
         ),
     ] = None,
     request_id: RequestId = None,
@@ -209,7 +210,7 @@ def claims(
     context: typer.Context,
     keys: Annotated[list[str], typer.Argument(metavar="KEY", help="As reservation lines carry them.")],
 ) -> None:
-    """Show how many units are claimed under keys: open, and fulfilled."""
+    """Show how many units are claimed under keys, open and fulfilled, how many may be, and what the keys stand for."""
     from weir_cli import promising
     from weir_cli.session import perform
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from weir_cli.merchant.values import (
     BACK_ORDERS,
     BUNDLES,
@@ -31,6 +33,7 @@ from weir_cli.sheets import (
     one_of,
     optional,
     several,
+    span,
     text,
     whole,
 )
@@ -38,8 +41,8 @@ from weir_cli.sheets import (
 LOCATION_KINDS = ("WAREHOUSE", "STORE", "FACILITY", "TRUNK")
 SHARED = ("GLOBAL", "FIXED")
 CHANNEL_KINDS = ("WEBSHOP", "MARKETPLACE", "POS", "REP", "B2B")
-STRATEGIES = ("EQUAL_DIVISION", "SAFETY_STOCK", "WEIGHTED", "RANKED", "FIXED")
-MODES = ("CONTINUOUS",)
+STRATEGIES = ("EQUAL_DIVISION", "SAFETY_STOCK", "WEIGHTED", "RANKED", "FIXED", "DEMAND")
+MODES = ("CONTINUOUS", "BALANCED")
 ROUNDINGS = ("DOWN", "UP", "NEAREST")
 LIMITATIONS = ("DENY", "ALLOW", "MAX")
 DISPLAY_NAME_MAX = 256
@@ -47,6 +50,8 @@ PLACE_MAX = 10**6
 """Of priorities, ranks and weights, and of units of a component in one bundle."""
 NAMES_MAX, LINK_LOCATIONS_MAX = 1000, 100
 RATE_MAX = 1000
+DEMAND_DAYS_MAX, DAMPING_MAX = 365, 99
+INTERVAL_LEAST, INTERVAL_MAX = timedelta(minutes=1), timedelta(days=30)
 WAITING_MAX = 10**15
 
 
@@ -115,6 +120,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _may("buffer_units", _UNITS),
         _may("buffer_percent", whole(0, 100)),
         _DISABLED,
+        _may("threshold_percent", whole(0, 100)),
+        _may("hysteresis_units", _UNITS),
+        _may("rebalance_interval", span(INTERVAL_LEAST, INTERVAL_MAX)),
+        _may("enforce", flag),
+        _may("demand_days", whole(1, DEMAND_DAYS_MAX)),
+        _may("damping_percent", whole(0, DAMPING_MAX)),
     ),
     POLICY_PARTS: (
         Column("policy", identifier),
@@ -125,6 +136,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _may("minimum", _UNITS),
         _may("quantity", _UNITS),
         _may("cap", _UNITS),
+        _may("protected_percent", whole(0, 100)),
     ),
     POLICY_PRODUCTS: (Column("policy", identifier), Column("sku", identifier), _OWNER),
     RULES: (

@@ -32,6 +32,10 @@ from weir_cli.merchant.values import (
 )
 
 RATE_PERCENT = 100
+THRESHOLD_PERCENT, HYSTERESIS_UNITS = 20, 1
+"""When a policy divides anew that says nothing of it."""
+DEMAND_DAYS, DAMPING_PERCENT = 30, 50
+"""What a policy takes for demand that says nothing of it."""
 SET_BY_SERVICES = ("etag", "created_revision", "warnings")
 
 LotKey = tuple[Product, str]
@@ -70,7 +74,7 @@ def plain(message: M) -> M:
         case network_pb2.ProductLink():
             made.locations.sort()
         case policy_pb2.Policy():
-            made.mode = made.mode or policy_pb2.POLICY_MODE_CONTINUOUS
+            _default(made)
             made.products.sort(key=named)
             made.parts.sort(key=lambda each: (each.rank, each.channel_group))
         case rule_pb2.Rule():
@@ -86,6 +90,17 @@ def plain(message: M) -> M:
             if made.HasField("allowed"):
                 made.allowed.products.sort(key=named)
     return made
+
+
+def _default(made: policy_pb2.Policy) -> None:
+    """Write the defaults of a policy out, of its mode and of its strategy."""
+    made.mode = made.mode or policy_pb2.POLICY_MODE_CONTINUOUS
+    if made.mode == policy_pb2.POLICY_MODE_BALANCED:
+        made.threshold_percent = made.threshold_percent if made.HasField("threshold_percent") else THRESHOLD_PERCENT
+        made.hysteresis_units = made.hysteresis_units if made.HasField("hysteresis_units") else HYSTERESIS_UNITS
+    if made.strategy == policy_pb2.STRATEGY_DEMAND:
+        made.demand_days = made.demand_days or DEMAND_DAYS
+        made.damping_percent = made.damping_percent if made.HasField("damping_percent") else DAMPING_PERCENT
 
 
 def lots(merchant: Merchant) -> dict[LotKey, ledger_pb2.Lot]:
@@ -142,12 +157,7 @@ def policies(merchant: Merchant, standing: Mapping[str, policy_pb2.Policy]) -> d
     for name in dict.fromkeys([*headed, *parts, *products]):
         made = plain(standing.get(name, policy_pb2.Policy()))
         if name in headed:
-            row = headed[name]
-            made.policy, made.display_name, made.priority = name, row["display_name"], row.number("priority")
-            made.strategy = policy_pb2.Strategy.Value(f"STRATEGY_{row['strategy']}")
-            made.mode = policy_pb2.PolicyMode.Value(f"POLICY_MODE_{row['mode']}")
-            made.buffer_units, made.buffer_percent = row.number("buffer_units"), row.number("buffer_percent")
-            made.disabled = row.said("disabled")
+            _head(made, headed[name])
         if name in parts or (name in headed and merchant.tells(POLICY_PARTS)):
             del made.parts[:]
             made.parts.extend(_part(row) for row in parts.get(name, ()))
@@ -156,6 +166,23 @@ def policies(merchant: Merchant, standing: Mapping[str, policy_pb2.Policy]) -> d
             made.products.extend(product_of(row.product()) for row in products.get(name, ()))
         wanted[name] = plain(made)
     return wanted
+
+
+def _head(made: policy_pb2.Policy, row: Row) -> None:
+    """Say of a policy what its row says."""
+    made.policy, made.display_name, made.priority = row["policy"], row["display_name"], row.number("priority")
+    made.strategy = policy_pb2.Strategy.Value(f"STRATEGY_{row['strategy']}")
+    made.mode = policy_pb2.PolicyMode.Value(f"POLICY_MODE_{row['mode']}")
+    made.disabled, made.enforce = row.said("disabled"), row.said("enforce")
+    for name in ("buffer_units", "buffer_percent", "demand_days"):
+        setattr(made, name, row.number(name))
+    for name in ("threshold_percent", "hysteresis_units", "damping_percent"):
+        made.ClearField(name)  # type: ignore[arg-type]
+        if row[name]:
+            setattr(made, name, row.number(name))
+    made.ClearField("rebalance_interval")
+    if row["rebalance_interval"]:
+        made.rebalance_interval.FromJsonString(row["rebalance_interval"])
 
 
 def _part(row: Row) -> policy_pb2.PolicyPart:
@@ -167,6 +194,7 @@ def _part(row: Row) -> policy_pb2.PolicyPart:
         minimum=row.number("minimum"),
         quantity=row.number("quantity"),
         cap=row.number("cap") if row["cap"] else None,
+        protected_percent=row.number("protected_percent"),
     )
 
 

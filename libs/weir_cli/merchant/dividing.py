@@ -25,12 +25,21 @@ NUMBERS = {
     "WEIGHTED": ("weight",),
     "RANKED": ("percent", "minimum"),
     "FIXED": ("quantity",),
+    "DEMAND": ("weight",),
 }
 """The numbers of a part that each strategy uses, beside its rank and its cap."""
 ALL_NUMBERS = ("weight", "percent", "minimum", "quantity")
 BUFFERS = ("buffer_units", "buffer_percent")
 PARTED = ("RANKED", "FIXED")
 """Strategies that need to be told their parts."""
+OF_MODES = {
+    "threshold_percent": "BALANCED",
+    "hysteresis_units": "BALANCED",
+    "rebalance_interval": "BALANCED",
+    "enforce": "CONTINUOUS",
+}
+"""The mode that uses each column."""
+OF_DEMAND = ("demand_days", "damping_percent")
 
 
 def faults(merchant: Merchant, known: Known) -> Iterator[Fault]:
@@ -42,6 +51,7 @@ def faults(merchant: Merchant, known: Known) -> Iterator[Fault]:
     yield from _parts(merchant, known)
     parted = {row["policy"] for row in merchant.rows(POLICY_PARTS)}
     for row in rows:
+        yield from _moving(row)
         strategy = row["strategy"]
         said = [name for name in BUFFERS if row.number(name)]
         if strategy not in ("SAFETY_STOCK", UNREADABLE):
@@ -54,12 +64,26 @@ def faults(merchant: Merchant, known: Known) -> Iterator[Fault]:
             yield Fault(POLICIES, row.line, f"{strategy} needs channel groups, and {POLICY_PARTS} has none of it.")
 
 
+def _moving(row: Row) -> Iterator[Fault]:
+    """What says how shares move, and is not for the mode or the strategy of the policy."""
+    mode, strategy = row["mode"], row["strategy"]
+    for column, user in OF_MODES.items():
+        if mode not in (user, UNREADABLE) and row[column] not in ("", "NO", UNREADABLE):
+            yield Fault(POLICIES, row.line, f"{column}: {mode} does not use it.")
+    for column in OF_DEMAND:
+        if strategy not in ("DEMAND", UNREADABLE) and row[column] not in ("", UNREADABLE):
+            yield Fault(POLICIES, row.line, f"{column}: {strategy} does not use it.")
+    if strategy == "DEMAND" and mode == "CONTINUOUS":
+        yield Fault(POLICIES, row.line, "mode: DEMAND needs BALANCED.")
+
+
 def _parts(merchant: Merchant, known: Known) -> Iterator[Fault]:
     rows = merchant.rows(POLICY_PARTS)
     yield from twice(POLICY_PARTS, rows, lambda row: (row["policy"], row["channel_group"]), "row")
     yield from children(POLICY_PARTS, rows, "policy", merchant, POLICIES, known.policies, count_max=PARTS_MAX)
     groups = channel_groups_named(merchant, known) | known.named
     strategies = {**known.strategies, **{row["policy"]: row["strategy"] for row in merchant.rows(POLICIES)}}
+    modes = {**known.modes, **{row["policy"]: row["mode"] for row in merchant.rows(POLICIES)}}
     percent: dict[str, int] = {}
     for row in rows:
         name, group = row["policy"], row["channel_group"]
@@ -69,6 +93,8 @@ def _parts(merchant: Merchant, known: Known) -> Iterator[Fault]:
         for column in ALL_NUMBERS:
             if strategy in NUMBERS and column not in NUMBERS[strategy] and row.number(column):
                 yield Fault(POLICY_PARTS, row.line, f"{column}: {strategy} does not use it.")
+        if modes.get(name) == "CONTINUOUS" and row.number("protected_percent"):
+            yield Fault(POLICY_PARTS, row.line, "protected_percent: CONTINUOUS does not use it.")
         before = percent.get(name, 0)
         percent[name] = before + row.number("percent")
         if before <= 100 < percent[name] and strategy == "RANKED":

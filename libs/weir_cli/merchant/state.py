@@ -11,7 +11,7 @@ from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_cli.documents import word
-from weir_cli.merchant.configured import LinkKey, LotKey, named
+from weir_cli.merchant.configured import LinkKey, LotKey, named, plain
 from weir_cli.merchant.values import Known, Product
 
 FIXED = network_pb2.LOCATION_POLICY_FIXED
@@ -55,6 +55,7 @@ class State:
             product_links={ends: each.bidirectional for ends, each in self.product_links.items()},
             policies={name: each.priority for name, each in self.policies.items()},
             strategies={name: word(each, "strategy") for name, each in self.policies.items()},
+            modes={name: word(plain(each), "mode") for name, each in self.policies.items()},
             rules={name: each.priority for name, each in self.rules.items()},
             named=frozenset([*named_locations, *named_groups, *named_in_rules, *self.limits]),
         )

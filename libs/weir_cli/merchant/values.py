@@ -175,8 +175,8 @@ class Known:
 
     `group_of` maps a location to its warehouse group, `own_groups` a channel group to the one channel it belongs to.
     `bundles` are the components of every bundle, `product_links` say of every link whether it is for both ways,
-    `policies` and `rules` have their priorities, `strategies` those of policies. `named` is what product links,
-    policies, rules and limits name already, whether or not it is there.
+    `policies` and `rules` have their priorities, `strategies` and `modes` are those of policies. `named` is what
+    product links, policies, rules and limits name already, whether or not it is there.
     """
 
     locations: frozenset[str] = frozenset()
@@ -190,5 +190,6 @@ class Known:
     product_links: Mapping[tuple[Product, Product], bool] = field(default_factory=dict)
     policies: Mapping[str, int] = field(default_factory=dict)
     strategies: Mapping[str, str] = field(default_factory=dict)
+    modes: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
     named: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from weir.ledger.v1 import ledger_pb2
+from weir.partitioning.v1 import policy_pb2
 from weir.sync.v1 import rule_pb2
 from weir_cli.documents import word
 from weir_cli.merchant.columns import COLUMNS
@@ -29,7 +30,7 @@ from weir_cli.merchant.values import (
     RULE_PRODUCTS,
     RULES,
 )
-from weir_cli.sheets import LINE_CHARACTERS_MAX, joined
+from weir_cli.sheets import LINE_CHARACTERS_MAX, joined, spelt
 
 Cells = Mapping[str, str]
 """The cells of a row by column; those left out are empty."""
@@ -179,7 +180,20 @@ def _policies(state: State) -> Iterator[Cells]:
             "buffer_units": _number(each.buffer_units),
             "buffer_percent": _number(each.buffer_percent),
             "disabled": _flag(each.disabled),
+            **_moving(plain(each)),
         }
+
+
+def _moving(policy: policy_pb2.Policy) -> Cells:
+    """How the shares of a policy move; its defaults are written out."""
+    optional = ("threshold_percent", "hysteresis_units", "damping_percent")
+    interval = policy.rebalance_interval.ToJsonString().removesuffix("s")
+    return {
+        **{name: str(getattr(policy, name)) for name in optional if policy.HasField(name)},  # type: ignore[arg-type]
+        "rebalance_interval": spelt(interval) if policy.HasField("rebalance_interval") else "",
+        "enforce": _flag(policy.enforce),
+        "demand_days": _number(policy.demand_days),
+    }
 
 
 def _policy_parts(state: State) -> Iterator[Cells]:
@@ -194,6 +208,7 @@ def _policy_parts(state: State) -> Iterator[Cells]:
                 "minimum": _number(part.minimum),
                 "quantity": _number(part.quantity),
                 "cap": str(part.cap) if part.HasField("cap") else "",
+                "protected_percent": _number(part.protected_percent),
             }
 
 
