@@ -53,7 +53,7 @@ CREATE TABLE epochs (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tenant, epoch),
     CHECK ((reason = 'DISSOLVED') = (policy = '')),
-    CHECK (reason <> 'DISSOLVED' OR (shares = '[]' AND supply = 0))
+    CHECK (reason <> 'DISSOLVED' OR shares = '[]')
 );
 CREATE INDEX epochs_by_supply ON epochs (tenant, owner, sku, warehouse_group, epoch);
 CREATE INDEX epochs_by_warehouse_group ON epochs (tenant, warehouse_group, epoch);

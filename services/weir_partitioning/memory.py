@@ -1,0 +1,119 @@
+"""Epochs in plain structures: what the port promises, in the fewest words, for tests that need no Postgres."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from weir_chassis.configuration.ports import Objects, Tenants
+from weir_partitioning.domain import Policy
+from weir_partitioning.ports import Draft, Numbered, Stretch, SupplyKey, Where
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What there is of one tenant; epochs by number, with when they were recorded."""
+
+    head: int = 0
+    forgotten: int = 0
+    epochs: dict[int, tuple[Numbered, datetime]] = field(default_factory=dict)
+    newest: dict[SupplyKey, int] = field(default_factory=dict)
+    enforced: dict[SupplyKey, int] = field(default_factory=dict)
+    looked: dict[SupplyKey, datetime] = field(default_factory=dict)
+
+    def told(self, number: int) -> Numbered:
+        """An epoch as it is now."""
+        each = self.epochs[number][0]
+        return replace(each, in_force=number <= self.enforced.get(each.supply, 0))
+
+    def all(self, numbers: Iterable[int]) -> list[Numbered]:
+        """Epochs as they are now, in order of their numbers."""
+        return [self.told(number) for number in sorted(numbers)]
+
+
+class MemoryEpochs:
+    """The epochs of all tenants in this process: `Epochs`."""
+
+    def __init__(self, policies: Tenants[Objects]) -> None:
+        """No supply was ever divided; `policies` say how often they are to be."""
+        self._policies = policies
+        self._tenants: dict[str, _Kept] = defaultdict(_Kept)
+
+    async def newest(self, tenant: str, supplies: Collection[SupplyKey]) -> Mapping[SupplyKey, Numbered]:
+        kept = self._tenants[tenant]
+        return {each: kept.told(kept.newest[each]) for each in supplies if each in kept.newest}
+
+    async def add(self, tenant: str, drafts: Sequence[Draft]) -> Sequence[Numbered]:
+        assert len({each.supply for each in drafts}) == len(drafts)
+        kept, added, now = self._tenants[tenant], [], datetime.now(UTC)
+        for draft in drafts:
+            if kept.newest.get(draft.supply, 0) != draft.after:
+                continue
+            kept.head += 1
+            added.append(Numbered(kept.head, draft.epoch, draft.books, cleared=draft.cleared))
+            kept.epochs[kept.head] = added[-1], now
+            kept.newest[draft.supply] = kept.head
+            kept.looked[draft.supply] = draft.epoch.divided_at
+        return added
+
+    async def pending(self, tenant: str, *, limit: int) -> Sequence[Numbered]:
+        kept = self._tenants[tenant]
+        return [each for each in kept.all(kept.newest.values()) if not each.in_force][:limit]
+
+    async def enforce(self, tenant: str, numbers: Collection[int]) -> None:
+        kept = self._tenants[tenant]
+        for each in kept.all(number for number in numbers if number in kept.epochs):
+            kept.enforced[each.supply] = max(kept.enforced.get(each.supply, 0), each.number)
+
+    async def due(self, tenant: str, now: datetime, *, limit: int) -> Sequence[SupplyKey]:
+        async with self._policies.reading(tenant) as objects:
+            policies = {each.policy: each for each in await objects.select(Policy) if not each.disabled}
+        kept, waiting = self._tenants[tenant], []
+        for supply, number in kept.newest.items():
+            policy = policies.get(kept.told(number).epoch.policy)
+            seconds = policy.rebalance_seconds if policy else None
+            if seconds is not None and kept.looked[supply] <= now - timedelta(seconds=seconds):
+                waiting.append((kept.looked[supply], supply))
+        return [supply for _, supply in sorted(waiting)[:limit]]
+
+    async def seen(self, tenant: str, supplies: Collection[SupplyKey], now: datetime) -> None:
+        looked = self._tenants[tenant].looked
+        looked.update({each: max(looked[each], now) for each in supplies if each in looked})
+
+    async def standing(
+        self, tenant: str, where: Where, *, start: SupplyKey | None = None, limit: int
+    ) -> Sequence[Numbered]:
+        kept = self._tenants[tenant]
+        found = [kept.told(number) for supply, number in sorted(kept.newest.items()) if not start or supply >= start]
+        return [each for each in found if each.epoch.shares and _meant(each, where)][:limit]
+
+    async def past(self, tenant: str, where: Where, *, before: int | None = None, limit: int) -> Sequence[Numbered]:
+        kept = self._tenants[tenant]
+        found = [each for each in kept.all(kept.epochs)[::-1] if before is None or each.number < before]
+        return [each for each in found if _meant(each, where)][:limit]
+
+    async def stretch(self, tenant: str, *, after: int, limit: int) -> Stretch:
+        kept = self._tenants[tenant]
+        found = kept.all(number for number in kept.epochs if number > after)[:limit]
+        return Stretch(kept.forgotten, kept.head, tuple(found) if after >= kept.forgotten else ())
+
+    async def forget(self, *, keep_seconds: float) -> int:
+        horizon, count = datetime.now(UTC) - timedelta(seconds=keep_seconds), 0
+        for kept in self._tenants.values():
+            oldest = max((number for number, (_, at) in kept.epochs.items() if at < horizon), default=0)
+            gone = [each for each in kept.epochs if each <= oldest and each not in kept.newest.values()]
+            for number in gone:
+                del kept.epochs[number]
+            kept.forgotten = max(kept.forgotten, *gone, 0)
+            count += len(gone)
+        return count
+
+
+def _meant(each: Numbered, where: Where) -> bool:
+    return (
+        where.product in (None, each.epoch.product)
+        and where.warehouse_group in ("", each.epoch.warehouse_group)
+        and (not where.channel_group or where.channel_group in [share.channel_group for share in each.epoch.shares])
+    )
