@@ -29,6 +29,9 @@ class Strategy(enum.Enum):
     that its group weighs, and all that is known of it before."""
 
 
+_BY_WEIGHT = (Strategy.SAFETY_STOCK, Strategy.WEIGHTED, Strategy.DEMAND)
+
+
 class Mode(enum.Enum):
     """How shares move."""
 
@@ -109,5 +112,4 @@ class Policy:
     @property
     def weighs(self) -> bool:
         """Whether parts differ by their weights."""
-        by_weight = self.strategy in (Strategy.SAFETY_STOCK, Strategy.WEIGHTED, Strategy.DEMAND)
-        return by_weight and any(part.weight for part in self.parts)
+        return self.strategy in _BY_WEIGHT and any(part.weight for part in self.parts)

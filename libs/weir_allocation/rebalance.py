@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from weir_allocation.policy import Mode, Part, Policy, Strategy
-from weir_allocation.split import Division, divide, ranked
+from weir_allocation.split import Division, deal, ranked, turned
 from weir_allocation.stock import Product
 
 _TURNS = 1 << 16
@@ -108,7 +108,7 @@ class Epoch:
     """For DEMAND: the day on which weights were taken; they stay for the day."""
 
 
-_HELD = frozenset({Reason.THRESHOLD, Reason.SUPPLY, Reason.SCHEDULE, Reason.REQUEST})
+_HELD = (Reason.THRESHOLD, Reason.SUPPLY, Reason.SCHEDULE, Reason.REQUEST)
 """Reasons that do not count where too little would change hands."""
 
 
@@ -146,36 +146,38 @@ def judge(
         reason = _reason(policy, supply, epoch, left, now, asked=asked)
     if reason is None:
         return None
-    weights = _weights(policy, parts, epoch, demand, now.date())
-    division, turn = _divided(policy, supply, epoch, left, weights)
+    by_demand = policy.strategy is Strategy.DEMAND
+    weights = _weights(policy, parts, epoch, demand, now.date()) if by_demand else None
+    division, turn = _divided(policy, supply, parts, epoch, left, weights)
     moved = _moved(division.shares, left)
     if reason in _HELD and moved < max(1, policy.hysteresis_units) and sum(left.values()) <= supply.units:
         return None
-    by_demand = policy.strategy is Strategy.DEMAND
     return Epoch(
-        supply.product,
-        supply.warehouse_group,
-        reason,
-        now,
-        policy.policy,
-        policy_mark,
-        supply.units,
-        division.held_back,
-        supply.scale,
-        tuple(
-            EpochShare(
-                group,
-                balanced,
-                supply.claimed.get(group, 0),
-                left.get(group, 0),
-                demand.get(group, 0) if by_demand else 0,
-                weights.get(group, 0),
-            )
-            for group, balanced in division.shares.items()
+        product=supply.product,
+        warehouse_group=supply.warehouse_group,
+        reason=reason,
+        divided_at=now,
+        policy=policy.policy,
+        policy_mark=policy_mark,
+        supply=supply.units,
+        held_back=division.held_back,
+        scale=supply.scale,
+        shares=tuple(
+            [
+                EpochShare(
+                    part.channel_group,
+                    division.shares[part.channel_group],
+                    supply.claimed.get(part.channel_group, 0),
+                    left.get(part.channel_group, 0),
+                    demand.get(part.channel_group, 0) if by_demand else 0,
+                    weights[part.channel_group] if weights else part.weight if policy.weighs else 0,
+                )
+                for part in parts
+            ]
         ),
-        moved,
-        turn,
-        now.date() if by_demand else None,
+        moved=moved,
+        turn=turn,
+        weighed_on=now.date() if by_demand else None,
     )
 
 
@@ -238,13 +240,10 @@ def _disturbed(supply: Supply, epoch: Epoch) -> bool:
 def _weights(
     policy: Policy, parts: Sequence[Part], epoch: Epoch | None, demand: Mapping[str, int], today: date
 ) -> dict[str, int]:
-    """What each channel group weighs; nothing where the strategy uses no weights.
+    """What each channel group weighs under DEMAND: what its orders were promised, at least the weight of its part.
 
-    For DEMAND what its orders were promised, at least the weight of its part. On a later day it goes part of the way
-    there from what it weighed in the epoch before; for the rest of a day it stays.
+    On a later day than the epoch before weighed them it goes part of the way there; for the rest of a day it stays.
     """
-    if policy.strategy is not Strategy.DEMAND:
-        return {part.channel_group: part.weight for part in parts} if policy.weighs else {}
     former: dict[str, int] = {}
     same_day = False
     if epoch is not None and epoch.weighed_on is not None:
@@ -262,31 +261,32 @@ def _weights(
 
 
 def _divided(
-    policy: Policy, supply: Supply, epoch: Epoch | None, left: Mapping[str, int], weights: Mapping[str, int]
+    policy: Policy,
+    supply: Supply,
+    parts: Sequence[Part],
+    epoch: Epoch | None,
+    left: Mapping[str, int],
+    weights: Mapping[str, int] | None,
 ) -> tuple[Division, int]:
     """The division and its turn, which moves on where enough changes hands at either turn."""
     floors = {
-        part.channel_group: -(-left.get(part.channel_group, 0) * part.protected_percent // 100) for part in policy.parts
+        part.channel_group: -(-left.get(part.channel_group, 0) * part.protected_percent // 100)
+        for part in parts
+        if part.protected_percent
     }
-
-    def at(turn: int) -> Division:
-        by_demand = weights if policy.strategy is Strategy.DEMAND else None
-        return divide(policy, supply.units, supply.groups, floors=floors, turn=turn, weights=by_demand)
-
-    if epoch is None:
-        first = zlib.crc32("\n".join((*supply.product, supply.warehouse_group)).encode()) % _TURNS
-        return at(first), first
+    turn = epoch.turn if epoch else zlib.crc32("\n".join((*supply.product, supply.warehouse_group)).encode()) % _TURNS
+    order = turned(parts, turn)
+    division = deal(policy, supply.units, order, floors, weights)
     least = max(1, policy.hysteresis_units)
-    as_before = at(epoch.turn)
-    if _moved(as_before.shares, left) >= least:
-        further = at(epoch.turn + 1)
+    if epoch is not None and _moved(division.shares, left) >= least:
+        next_order = turned(parts, turn + 1)
+        further = division if next_order == order else deal(policy, supply.units, next_order, floors, weights)
         if _moved(further.shares, left) >= least:
-            return further, epoch.turn + 1
-    return as_before, epoch.turn
+            return further, turn + 1
+    return division, turn
 
 
 def _moved(shares: Mapping[str, int], left: Mapping[str, int]) -> int:
-    """Units that change hands."""
-    gains = sum(max(0, units - left.get(group, 0)) for group, units in shares.items())
-    losses = sum(max(0, units - shares.get(group, 0)) for group, units in left.items())
-    return max(gains, losses)
+    """Units that change hands: what groups gain, or what they lose, whichever is more."""
+    gains = sum([max(0, units - left.get(group, 0)) for group, units in shares.items()])
+    return gains + max(0, sum(left.values()) - sum(shares.values()))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import attrgetter
 
 from weir_allocation.configuration import Configuration
 from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.reach import Reach
 from weir_allocation.stock import Product
 from weir_allocation.trace import Stage, Step, Subject, Terms, Verdict
+
+_SERVING = (Strategy.RANKED, Strategy.FIXED)
 
 Shares = Mapping[tuple[str, str], int]
 """What channel groups have left of their shares, by warehouse group and channel group."""
@@ -21,7 +24,7 @@ class Division:
     """Whole units for each group, and the rest; together exactly the supply that was divided."""
 
     shares: Mapping[str, int]
-    """By channel group, in rank order."""
+    """By channel group, in rank order; those of one rank as they take turns."""
     held_back: int
 
 
@@ -40,35 +43,43 @@ def divide(
     its cap and the supply go, served in rank order, and the buffer comes before. `turn` says which of the groups of one
     rank comes first, with each one the next. `weights` are those of a policy that says DEMAND; None: as it names them.
     """
-    parts = ranked(policy, groups)
-    order = _turned(parts, turn)
+    return deal(policy, units, turned(ranked(policy, groups), turn), floors or {}, weights)
+
+
+def deal(
+    policy: Policy,
+    units: int,
+    parts: Sequence[Part],
+    floors: Mapping[str, int],
+    weights: Mapping[str, int] | None = None,
+) -> Division:
+    """As `divide`, among parts of the policy in the order in which they are served."""
     rest = units - policy.buffer(units)
-    least = _least(order, rest, floors or {})
-    if policy.strategy in (Strategy.RANKED, Strategy.FIXED):
-        shares = _served(policy.strategy, units, order, least)
+    least = _least(parts, rest, floors) if floors else [0] * len(parts)
+    if policy.strategy in _SERVING:
+        shares = _served(policy.strategy, units, parts, least)
+    elif weights is not None:
+        shares = _proportional(rest, [weights[part.channel_group] for part in parts], least)
     else:
-        weighing = [part.weight if policy.weighs else 1 for part in order]
-        if weights is not None:
-            weighing = [weights[part.channel_group] for part in order]
-        shares = _proportional(rest, weighing, least)
-    capped = [share if part.cap is None else min(share, part.cap) for part, share in zip(order, shares, strict=True)]
-    given = {part.channel_group: share for part, share in zip(order, capped, strict=True)}
-    return Division({part.channel_group: given[part.channel_group] for part in parts}, units - sum(capped))
+        shares = _proportional(rest, [part.weight for part in parts] if policy.weighs else [1] * len(parts), least)
+    capped = [share if part.cap is None else min(share, part.cap) for part, share in zip(parts, shares, strict=True)]
+    given = {part.channel_group: share for part, share in zip(parts, capped, strict=True)}
+    return Division(given, units - sum(capped))
 
 
 def ranked(policy: Policy, groups: Sequence[str]) -> list[Part]:
     """The parts of those groups that the policy divides among, in rank order."""
     parts = {part.channel_group: part for part in policy.parts}
     named = [parts[group] for group in groups if group in parts] if parts else [Part(group) for group in groups]
-    return sorted(named, key=lambda part: (part.rank, part.channel_group))
+    return sorted(named, key=attrgetter("rank", "channel_group"))
 
 
-def _turned(parts: Sequence[Part], turn: int) -> Sequence[Part]:
-    """The parts of each rank turned around: a, b, c at the first turn as b, c, a."""
-    if not turn:
+def turned(parts: Sequence[Part], turn: int) -> Sequence[Part]:
+    """Parts in rank order, those of each rank turned around: a, b, c at the first turn as b, c, a."""
+    if not turn or not parts:
         return parts
     order: list[Part] = []
-    for _, several in groupby(parts, key=lambda part: part.rank):
+    for _, several in groupby(parts, key=attrgetter("rank")):
         alike = list(several)
         first = turn % len(alike)
         order += alike[first:] + alike[:first]
@@ -88,6 +99,8 @@ def _least(parts: Sequence[Part], units: int, floors: Mapping[str, int]) -> list
 def _proportional(units: int, weights: Sequence[int], least: Sequence[int]) -> list[int]:
     """By weights; those who would get less than the least get that, and the others divide what it leaves."""
     shares = _by_remainders(units, weights)
+    if not any(least):
+        return shares
     weighing = list(weights)
     met = [False] * len(weighing)
     while short := [index for index, share in enumerate(shares) if share < least[index]]:
