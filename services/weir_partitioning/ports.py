@@ -250,8 +250,8 @@ class Counted:
 
     since: date
     """The first day that was counted whole."""
-    through: Revision | None = None
-    """Everything up to here was; None: nothing yet."""
+    through: Revision
+    """Everything up to here was."""
 
 
 class Demand(Protocol):

@@ -155,6 +155,12 @@ class Database:
         async with self.driver() as driver:
             return [row["tenant"] for row in await driver.fetch("SELECT tenant FROM tenants ORDER BY tenant")]
 
+    async def heads(self) -> dict[str, int]:
+        """The number of the newest revision of each of them."""
+        async with self.driver() as driver:
+            rows = await driver.fetch("SELECT tenant, revision FROM tenants ORDER BY tenant")
+        return {row["tenant"]: row["revision"] for row in rows}
+
     async def identity(self) -> Cluster:
         """The cluster whose revisions these are, as it was when first asked."""
         if self._cluster is None:
