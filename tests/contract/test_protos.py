@@ -22,6 +22,8 @@ UNPAGED = {
 """Lists of the first alone, and those that are gone on with from a revision."""
 WITH_MARKS = {"/weir.ledger.v1.ReservationService/ListDemand"}
 """Reads that say which revision they went up to."""
+OF_STATES = {"/weir.aggregator.v1.AvailabilityService/WatchSupplies"}
+"""Watches for those who keep nothing: they begin with everything each time."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
@@ -115,8 +117,14 @@ def test_lists_come_in_pages(method: MethodDescriptor) -> None:
 
 @watching
 def test_watches_can_be_resumed(method: MethodDescriptor) -> None:
-    """Every watch streams, says in each message through where all was sent, and begins after such a mark."""
+    """Every watch streams, says in each message through where all was sent, and begins after such a mark; one of states
+    says what each message rests on.
+    """
     assert method.server_streaming
+    if protos.full_name(method) in OF_STATES:
+        assert type_of(method.output_type.fields_by_name["revisions"]) == "weir.common.v1.Revision"
+        assert "after" not in method.input_type.fields_by_name
+        return
     assert type_of(method.output_type.fields_by_name["through"]) == "weir.common.v1.Revision"
     assert type_of(method.input_type.fields_by_name["after"]) == "weir.common.v1.Revision"
 

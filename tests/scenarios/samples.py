@@ -444,6 +444,8 @@ def _availability(world: World) -> dict[str, dict[str, Any]]:
             "owner": OWNER,
             "after": [first_revision(seen["ledger"]), first_revision(seen["sharing"])],
         },
+        f"{service}ListSupplies": {"products": [product], "freshness": freshness},
+        f"{service}WatchSupplies": {},
         f"{service}ExplainAvailability": question,
         f"{service}PreviewChange": change_samples.previews(freshness)[0],
         f"{service}GetExposure": {"products": [product], "freshness": freshness},
