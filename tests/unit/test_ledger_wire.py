@@ -15,7 +15,9 @@ from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 from weir_chassis.errors import Malformed
 from weir_chassis.revisions import Revision
+from weir_ledger.domain.ceilings import CeilingDraft
 from weir_ledger.domain.queries import Moment
+from weir_ledger.domain.reservations import LineClaim
 from weir_ledger.wire import queries, requests, snapshots
 
 UUIDS = iter(f"{NAME[:-4]}{each:04x}" for each in range(60_000))
@@ -43,6 +45,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "ListShortfalls": queries.list_shortfalls,
     "ListEntries": queries.list_entries,
     "GetClaims": queries.get_claims,
+    "SetCeilings": requests.set_ceilings,
     "ListDemand": queries.list_demand,
     "GetReservation": queries.get_reservation,
     "ListReservations": queries.list_reservations,
@@ -82,6 +85,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "ListShortfalls": dict,
     "ListEntries": dict,
     "GetClaims": lambda: {"claims": ["share"]},
+    "SetCeilings": lambda: {"ceilings": [{"claim": "share", "ceiling": 5, "epoch": 1, "subject": "half"}]},
     "ListDemand": dict,
     "GetReservation": lambda: {"reservation": NAME},
     "ListReservations": dict,
@@ -172,6 +176,7 @@ REQUIRED: list[Place] = [
     ("UpdateLocation", "location.location", at("location", "location")),
     ("DeleteLocation", "location", at("location")),
     ("GetLocation", "location", at("location")),
+    ("SetCeilings", "ceilings[0].claim", at("ceilings", 0, "claim")),
     ("SetLot", "lot.product.sku", at("lot", "product", "sku")),
     ("SetLot", "lot.lot", at("lot", "lot")),
     ("GetLot", "product.sku", at("product", "sku")),
@@ -264,6 +269,8 @@ NUMBERS: list[tuple[str, str, Set, int, int]] = [
     ("Release", "lines[0].line", at("lines", 0, "line"), 1, 1000),
     ("Amend", "releases[0].line", at("releases", 0, "line"), 1, 1000),
     ("Reserve", "draft.lines[0].claims[0].ceiling", at("draft", "lines", 0, "claims", 0, "ceiling"), 0, 10**15),
+    ("SetCeilings", "ceilings[0].ceiling", at("ceilings", 0, "ceiling"), 0, 10**15),
+    ("SetCeilings", "ceilings[0].epoch", at("ceilings", 0, "epoch"), 1, 10**15),
     ("ListShortfalls", "page_size", at("page_size"), 0, 100),
     ("ListLocations", "page_size", at("page_size"), 0, 1000),
     ("ListLots", "page_size", at("page_size"), 0, 1000),
@@ -342,6 +349,8 @@ NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
     ("ListShortfalls", "skus", lambda n: {"skus": map(str, range(n))}, 0, 100),
     ("ListShortfalls", "locations", lambda n: {"locations": map(str, range(n))}, 0, 100),
     ("GetClaims", "claims", lambda n: {"claims": map(str, range(n))}, 1, 100),
+    ("SetCeilings", "ceilings", lambda n: {"ceilings": [{"claim": str(each), "epoch": 1} for each in range(n)]}, 1,
+     5000),
     ("MarkHandedOver", "lines", lambda n: {"lines": [each % 500 + 1 for each in range(n)]}, 0, 500),
     ("Reserve", "draft.lines[0].claims",
      lambda n: {"draft": draft(claiming("A", 1, **{f"k{each}": 1 for each in range(n)}))}, 0, 8),
@@ -383,6 +392,7 @@ DOUBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("Amend", "releases[1]", {"releases": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("MarkHandedOver", "lines[1]", {"lines": [3, 3]}),
     ("GetClaims", "claims[1]", {"claims": ["k", "k"]}),
+    ("SetCeilings", "ceilings[1]", {"ceilings": [{"claim": "k", "epoch": 1}, {"claim": "k", "epoch": 2}]}),
     (
         "Reserve",
         "draft.lines[0].claims[1]",
@@ -566,6 +576,8 @@ ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
     ("Extend", {"request_id": ""}, {"request_id", "reservation", "hold_duration"}),
     ("MarkHandedOver", {"request_id": "", "lines": [0], "handed_over_time": {"seconds": 10**12}},
      {"request_id", "reservation", "lines[0]", "handed_over_time"}),
+    ("SetCeilings", {"request_id": "", "ceilings": [{"ceiling": -1, "subject": "x" * 2049}]},
+     {"request_id", "ceilings[0].claim", "ceilings[0].ceiling", "ceilings[0].epoch", "ceilings[0].subject"}),
     ("GetClaims", {"claims": ["", " "], "freshness": {"at_least": [{}]}},
      {"claims[0]", "claims[1]", "freshness.at_least[0].context", "freshness.at_least[0].cluster"}),
     ("ListShortfalls", {"page_size": 101, "owner": " ", "skus": [""], "locations": ["\n"]},
@@ -598,6 +610,25 @@ def test_defaults() -> None:
     assert (handed.lines, handed.handed_over_at) == ((), None)
     [count] = requests.record_movements(request("RecordMovements", movements=[movement(4, "A", 1)])).movements
     assert count.expected_revision is None
+
+
+def test_claims_of_a_line() -> None:
+    """A line that says no ceiling of its own has none, not one of 0; a unit counts once unless it says more."""
+    wanted = [{"claim": "a"}, {"claim": "b", "ceiling": 0}, {"claim": "c", "weight": 10**9, "ceiling": 7}]
+    line = {"stock_item": item("A"), "quantity": 1, "claims": wanted}
+    [read] = requests.reserve(request("Reserve", draft={"lines": [line]}), lambda: NAME).lines
+    assert read.claims == (LineClaim("a"), LineClaim("b", 0), LineClaim("c", 7, 10**9))
+    for weight in (-1, 10**9 + 1):
+        faulty = {**line, "claims": [{"claim": "a", "weight": weight}]}
+        assert bad(request("Reserve", draft={"lines": [faulty]})) == ["draft.lines[0].claims[0].weight"]
+
+
+def test_ceilings() -> None:
+    """A ceiling that is left out is none at all, which is not one of 0; a subject may be 2048 characters, and none."""
+    wanted = [{"claim": "a", "epoch": 1}, {"claim": "b", "ceiling": 0, "epoch": 10**15, "subject": "x" * 2048}]
+    assert requests.set_ceilings(request("SetCeilings", ceilings=wanted)).ceilings == (
+        CeilingDraft("a", None, 1), CeilingDraft("b", 0, 10**15, "x" * 2048),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["GetBalance", "ListBalances"])

@@ -321,7 +321,7 @@ async def test_closings(acme: Caller, forger: Forger, what: str) -> None:
 
 OTHERS = {
     "text": "{0} || 'x'",
-    "bigint": "{0} + 100",
+    "bigint": "coalesce({0}, 0) + 100",
     "integer": "{0} + 100",
     "smallint": "CASE {0} WHEN 1 THEN 2 ELSE 1 END",
     "uuid": "gen_random_uuid()",

@@ -96,7 +96,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`NOT_FOUND`. No units were ever booked for the stock item. Metadata: `sku`, `location`."""
     ERROR_REASON_CLAIM_EXHAUSTED: _ErrorReason.ValueType  # 112
     """`FAILED_PRECONDITION`. A reservation would take a claim past its ceiling. `PreconditionFailure` lists each line. Metadata of the
-    first: `claim`, `ceiling`, `claimed`, `requested`; `lines`, how many are refused; `revision`, the number at which that is so.
+    first: `claim`, `ceiling`, `claimed`, `requested`, as its units count; `lines`, how many are refused; `revision`, the number at
+    which that is so.
     """
     ERROR_REASON_BALANCE_CHANGED: _ErrorReason.ValueType  # 113
     """`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""
@@ -324,7 +325,8 @@ ERROR_REASON_BALANCE_NOT_FOUND: ErrorReason.ValueType  # 111
 """`NOT_FOUND`. No units were ever booked for the stock item. Metadata: `sku`, `location`."""
 ERROR_REASON_CLAIM_EXHAUSTED: ErrorReason.ValueType  # 112
 """`FAILED_PRECONDITION`. A reservation would take a claim past its ceiling. `PreconditionFailure` lists each line. Metadata of the
-first: `claim`, `ceiling`, `claimed`, `requested`; `lines`, how many are refused; `revision`, the number at which that is so.
+first: `claim`, `ceiling`, `claimed`, `requested`, as its units count; `lines`, how many are refused; `revision`, the number at
+which that is so.
 """
 ERROR_REASON_BALANCE_CHANGED: ErrorReason.ValueType  # 113
 """`ABORTED`. The balance changed since it was read. Metadata: `sku`, `location`, `expected`; `current`, its revision now."""

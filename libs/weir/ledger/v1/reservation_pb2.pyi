@@ -169,7 +169,7 @@ class LineClaim(_message.Message):
     """A key that the units of a line are counted under, with a ceiling they must not pass.
 
     What is counted are the open and the fulfilled units of all reservation lines that carry the key, each as often as its weight says;
-    units that are released, or whose hold runs out, count no longer.
+    units that are released, or whose hold runs out, count no longer. Whatever ceilings say, no more than 10^18 are claimed under a key.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

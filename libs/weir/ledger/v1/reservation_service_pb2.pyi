@@ -415,14 +415,14 @@ class ShortLine(_message.Message):
     available: _builtins.int
     """Units that were available."""
     claimed: _builtins.int
-    """Units claimed under it already."""
+    """What is claimed under it already."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Stock item asked for."""
 
     @_builtins.property
     def claim(self) -> _reservation_pb2.LineClaim:
-        """Claim that does not leave enough; unset where units are missing."""
+        """Claim that does not leave enough, with the ceiling that holds; unset where units are missing."""
 
     def __init__(
         self,

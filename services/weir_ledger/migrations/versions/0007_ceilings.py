@@ -7,6 +7,9 @@ away the newest change of a claim with an epoch stays, and the newest that says 
 held against the change that made them so. They are digested only where a ceiling was set: other commits have the
 digests they had.
 
+Ceilings are set by thousands, whole pages of claims at once: so half of each page is kept free for the next version of
+its rows.
+
 A line without `weights` has its units counted once under each of its claims, as all had until now; a ceiling of its own
 may be missing.
 """
@@ -21,6 +24,7 @@ ALTER TABLE claims
     ADD COLUMN ceiling bigint CHECK (ceiling >= 0),
     ADD COLUMN epoch bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
     ADD COLUMN subject text NOT NULL DEFAULT '';
+ALTER TABLE claims SET (fillfactor = 50);
 COMMENT ON COLUMN claims.ceiling IS 'Most units that may be claimed; null: as many as lines say themselves.';
 COMMENT ON COLUMN claims.epoch IS 'The number of the ceiling, of whoever set it; 0: none ever was.';
 COMMENT ON COLUMN claims.subject IS 'What the key stands for, in the words of whoever set the ceiling.';
