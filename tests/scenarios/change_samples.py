@@ -62,10 +62,17 @@ POLICY = {
             "minimum": 3,
             "quantity": 4,
             "cap": 9,
+            "protected_percent": 20,
         }
     ],
     "buffer_units": 5,
     "buffer_percent": 6,
+    "threshold_percent": 25,
+    "hysteresis_units": 3,
+    "rebalance_interval": {"seconds": 3600},
+    "demand_days": 14,
+    "damping_percent": 40,
+    "enforce": True,
     "disabled": True,
     **ETAG,
 }

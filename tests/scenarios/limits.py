@@ -84,7 +84,7 @@ def limit(place: Place) -> Limit | None:
     if field.is_repeated and index is None:
         return _count(field, comment)
     if field.message_type is not None:
-        return Limit(SPAN, 1, 30 * 86400) if field.message_type.full_name == "google.protobuf.Duration" else None
+        return _span(comment) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
         return None if field.name in SPELT_BY_THE_LEDGER | DAYS | NAMED_BESIDE else _text(field, index, comment)
     if field.type == FieldDescriptor.TYPE_BYTES:
@@ -176,6 +176,12 @@ def _range(comment: str) -> tuple[int, int]:
     match = re.search(r"(?:([\d^]+) to|[Uu]p to) ([\d^]+)", comment)
     assert match, f"no limit is stated: {comment}"
     return _number(match[1] or "0"), _number(match[2])
+
+
+def _span(comment: str) -> Limit:
+    match = re.search(r"1 (second|minute) to (\d+) days", comment)
+    assert match, f"no limit is stated: {comment}"
+    return Limit(SPAN, {"second": 1, "minute": 60}[match[1]], int(match[2]) * 86400)
 
 
 def _number(text: str) -> int:

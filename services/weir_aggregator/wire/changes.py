@@ -26,6 +26,9 @@ COMPONENTS_MAX = 100
 STORES_MAX = 1000
 NUMBER_MAX = 10**6
 """Priorities, ranks, weights, and units of a component."""
+INTERVAL_SECONDS_MIN, INTERVAL_SECONDS_MAX = 60.0, 30 * 86_400.0
+DEMAND_DAYS_MAX = 365
+DAMPING_PERCENT_MAX = 99
 CONSTANT_MAX = 10**9
 RATE_PERCENT_MAX = 1000
 
@@ -144,12 +147,24 @@ def _policy(fields: Fields, asked: policy_pb2.Policy, gone: bool) -> None:
         each.identifier("channel_group", part.channel_group)
         _count(each, "rank", part.rank)
         _count(each, "weight", part.weight)
-        each.number("percent", part.percent, least=0, most=100)
+        for name in ("percent", "protected_percent"):
+            each.number(name, getattr(part, name), least=0, most=100)
         for name in ("minimum", "quantity", "cap"):
             each.count(name, getattr(part, name))
     fields.unique("parts", [part.channel_group for _, part in parts])
     fields.count("buffer_units", asked.buffer_units)
     fields.number("buffer_percent", asked.buffer_percent, least=0, most=100)
+    fields.number("threshold_percent", asked.threshold_percent, least=0, most=100)
+    fields.count("hysteresis_units", asked.hysteresis_units)
+    fields.duration(
+        asked,
+        "rebalance_interval",
+        least_seconds=INTERVAL_SECONDS_MIN,
+        most_seconds=INTERVAL_SECONDS_MAX,
+        default_seconds=INTERVAL_SECONDS_MIN,
+    )
+    fields.number("demand_days", asked.demand_days, least=0, most=DEMAND_DAYS_MAX)
+    fields.number("damping_percent", asked.damping_percent, least=0, most=DAMPING_PERCENT_MAX)
     _etag(fields, asked)
 
 
