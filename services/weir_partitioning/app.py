@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_chassis.auth import authenticator
+from weir_chassis.client import Peer
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.worker import forgetting
@@ -32,8 +33,13 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_partitioning.domain import KINDS
+from weir_partitioning.peers.ceilings import PeerCeilings
+from weir_partitioning.peers.sales import PeerSales
+from weir_partitioning.peers.supplies import PeerSupplies
+from weir_partitioning.rebalancing import Policies, Rebalancer
 from weir_partitioning.servicer import POLICY, PartitioningServicer
-from weir_partitioning.store import postgres_policies
+from weir_partitioning.store import PostgresDemand, PostgresEpochs, postgres_policies
+from weir_partitioning.worker import Pace, Worker
 
 SERVICE = "weir_partitioning"
 CONTEXT = "partitioning"
@@ -83,9 +89,18 @@ class Settings:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Server]:
     """The service, listening within the block and drained at its end."""
-    async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
+    async with (
+        provided(settings.database, SERVICE) as database,
+        Wakeups(database).listening() as wakeups,
+        Peer(settings.ledger_target, settings.client) as ledger,
+        Peer(settings.sharing_target, settings.client) as sharing,
+        Peer(settings.aggregator_target, settings.client) as aggregator,
+    ):
         cluster = await database.identity()
         policies = postgres_policies(database)
+        ceilings, demand = PeerCeilings(ledger, life=cluster.epoch), PostgresDemand(database)
+        rebalancer = Rebalancer(PostgresEpochs(database), Policies(policies), ceilings, demand)
+        supplies = PeerSupplies(aggregator)
         handlers: Handlers[Objects] = Handlers(policies, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
         servicer = PartitioningServicer(
             handlers, pages=Pages(cluster.id), wakeups=wakeups, policies_max=settings.policies_max
@@ -101,6 +116,10 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(policies, keep_seconds=settings.history_keep_seconds)),
         ]
+        if settings.rebalances:
+            pace = Pace(settings.rebalance_seconds, demand_seconds=settings.demand_seconds)
+            worker = Worker(database.heads, rebalancer, supplies, PeerSales(ledger, sharing), pace)
+            chores.append(asyncio.create_task(worker.work()))
         try:
             async with server.serving():
                 yield server

@@ -1,15 +1,18 @@
-"""Epochs in plain structures: what the port promises, in the fewest words, for tests that need no Postgres."""
+"""Epochs and demand in plain structures: what the ports promise, in the fewest words, for tests that need no
+Postgres.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from weir_allocation.stock import Product
 from weir_chassis.configuration.ports import Objects, Tenants
 from weir_partitioning.domain import Policy
-from weir_partitioning.ports import Draft, Numbered, Stretch, SupplyKey, Where
+from weir_partitioning.ports import Counted, Draft, Numbered, Sold, Stretch, SupplyKey, Where
 
 
 @dataclass(slots=True)
@@ -117,3 +120,43 @@ def _meant(each: Numbered, where: Where) -> bool:
         and where.warehouse_group in ("", each.epoch.warehouse_group)
         and (not where.channel_group or where.channel_group in [share.channel_group for share in each.epoch.shares])
     )
+
+
+class MemoryDemand:
+    """What orders of all tenants were promised, in this process: `Demand`."""
+
+    def __init__(self) -> None:
+        """Nothing was ever counted."""
+        self._counted: dict[str, Counted] = {}
+        self._units: dict[str, Counter[tuple[Product, str, date]]] = defaultdict(Counter)
+        self._groups: dict[str, Mapping[str, str]] = {}
+
+    async def counted(self, tenant: str) -> Counted | None:
+        return self._counted.get(tenant)
+
+    async def count(self, tenant: str, sold: Sold, before: Counted | None, *, since: date) -> bool:
+        if before is None:
+            self._units[tenant].clear()
+        elif self._counted.get(tenant) != before:
+            return False
+        for each in sold.sales:
+            if each.day >= since:
+                self._units[tenant][each.product, each.channel, each.day] += each.units
+        oldest = datetime.now(UTC).date() - timedelta(days=364)
+        for key in [key for key in self._units[tenant] if key[2] < oldest]:
+            del self._units[tenant][key]
+        self._counted[tenant] = Counted(since, sold.through)
+        return True
+
+    async def group(self, tenant: str, groups: Mapping[str, str]) -> None:
+        self._groups[tenant] = groups
+
+    async def demand(
+        self, tenant: str, products: Collection[Product], since: date
+    ) -> Mapping[Product, Mapping[str, int]]:
+        found: dict[Product, Counter[str]] = defaultdict(Counter)
+        for (product, channel, day), units in self._units[tenant].items():
+            group = self._groups.get(tenant, {}).get(channel)
+            if product in products and day >= since and group is not None:
+                found[product][group] += units
+        return found

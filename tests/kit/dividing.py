@@ -14,9 +14,9 @@ from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
 from weir_chassis.configuration.ports import Objects, Tenants
 from weir_chassis.database import Database
 from weir_chassis.revisions import Revision
-from weir_partitioning.memory import MemoryEpochs
-from weir_partitioning.ports import Draft, Epochs, Numbered
-from weir_partitioning.store import PostgresEpochs, postgres_policies
+from weir_partitioning.memory import MemoryDemand, MemoryEpochs
+from weir_partitioning.ports import Demand, Draft, Epochs, Numbered
+from weir_partitioning.store import PostgresDemand, PostgresEpochs, postgres_policies
 
 NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
 BOOKS = Revision("ledger", "books", 1, 7)
@@ -51,18 +51,19 @@ async def kept(epochs: Epochs, tenant: str, *several: Epoch) -> Sequence[Numbere
 
 
 class Divided:
-    """Epochs, and the policies that say how often supplies are to be divided."""
+    """Epochs, the policies that say how often supplies are to be divided, and the demand for them."""
 
-    def __init__(self, epochs: Epochs, policies: Tenants[Objects]) -> None:
+    def __init__(self, epochs: Epochs, policies: Tenants[Objects], demand: Demand) -> None:
         """Use `in_memory` or `on_postgres`."""
         self.epochs = epochs
         self.policies = policies
+        self.demand = demand
 
 
 def in_memory() -> Divided:
     """Nothing, in this process."""
     policies = MemoryTenants(MemoryObjects)
-    return Divided(MemoryEpochs(policies), policies)
+    return Divided(MemoryEpochs(policies), policies, MemoryDemand())
 
 
 @asynccontextmanager
@@ -71,6 +72,6 @@ async def on_postgres(database: FreshDatabase) -> AsyncIterator[Divided]:
     name = "weir_partitioning"
     opened = await Database.open(database.url(name), schema=name, settings=database.settings(name))
     try:
-        yield Divided(PostgresEpochs(opened), postgres_policies(opened))
+        yield Divided(PostgresEpochs(opened), postgres_policies(opened), PostgresDemand(opened))
     finally:
         await opened.close()
