@@ -25,9 +25,10 @@ from msgspec.structs import replace
 
 from tests.kit.books import NAME, NOW, fact, goods
 from tests.kit.memory_books import MemoryBooks, Outcome
-from tests.property.ledger_model import RUNNING, Model
+from tests.property.ledger_model import NO_CEILING, RUNNING, Model
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_ledger.domain.amending import Amend
+from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
@@ -60,8 +61,14 @@ items = st.sampled_from([*ITEMS * 6, NOWHERE])
 wanted = st.sampled_from([*SELLABLE * 8, *ITEMS, NOWHERE])
 moments = st.none() | st.integers(-600, 60).map(lambda seconds: NOW + timedelta(seconds=seconds))
 line_claims = st.lists(
-    st.builds(LineClaim, st.sampled_from(CLAIMS), st.integers(1, 12)), max_size=2, unique_by=lambda each: each.claim
+    st.builds(LineClaim, st.sampled_from(CLAIMS), st.none() | st.integers(1, 12), st.sampled_from([1, 1, 2, 3])),
+    max_size=2,
+    unique_by=lambda each: each.claim,
 ).map(tuple)
+ceilings = st.builds(
+    CeilingDraft, st.sampled_from(CLAIMS), st.none() | st.integers(0, 15), st.integers(1, 5),
+    st.sampled_from(["", "", "half", "third"]),
+)  # fmt: skip
 draft_lines = st.builds(DraftLine, wanted, few, line_claims)
 drafts = st.builds(
     Draft,
@@ -190,6 +197,11 @@ class LedgerMachine(RuleBasedStateMachine):
         since = self.model.may_wait.get(product, (0, 0))[1]
         etag = {"any": "", "is": str(since or ""), "was": str(since - 1)}[known]
         self.ask(SetBackOrders(product, limit, etag))
+
+    @rule(asked=st.lists(ceilings, min_size=1, max_size=2, unique_by=lambda each: each.claim), alone=alone)
+    def set_ceilings(self, asked: list[CeilingDraft], alone: bool) -> None:
+        """SetCeilings."""
+        self.ask(SetCeilings(tuple(asked)), alone)
 
     @rule(target=names, asked=st.lists(drafts, min_size=1, max_size=3), atomic=st.booleans(), alone=alone)
     def reserve_batch(self, asked: list[Draft], atomic: bool, alone: bool) -> MultipleResults[str]:
@@ -326,6 +338,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert outcome.reason in why
             return False
         assert not why
+        assert not isinstance(command, SetCeilings) or list(outcome.receipt) == trial.superseded
         self.model = trial
         return True
 
@@ -353,8 +366,8 @@ class LedgerMachine(RuleBasedStateMachine):
             if entry.reservation and entry.kind is not EntryKind.FULFIL:
                 line = self.ledger.reservations[entry.reservation].lines[entry.reservation_line - 1]
                 for each in line.claims:
-                    self.claimed[each.claim] += entry.reserved_delta
-                    assert self.claimed[each.claim] <= each.ceiling or entry.kind is not EntryKind.RESERVE
+                    self.claimed[each.claim] += entry.reserved_delta * each.weight
+                    assert self.claimed[each.claim] <= each.within(None) or entry.kind is not EntryKind.RESERVE
         assert not any(moved.values())
 
     # The laws; that each commit sums to 0, and that nothing is promised that is not there, is seen when it is followed.
@@ -403,9 +416,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def claims_are_what_the_lines_that_carry_them_count(self) -> None:
-        """(5) Open and fulfilled units; what is released is given back."""
+        """(5) Open and fulfilled units; what is released is given back. And the ceiling of the latest epoch is set."""
         for key in CLAIMS:
             found = self.ledger.claims.get(key, Claim(key))
+            ceiling = self.model.ceilings.get(key, NO_CEILING)
+            assert (found.ceiling, found.epoch, found.subject) == (ceiling.ceiling, ceiling.epoch, ceiling.subject)
             assert (found.open, found.fulfilled) == self.model.claimed(key)
             assert found.claimed == self.claimed[key]
 

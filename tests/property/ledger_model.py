@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from weir_ledger.domain.amending import Amend
+from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
@@ -21,11 +24,12 @@ from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, DraftLine, Mode, State
+from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode, State
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
 from weir_ledger.domain.waiting import Product, WaitingDraft
 
+NO_CEILING = CeilingDraft("", None, 0)
 COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
 RUNNING = (State.HELD, State.CONFIRMED)
 ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
@@ -45,7 +49,8 @@ class Line:
 
     item: StockItem
     quantity: int
-    keys: list[str]
+    weights: dict[str, int]
+    """What each unit counts under the keys that the line carries."""
     open: int = 0
     fulfilled: int = 0
     released: int = 0
@@ -120,6 +125,9 @@ class Model:
         """What came and went other than by counting, and when."""
         self.reports: dict[str, Counter[str]] = {}
         """What became of the lines of each report."""
+        self.ceilings: dict[str, CeilingDraft] = {}
+        self.superseded: list[str] = []
+        """The keys that were left as they are by who set ceilings last."""
         self.demands: dict[str, Demand] = {}
         self.may_wait: dict[Product, tuple[int, int]] = {}
         """How many units of a product may wait, and since which revision."""
@@ -137,9 +145,27 @@ class Model:
         return max(0, self.there[item] - self.reserved(item)) * (item.condition is Condition.SELLABLE)
 
     def claimed(self, key: str) -> tuple[int, int]:
-        """Open and fulfilled units of the lines that carry a key."""
-        carrying = [line for line in self.lines() if key in line.keys]
-        return sum(line.open for line in carrying), sum(line.fulfilled for line in carrying)
+        """Open and fulfilled units of the lines that carry a key, as often as they count."""
+        counted = [(line, line.weights.get(key, 0)) for line in self.lines()]
+        return sum(line.open * each for line, each in counted), sum(line.fulfilled * each for line, each in counted)
+
+    def room(self, claim: LineClaim) -> int:
+        """How many units a claim leaves: its own ceiling may be lower than the one that is set."""
+        bounds = [
+            each for each in (claim.ceiling, self.ceilings.get(claim.claim, NO_CEILING).ceiling) if each is not None
+        ]
+        return max(0, min(bounds, default=10**18) - sum(self.claimed(claim.claim))) // claim.weight
+
+    def set_ceilings(self, drafts: Iterable[CeilingDraft]) -> list[str]:
+        """Ceilings are set where they are of a later epoch; the keys where they are not."""
+        left = []
+        for each in drafts:
+            before = self.ceilings.get(each.claim, NO_CEILING)
+            if each.epoch > before.epoch:
+                self.ceilings[each.claim] = replace(each, subject=each.subject or before.subject)
+            else:
+                left.append(each.claim)
+        return left
 
     def held(self, channel: str) -> tuple[int, int]:
         """Promises that run, and units of those not confirmed, of a channel; with "" of all."""
@@ -169,6 +195,8 @@ class Model:
                 for name, draft in drafts:
                     short = {"INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED"} if not atomic else set()
                     yield from set(self.reserve(name, draft, revision)) - short
+            case SetCeilings(drafts):
+                self.superseded = self.set_ceilings(drafts)
             case Expire(names):
                 yield from self.expire(names, revision)
             case ImportLines(begun, feed, figures):
@@ -313,11 +341,10 @@ class Model:
         short: set[str] = set()
         for line in lines:
             available = self.available(line.item)
-            rooms = [max(0, each.ceiling - sum(self.claimed(each.claim))) for each in line.claims]
-            units = min([line.quantity, available, *rooms])
+            units = min([line.quantity, available, *map(self.room, line.claims)])
             if units < line.quantity:
                 short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
-            promise.lines.append(Line(line.item, units, [each.claim for each in line.claims]))
+            promise.lines.append(Line(line.item, units, {each.claim: each.weight for each in line.claims}))
             promise.lines[-1].change(units, self.now)
         return short
 

@@ -14,16 +14,17 @@ from msgspec.structs import replace
 from tests.kit.memory_books import Outcome
 from tests.property.ledger_machine import LedgerMachine
 from weir_chassis.errors import Refusal
-from weir_ledger.domain import amending, books, demands, endings, imports, movements, promises
+from weir_ledger.domain import amending, books, ceilings, demands, endings, imports, movements, promises
 from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.books import Page
+from weir_ledger.domain.ceilings import SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders
 from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
 from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Mode, State
+from weir_ledger.domain.reservations import LineClaim, Mode, State
 from weir_ledger.domain.stock import Balance
 
 SETTINGS = settings(max_examples=max(250, settings().max_examples), stateful_step_count=40, deadline=None)
@@ -33,7 +34,7 @@ REACHED = {
     *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend)),
     *((Reserve, each) for each in ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "OPEN_RESERVATIONS_EXHAUSTED")),
     *((Confirm, each) for each in ("RESERVATION_EXPIRED", "RESERVATION_STATE", "RESERVATION_NOT_FOUND")),
-    *((each, "accepted") for each in (SetBackOrders, CancelWaiting, PromiseWaiting)),
+    *((each, "accepted") for each in (SetBackOrders, CancelWaiting, PromiseWaiting, SetCeilings)),
     (CancelWaiting, "WAITING_STATE"),
     (Reserve, "BACK_ORDERS_EXHAUSTED"),
     (SetBackOrders, "ETAG_STALE"),
@@ -66,6 +67,24 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "what is released is still claimed": (
         Page, "count_claims", lambda was: lambda page, claims, *, open, fulfilled=0: (
             was(page, claims, open=-fulfilled if fulfilled else max(0, open), fulfilled=fulfilled)),
+    ),
+    "what is set holds nobody": (LineClaim, "within", lambda was: lambda claim, ceiling: was(claim, None)),
+    "what a line says itself holds it no longer": (
+        LineClaim, "within", lambda was: lambda claim, ceiling: was(replace(claim, ceiling=None), ceiling)
+        if ceiling is not None else was(claim, ceiling),
+    ),
+    "each unit counts once": (
+        Page, "count_claims", lambda was: lambda page, claims, **units: (
+            was(page, [replace(each, weight=1) for each in claims], **units)),
+    ),
+    "room is not shared by weight": (
+        promises, "_room", lambda was: lambda held, claimed: was(replace(held, weight=1), claimed),
+    ),
+    "an epoch that is over comes back": (
+        ceilings, "replace", lambda was: lambda found, **changes: was(found, **{**changes, "epoch": 0}),
+    ),
+    "a ceiling forgets what is claimed": (
+        ceilings, "replace", lambda was: lambda found, **changes: was(found, **changes, open=0),
     ),
     "what has ended is still held": (
         books, "holding", lambda was: lambda found: was(found and replace(found, state=State.CONFIRMED)),

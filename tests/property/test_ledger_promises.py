@@ -19,9 +19,12 @@ ITEMS = [goods("A"), goods("B")]
 KEYS = ["k", "m"]
 
 known_claims = st.lists(
-    st.builds(Claim, st.sampled_from(KEYS), st.integers(0, 4), st.integers(0, 4)), unique_by=lambda each: each.claim
+    st.builds(
+        Claim, st.sampled_from(KEYS), st.integers(0, 4), st.integers(0, 4), ceiling=st.none() | st.integers(0, 12)
+    ),
+    unique_by=lambda each: each.claim,
 )
-ceilings = st.builds(LineClaim, st.sampled_from([*KEYS, "new"]), st.integers(0, 12))
+ceilings = st.builds(LineClaim, st.sampled_from([*KEYS, "new"]), st.none() | st.integers(0, 12), st.integers(1, 3))
 line_claims = st.lists(ceilings, max_size=3, unique_by=lambda each: each.claim)
 lines = st.builds(DraftLine, st.sampled_from(ITEMS), st.integers(1, 6), line_claims.map(tuple))
 stock = st.tuples(st.integers(0, 12), st.integers(0, 12))
@@ -33,18 +36,24 @@ drafts = st.lists(lines, min_size=1, max_size=4).map(tuple)
 def test_claims_give_all_they_can_and_no_more(
     units: tuple[int, int], known: list[Claim], wanted: tuple[DraftLine, ...], mode: Mode
 ) -> None:
-    """No line is given a unit beyond what is there and beyond each of its ceilings, in the order of the lines; and none
-    is denied a unit that all of them leave."""
+    """No line is given a unit beyond what is there and beyond each of its ceilings and of those that are set, as its
+    units count, in the order of the lines; and none is denied a unit that all of them leave."""
     there = dict(zip(ITEMS, units, strict=True))
     claimed = Counter({each.claim: each.claimed for each in known})
+    held = {each.claim: each.ceiling for each in known}
     books = opened(*((item, on_hand, 0) for item, on_hand in there.items()), claims=known)
     outcome = reserve(books, Draft(wanted, mode))
     best = []
     for line in wanted:
-        room = [max(0, each.ceiling - claimed[each.claim]) for each in line.claims]
+        room = [
+            max(0, bound - claimed[each.claim]) // each.weight
+            for each in line.claims
+            for bound in (each.ceiling, held.get(each.claim))
+            if bound is not None
+        ]
         best.append(min(line.quantity, there[line.item], *room))
         there[line.item] -= best[-1]
-        claimed.update(dict.fromkeys([each.claim for each in line.claims], best[-1]))
+        claimed.update({each.claim: best[-1] * each.weight for each in line.claims})
     whole = all(units == line.quantity for units, line in zip(best, wanted, strict=True))
     if isinstance(outcome, Refusal):
         assert not whole if mode is Mode.ALL_OR_NOTHING else not any(best)
