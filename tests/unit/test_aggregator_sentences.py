@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ from weir_allocation.advice import Lever, Remedy, advise
 from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel, Network
 from weir_allocation.pipeline import Question, explain
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rule
 from weir_allocation.sharing import NO_SHARING, Bundle, Link
 from weir_allocation.stock import ANY, Condition, Demand, Product, Stock, StockItem
@@ -75,6 +75,12 @@ def sharing(*links: Link, bundles: tuple[Bundle, ...] = ()) -> Configuration:
 def policed(strategy: Strategy, *parts: Part, buffer: int = 0) -> Configuration:
     """One policy for everything."""
     return replace(PLAIN, policies=(Policy("fair", 1, strategy, None, parts, buffer_units=buffer),))
+
+
+def balanced(left: Mapping[tuple[str, str], int]) -> Question:
+    """What the shop may sell of five bikes that were divided at an instant, with so much left of the shares."""
+    divided = Policy("fair", 1, Strategy.EQUAL_DIVISION, mode=Mode.BALANCED)
+    return replace(asked(replace(PLAIN, policies=(divided,)), stock()), shares=left)
 
 
 def ruled(**terms: object) -> Configuration:
@@ -290,6 +296,26 @@ CASES = [
         asked(policed(Strategy.EQUAL_DIVISION), stock()),
         "SPLIT WAREHOUSE_GROUP DIVIDED",
         "Policy 'fair' gives it 3 units of the 5 units at 'north'.",
+    ),
+    (
+        balanced({("north", "shop"): 7, ("north", "till"): 1}),
+        "SPLIT WAREHOUSE_GROUP BALANCED",
+        "Policy 'fair' divided what 'north' holds: with 7 units left of its share it gets 5 units of 5 units.",
+    ),
+    (
+        balanced({("north", "shop"): 0, ("north", "till"): 1}),
+        "SPLIT WAREHOUSE_GROUP SHARE_SPENT",
+        "Policy 'fair' divided what 'north' holds: it has spent its share, and gets none of 5 units.",
+    ),
+    (
+        balanced({("north", "shop"): 7, ("north", "till"): 1}),
+        "SPLIT CHANNEL_GROUP BALANCED",
+        "Channel group 'shop' gets 5 units: 7 left of its share.",
+    ),
+    (
+        balanced({("north", "shop"): 3, ("north", "till"): 0}),
+        "SPLIT CHANNEL_GROUP SHARE_SPENT",
+        "Channel group 'till' has spent its share.",
     ),
     (
         asked(policed(Strategy.WEIGHTED, Part("till")), stock()),

@@ -84,6 +84,14 @@ _SPLIT: Templates = {
     (Subject.WAREHOUSE_GROUP, Verdict.DIVIDED): "Policy '{policy}' gives it {out} of the {into} at '{name}'.",
     (
         Subject.WAREHOUSE_GROUP,
+        Verdict.BALANCED,
+    ): "Policy '{policy}' divided what '{name}' holds: with {left} left of its share it gets {out} of {into}.",
+    (
+        Subject.WAREHOUSE_GROUP,
+        Verdict.SHARE_SPENT,
+    ): "Policy '{policy}' divided what '{name}' holds: it has spent its share, and gets none of {into}.",
+    (
+        Subject.WAREHOUSE_GROUP,
         Verdict.NOT_NAMED,
     ): "Policy '{policy}' divides the {into} at '{name}' among other channel groups.",
     (
@@ -91,6 +99,8 @@ _SPLIT: Templates = {
         Verdict.NOT_SOLD,
     ): "It gets none of the {into} at '{name}': no channel of the group sells the product.",
     (Subject.CHANNEL_GROUP, Verdict.DIVIDED): "Channel group '{name}' gets {out}: {part}.",
+    (Subject.CHANNEL_GROUP, Verdict.BALANCED): "Channel group '{name}' gets {out}: {part}.",
+    (Subject.CHANNEL_GROUP, Verdict.SHARE_SPENT): "Channel group '{name}' has spent its share.",
     (Subject.POLICY, Verdict.HELD_BACK): "Policy '{name}' holds {out} back{buffer}.",
 }
 _OFFER: Templates = {
@@ -172,6 +182,7 @@ def _composed(step: Step) -> Iterator[tuple[str, object]]:
             yield "scarcest", f"'{scarcest.name}'"
         case Subject.WAREHOUSE_GROUP if step.stage is Stage.SPLIT and step.steps:
             yield "policy", step.steps[-1].name
+            yield "left", counted(terms.get("remaining_units", 0), "unit")
         case Subject.CHANNEL_GROUP:
             yield "part", ", ".join(_PART[name].format(number) for name, number in step.terms)
         case Subject.POLICY:
@@ -198,6 +209,7 @@ _PART = {
     "minimum_units": "at least {}",
     "quantity_units": "{} asked for",
     "cap_units": "no more than {}",
+    "remaining_units": "{} left of its share",
 }
 """What a policy says of a channel group."""
 
