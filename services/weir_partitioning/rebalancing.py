@@ -193,7 +193,7 @@ def _draft(
     newest epoch and so explains nothing.
     """
     policy, mark = standing.policy(told.supply.product)
-    if policy is None and (newest is None or not newest.epoch.shares):
+    if policy is None and newest is None:
         return None
     if newest is not None and newest.books.origin == told.books.origin and newest.books.number > told.books.number:
         return None
