@@ -74,12 +74,14 @@ async def shares(session: Session, asked: Asked, *, limit: int, fresh: bool) -> 
     told = {"shares": [document(each) for each in found], "more": more, "revision": document(revision)}
     if not found:
         return Answer(told, [Text("Nothing is divided at an instant: no policy is BALANCED, or nothing lies there.")])
-    pictures = await _pictures(session, found, most=None if asked.products else PICTURED)
+    drawn = await pictures(session, found, most=None if asked.products else PICTURED)
     at = (revision,) if revision.number else ()
-    return Answer(told, [*pictures, _table(found), tables.footnote(*at, note=cut(found, more))])
+    return Answer(told, [*drawn, _table(found), tables.footnote(*at, note=cut(found, more))])
 
 
-async def _pictures(session: Session, found: Sequence[share_pb2.Share], *, most: int | None) -> list[RenderableType]:
+async def pictures(
+    session: Session, found: Sequence[share_pb2.Share], *, most: int | None = None
+) -> list[RenderableType]:
     """How the first `most` supplies are divided, and what is left of each share."""
     remaining: dict[Key, dict[str, int]] = {}
     for each in found:
@@ -206,18 +208,24 @@ def _standing(epoch: share_pb2.Epoch) -> Text:
     return Text("") if epoch.in_force or not epoch.epoch else Text("not in force yet", style="yellow")
 
 
-async def follow(session: Session, asked: Asked, *, past: bool, count: int | None) -> AsyncGenerator[Answer]:
-    """One answer for each division: those to come, or with `past` all that are kept, too."""
-    after = None if past else await _newest(session)
+async def followed(session: Session, after: revisions.Revision | None) -> AsyncGenerator[contract.WatchEpochsResponse]:
+    """Divisions after a mark, None for all that are kept, and then those to come. Raises Fenced."""
 
     def opened(after: revisions.Revision | None) -> Any:
         request = contract.WatchEpochsRequest(after=None if after is None else after.to_wire())
         return session.partitioning.WatchEpochs(request)
 
+    async with aclosing(watch(opened, after=after, through=_through, newer=later)) as messages:
+        async for message in messages:
+            yield message
+
+
+async def follow(session: Session, asked: Asked, *, past: bool, count: int | None) -> AsyncGenerator[Answer]:
+    """One answer for each division: those to come, or with `past` all that are kept, too."""
     answered = 0
-    messages = watch(opened, after=after, through=_through, newer=later)
     try:
-        async with aclosing(messages):
+        after = None if past else await newest(session)
+        async with aclosing(followed(session, after)) as messages:
             async for message in messages:
                 for epoch in filter(asked.means, message.epochs):
                     yield Answer(document(epoch), list(_told(epoch)))
@@ -233,12 +241,12 @@ def _through(message: contract.WatchEpochsResponse) -> revisions.Revision:
     return revisions.from_wire(message.through)
 
 
-async def _newest(session: Session) -> revisions.Revision:
+async def newest(session: Session) -> revisions.Revision:
     """The mark of the newest epoch."""
     found = await session.partitioning.ListEpochs(contract.ListEpochsRequest(page_size=1))
-    newest = found.epochs[0].epoch if found.epochs else 0
+    number = found.epochs[0].epoch if found.epochs else 0
     origin = await session.newest("partitioning")
-    return revisions.Revision(EPOCHS, origin.cluster, origin.epoch, newest)
+    return revisions.Revision(EPOCHS, origin.cluster, origin.epoch, number)
 
 
 def _told(epoch: share_pb2.Epoch) -> Iterator[Text]:

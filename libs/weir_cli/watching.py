@@ -180,9 +180,11 @@ def _shortfall(each: ledger_pb2.ShortfallChange) -> Text:
 
 
 def _claim(each: reservation_pb2.Claim) -> Text:
+    bound = f", of {each.ceiling:,} at most" if each.HasField("ceiling") else ""
     return Text.assemble(
         " " * 10, ("claim ", "dim"), (each.claim, "bold"),
-        f"  {each.open + each.fulfilled:,} claimed: {each.open:,} open, {each.fulfilled:,} fulfilled",
+        f"  {each.open + each.fulfilled:,} claimed: {each.open:,} open, {each.fulfilled:,} fulfilled{bound}",
+        "  " if each.subject else "", tables.stands_for(each.subject),
     )  # fmt: skip
 
 

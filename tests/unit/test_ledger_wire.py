@@ -499,7 +499,8 @@ def test_times() -> None:
         assert bad(message) == ([] if good else ["handed_over_time"])
     for seconds, nanos in ((-(10**12), 0), (10**12, 0), (0, -1), (0, 10**9)):
         fields = {"recorded_after_time": {"seconds": seconds, "nanos": nanos}}
-        assert bad(request("ListEntries", **fields)) == ["recorded_after_time"]
+        for method in ("ListEntries", "ListDemand"):
+            assert bad(request(method, **fields)) == ["recorded_after_time"]
 
 
 DAYS = {
@@ -551,7 +552,8 @@ def test_revisions(field: str, value: Any) -> None:
         if "freshness" in made.DESCRIPTOR.fields_by_name:
             made.freshness.at_least.append(broken)
             assert bad(made) == [f"freshness.at_least[0].{field}"]
-    assert bad(request("WatchEntries", after=broken)) == [f"after.{field}"]
+    for method in ("WatchEntries", "ListDemand"):
+        assert bad(request(method, after=broken)) == [f"after.{field}"]
 
 
 ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
