@@ -1,0 +1,79 @@
+"""A merchant whose products are divided among channel groups, and what became of it: for tests of who divides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.kit.dividing import on_postgres
+from tests.kit.market import Caller
+from tests.kit.postgres import FreshDatabase
+from tests.kit.waiting import until
+from weir_partitioning.ports import Numbered, Where
+
+SKU = "BIKE"
+HOME = "home"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A tenant that sells from one warehouse group, and the database of partitioning."""
+
+    caller: Caller
+    database: FreshDatabase
+    tenant: str
+
+    async def opened(self, *channels: str, units: int = 100) -> None:
+        """Let goods lie in the warehouse, which feeds these channels, each a group of its own."""
+        await self.caller.locations("W1")
+        await self.caller.feed(HOME, ["W1"], *channels)
+        if units:
+            await self.caller.receive(SKU, "W1", units)
+
+    async def balanced(self, name: str = "fair", *, create: bool = True, **fields: Any) -> None:
+        """Divide all products at an instant, equally unless told otherwise."""
+        policy = {"policy": name, "strategy": "STRATEGY_EQUAL_DIVISION", "mode": "POLICY_MODE_BALANCED", **fields}
+        await self.caller.write("CreatePolicy" if create else "UpdatePolicy", policy=policy)
+
+    async def order(self, channel: str, quantity: int, *, sku: str = SKU) -> str:
+        """Place an order for that many units; the reservation."""
+        wish = {"channel": channel, "lines": [{"product": {"sku": sku}, "quantity": quantity}]}
+        made = await self.caller.do("ReserveFulfilment", wish=wish)
+        reservation: str = made.reservation.reservation
+        return reservation
+
+    async def epochs(self, sku: str = SKU) -> list[Numbered]:
+        """Every epoch of a product, oldest first."""
+        async with on_postgres(self.database) as divided:
+            found = await divided.epochs.past(self.tenant, Where(product=("", sku)), limit=1000)
+        return list(found)[::-1]
+
+    async def newest(self, sku: str = SKU) -> Numbered | None:
+        """The newest epoch of a product."""
+        return next(iter((await self.epochs(sku))[::-1]), None)
+
+    async def left(self, sku: str = SKU) -> dict[str, int | None]:
+        """What each channel group has left of its share, by the ledger's ceilings; None where it has none."""
+        left: dict[str, int | None] = {}
+        async for message in self.caller.stream("ListSupplies", products=[{"sku": sku}]):
+            table = message.table
+            rows = zip(table.share_channel_groups, table.claimed, table.ceilings, strict=True)
+            for group, claimed, ceiling in rows:
+                known = ceiling >= 0
+                left[table.channel_groups[group]] = (ceiling - claimed) // table.scales[0] if known else None
+        return left
+
+    async def comes(self, shares: dict[str, int | None], sku: str = SKU) -> Numbered:
+        """Wait until groups have these units left and the newest epoch is in force; that one."""
+        found: list[Numbered] = []
+
+        async def there() -> bool:
+            newest = await self.newest(sku)
+            found[:] = [newest] if newest is not None and newest.in_force else []
+            return bool(found) and await self.left(sku) == shares
+
+        try:
+            await until(there, 20)
+        except TimeoutError:
+            raise AssertionError(f"left: {await self.left(sku)}, epochs: {await self.epochs(sku)}") from None
+        return found[0]
