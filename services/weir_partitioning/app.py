@@ -33,16 +33,20 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_partitioning.domain import KINDS
+from weir_partitioning.handlers.dividing import Dividing
+from weir_partitioning.handlers.shares import Shares
 from weir_partitioning.peers.ceilings import PeerCeilings
+from weir_partitioning.peers.claims import PeerClaims
 from weir_partitioning.peers.sales import PeerSales
 from weir_partitioning.peers.supplies import PeerSupplies
 from weir_partitioning.rebalancing import Policies, Rebalancer
 from weir_partitioning.servicer import POLICY, PartitioningServicer
-from weir_partitioning.store import PostgresDemand, PostgresEpochs, postgres_policies
+from weir_partitioning.store import PostgresDemand, PostgresEpochs, PostgresWishes, postgres_policies
 from weir_partitioning.worker import Pace, Worker
 
 SERVICE = "weir_partitioning"
-CONTEXT = "partitioning"
+CONTEXT, EPOCHS = "partitioning", "epochs"
+"""Where revisions are drawn: those of policies, and the numbers of epochs."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Settings:
     )
     history_keep_seconds: int = setting(
         "WEIR_PARTITIONING_HISTORY_KEEP_SECONDS",
-        "How long changes of policies can be watched again.",
+        "How long changes of policies, and epochs other than the newest, are kept to be watched again.",
         integer(86_400, 315_360_000),
         2_592_000,
     )
@@ -99,11 +103,18 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         cluster = await database.identity()
         policies = postgres_policies(database)
         ceilings, demand = PeerCeilings(ledger, life=cluster.epoch), PostgresDemand(database)
-        rebalancer = Rebalancer(PostgresEpochs(database), Policies(policies), ceilings, demand)
+        epochs = PostgresEpochs(database)
+        rebalancer = Rebalancer(epochs, Policies(policies), ceilings, demand)
         supplies = PeerSupplies(aggregator)
-        handlers: Handlers[Objects] = Handlers(policies, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
+        origin = Origin(CONTEXT, cluster.id, cluster.epoch)
+        handlers: Handlers[Objects] = Handlers(policies, origin, KINDS)
         servicer = PartitioningServicer(
-            handlers, pages=Pages(cluster.id), wakeups=wakeups, policies_max=settings.policies_max
+            handlers,
+            Shares(epochs, PeerClaims(ledger), Origin(EPOCHS, cluster.id, cluster.epoch)),
+            Dividing(rebalancer, supplies, PostgresWishes(database), policies, origin),
+            pages=Pages(cluster.id),
+            wakeups=wakeups,
+            policies_max=settings.policies_max,
         )
         server = Server(
             settings.server,
@@ -115,6 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         chores = [
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(policies, keep_seconds=settings.history_keep_seconds)),
+            asyncio.create_task(forgetting(epochs, keep_seconds=settings.history_keep_seconds)),
         ]
         if settings.rebalances:
             pace = Pace(settings.rebalance_seconds, demand_seconds=settings.demand_seconds)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from weir_allocation.claims import Claim
 from weir_allocation.rebalance import Epoch, Supply
 from weir_allocation.stock import Product
+from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Revision, Vector
 
 
@@ -159,6 +160,66 @@ class Epochs(Protocol):
         ...
 
 
+class Claimed(NamedTuple):
+    """What the ledger counts under a claim, in units of the claim."""
+
+    open: int
+    """Promised to open orders."""
+    fulfilled: int
+    """Gone out."""
+
+
+class Claims(Protocol):
+    """What groups' orders have taken, as the ledger counts it."""
+
+    async def claimed(
+        self, tenant: str, claims: Sequence[Claim], fresh: Vector
+    ) -> tuple[Mapping[Claim, Claimed], Revision]:
+        """What is counted under each of the claims, one at least, at the revision or later, in books that include
+        `fresh`.
+
+        Raises PeerAway, and what the ledger refuses.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a wish to divide supplies anew has come."""
+
+    supplies: int = 0
+    """To look at."""
+    seen: int = 0
+    divided: int = 0
+    moved: int = 0
+    """Units that changed hands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A wish as it is known: epochs above number `after` were made since it came."""
+
+    after: int
+    again: bool = False
+    """It came before."""
+    ended: Progress | None = None
+    """How it ended; None: it has not."""
+
+
+class Wishes(Protocol):
+    """What callers wished to have divided anew, so that each wish is carried out once. Every method raises
+    DatabaseAway.
+    """
+
+    async def begin(self, attempt: Attempt) -> Begun:
+        """The wish, from its first arrival on; raises RequestIdReused where the id stands for another."""
+        ...
+
+    async def end(self, attempt: Attempt, progress: Progress) -> None:
+        """It was carried out, and this is what came of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A supply as the aggregator tells of it."""
@@ -178,6 +239,10 @@ class Supplies(Protocol):
 
     Some at a time, up to 1000; those of a message are of one revision.
     """
+
+    async def counted(self, tenant: str, products: Sequence[Product] | None, fresh: Vector) -> int:
+        """How many `listed` gives; raises Refusal where that cannot be had."""
+        ...
 
     def listed(
         self, tenant: str, products: Sequence[Product] | None, fresh: Vector

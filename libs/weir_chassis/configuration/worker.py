@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 import structlog
-
-from weir_chassis.configuration.ports import Objects, Tenants
 
 log = structlog.get_logger(__name__)
 
 
-async def forgetting(tenants: Tenants[Objects], *, keep_seconds: float, pause_seconds: float = 600) -> None:
+class Remembering(Protocol):
+    """What has a history."""
+
+    async def forget(self, *, keep_seconds: float) -> int:
+        """Give up the history that is older, of every tenant; returns how much that was."""
+        ...
+
+
+async def forgetting(history: Remembering, *, keep_seconds: float, pause_seconds: float = 600) -> None:
     """Forget old history again and again until cancelled; what goes wrong is logged and tried again."""
     while True:
         try:
-            log.debug("history forgotten", commits=await tenants.forget(keep_seconds=keep_seconds))
+            log.debug("history forgotten", count=await history.forget(keep_seconds=keep_seconds))
         except Exception:
             log.exception("history could not be forgotten")
         await asyncio.sleep(pause_seconds)

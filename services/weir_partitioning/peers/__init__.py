@@ -1,3 +1,3 @@
-"""Other contexts over gRPC: `supplies` of the aggregator, `ceilings` of the ledger, `sales` of the ledger and
-sharing.
+"""Other contexts over gRPC: `supplies` of the aggregator, `ceilings` and `claims` of the ledger, `sales` of the ledger
+and sharing.
 """

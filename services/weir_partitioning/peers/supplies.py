@@ -32,9 +32,23 @@ class PeerSupplies:
         """Ask `peer`."""
         self._peer = peer
 
+    async def counted(self, tenant: str, products: Sequence[Product] | None, fresh: Vector) -> int:
+        messages = self._messages(tenant, products, fresh)
+        async with aclosing(messages):
+            return sum([len(message.table.supplies) async for message in messages])
+
     async def listed(
         self, tenant: str, products: Sequence[Product] | None, fresh: Vector
     ) -> AsyncGenerator[Sequence[Told], None]:
+        messages = self._messages(tenant, products, fresh)
+        async with aclosing(messages):
+            async for message in messages:
+                for some in _some(message):
+                    yield some
+
+    async def _messages(
+        self, tenant: str, products: Sequence[Product] | None, fresh: Vector
+    ) -> AsyncGenerator[pb.ListSuppliesResponse, None]:
         request = pb.ListSuppliesRequest(
             products=[stock_pb2.Product(owner=owner, sku=sku) for owner, sku in products or ()],
             freshness=revision_pb2.Freshness(at_least=[each.to_wire() for each in fresh.values()]),
@@ -44,8 +58,7 @@ class PeerSupplies:
         stream: Any = self._stub(tenant).ListSupplies(request)
         try:
             while (message := await stream.read()) is not grpc.aio.EOF:
-                for some in _some(message):
-                    yield some
+                yield message
         except grpc.aio.AioRpcError as error:
             refusal = passed_on(error)
             if refusal is None:

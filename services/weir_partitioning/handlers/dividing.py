@@ -1,0 +1,101 @@
+"""Dividing anew on request: every supply that is meant is looked at once, however often the request has to come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from weir_allocation.stock import Product
+from weir_chassis.configuration.ports import Objects, Tenants
+from weir_chassis.idempotency import Attempt
+from weir_chassis.revisions import Origin, Vector
+from weir_partitioning.ports import Begun, Draft, Numbered, Progress, Supplies, SupplyKey, Told, Wishes
+from weir_partitioning.rebalancing import Rebalancer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far it has come, and the epochs that were made on the way since the step before."""
+
+    progress: Progress
+    epochs: Sequence[Numbered | Draft] = ()
+    done: bool = False
+
+
+class Dividing:
+    """Divides supplies anew for whoever asks."""
+
+    def __init__(
+        self, rebalancer: Rebalancer, supplies: Supplies, wishes: Wishes, policies: Tenants[Objects], origin: Origin
+    ) -> None:
+        """Divide `supplies` by `policies`, whose revisions are of `origin`."""
+        self._rebalancer = rebalancer
+        self._supplies = supplies
+        self._wishes = wishes
+        self._policies = policies
+        self._origin = origin
+
+    async def checked(self, tenant: str, products: Sequence[Product] | None) -> AsyncGenerator[Step, None]:
+        """What would be divided anew, and how; nothing changes. Raises PeerAway."""
+        fresh = await self._fresh(tenant)
+        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh))
+        yield Step(progress)
+        listed = self._supplies.listed(tenant, products, fresh)
+        async with aclosing(listed):
+            async for told in listed:
+                drafts = await self._rebalancer.judged(tenant, told, asked=True)
+                progress = _further(progress, told, drafts)
+                yield Step(progress, drafts)
+        yield Step(replace(progress, supplies=progress.seen), done=True)
+
+    async def divided(self, attempt: Attempt, products: Sequence[Product] | None) -> AsyncGenerator[Step, None]:
+        """Divide anew what there is reason to, some at a time.
+
+        A repetition leaves alone what was divided since the request came first, and tells of it as if it had done so;
+        once all is done it tells what came of it. Raises PeerAway; what was divided until then is.
+        """
+        begun = await self._wishes.begin(attempt)
+        if begun.ended is not None:
+            yield Step(begun.ended, done=True)
+            return
+        tenant = attempt.tenant
+        fresh = await self._fresh(tenant)
+        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh))
+        yield Step(progress)
+        await self._rebalancer.settle(tenant)
+        listed = self._supplies.listed(tenant, products, fresh)
+        async with aclosing(listed):
+            async for told in listed:
+                epochs = await self._made(tenant, told, begun)
+                progress = _further(progress, told, epochs)
+                yield Step(progress, epochs)
+        progress = replace(progress, supplies=progress.seen)
+        await self._wishes.end(attempt, progress)
+        yield Step(progress, done=True)
+
+    async def _made(self, tenant: str, told: Sequence[Told], begun: Begun) -> Sequence[Numbered]:
+        """The epochs of these supplies since the wish came, when all that have to be divided are."""
+        epochs = self._rebalancer.epochs
+        known: dict[SupplyKey, Numbered] = {}
+        if begun.again:
+            newest = await epochs.newest(tenant, [each.key for each in told])
+            known = {supply: each for supply, each in newest.items() if each.number > begun.after}
+        done = await self._rebalancer.rebalanced(tenant, [each for each in told if each.key not in known], asked=True)
+        others = await epochs.newest(tenant, [each.key for each in done.lost]) if done.lost else {}
+        return sorted([*known.values(), *done.made, *others.values()], key=lambda each: each.number)
+
+    async def _fresh(self, tenant: str) -> Vector:
+        """The policies as they are now: what is divided rests on them."""
+        async with self._policies.reading(tenant) as objects:
+            return {self._origin.context: self._origin.revision(objects.head)}
+
+
+def _further(progress: Progress, told: Sequence[Told], epochs: Sequence[Numbered | Draft]) -> Progress:
+    seen = progress.seen + len(told)
+    return Progress(
+        max(progress.supplies, seen),
+        seen,
+        progress.divided + len(epochs),
+        progress.moved + sum(each.epoch.moved for each in epochs),
+    )
