@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from tests.kit.market import until
 from tests.kit.past import close, folded, listed, live, moment, same, spread, stamp
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from weir.common.v1 import revision_pb2
+from weir.ledger.v1 import ledger_pb2
 from weir_chassis import status
 from weir_chassis.database import Database
 from weir_chassis.errors import Kind, RevisionCompacted
@@ -136,6 +138,31 @@ async def test_a_watch_of_what_is_gone(database: FreshDatabase, acme: Caller) ->
     shown = await acme.watched(head.number)
     assert [each.through.number for each in shown] == list(range(horizon + 1, head.number + 1))
     assert await acme.watched(head.number, after=at(head, horizon)) == shown
+
+
+async def test_demand_of_what_is_gone(database: FreshDatabase, acme: Caller) -> None:
+    """What orders were promised before the horizon is told no more, and whoever asks for it is refused; from there on
+    it is told as before, by the day of each month, and as the books have it."""
+    entries, head = await acme.entries(), await acme.head()
+    [(_, horizon)] = await compact(database.owner_url, month(5))
+    begin = at(head, horizon)
+    before = await acme.do("ListDemand", after=begin)
+    made = [each for each in entries if each.revision > horizon and each.kind == ledger_pb2.ENTRY_KIND_RESERVE]
+    days = Counter[str]()
+    for each in made:
+        days[f"{moment(each.recorded_time):%Y-%m-%d}"] += each.reserved_delta
+    told = Counter[str]()
+    for day, units in zip(before.days, before.units, strict=True):
+        told[day] += units
+    assert (told, before.more, len({day[:7] for day in told}) > 2) == (days, False, True)
+    assert await acme.do("ListDemand") == before
+    [(_, later)] = await compact(database.owner_url, month(2))
+    refused = await acme.refused("ListDemand", after=begin)
+    assert (refused.kind, refused.reason) == (Kind.EXPIRED, "REVISION_COMPACTED")
+    assert refused.metadata == {"context": "ledger", "number": str(horizon), "oldest_kept": str(later)}
+    kept = await acme.do("ListDemand")
+    assert kept == await acme.do("ListDemand", after=at(head, later))
+    assert sum(kept.units) == sum(each.reserved_delta for each in made if each.revision > later)
 
 
 @pytest.fixture
