@@ -166,6 +166,47 @@ def loses_claims(stack: ExitStack) -> None:
 
 
 @sabotage
+def ignores_ceilings(stack: ExitStack) -> None:
+    """A ceiling that is set holds nobody, only what lines say themselves does."""
+    from weir_ledger.domain.reservations import LineClaim
+
+    within = LineClaim.within
+    _replace(stack, LineClaim, "within", lambda claim, ceiling: within(claim, None))
+
+
+@sabotage
+def counts_once(stack: ExitStack) -> None:
+    """Each unit counts once, whatever it weighs."""
+    from msgspec.structs import replace
+
+    from weir_ledger.domain import books
+
+    count = books.Page.count_claims
+
+    def count_once(page: Any, claims: Any, **units: int) -> None:
+        count(page, [replace(each, weight=1) for each in claims], **units)
+
+    _replace(stack, books.Page, "count_claims", count_once)
+
+
+@sabotage
+def undoes_epochs(stack: ExitStack) -> None:
+    """A ceiling of an earlier epoch takes the place of a later one."""
+    from msgspec.structs import replace
+
+    from weir_ledger.domain import ceilings
+
+    def decide(command: Any, page: Any) -> tuple[str, ...]:
+        for each in command.ceilings:
+            found = page.claim(each.claim)
+            subject = each.subject or found.subject
+            page.keep_claim(replace(found, ceiling=each.ceiling, epoch=each.epoch, subject=subject, revision=0))
+        return ()
+
+    _replace(stack, ceilings.SetCeilings, "decide", decide)
+
+
+@sabotage
 def late(stack: ExitStack) -> None:
     """A hold that has run out can still be confirmed, until a worker has ended it."""
     from weir_ledger import errors

@@ -26,6 +26,8 @@ T = TypeVar("T")
 CALL_SECONDS = 10.0
 INSIST_SECONDS = 60
 LINES_A_MESSAGE = 3
+EPOCH_MICROS = 200_000
+"""How long the epochs of ceilings last that clients set."""
 PROLONGED_MILLISECONDS = (1000, 1200, 20_000, 90_000)
 """For how long reservations are prolonged; the last is longer than may be."""
 ELSEWHERE = 0.7
@@ -240,6 +242,9 @@ class Clients:
             made.location.etag = self._etag(made.location.location, made.location.etag)
         elif method == "DeleteLocation":
             made.etag = self._etag(made.location, made.etag)
+        elif method == "SetCeilings":
+            for each in made.ceilings:
+                each.epoch = LONG_AGO if each.epoch == STALE else now() // EPOCH_MICROS
         elif method == "SetBackOrders":
             name = f"back-orders {made.back_orders.product.sku}"
             made.back_orders.etag = self._etag(name, made.back_orders.etag)

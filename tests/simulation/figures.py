@@ -42,6 +42,8 @@ REACHED = (
     "import",
     "promise moved",
     "moved meanwhile",
+    "ceiling set",
+    "ceiling superseded",
     "demand taken up",
     "no more may wait",
     "demand promised",
@@ -101,6 +103,10 @@ def _figures(history: History) -> Iterator[tuple[str, int]]:
     made = [attempt for attempt in asked.values() if attempt.told is not None and attempt.told.answer is not None]
     yield "promise moved", sum(attempt.method == "Amend" for attempt in made)
     yield "demand given up", sum(attempt.method == "CancelWaiting" for attempt in made)
+    ceilings = [each for each in made if each.method == "SetCeilings"]
+    superseded = [len(each.told.answer.superseded) for each in ceilings if each.told]
+    yield "ceiling set", sum(len(each.request.ceilings) for each in ceilings) - sum(superseded)
+    yield "ceiling superseded", sum(superseded)
     promised = [each.told.answer.outcomes for each in made if each.method == "PromiseWaiting" and each.told]
     yield "demand promised", sum(each.HasField("reservation") for outcomes in promised for each in outcomes)
     taken_up = [each.told.answer for each in made if each.method == "Reserve" and each.told]

@@ -41,7 +41,8 @@ def messages(history: History, watcher: str) -> list[ledger_service_pb2.WatchEnt
 
 def more_units(history: History) -> None:
     """A promise says more than was promised."""
-    call = last(each for each in history.calls if each.method == "Reserve" and each.answer and not each.asks_only)
+    made = (each for each in history.calls if each.method == "Reserve" and each.answer and not each.asks_only)
+    call = last(each for each in made if each.answer.HasField("reservation"))
     for each in history.calls:
         if each.changes and each.request.request_id == call.request.request_id and each.answer is not None:
             each.answer.reservation.lines[0].open += 1
@@ -142,6 +143,18 @@ def other_claims(history: History) -> None:
     last(each for each in messages(history, "all 0") if each.claims).claims[0].open += 1
 
 
+def other_ceiling(history: History) -> None:
+    """A watcher is shown another ceiling."""
+    told = (each for message in messages(history, "all 0") for each in message.claims if each.HasField("ceiling"))
+    last(told).ceiling += 1
+
+
+def told_again(history: History) -> None:
+    """A watcher is told again what a key stands for."""
+    told = (each for message in messages(history, "all 0") for each in message.claims if each.epoch)
+    last(each for each in told if not each.subject).subject = "share"
+
+
 def other_lots(history: History) -> None:
     """A watcher is shown another last day of a lot."""
     last(each for each in messages(history, "all 0") if each.lots).lots[0].expiry_date = "2020-02-29"
@@ -228,6 +241,8 @@ TAMPERINGS: dict[Tampering, str] = {
     skipped: "was not shown",
     doubled: "with another moment",
     other_claims: "with other claims",
+    other_ceiling: "with other claims",
+    told_again: "with other claims",
     other_lots: "with other lots",
     a_lot_too_many: "with other lots",
     other_demands: "with other demands",

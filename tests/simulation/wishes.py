@@ -125,6 +125,17 @@ def set_back_orders(chance: random.Random) -> Wish:
     return "SetBackOrders", made
 
 
+def set_ceilings(chance: random.Random) -> Wish:
+    """Say how much may be claimed under some keys, or that no more is said; of which epoch is for the client to say."""
+    made = request("SetCeilings")
+    for claim in chance.sample(CLAIMS, chance.choice((1, 1, 2, 3))):
+        ceiling = chance.choice((None, 0, 2, 4, 8, 8, 16, 16, 32))
+        subject = chance.choice(("", "", f"share of {claim}", f"part of {claim}"))
+        epoch = chance.choice((KNOWN, KNOWN, KNOWN, STALE))
+        made.ceilings.add(claim=claim, ceiling=ceiling, epoch=epoch, subject=subject)
+    return "SetCeilings", made
+
+
 def cancel_waiting(chance: random.Random) -> Wish:
     """Give up what waits, whole or in part; which demand is for the client to say."""
     return "CancelWaiting", request("CancelWaiting", lines=_lines(chance)[:1])
@@ -166,7 +177,9 @@ def _draft_line(chance: random.Random) -> reservation_pb2.ReservationDraftLine:
     made = claiming(hot(chance, GOODS), chance.choice((1, 1, 1, 2, 3)))
     if chance.random() < 0.5:
         for claim in chance.sample(CLAIMS, chance.choice((1, 1, 2))):
-            made.claims.add(claim=claim, ceiling=chance.choice((1, 2, 3, 4, 8, 16, 32)))
+            carried = made.claims.add(claim=claim, weight=chance.choice((0, 1, 1, 2, 3)))
+            if chance.random() < 0.6:
+                carried.ceiling = chance.choice((1, 2, 3, 4, 8, 16, 32))
     return made
 
 
@@ -306,6 +319,7 @@ WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
     (30, reserve),
     (14, amend),
     (3, set_back_orders),
+    (5, set_ceilings),
     (5, cancel_waiting),
     (9, promise_waiting),
     (6, reserve_batch),
@@ -363,6 +377,8 @@ def otherwise(method: str, asked: Any) -> Any:
                 made.digest += b"!"
         case "SetBackOrders":
             made.back_orders.limit += 1
+        case "SetCeilings":
+            made.ceilings[0].subject += "!"
         case "CancelWaiting":
             made.waiting = "00000000-0000-7000-8000-000000000000"
         case "PromiseWaiting":

@@ -23,13 +23,17 @@ class CeilingDraft(Struct, frozen=True):
 class SetCeilings(Command[tuple[str, ...]]):
     """Set ceilings, each unless one of the same epoch or a later one is set for its key; the keys of those.
 
-    Facts win: what is claimed stays claimed, also where that is more than the ceiling.
+    Facts win: what is claimed stays claimed, also where that is more than the ceiling. They are a commit of their
+    own, so that it is no larger to those who watch than the request.
     """
 
     ceilings: tuple[CeilingDraft, ...]
 
     def claims(self) -> Iterable[str]:
         return (each.claim for each in self.ceilings)
+
+    def stands_alone(self) -> bool:
+        return True
 
     def size(self) -> int:
         return len(self.ceilings) + sum(len(each.subject) for each in self.ceilings) // 1024

@@ -17,8 +17,8 @@ from tests.simulation.checker.times import Seen, moment_told
 from tests.simulation.history import Call, History
 from tests.simulation.model import DECISIONS, READS, Books
 from tests.simulation.model.books import HELD, Promise, iso
+from tests.simulation.model.ceilings import changed_claims
 from tests.simulation.model.lots import lot
-from tests.simulation.model.reads import claim
 from tests.simulation.model.waiting import back_orders
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, waiting_pb2
 
@@ -143,7 +143,7 @@ class Replay:
         self._check_room(number, mark)
         shortfalls = self._shortfalls(mark, self._commits[number - 1].recorded)
         waiting, counted = self._waits(mark)
-        self.told.append(Told(self._claims(mark), shortfalls, self._lots(mark), waiting, counted))
+        self.told.append(Told(changed_claims(self._books, mark), shortfalls, self._lots(mark), waiting, counted))
 
     def _check_room(self, number: int, mark: tuple[int, int]) -> None:
         """No commit leaves a channel with more than it may hold, and with more than before."""
@@ -177,10 +177,6 @@ class Replay:
     def _justify(self, number: int) -> None:
         """Strike out what the model would answer the same in this state."""
         self._active = [each for each in self._active if not each.justified(self._books, self._holdings, number)]
-
-    def _claims(self, mark: tuple[int, int]) -> list[reservation_pb2.Claim]:
-        """Claims that a commit changed."""
-        return [claim(self._books, name) for name, _, _ in sorted(self._books.changed(mark, "claim"))]
 
     def _lots(self, mark: tuple[int, int]) -> list[ledger_pb2.Lot]:
         """Lots that a commit changed."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.simulation.model.books import Books, Refused
+from tests.simulation.model.ceilings import set_ceilings
 from tests.simulation.model.demands import promise_waiting
 from tests.simulation.model.endings import amend, confirm, expire, extend, fulfil, mark_handed_over, release
 from tests.simulation.model.lots import set_lot
@@ -33,6 +34,7 @@ DECISIONS: Mapping[str, Callable[[Books, Any, Any], Any]] = {
     "Fulfil": fulfil,
     "Release": release,
     "MarkHandedOver": mark_handed_over,
+    "SetCeilings": set_ceilings,
     "SetBackOrders": set_back_orders,
     "CancelWaiting": cancel_waiting,
     "PromiseWaiting": promise_waiting,

@@ -106,6 +106,24 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """A claim that a line carries; its ceiling is None where the line says none."""
+
+    claim: str
+    ceiling: int | None
+    weight: int
+
+    def message(self) -> reservation_pb2.LineClaim:
+        """Itself as the ledger tells it."""
+        return reservation_pb2.LineClaim(claim=self.claim, ceiling=self.ceiling, weight=self.weight)
+
+
+def carried(told: reservation_pb2.LineClaim) -> Carried:
+    """The claim that a message names."""
+    return Carried(told.claim, told.ceiling if told.HasField("ceiling") else None, told.weight or 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line of a reservation."""
 
@@ -113,7 +131,7 @@ class Line:
     requested: int
     quantity: int
     open: int
-    claims: tuple[tuple[str, int], ...]
+    claims: tuple[Carried, ...]
     fulfilled: int = 0
     released: int = 0
     handed_over: int | None = None
@@ -152,7 +170,7 @@ class Promise:
                 open=line.open,
                 fulfilled=line.fulfilled,
                 released=line.released,
-                claims=[reservation_pb2.LineClaim(claim=claim, ceiling=ceiling) for claim, ceiling in line.claims],
+                claims=[each.message() for each in line.claims],
                 handed_over_time=moment(line.handed_over),
             )
         return told
@@ -165,11 +183,14 @@ class Promise:
 
 
 class Claimed(NamedTuple):
-    """Units claimed under a key."""
+    """Units claimed under a key, and how many may be: None where no ceiling is set."""
 
     open: int = 0
     fulfilled: int = 0
     revision: int = 0
+    ceiling: int | None = None
+    epoch: int = 0
+    subject: str = ""
 
 
 class Place(NamedTuple):
@@ -290,10 +311,12 @@ class Books:
         return found or Claimed()
 
     def claim(self, line: Line, *, open: int, fulfilled: int = 0) -> None:
-        """Count units under the keys of a line."""
-        for claim, _ in line.claims:
-            found = self.claimed(claim)
-            self.put("claim", claim, Claimed(found.open + open, found.fulfilled + fulfilled, self.revision))
+        """Count units under the keys of a line, each as often as it weighs."""
+        for each in line.claims:
+            found = self.claimed(each.claim)
+            now_open, now_fulfilled = found.open + each.weight * open, found.fulfilled + each.weight * fulfilled
+            changed = found._replace(open=now_open, fulfilled=now_fulfilled, revision=self.revision)
+            self.put("claim", each.claim, changed)
 
     def since(self, what: Item, moment: int) -> Iterator[Booked]:
         """The entries of a stock item that happened after a moment, of those in the books."""

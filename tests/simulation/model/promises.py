@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from tests.simulation.model.books import HELD, Books, Count, Item, Line, Promise, Refused, item
+from tests.simulation.model.books import HELD, Books, Carried, Count, Item, Line, Promise, Refused, carried, item
 from tests.simulation.model.waiting import take_up
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 
 RESERVE = ledger_pb2.ENTRY_KIND_RESERVE
 PARTIAL = reservation_pb2.RESERVE_MODE_PARTIAL
 HOLD_SECONDS = 900
+CLAIMED_MAX = 10**18
 UNKNOWN = "?"
 """Name of a reservation that the ledger did not make."""
 
@@ -23,8 +26,7 @@ class Short(NamedTuple):
     what: Item
     requested: int
     available: int
-    claim: str = ""
-    ceiling: int = 0
+    claim: Carried | None = None
     claimed: int = 0
 
 
@@ -73,9 +75,14 @@ def require_lines(books: Books, lines: int) -> None:
         raise Refused("LINES_EXHAUSTED", limit=books.limits.lines, requested=lines)
 
 
-def revisions(books: Books, lines: Iterable[reservation_pb2.ReservationDraftLine]) -> dict[Item, int]:
-    """The revisions that changed the stock items of lines last."""
-    return {what: books.count(what).revision for what in (item(line.stock_item) for line in lines)}
+def revisions(books: Books, lines: Iterable[reservation_pb2.ReservationDraftLine]) -> dict[Item | str, int]:
+    """The revisions that changed the stock items and the claims of lines last."""
+    found: dict[Item | str, int] = {}
+    for line in lines:
+        what = item(line.stock_item)
+        found[what] = books.count(what).revision
+        found.update({each.claim: books.claimed(each.claim).revision for each in line.claims})
+    return found
 
 
 def grant(
@@ -92,23 +99,31 @@ def grant(
     for number, line in enumerate(lines, 1):
         what = item(line.stock_item)
         available = left.setdefault(what, books.available(what))
-        for each in line.claims:
+        held = [_held(books, carried(each)) for each in line.claims]
+        for each in held:
             found = books.claimed(each.claim)
             claimed.setdefault(each.claim, found.open + found.fulfilled)
-        rooms = sorted((each.ceiling - claimed[each.claim], each.claim, each.ceiling) for each in line.claims)
-        units = min([line.quantity, available, *(max(0, room) for room, _, _ in rooms)])
+        rooms = sorted(((each.ceiling or 0) - claimed[each.claim]) // each.weight for each in held)
+        units = min([line.quantity, available, *(max(0, room) for room in rooms)])
         if units < line.quantity and line.quantity <= available:
-            _, claim, ceiling = rooms[0]
-            short.append(Short(number, what, line.quantity, available, claim, ceiling, claimed[claim]))
+            tightest = [each for each in held if ((each.ceiling or 0) - claimed[each.claim]) // each.weight == rooms[0]]
+            first = min(tightest, key=attrgetter("claim"))
+            short.append(Short(number, what, line.quantity, available, first, claimed[first.claim]))
         elif units < line.quantity:
             short.append(Short(number, what, line.quantity, available))
         left[what] -= units
-        for each in line.claims:
-            claimed[each.claim] += units
+        for each in held:
+            claimed[each.claim] += units * each.weight
         granted.append(units)
     if short and (not partial or not any(granted) or not all(_placed(books, short))):
         return [], short
     return granted, short
+
+
+def _held(books: Books, claim: Carried) -> Carried:
+    """A claim with the ceiling that holds: the lower of the line's own and the one that is set."""
+    ceilings = [each for each in (claim.ceiling, books.claimed(claim.claim).ceiling) if each is not None]
+    return replace(claim, ceiling=min(ceilings, default=CLAIMED_MAX))
 
 
 def _placed(books: Books, short: list[Short]) -> Iterator[bool]:
@@ -116,18 +131,20 @@ def _placed(books: Books, short: list[Short]) -> Iterator[bool]:
     return (books.get("place", each.what.location) is not None for each in short)
 
 
-def refusal(short: list[Short], before: Mapping[Item, int]) -> Refused:
-    """Why lines are not promised: for want of units, as of the newest revision `before` the request that changed what
-    is short; else for a claim."""
-    units = [each for each in short if not each.claim]
+def refusal(short: list[Short], before: Mapping[Item | str, int]) -> Refused:
+    """Why lines are not promised: for want of units, else for a claim; as of the newest revision `before` the request
+    that changed what is short."""
+    units = [each for each in short if each.claim is None]
     if units:
         first = units[0]
         return Refused("INSUFFICIENT_STOCK", sku=first.what.sku, location=first.what.location,
                        requested=first.requested, available=first.available, lines=len(units),
                        revision=max(before.get(each.what, 0) for each in units))  # fmt: skip
-    first = short[0]
-    return Refused("CLAIM_EXHAUSTED", claim=first.claim, ceiling=first.ceiling, claimed=first.claimed,
-                   requested=first.requested, lines=len(short))  # fmt: skip
+    claims = [each.claim for each in short if each.claim is not None]
+    told = claims[0]
+    return Refused("CLAIM_EXHAUSTED", claim=told.claim, ceiling=told.ceiling, claimed=short[0].claimed,
+                   requested=short[0].requested * told.weight, lines=len(short),
+                   revision=max(before.get(each.claim, 0) for each in claims))  # fmt: skip
 
 
 def told_short(short: list[Short]) -> reservation_service_pb2.ReserveRefusal:
@@ -138,8 +155,8 @@ def told_short(short: list[Short]) -> reservation_service_pb2.ReserveRefusal:
             line=each.line, stock_item=each.what.message(), requested=each.requested, available=each.available,
             claimed=each.claimed,
         )  # fmt: skip
-        if each.claim:
-            line.claim.claim, line.claim.ceiling = each.claim, each.ceiling
+        if each.claim is not None:
+            line.claim.CopyFrom(each.claim.message())
     return told
 
 
@@ -168,8 +185,7 @@ def enter(
     """Promise the units granted to lines, which are numbered from `first` on; the lines as they then are."""
     lines: list[Line] = []
     for number, (asked, units) in enumerate(zip(asked_lines, granted, strict=True), first):
-        claims = tuple((each.claim, each.ceiling) for each in asked.claims)
-        line = Line(item(asked.stock_item), asked.quantity, units, units, claims)
+        line = Line(item(asked.stock_item), asked.quantity, units, units, tuple(map(carried, asked.claims)))
         lines.append(line)
         if units:
             books.book(RESERVE, line.item, reserved=units, reservation=name, line=number, request_id=request_id)

@@ -7,11 +7,12 @@ from operator import attrgetter
 from typing import Any
 
 from tests.simulation.model.books import Books, Item, Place, Promise, Refused, item, moment
+from tests.simulation.model.ceilings import claim
 from tests.simulation.model.lots import list_lots
 from tests.simulation.model.movements import balance
 from tests.simulation.model.places import location
 from tests.simulation.model.waiting import get_waiting, list_back_orders, list_waiting
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
 
 HITS_MAX = 100
 
@@ -86,14 +87,6 @@ def list_reservations(books: Books, request: Any) -> reservation_service_pb2.Lis
 def get_claims(books: Books, request: Any) -> reservation_service_pb2.GetClaimsResponse:
     """What is claimed under some keys."""
     return reservation_service_pb2.GetClaimsResponse(claims=[claim(books, name) for name in request.claims])
-
-
-def claim(books: Books, name: str) -> reservation_pb2.Claim:
-    """What is claimed under a key, as the ledger tells it."""
-    found = books.claimed(name)
-    return reservation_pb2.Claim(
-        claim=name, open=found.open, fulfilled=found.fulfilled, changed_revision=found.revision
-    )
 
 
 READS: Mapping[str, Callable[[Books, Any], Any]] = {
