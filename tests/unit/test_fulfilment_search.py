@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from tests.kit.worlds import holdings
 from weir_allocation.fulfilment.model import Line, Order, Plan, Terms, Wish
@@ -60,6 +60,16 @@ def test_a_location_that_sends_already_costs_nothing() -> None:
     found = plan(order(there, wish, sending=frozenset(["W2"])))
     assert locations(found) == ["W1", "W2"]
     assert (found.objective.locations, found.objective.distance) == (1, 1)
+
+
+def test_a_line_from_one_location_may_cost_far_less_with_one_unit_less() -> None:
+    """Of two lines one has three dear units; two cheap ones for the other are not ruled out by what three cost."""
+    there = {("W1", 3): 10, ("W2", 2): 4, ("W3", 2): 0}
+    held = [Stock(StockItem(*A, place), units, 0, TODAY + timedelta(days)) for (place, units), days in there.items()]
+    wish = Wish((Line(A, 3), Line(A, 3)), whole=False, one_location_per_line=True)
+    found = plan(Order(wish, Terms(NO_SHARING, {A: frozenset(["W1", "W2", "W3"])}), holdings(held), TODAY))
+    assert locations(found) == ["W1", "W3"]
+    assert (found.objective.filled, found.exact) == (5, True)
 
 
 def test_no_more_locations_than_allowed_send() -> None:

@@ -34,6 +34,7 @@ class Filler:
         self.found = found
         self._one_place = found.order.wish.one_location_per_line
         self._work = Work(work)
+        self._quotas = any(line.allowances for line in found.lines)
         self._masks = [line.mask for line in found.lines]
         self._dearest = max((_dearest(found, line) for line in found.lines), default=0)
         self._reach = _Reach(found.lines, len(found.places), one_place=self._one_place)
@@ -48,11 +49,15 @@ class Filler:
         """No filling of so many units costs less.
 
         Lines that do not compete cost least. Where they would have more units than are wanted, some of the dearest may
-        be left out. Of a line whose best filling is not known nothing is known.
+        be left out; of a line from one place one unit less may come from quite another place, and cost nothing. Of a
+        line whose best filling is not known nothing is known.
         """
         singles = [self._best((line,), mask) for line in range(len(self.found.lines))]
         spare = max(0, sum(each.bound for each in singles) - target)
-        return sum(each.cost for each in singles if each.exact) - spare * self._dearest
+        costs = [each.cost for each in singles if each.exact]
+        if self._one_place:
+            return sum(sorted(costs, reverse=True)[spare:])
+        return sum(costs) - spare * self._dearest
 
     def filling(self, mask: int, least: int = 0) -> Filling | None:
         """A best filling from some places; None if none has at least so many units.
@@ -86,18 +91,20 @@ class Filler:
         """The clusters that use more of something than there is, those together that do so with each other."""
         used: dict[int, int] = {}
         for filling in fillings.values():
-            for limit, units in self._used(filling):
+            for draw, units in filling.picks:
+                used[draw.stock] = used.get(draw.stock, 0) + units
+                if draw.loan != NO_LIMIT:
+                    used[draw.loan] = used.get(draw.loan, 0) + units
+        for filling in fillings.values() if self._quotas else ():
+            for limit, units in self._of_quotas(filling):
                 used[limit] = used.get(limit, 0) + units
         limits = self.found.limits
         short = {limit for limit, units in used.items() if units > limits[limit]}
         return self._meeting(fillings, short) if short else []
 
-    def _used(self, filling: Filling) -> Iterator[tuple[int, int]]:
-        """The limits that a filling counts against, each time with units."""
+    def _of_quotas(self, filling: Filling) -> Iterator[tuple[int, int]]:
+        """The limits of quotas that a filling counts against, each time with units."""
         for draw, units in filling.picks:
-            yield draw.stock, units
-            if draw.loan != NO_LIMIT:
-                yield draw.loan, units
             if draw.quota != NO_LIMIT:
                 yield draw.quota, units
         for (line, place), bundles in filling.made:
@@ -118,7 +125,9 @@ class Filler:
             return number
 
         for number, cluster in enumerate(clusters):
-            for limit, _ in self._used(fillings[cluster]):
+            filling = fillings[cluster]
+            limits = [limit for draw, _ in filling.picks for limit in (draw.stock, draw.loan)]
+            for limit in (*limits, *(limit for limit, _ in self._of_quotas(filling))):
                 if limit in short:
                     one, other = lead(first.setdefault(limit, number)), lead(number)
                     leader[max(one, other)] = min(one, other)
@@ -172,8 +181,7 @@ class _Reach:
     """How much of all lines places can give if no line takes anything from another."""
 
     def __init__(self, lines: Sequence[LineCandidates], places: int, *, one_place: bool) -> None:
-        self._lines = [(line.quantity, line.most, line.mask, line) for line in lines]
-        self._limited = [(number, line) for number, line in enumerate(lines) if line.allowances]
+        self._lines = [(line.quantity, line.most, line.mask, line.over if line.allowances else None) for line in lines]
         self._one_place = one_place
         self._known: dict[int, int] = {}
         self._table: np.ndarray[tuple[int, int], np.dtype[np.int64]] | None = None
@@ -183,6 +191,11 @@ class _Reach:
                 for place, units in line.most.items():
                     self._table[place, number] = units
             self._wanted = np.array([line.quantity for line in lines], dtype=np.int64)
+            self._allowed: dict[int, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+            for number, line in enumerate(lines):
+                for allowance in line.allowances:
+                    allowed = self._allowed.setdefault(allowance.mask, np.full(len(lines), np.iinfo(np.int64).max))
+                    allowed[number] = allowance.units
 
     def units(self, mask: int) -> int:
         """The units from some places."""
@@ -194,12 +207,15 @@ class _Reach:
     def _sum(self, mask: int) -> int:
         if self._table is not None:
             rows = self._table[places_of(mask)]
-            there = rows.max(axis=0, initial=0) if self._one_place else rows.sum(axis=0)
-            for number, line in () if self._one_place else self._limited:
-                there[number] -= line.over(mask)
+            if self._one_place:
+                return int(np.minimum(rows.max(axis=0, initial=0), self._wanted).sum())
+            there = rows.sum(axis=0)
+            for places, allowed in self._allowed.items():
+                here = self._table[places_of(mask & places)].sum(axis=0)
+                there -= here - np.minimum(here, allowed)
             return int(np.minimum(there, self._wanted).sum())
         total = 0
-        for wanted, most, places, line in self._lines:
+        for wanted, most, places, over in self._lines:
             here, away = mask & places, places & ~mask
             if self._one_place:
                 there = max([most[place] for place in places_of(here)], default=0)
@@ -207,8 +223,8 @@ class _Reach:
                 there = sum([most[place] for place in places_of(here)])
             else:
                 there = sum(most.values()) - sum([most[place] for place in places_of(away)])
-            if line.allowances and not self._one_place:
-                there -= line.over(mask)
+            if over is not None and not self._one_place:
+                there -= over(mask)
             total += wanted if wanted < there else there
         return total
 

@@ -71,26 +71,36 @@ def missing(
 def filled(allocations: Iterable[Allocation]) -> dict[int, int]:
     """The units of each line that allocations fill; a bundle put together is one, however many parts it has."""
     units: dict[int, int] = {}
+    for (line, _), there in _filled_there(allocations).items():
+        units[line] = units.get(line, 0) + there
+    return units
+
+
+def _filled_there(allocations: Iterable[Allocation]) -> dict[tuple[int, str], int]:
+    """The units of each line that allocations at each location fill."""
+    units: dict[tuple[int, str], int] = {}
     together: dict[tuple[int, str], int] = {}
     for each in allocations:
-        if each.bundles:
-            together[each.line, each.item.location] = each.bundles
-        else:
-            units[each.line] = units.get(each.line, 0) + each.quantity
-    for (line, _), bundles in together.items():
-        units[line] = units.get(line, 0) + bundles
-    return units
+        at = each.line, each.item.location
+        units[at] = units.get(at, 0) + (0 if each.bundles else each.quantity)
+        together[at] = max(together.get(at, 0), each.bundles)
+    return {at: there + together[at] for at, there in units.items()}
 
 
 def _spent(order: Order, allocations: Sequence[Allocation]) -> dict[tuple[Product, str], set[str]]:
     """The locations from which no more units may come of lines of a product in a unit of measure."""
     spent: dict[tuple[Product, str], set[str]] = {}
-    lines = [(line.product, line.demand.uom) for line in order.wish.lines]
+    if not order.quotas:
+        return spent
+    taken: dict[tuple[Product, str], dict[str, int]] = {}
+    for (index, location), units in _filled_there(allocations).items():
+        line = order.wish.lines[index]
+        there = taken.setdefault((line.product, line.demand.uom), {})
+        there[location] = there.get(location, 0) + units
     for quota in order.quotas:
-        name = quota.product, quota.uom
-        there = [each for each in allocations if lines[each.line] == name and each.item.location in quota.locations]
-        if sum(filled(there).values()) >= quota.units:
-            spent.setdefault(name, set()).update(quota.locations)
+        there = taken.get((quota.product, quota.uom), {})
+        if sum(units for location, units in there.items() if location in quota.locations) >= quota.units:
+            spent.setdefault((quota.product, quota.uom), set()).update(quota.locations)
     return spent
 
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from weir_allocation.fulfilment.candidates import DIRECT, NO_LIMIT, Candidates, Draw, LineCandidates
-from weir_allocation.fulfilment.filling import Filling, Pick
+from weir_allocation.fulfilment.filling import Filling, Pick, alone
 from weir_allocation.fulfilment.simplex import Program, Row, Work
 
 ROUNDS = 3
@@ -41,6 +41,8 @@ def rivals(
         return sum(line.quantity for line in lines)
     alike = [[line] for line in lines] if one_place else _alike(found, lines)
     merged = [replace(each[0], quantity=sum(line.quantity for line in each)) for each in alike]
+    if len(merged) == 1 and merged[0].simple and not one_place:
+        return _dealt(alone(found, merged[0], mask), alike)
     best = _search(_Model(found, merged, mask, ties=False), one_place=one_place, work=work)
     return _dealt(best, alike) if isinstance(best, Filling) else best
 
