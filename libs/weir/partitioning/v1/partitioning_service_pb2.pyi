@@ -579,6 +579,7 @@ class RebalanceResponse(_message.Message):
     MOVED_FIELD_NUMBER: _builtins.int
     EPOCHS_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     supplies: _builtins.int
     """Supplies to look at: pairs of product and warehouse group."""
     seen: _builtins.int
@@ -593,6 +594,10 @@ class RebalanceResponse(_message.Message):
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
         """Epochs made since the message before; of a check, as they would be made, without numbers: up to 1000."""
 
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The newest epoch of those made, or of those there were; its number is that of the epoch, its context `epochs`."""
+
     def __init__(
         self,
         *,
@@ -602,10 +607,11 @@ class RebalanceResponse(_message.Message):
         moved: _builtins.int = ...,
         epochs: _abc.Iterable[_share_pb2.Epoch] | None = ...,
         done: _builtins.bool = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["divided", b"divided", "done", b"done", "epochs", b"epochs", "moved", b"moved", "seen", b"seen", "supplies", b"supplies"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["divided", b"divided", "done", b"done", "epochs", b"epochs", "moved", b"moved", "revision", b"revision", "seen", b"seen", "supplies", b"supplies"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -674,7 +680,7 @@ class ListSharesResponse(_message.Message):
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """Revision of the ledger that claims were read at; unset where the page is empty."""
+        """Revision of the ledger that claims were read at, some of them later; unset where the page is empty."""
 
     def __init__(
         self,
@@ -701,6 +707,7 @@ class ListEpochsRequest(_message.Message):
     WAREHOUSE_GROUP_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FRESHNESS_FIELD_NUMBER: _builtins.int
     warehouse_group: _builtins.str
     """Only in this warehouse group. Default: all."""
     page_size: _builtins.int
@@ -711,6 +718,10 @@ class ListEpochsRequest(_message.Message):
     def product(self) -> _stock_pb2.Product:
         """Only of this product. Default: all."""
 
+    @_builtins.property
+    def freshness(self) -> _revision_pb2.Freshness:
+        """How fresh it must be: epochs, as `WatchEpochs` names them."""
+
     def __init__(
         self,
         *,
@@ -718,10 +729,11 @@ class ListEpochsRequest(_message.Message):
         warehouse_group: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        freshness: _revision_pb2.Freshness | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "product", b"product", "warehouse_group", b"warehouse_group"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "page_size", b"page_size", "page_token", b"page_token", "product", b"product", "warehouse_group", b"warehouse_group"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,21 +747,27 @@ class ListEpochsResponse(_message.Message):
 
     EPOCHS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token of the next page; empty at the end."""
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
         """Epochs, newest first."""
 
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The newest epoch that there is; its number is that of the epoch, its context `epochs`."""
+
     def __init__(
         self,
         *,
         epochs: _abc.Iterable[_share_pb2.Epoch] | None = ...,
         next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "next_page_token", b"next_page_token", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -793,7 +811,7 @@ class WatchEpochsResponse(_message.Message):
 
     @_builtins.property
     def epochs(self) -> _containers.RepeatedCompositeFieldContainer[_share_pb2.Epoch]:
-        """Epochs, in order: up to 1000; empty in heartbeats."""
+        """Epochs, in order, and whether they were in force when they were sent: up to 1000; empty in heartbeats."""
 
     def __init__(
         self,
