@@ -193,6 +193,8 @@ class Progress:
     divided: int = 0
     moved: int = 0
     """Units that changed hands."""
+    newest: int = 0
+    """Number of the newest epoch, made or there before."""
 
 
 @dataclass(frozen=True, slots=True)

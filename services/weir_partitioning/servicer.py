@@ -129,6 +129,7 @@ class PartitioningServicer(Answering[Objects], partitioning_service_pb2_grpc.Par
                         moved=step.progress.moved,
                         epochs=epochs,
                         done=step.done,
+                        revision=self._shares.origin.revision(step.progress.newest).to_wire(),
                     )
 
     async def ListShares(self, request: pb.ListSharesRequest, context: Context) -> pb.ListSharesResponse:
@@ -145,12 +146,14 @@ class PartitioningServicer(Answering[Objects], partitioning_service_pb2_grpc.Par
         )
 
     async def ListEpochs(self, request: pb.ListEpochsRequest, context: Context) -> pb.ListEpochsResponse:
-        meant = shares.list_epochs(request)
+        meant, fresh = shares.list_epochs(request)
         page = self._pages.read(request, (int,))
         before = int(page.after[0]) if page.after else None
-        found = await self._shares.past(call.tenant(), Where(*meant), before=before, limit=page.size + 1)
+        found, revision = await self._shares.past(
+            call.tenant(), Where(*meant), fresh, before=before, limit=page.size + 1
+        )
         messages, token = shown(page, found, lambda each: (each.number,), _epoch)
-        return pb.ListEpochsResponse(epochs=messages, next_page_token=token)
+        return pb.ListEpochsResponse(epochs=messages, next_page_token=token, revision=revision.to_wire())
 
     async def WatchEpochs(
         self, request: pb.WatchEpochsRequest, context: Context

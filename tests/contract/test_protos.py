@@ -144,11 +144,13 @@ def test_quantities_are_whole_and_signed(message: Descriptor) -> None:
 
 @every_message
 def test_time_is_named_as_time(message: Descriptor) -> None:
-    """A moment is a Timestamp named `..._time`, a span a Duration named `..._duration`, and nothing else is."""
-    suffixes = {"google.protobuf.Timestamp": "_time", "google.protobuf.Duration": "_duration"}
+    """A moment is a Timestamp named `..._time`, a span a Duration named `..._duration`, or `..._interval` where it lies
+    between two times that something is done, and nothing else is."""
+    suffixes = {"google.protobuf.Timestamp": ("_time",), "google.protobuf.Duration": ("_duration", "_interval")}
+    every = tuple(suffix for several in suffixes.values() for suffix in several)
     for field in fields(message):
         assert field.name.endswith(suffixes.get(type_of(field), field.name)), field.full_name
-        assert type_of(field) in suffixes or not field.name.endswith(tuple(suffixes.values())), field.full_name
+        assert type_of(field) in suffixes or not field.name.endswith(every), field.full_name
 
 
 @pytest.mark.parametrize("enum", protos.enums(), ids=lambda each: each.full_name)

@@ -39,7 +39,8 @@ class Dividing:
     async def checked(self, tenant: str, products: Sequence[Product] | None) -> AsyncGenerator[Step, None]:
         """What would be divided anew, and how; nothing changes. Raises PeerAway."""
         fresh = await self._fresh(tenant)
-        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh))
+        head = (await self._rebalancer.epochs.stretch(tenant, after=0, limit=0)).head
+        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh), newest=head)
         yield Step(progress)
         listed = self._supplies.listed(tenant, products, fresh)
         async with aclosing(listed):
@@ -61,7 +62,7 @@ class Dividing:
             return
         tenant = attempt.tenant
         fresh = await self._fresh(tenant)
-        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh))
+        progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh), newest=begun.after)
         yield Step(progress)
         await self._rebalancer.settle(tenant)
         listed = self._supplies.listed(tenant, products, fresh)
@@ -98,4 +99,5 @@ def _further(progress: Progress, told: Sequence[Told], epochs: Sequence[Numbered
         seen,
         progress.divided + len(epochs),
         progress.moved + sum(each.epoch.moved for each in epochs),
+        max([progress.newest, *(each.number for each in epochs if isinstance(each, Numbered))]),
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from weir_allocation.claims import Claim
 from weir_allocation.rebalance import EpochShare
 from weir_chassis.errors import RevisionCompacted
-from weir_chassis.revisions import Origin, Revision, Vector, check_one
+from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_chassis.watch import Batch
 from weir_partitioning.ports import Claimed, Claims, Epochs, Numbered, SupplyKey, Where
 
@@ -72,8 +72,15 @@ class Shares:
         spent, revision = await self._claims.claimed(tenant, keys, fresh)
         return [Share(of, share, spent[key]) for (of, share), key in zip(found, keys, strict=True)], revision
 
-    async def past(self, tenant: str, where: Where, *, before: int | None, limit: int) -> list[Numbered]:
-        """Epochs, newest first; fewer where they have too many shares for one answer."""
+    async def past(
+        self, tenant: str, where: Where, fresh: Vector, *, before: int | None, limit: int
+    ) -> tuple[list[Numbered], Revision]:
+        """Epochs, newest first, fewer where they have too many shares for one answer, and the newest there is.
+
+        Raises RevisionForeign, RevisionAhead.
+        """
+        head = (await self._epochs.stretch(tenant, after=0, limit=0)).head
+        check(fresh, self.origin, head)
         found: list[Numbered] = []
         while len(found) < limit and sum(len(each.epoch.shares) for each in found) < SHARES_MAX:
             count = min(CHUNK, limit - len(found))
@@ -82,7 +89,7 @@ class Shares:
             if len(some) < count:
                 break
             before = some[-1].number
-        return found
+        return found, self.origin.revision(head)
 
     async def watch_start(self, tenant: str, after: Revision | None) -> int:
         """The number to watch from: `after`, or the oldest kept. Raises RevisionForeign, RevisionAhead."""

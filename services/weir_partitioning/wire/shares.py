@@ -33,11 +33,11 @@ def list_shares(request: service_pb.ListSharesRequest) -> tuple[Meant, Vector]:
         return (*_supplies(fields, request), group), at_least(fields, request.freshness)
 
 
-def list_epochs(request: service_pb.ListEpochsRequest) -> Meant:
+def list_epochs(request: service_pb.ListEpochsRequest) -> tuple[Meant, Vector]:
     """The epochs that a ListEpochs asks for."""
     with Fields() as fields:
         fields.page_size(request.page_size)
-        return (*_supplies(fields, request), "")
+        return (*_supplies(fields, request), ""), at_least(fields, request.freshness)
 
 
 def rebalance(request: service_pb.RebalanceRequest) -> tuple[Attempt, tuple[Product, ...] | None]:
