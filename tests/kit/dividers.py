@@ -106,6 +106,9 @@ class Books:
                     self.ceilings[claim] = ceiling, each.number
             self._commit(each.supply)
 
+    async def counted(self, tenant: str, products: Sequence[Product] | None, fresh: Vector) -> int:
+        return len([key for key in self.units if products is None or key.product in products])
+
     async def listed(
         self, tenant: str, products: Sequence[Product] | None, fresh: Vector
     ) -> AsyncGenerator[Sequence[Told], None]:
