@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import combinations
 from random import Random
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel, Network
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
 from weir_allocation.sharing import NO_SHARING, Bundle, Link
 from weir_allocation.stock import ANY, EACH, Condition, Demand, Holdings, Product, Stock, StockItem
@@ -26,11 +26,15 @@ GROUPS = ("W0", "W1")
 FIXED = ("WF", "LF")
 """A warehouse group with one location that is shared with nobody."""
 CHANNEL_GROUPS = ("G0", "G1", "G2")
+SHARING = (*CHANNEL_GROUPS, "GX")
+"""Channel groups that may have shares; the last has no channels."""
 CHANNELS = ("C0", "C1", "C2", "C3")
 PRODUCTS: tuple[Product, ...] = (("", "A"), ("", "B"), ("", "C"), ("", "D"), ("other", "A"))
 BUNDLED = (("", "D"), ("other", "A"))
 """Products that are bundles more often than others."""
 PLACES = (*LOCATIONS, FIXED[1])
+CONTINUOUS = tuple(strategy for strategy in Strategy if strategy is not Strategy.DEMAND)
+"""Strategies that may divide all the time."""
 SORTS = (
     ("LOT1", EACH, "", Condition.SELLABLE),
     ("LOT1", EACH, "", Condition.SELLABLE),
@@ -57,6 +61,8 @@ class World:
     rules: tuple[Rule, ...]
     limits: dict[str, Limits]
     stock: tuple[Stock, ...]
+    shares: dict[tuple[Product, str, str], int] = field(default_factory=dict)
+    """What channel groups have left, by product, warehouse group and channel group."""
 
     def configuration(self) -> Configuration:
         """What is configured."""
@@ -71,6 +77,10 @@ class World:
     def holdings(self) -> Holdings:
         """What lies where."""
         return holdings(self.stock)
+
+    def left(self, product: Product) -> dict[tuple[str, str], int]:
+        """What channel groups have left of their shares of a product, by warehouse group and channel group."""
+        return {(place, group): units for (each, place, group), units in self.shares.items() if each == product}
 
     def shuffled(self, chance: Random) -> World:
         """The same world, all of it given in another order."""
@@ -88,6 +98,7 @@ class World:
             mixed(self.rules),
             dict(mixed(list(self.limits.items()))),
             mixed(self.stock),
+            dict(mixed(list(self.shares.items()))),
         )
 
 
@@ -114,10 +125,24 @@ def worlds(draw: st.DrawFn) -> World:
         (*draw(subsets([(group, fed) for group in GROUPS for fed in CHANNEL_GROUPS], 3, 6)), (FIXED[0], fixed_for)),
         draw(links()),
         draw(bundles()),
-        draw(_policies()),
+        draw(_policies(CONTINUOUS, (Mode.CONTINUOUS,))),
         draw(_rules()),
         draw(st.dictionaries(st.sampled_from(CHANNELS), _limits(), max_size=2)),
         draw(stock()),
+    )
+
+
+def balanced_worlds() -> st.SearchStrategy[World]:
+    """The same, where some policies divide at an instant, and some supplies were divided so, by them or by others."""
+    supplies = [(product, group, fed) for product in PRODUCTS for group in (*GROUPS, FIXED[0]) for fed in SHARING]
+    # As with stock, one draw for all of them; most supplies have no shares at all.
+    units = (0, 1, 3, 8)
+    shares = st.binary(min_size=len(supplies), max_size=len(supplies)).map(
+        lambda drawn: {each: units[byte % 4] for each, byte in zip(supplies, drawn, strict=True) if byte >= 144}
+    )
+    balanced = _policies(tuple(Strategy), tuple(Mode))
+    return st.builds(
+        lambda world, policies, shares: replace(world, policies=policies, shares=shares), worlds(), balanced, shares
     )
 
 
@@ -209,7 +234,9 @@ def demands() -> st.SearchStrategy[Demand]:
     )
 
 
-def policies(strategies: Sequence[Strategy] = tuple(Strategy)) -> st.SearchStrategy[Policy]:
+def policies(
+    strategies: Sequence[Strategy] = tuple(Strategy), modes: Sequence[Mode] = (Mode.CONTINUOUS,)
+) -> st.SearchStrategy[Policy]:
     """Policies that divide, for any of the products."""
     part = st.builds(
         Part,
@@ -220,19 +247,23 @@ def policies(strategies: Sequence[Strategy] = tuple(Strategy)) -> st.SearchStrat
         st.sampled_from((0, 2, 5)),
         st.sampled_from((0, 3, 8)),
         st.sampled_from((None, None, 0, 4)),
+        st.sampled_from((0, 0, 25, 50, 100)),
     )
     return st.builds(
-        lambda strategy, products, parts, buffer: Policy("", 0, strategy, products, parts, *buffer),
+        lambda strategy, products, parts, buffer, mode: replace(
+            Policy("", 0, strategy, products, parts, *buffer), mode=mode
+        ),
         st.sampled_from(strategies),
         _named(),
         st.lists(part, max_size=3, unique_by=lambda each: each.channel_group).map(tuple),
         st.sampled_from(((0, 0), (3, 0), (0, 15))),
+        st.sampled_from(modes),
     )
 
 
-def _policies() -> st.SearchStrategy[tuple[Policy, ...]]:
+def _policies(strategies: Sequence[Strategy], modes: Sequence[Mode]) -> st.SearchStrategy[tuple[Policy, ...]]:
     """Several, each with a priority and an identifier of its own; not in the order of priority."""
-    several = st.lists(policies(), max_size=3)
+    several = st.lists(policies(strategies, modes), max_size=3)
     return several.map(
         lambda each: tuple(replace(one, policy=f"P{number}", priority=-number) for number, one in enumerate(each))
     )

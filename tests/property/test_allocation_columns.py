@@ -13,15 +13,16 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, bundles, links, worlds
-from weir_allocation.columns import UNTOLD, Columns, Levels, Rows, available, last_day, unexpired
+from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, balanced_worlds, bundles, links, worlds
+from weir_allocation.columns import NOBODY, UNTOLD, Columns, Levels, Rows, Shares, available, last_day, unexpired
 from weir_allocation.columns.arrays import Indices, Units
 from weir_allocation.configuration import Configuration
 from weir_allocation.exposure import exposure
-from weir_allocation.goods import fit
+from weir_allocation.goods import Goods, fit
 from weir_allocation.pipeline import Question, explain
 from weir_allocation.sharing import Bundle, Link
-from weir_allocation.stock import ANY, Holdings, Stock
+from weir_allocation.stock import ANY, Stock
+from weir_allocation.supply import place
 from weir_allocation.trace import Verdict
 
 CASES = settings(
@@ -61,18 +62,32 @@ def columns(configuration: Configuration) -> Columns:
 
 def computed(made: Columns, world: World, products: Indices) -> Levels:
     """The levels of some products."""
-    return made.compute(products, rows(world.stock, made.lending.reads(products)))
+    return made.compute(products, rows(world.stock, made.lending.reads(products)), shares(world))
 
 
-def check(made: Columns, levels: Levels, products: Indices, configuration: Configuration, held: Holdings) -> None:
+def shares(world: World) -> Shares:
+    """What channel groups have left, as arrays."""
+    network = world.configuration().network
+    places, groups = list(network.locations), sorted(network.members)
+    numbered = sorted(
+        (NUMBERS[product], places.index(place), groups.index(group) if group in groups else NOBODY, units)
+        for (product, place, group), units in world.shares.items()
+    )
+    return Shares(*np.array(numbered, dtype=np.int64).reshape(len(numbered), 4).T)
+
+
+def check(made: Columns, levels: Levels, products: Indices, world: World) -> None:
     """Every number of some products is what the stages explain."""
-    for place, number in enumerate(products.tolist()):
+    configuration, held = world.configuration(), world.holdings()
+    for at, number in enumerate(products.tolist()):
         product = PRODUCTS[number]
-        assert levels.exposure[place] == exposure(configuration, product, held, TODAY)
+        left = world.left(product)
+        assert levels.exposure[at] == exposure(configuration, product, held, TODAY, left)
         for name, column in made.columns.items():
-            traced = explain(Question(configuration, configuration.network.channels[name], product, held, TODAY))
+            channel = configuration.network.channels[name]
+            traced = explain(Question(configuration, channel, product, held, TODAY, shares=left))
             explained = (traced.supply, traced.share, traced.level if traced.told else UNTOLD)
-            computed = (levels.supply[column, place], levels.share[column, place], levels.level[column, place])
+            computed = (levels.supply[column, at], levels.share[column, at], levels.level[column, at])
             assert computed == explained, (name, product)
 
 
@@ -83,16 +98,36 @@ some_products = st.sets(some_product, min_size=1).map(lambda numbers: np.array(s
 
 
 @CASES
-@given(worlds(), some_products)
+@given(balanced_worlds(), some_products)
 def test_columns_agree_with_the_stages(world: World, products: Indices) -> None:
     """Supply, share, level and exposure of any products in every channel are what the trace of each one says."""
-    configuration = world.configuration()
-    made = columns(configuration)
-    check(made, computed(made, world, products), products, configuration, world.holdings())
+    made = columns(world.configuration())
+    check(made, computed(made, world, products), products, world)
 
 
 @FEW
-@given(worlds(), some_product, st.integers(0, 5))
+@given(worlds(), some_products)
+def test_what_is_to_be_divided_is_what_lies_in_the_group(world: World, products: Indices) -> None:
+    """All that a warehouse group has of a product, whatever rules narrow; and who sells it."""
+    configuration = world.configuration()
+    network, goods = configuration.network, Goods(world.holdings(), ANY, TODAY)
+    made = columns(configuration)
+    divisible = made.divisible(products, rows(world.stock, made.lending.reads(products)))
+    for at, product in enumerate(PRODUCTS[number] for number in products.tolist()):
+        assert divisible.units[:, at].tolist() == [
+            sum(place(product, location, configuration.sharing, goods).units_out for location in locations)
+            for locations in network.locations.values()
+        ]
+        for warehouse_group in network.locations:
+            selling = configuration.selling(warehouse_group, product)
+            sold = zip(sorted(network.members), divisible.selling[:, at].tolist(), strict=True)
+            assert [
+                group for group, sells in sold if sells and group in network.fed.get(warehouse_group, ())
+            ] == selling
+
+
+@FEW
+@given(balanced_worlds(), some_product, st.integers(0, 5))
 def test_computing_the_readers_is_enough(world: World, changed: int, left: int) -> None:
     """Where the stock of one product changed, its readers computed anew and all others as they were are the whole."""
     made = columns(world.configuration())
