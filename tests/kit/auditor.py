@@ -69,8 +69,11 @@ def entry(found: ledger_pb2.Entry) -> str:
 
 
 def claim(found: reservation_pb2.Claim) -> str:
-    """The row of a claim."""
-    return FIELDS.join((found.claim, str(found.open), str(found.fulfilled)))
+    """The row of a claim; it has three more fields once a ceiling was set for the key."""
+    fields = [found.claim, str(found.open), str(found.fulfilled)]
+    if found.epoch:
+        fields += [str(found.ceiling) if found.HasField("ceiling") else "", str(found.epoch), found.subject]
+    return FIELDS.join(fields)
 
 
 def lot(found: ledger_pb2.Lot) -> str:

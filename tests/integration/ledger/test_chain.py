@@ -75,6 +75,7 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
             "Release",
             "place",
             "lot",
+            "ceilings",
             "allow",
             "wait",
             "promise",
@@ -87,6 +88,11 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
     elif what == "lot":
         lot = {"product": {"sku": chance.choice(["A", "B"])}, "lot": chance.choice(KEYS)}
         await caller.do("SetLot", lot={**lot, "expiry_date": chance.choice(["", "0001-01-01", "2027-01-31"])})
+    elif what == "ceilings":
+        epoch = (await caller.head()).number + 1
+        drafts = [{"claim": key, "epoch": epoch, "ceiling": chance.choice([None, 0, 900, 1000])} for key in KEYS]
+        named = [{**each, "subject": chance.choice(["", "", "Anteil von „漢字“"])} for each in drafts]
+        await caller.do("SetCeilings", ceilings=chance.sample(named, 3))
     elif what in ("allow", "wait", "promise"):
         await attempt_waiting(caller, chance, what)
     elif what == "reserve":
@@ -124,6 +130,8 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     for kind in (RECEIVE, SHIP, RETURN, CONSUME, ADJUST, COUNT):
         await acme.record(*(movement(kind, each, 100) for each in GOODS))
     await acme.record(movement(TRANSFER, "A", 1, destination=item("A", "W2")))
+    set_ = [{"claim": KEYS[0], "ceiling": 1000, "epoch": 1, "subject": "Ü"}, {"claim": "spare", "epoch": 1}]
+    await acme.do("SetCeilings", ceilings=set_)
     short = await acme.reserve(claiming("A", 1, **dict.fromkeys(KEYS, 1000)), hold_seconds=1)
     promised = await acme.confirmed(("A", 2))
     await acme.do("Fulfil", reservation=promised.reservation, lines=[{"line": 1, "quantity": 1}])
@@ -146,6 +154,10 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     assert {each.revision.number: each.digest for each in heads}.items() <= computed.items()
     assert {entry.kind for commit in commits for entry in commit.entries} == set(range(1, 12))
     assert any(len(commit.claims) > 1 for commit in commits)
+    told = [each for commit in commits for each in commit.claims if each.epoch]
+    assert {(each.HasField("ceiling"), bool(each.subject), bool(each.open)) for each in told} >= {
+        (False, False, False), (True, True, False), (True, False, True),
+    }  # fmt: skip
     assert any(commit.lots for commit in commits)
     assert any(len(commit.waiting) > 1 for commit in commits)
     assert any(len(commit.back_orders) > 1 and not commit.entries for commit in commits)
@@ -172,12 +184,12 @@ def at(micros: int) -> Timestamp:
 
 
 def test_the_example_in_the_docs_is_true() -> None:
-    """The page for auditors shows six commits byte by byte: their digests are what it says, and are what the auditor
+    """The page for auditors shows seven commits byte by byte: their digests are what it says, and are what the auditor
     computes of commits like these."""
     page = (ROOT / "docs" / "ledger.md").read_text()
     texts = re.findall(r"^    (\d␝.*)$", page, re.MULTILINE)
     shown = [bytes.fromhex(each) for each in re.findall(r"^    ([0-9a-f]{64})$", page, re.MULTILINE)]
-    assert len(texts) == len(shown) == 6
+    assert len(texts) == len(shown) == 7
     before = bytes(32)
     for text, expected in zip(texts, shown, strict=True):
         before = sha256(before + text.translate({0x241D: 29, 0x241E: 30, 0x241F: 31}).encode()).digest()
@@ -234,6 +246,14 @@ def test_the_example_in_the_docs_is_true() -> None:
                 )
             ],
             back_orders=[waiting_pb2.BackOrders(product=goods.product, limit=20, waiting=3, etag="5")],
+        ),
+        commit(
+            through=Revision(number=7),
+            recorded_time=at(1772366760000000),
+            claims=[
+                reservation_pb2.Claim(claim="allotment-9", epoch=2),
+                reservation_pb2.Claim(claim="web-2026-10", open=4, ceiling=50, epoch=1, subject="the web shop"),
+            ],
         ),
     ]
     assert list(auditor.digests(commits).values()) == shown
