@@ -7,21 +7,17 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 import grpc
 import pytest
 
-import weir_aggregator.app
-import weir_ledger.app
-from tests.kit import suite as kit
-from tests.kit.ledger import signing_key
 from tests.kit.merchant import Merchant, item, verified
 from tests.kit.ordering import Playing, placed
 from tests.kit.postgres import PostgresForTests
 from tests.kit.sentences import Placed, order
 from tests.kit.suite import Suite
+from tests.kit.twins import twins as running_twins
 from weir.aggregator.v1 import fulfilment_pb2 as pb
 from weir.aggregator.v1 import fulfilment_service_pb2 as service_pb
 from weir.ledger.v1 import ledger_service_pb2
@@ -56,23 +52,8 @@ TERMS = (
 @pytest.fixture(scope="module")
 async def twins(postgres: PostgresForTests) -> AsyncIterator[tuple[Suite, Suite]]:
     """Two ledgers on one database, and two aggregators which each follow and ask both of them."""
-    async with AsyncExitStack() as stack:
-        database = stack.enter_context(postgres.fresh(*kit.SCHEMAS))
-        servers = await kit.books_and_rules(stack, database)
-        settings = weir_ledger.app.Settings(
-            server=kit.server_settings(), database=database.settings("weir_ledger"), signing_key=signing_key()
-        )
-        second = await stack.enter_async_context(weir_ledger.app.running(settings))
-        contexts = kit.addresses(servers)
-        both = {**contexts, "ledger": f"ipv4:{contexts['ledger']},{second.address}"}
-        told = kit.aggregator_settings(both)
-        suites = []
-        for _ in range(2):
-            aggregator = await stack.enter_async_context(weir_aggregator.app.running(told))
-            addresses = {**both, "aggregator": aggregator.address}
-            channels = await stack.enter_async_context(kit.connected(*addresses.values()))
-            suites.append(Suite(addresses, channels))
-        yield suites[0], suites[1]
+    async with running_twins(postgres) as suites:
+        yield suites
 
 
 @dataclass(slots=True)

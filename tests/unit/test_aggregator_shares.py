@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.kit.projections import channel, claimed, count, group, link, loaded, policies, rules, stands
+from tests.kit.projections import channel, claimed, count, group, link, loaded, network, policies, rules, stands
 from tests.kit.promising import BIKE, KIT, LAMP, SPACE, TV, Ledger, asking, calling, reserve, taken, wish
 from weir_aggregator.domain import BackOrders, ClaimChange, Count, StoreLimits
 from weir_aggregator.handlers.fulfilment import planned
@@ -74,6 +74,15 @@ def test_the_share_at_this_moment(policy: Policy) -> None:
     ledger = world(count("BIKE", "A", 4), count("BIKE", "B", 5), count("BIKE", "C", 3), policy=policy)
     assert quotas(ledger, Line(BIKE, 1)) == (Quota(BIKE, EAST, 4), Quota(BIKE, WEST, 1))
     assert quotas(ledger, Line(BIKE, 1), sells="market") == (Quota(BIKE, EAST, 5), Quota(BIKE, WEST, 2))
+
+
+@pytest.mark.parametrize("policy", [BALANCED, replace(BALANCED, mode=Mode.CONTINUOUS, enforce=True)])
+def test_a_warehouse_group_that_feeds_alone(policy: Policy) -> None:
+    """The share at this moment is the same where there is nothing else to reach; of a product that nobody has, too."""
+    ledger = world(count("BIKE", "A", 4), count("BIKE", "C", 5), cartons(2), policy=policy)
+    ledger.projection.apply_configuration(network(2, link("east", "shop", deleted=True)))
+    lines = Line(BIKE, 1), Line(BIKE, 1, Demand(uom="CARTON")), Line(LAMP, 1)
+    assert [(each.units, each.uom) for each in quotas(ledger, *lines)] == [(2, EACH), (0, "CARTON"), (0, EACH)]
 
 
 def test_one_supply_is_divided_and_another_not_yet() -> None:

@@ -115,7 +115,7 @@ def _shares(projection: Projection, product: Product, uom: str, channel: Channel
     feeding = network.feeding.get(group, ())
     left = projection.remaining(product) if uom == EACH else {}
     divided = {warehouse_group for warehouse_group, _ in left}
-    now = {} if divided.issuperset(feeding) else _now(projection, product, uom, channel.channel)
+    now = {} if divided.issuperset(feeding) else _now(projection, product, uom, channel)
     scale = claims.scale(sharing, product)
     for each in feeding:
         yield Share(
@@ -127,7 +127,14 @@ def _shares(projection: Projection, product: Product, uom: str, channel: Channel
         )
 
 
-def _now(projection: Projection, product: Product, uom: str, channel: str) -> Mapping[str, int]:
-    """The share of a channel's group at this moment, of each warehouse group, as levels are made of it."""
-    trace = projection.explain(Question(product, channel, Demand(uom=uom)))
+def _now(projection: Projection, product: Product, uom: str, channel: Channel) -> Mapping[str, int]:
+    """The share of a channel's group at this moment, of each warehouse group, as levels are made of it.
+
+    Of one that feeds alone it is the whole share, which is a lookup: an order may have many products.
+    """
+    question = Question(product, channel.channel, Demand(uom=uom))
+    feeding = projection.configuration.network.feeding[channel.channel_group]
+    if len(feeding) == 1:
+        return {feeding[0]: projection.availability(question).share}
+    trace = projection.explain(question)
     return {step.name: step.units_out for stage in trace.steps if stage.stage is Stage.SPLIT for step in stage.steps}

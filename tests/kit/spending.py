@@ -1,0 +1,140 @@
+"""A product whose supply is divided among channel groups, as the books tell of it: what each group had left, revision
+by revision, and what of it must not be.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from weir_allocation.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A product in one warehouse group, and the channel groups that it is divided among."""
+
+    sku: str
+    warehouse_group: str
+    places: tuple[str, ...]
+    groups: tuple[str, ...]
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Units of each component of one; none of a plain product."""
+
+    @property
+    def scale(self) -> int:
+        """What each unit counts under a claim."""
+        return self.parts[min(self.parts)] if self.parts else 1
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """Itself, and what it is made of."""
+        return self.sku, *self.parts
+
+    def claim(self, group: str) -> Claim:
+        """What the ledger counts the orders of a group under."""
+        return Claim(("", self.sku), self.warehouse_group, group, self.scale)
+
+    def units(self, available: Mapping[tuple[str, str], int]) -> int:
+        """Units there are, packed and put together, of what is available by product and place."""
+        return sum(self._there(available, place) for place in self.places)
+
+    def _there(self, available: Mapping[tuple[str, str], int], place: str) -> int:
+        made = [available.get((part, place), 0) // units for part, units in self.parts.items()]
+        return available.get((self.sku, place), 0) + min(made, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How things stood after a revision."""
+
+    number: int
+    units: int
+    left: Mapping[str, int]
+    """What each group had left; of one without a ceiling nothing is said."""
+
+
+class Refused(NamedTuple):
+    """An order that was refused, and the revisions between which it was: what was known before it was placed, and what
+    there was after."""
+
+    group: str
+    units: int
+    since: int
+    until: int
+
+
+class Books:
+    """The books of one product, commit by commit."""
+
+    def __init__(self, supply: Supply) -> None:
+        """Before anything happened."""
+        self.states: list[State] = []
+        self.faults: list[str] = []
+        self.raised = self.lowered = 0
+        """How often a ceiling was set that left a group more, or less, than it had."""
+        self._supply = supply
+        self._group_of = {supply.claim(group).key: group for group in supply.groups}
+        self._available: dict[tuple[str, str], int] = {}
+        self._claimed: dict[str, int] = {}
+        self._ceilings: dict[str, int] = {}
+
+    def read(self, commits: Iterable[ledger_service_pb2.WatchEntriesResponse]) -> None:
+        """Take over commits in their order; what must not be is noted."""
+        for commit in commits:
+            self._read(commit)
+
+    def in_vain(self, refused: Iterable[Refused]) -> Iterator[Refused]:
+        """The orders that were refused although their share and the stock would have filled them all the time."""
+        numbers = [state.number for state in self.states]
+        for each in refused:
+            first = max(0, bisect_right(numbers, each.since) - 1)
+            during = self.states[first : bisect_right(numbers, each.until)]
+            if all(min(state.units, state.left[each.group]) >= each.units for state in during):
+                yield each
+
+    def unclaimed(self, promised: Mapping[str, int]) -> Iterator[str]:
+        """The groups that have claimed something else in the end than what is promised to their orders."""
+        for group in self._supply.groups:
+            claimed = self._claimed.get(group, 0)
+            if claimed != promised.get(group, 0) * self._supply.scale:
+                yield f"{group}: {claimed} are claimed, {promised.get(group, 0)} promised"
+
+    def _read(self, commit: ledger_service_pb2.WatchEntriesResponse) -> None:
+        number = commit.through.number
+        for entry in commit.entries:
+            if entry.account == ledger_pb2.ACCOUNT_STOCK:
+                item = entry.stock_item
+                self._available[item.product.sku, item.location] = entry.on_hand - entry.reserved
+                if entry.reserved > entry.on_hand:
+                    self.faults.append(f"{number}: {entry.reserved} of {entry.on_hand} {item.product.sku} promised")
+        for claim in commit.claims:
+            group = self._group_of.get(claim.claim)
+            if group is not None:
+                ceiling = claim.ceiling if claim.HasField("ceiling") else None
+                self._count(number, group, claim.open + claim.fulfilled, ceiling)
+        left = {
+            group: max(0, ceiling - self._claimed.get(group, 0)) // self._supply.scale
+            for group, ceiling in self._ceilings.items()
+        }
+        self.states.append(State(number, self._supply.units(self._available), left))
+
+    def _count(self, number: int, group: str, claimed: int, ceiling: int | None) -> None:
+        """A commit may set a ceiling after the orders that are in it, or before them: one of the two holds for them."""
+        before, lately = self._claimed.get(group, 0), self._ceilings.get(group, ceiling)
+        assert ceiling is not None, "ceilings are moved here, never taken away"
+        assert lately is not None
+        if claimed > before and claimed > max(ceiling, lately):
+            self.faults.append(f"{number}: {group} claims {claimed} of {ceiling}, {lately} before")
+        self.raised += ceiling > lately
+        self.lowered += ceiling < lately
+        self._claimed[group], self._ceilings[group] = claimed, ceiling
+
+
+def divided(units: int, cuts: Sequence[int]) -> list[int]:
+    """Units in parts, cut at places from 0 to `units`; what comes after the last cut is held back."""
+    ends = sorted(min(units, each) for each in cuts)
+    return [end - begin for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
