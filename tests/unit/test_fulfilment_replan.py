@@ -195,6 +195,14 @@ def test_a_bundle_that_is_half_on_its_way_and_lacks_a_part_is_missing() -> None:
     assert [each.quantity for each in found.plan.missing] == [1]
 
 
+def test_of_bundles_half_on_their_way_those_with_all_parts_are_told() -> None:
+    """The legs of two kits were sent and one top is gone: the other one can be sent, and no more is told."""
+    found = replan(order(Line(KIT, 2), there={LEGS: 0, TOPS: 1}, bundles=[KITS]), promised(*kits(2), sent=[8]))
+    assert (found.releases, found.allocations) == ({}, ())
+    assert found.plan.allocations == (units(0, TOPS, 1, bundles=1),)
+    assert [each.quantity for each in found.plan.missing] == [1]
+
+
 def test_units_that_are_kept_back_by_now_stay_lent() -> None:
     """What a link lent when the order was accepted stays, better than any plan anew; what it lends now is the rest."""
     link = Link("link", TV, SPACE, keep_back=3)

@@ -90,6 +90,8 @@ class _Ground:
         }
         self.loose = Chosen()
         """Parts that stay whatever else is planned, and the bundles that they complete."""
+        self.ready = Chosen()
+        """Those bundles, with the parts that are there for them and no others."""
         self.late: Counter[int] = Counter()
         """Bundles of each line that are half on their way."""
         gone = Counter({use.line: 0 for use in sent})
@@ -121,24 +123,32 @@ class _Ground:
         begun = max(-(-gone[product] // quantity) for product, quantity in needs.items())
         late = begun - min(gone[product] // quantity for product, quantity in needs.items())
         complete = late
+        there: dict[Product, Counter[Use]] = {}
         for product, quantity in needs.items():
             wanted = begun * quantity - gone[product]
-            lacking = wanted - self._set_aside(at, product, wanted)
-            complete = min(complete, late - -(-lacking // quantity))
+            there[product] = self._set_aside(at, product, wanted)
+            complete = min(complete, late - -(-(wanted - there[product].total()) // quantity))
+        for product, quantity in needs.items():
+            wanted = max(0, (begun - late + complete) * quantity - gone[product])
+            for use, units in there[product].items():
+                self.ready.add(use, min(wanted, units))
+                wanted -= min(wanted, units)
         self.late[at[0]] += late
         self.loose.bundles[at] += complete
+        self.ready.bundles[at] += complete
         return begun
 
-    def _set_aside(self, at: tuple[int, str], product: Product, wanted: int) -> int:
-        """Make units loose; returns how many of them are there."""
-        there = 0
+    def _set_aside(self, at: tuple[int, str], product: Product, wanted: int) -> Counter[Use]:
+        """Make units loose; returns those of them that are there, in order."""
+        there: Counter[Use] = Counter()
         for use in self._uses(at, product):
             units = min(wanted, self.stood[use])
             found = min(units, self.there.get(use.item, 0))
             self.loose.add(use, units)
             if found:
                 self.there[use.item] -= found
-            wanted, there = wanted - units, there + found
+                there[use] = found
+            wanted -= units
         return there
 
     def _uses(self, at: tuple[int, str], product: Product) -> list[Use]:
@@ -303,13 +313,14 @@ def _told(ground: _Ground, chosen: Chosen, anew: _Filling) -> Plan:
     wish = ground.order.wish
     lines = tuple(replace(line, quantity=line.quantity + ground.late[index]) for index, line in enumerate(wish.lines))
     order = replace(ground.order, wish=replace(wish, lines=lines))
-    allocations = chosen.plus(ground.loose).allocations()
+    allocations = chosen.plus(ground.ready).allocations()
     value = objective(order, allocations)
     return Plan(
         allocations=allocations,
-        missing=missing(order, allocations),
+        # What waits for parts that are not there is free for nobody else.
+        missing=missing(order, chosen.plus(ground.loose).allocations()),
         objective=value,
-        exact=anew.plan.exact and value == objective(order, anew.best.plus(ground.loose).allocations()),
+        exact=anew.plan.exact and value == objective(order, anew.best.plus(ground.ready).allocations()),
         # Units that were lent before more was kept back stay lent, which no plan anew could do.
         filled_bound=max(value.filled, anew.plan.filled_bound + sum(ground.loose.bundles.values())),
         locations_bound=min(value.locations, anew.plan.locations_bound),
