@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from tests.kit.dividing import on_postgres
 from tests.kit.market import Caller
 from tests.kit.postgres import FreshDatabase
@@ -51,6 +53,23 @@ class Shop:
     async def newest(self, sku: str = SKU) -> Numbered | None:
         """The newest epoch of a product."""
         return next(iter((await self.epochs(sku))[::-1]), None)
+
+    async def divided(self, warehouse_group: str, sku: str = SKU) -> bool:
+        """Whether a supply was divided, and that is in force."""
+        found = [each for each in await self.epochs(sku) if each.epoch.warehouse_group == warehouse_group]
+        return bool(found) and found[-1].in_force
+
+    async def passed(self, *, minutes: int) -> None:
+        """Let all that was divided have been so that much earlier."""
+        connection = await asyncpg.connect(self.database.owner_url)
+        try:
+            for table, column in (("supplies", "looked_at"), ("epochs", "divided_at")):
+                at = f"UPDATE weir_partitioning.{table} SET {column} = {column} - make_interval(mins => $2)"
+                async with connection.transaction():
+                    await connection.execute("SELECT set_config('weir.tenant', $1, true)", self.tenant)
+                    await connection.execute(f"{at} WHERE tenant = $1", self.tenant, minutes)
+        finally:
+            await connection.close()
 
     async def left(self, sku: str = SKU) -> dict[str, int | None]:
         """What each channel group has left of its share, by the ledger's ceilings; None where it has none."""
