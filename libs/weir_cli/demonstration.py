@@ -85,7 +85,8 @@ def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
 
 
 async def _toured(tour: Tour, addresses: Mapping[str, str], *, stay: bool) -> None:
-    from weir_cli.touring import lead, recipes
+    from weir_cli.pasting import recipes
+    from weir_cli.touring import lead
 
     await lead(tour, addresses, SAMPLE)
     tour.conclude()

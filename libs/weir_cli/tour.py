@@ -9,6 +9,9 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
+WAIT_SECONDS = 5.0
+"""How long something that is told may take to be so."""
+
 
 class Tour:
     """What the tour says, and whether all of it held."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -28,11 +26,10 @@ from weir.ledger.v1 import (
 )
 from weir_chassis import status
 from weir_chassis.ids import new_id
-from weir_cli import books, loading, moving, picturing, promising, selling, tables, watching
+from weir_cli import books, loading, moving, picturing, promising, selling, spending, tables, watching
 from weir_cli.options import Options
 from weir_cli.session import Session
-from weir_cli.tour import Tour
-from weir_cli.upping import exports
+from weir_cli.tour import WAIT_SECONDS, Tour
 from weir_cli.wishing import wish_line
 
 SKU = "APRON-LINEN-NATURAL"
@@ -49,7 +46,6 @@ ORDERED, SETS_ORDERED, SENDING = 120, 2, 2
 LYING, PICKED, REPORTED, LATER = 50, 20, 10, 25
 """At the source: units on hand, of an order it was handed, those it reports beside them, and of an order after that."""
 PRODUCTS_SHOWN = 8
-WAIT_SECONDS = 5.0
 
 
 async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
@@ -61,6 +57,7 @@ async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
             await _ask_why(tour, session)
             await _put_together(tour, session)
             await _order(tour, session)
+            await spending.spend(tour, session)
             heads = await _signed(session)
             await _report(tour, session)
             await _audit(tour, session, heads)
@@ -289,75 +286,3 @@ async def _audit(tour: Tour, session: Session, heads: Sequence[str]) -> None:
     tour.holds(told, well)
     if heads:
         tour.holds("The head that was signed before the report stands in the chain: no row was touched.", well)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """One call to paste: what it shows, whom it asks, its method and message."""
-
-    what: str
-    service: str
-    method: str
-    message: str
-
-
-def calls() -> list[Recipe]:
-    """Calls that work on the sample merchant, one of them refused."""
-    item = f'{{"product": {{"sku": "{SKU}"}}, "location": "{SOURCE}"}}'
-    product = f'"product": {{"sku": "{SKU}"}}'
-    return [
-        Recipe("What may webshop-de sell?", "aggregator", "weir.aggregator.v1.AvailabilityService/GetAvailability",
-               f'{{{product}, "channel": "webshop-de"}}'),
-        Recipe("Receive 20 more.", "ledger", "weir.ledger.v1.LedgerService/RecordMovements",
-               f'{{"request_id": "paste-1", "movements": [{{"kind": "ENTRY_KIND_RECEIVE", "stock_item": {item},'
-               ' "quantity": 20}]}'),
-        Recipe("Promise 3 to an order.", "aggregator", "weir.aggregator.v1.FulfilmentService/ReserveFulfilment",
-               f'{{"request_id": "paste-2", "wish": {{"channel": "{SELLER}", "lines": [{{{product}, "quantity": 3}}]}}'
-               "}"),
-        Recipe("Ask for too many, and see a refusal.", "ledger", "weir.ledger.v1.ReservationService/Reserve",
-               f'{{"request_id": "paste-3", "draft": {{"lines": [{{"stock_item": {item}, "quantity": 5000}}]}}}}'),
-        Recipe("Watch levels change.", "aggregator", "weir.aggregator.v1.AvailabilityService/WatchLevels", "{}"),
-    ]  # fmt: skip
-
-
-def recipes(addresses: Mapping[str, str]) -> list[Text]:
-    """Lines to paste into another terminal, with the addresses that hold now."""
-    parts = [Text("\nThe suite stays up. In another terminal, from here:", style="bold")]
-    weir = f"{exports(addresses)}{_program('weir')}"
-    for verb in (
-        "status",
-        f"explain {SKU} {SELLER}",
-        f"order place {SKU}=3 --channel {SELLER} --order A-1004",
-        "watch levels",
-    ):
-        parts.append(Text(f"  {weir} {verb}", style="cyan"))
-    parts.append(Text("\nWith grpcurl, or any client that knows reflection:", style="bold"))
-    parts += [_said(each.what, grpcurl(each, addresses)) for each in calls()]
-    parts.append(Text("\nWith buf curl, which is here already:", style="bold"))
-    parts += [_said(each.what, shlex.join(buf_curl(each, addresses))) for each in calls()]
-    parts.append(Text("\nCtrl-C ends everything.", style="bold"))
-    return parts
-
-
-def grpcurl(call: Recipe, addresses: Mapping[str, str]) -> str:
-    """The call as a line for grpcurl."""
-    return shlex.join(["grpcurl", "-plaintext", "-d", call.message, addresses[call.service], call.method])
-
-
-def buf_curl(call: Recipe, addresses: Mapping[str, str]) -> Sequence[str]:
-    """The call as words for `buf curl`."""
-    url = f"http://{addresses[call.service]}/{call.method}"
-    return [_program("buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", call.message, url]
-
-
-def _said(what: str, command: str) -> Text:
-    return Text.assemble((f"  # {what}\n", "dim"), (f"  {command}", "cyan"))
-
-
-def _program(name: str) -> str:
-    """A program of our own environment, as short as it can be written from here."""
-    found = Path(sys.executable).parent / name
-    if not found.exists():
-        return name
-    here = Path.cwd()
-    return str(found.relative_to(here)) if found.is_relative_to(here) else str(found)

@@ -54,12 +54,19 @@ async def left(weir: Weir, *words: str) -> dict[str, int]:
 
 
 async def becomes(weir: Weir, wanted: dict[str, int]) -> None:
-    """Wait until each group has so much left."""
+    """Wait until each group has so much left, and orders count against that."""
 
     async def is_so() -> bool:
-        return await left(weir) == wanted
+        epochs = (await done(weir, "shares", "--history"))["epochs"]
+        return await left(weir) == wanted and all(each["in_force"] for each in epochs)
 
     await until(is_so)
+    await caught_up(weir)
+
+
+async def caught_up(weir: Weir) -> None:
+    """Wait until all that was written is known to whoever plans orders and divides."""
+    await done(weir, "levels", "MUG", "--fresh")
 
 
 async def test_shares_are_shown_and_spent(weir: Weir) -> None:
@@ -90,6 +97,7 @@ async def test_shares_are_shown_and_spent(weir: Weir) -> None:
 async def test_supplies_are_divided_on_request(weir: Weir) -> None:
     """A check says what would move and moves nothing; then it is done, and what would move nothing stays."""
     await done(weir, "order", "place", "MUG=15", "--channel", "shop-de")
+    await caught_up(weir)
     assert await left(weir) == {"shops": 60, "market": 25}
     checked = await done(weir, "rebalance", "MUG", "--check")
     assert (checked["divided"], [each["epoch"] for each in checked["epochs"]]) == (1, [0])

@@ -24,8 +24,9 @@ START_SECONDS = 240.0
 
 async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
     """180 / 80 / 12 are shown, two numbers are explained, one of them of a bundle by policy and rule; an order over
-    two locations lowers every level it touches, a late report hits the newest promise, which is planned again, the
-    past can be asked, the books agree; exit status 0, and nothing is left of it."""
+    two locations lowers every level it touches, another spends a share and has the supply divided anew, a late report
+    hits the newest promise, which is planned again, the past can be asked, the books agree; exit status 0, and nothing
+    is left of it."""
     before = leftovers()
     said = await demonstrated()
     assert said.status == 0, said
@@ -41,12 +42,16 @@ async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -
     assert re.search(r"every level that the order touches had fallen (\d+\.\d ms later|before the answer)", said.out)
     for told in (
         r"122 units from 2 locations, 2 of them put together there; no plan is better\.",
+        r"Divided at an instant: webshops-eu 75, amazon-de 25\.",
+        r"Of 30 that Amazon asks for it may have 25\.",
+        r"A fifth of its share is left: divided anew \d+ ms later\.",
+        r"Of what is left: webshops-eu 60, amazon-de 20\.",
         r"10 free and 20 handed over are 30 on hand; 45 are promised\.",
         r"APRON-LINEN-NATURAL@DE1   15 short  on hand 30, reserved 45",
         r"1  A-1003  webshop-de    25       15 ",
         r"Revision \d+, before the report, can still be asked: 50\.",
         r"Planned again: 15 units moved in one commit, and nothing is short\.",
-        r"[\d,]+ entries folded, 892 balances and 7 reservation lines compared: 0 differences",
+        r"[\d,]+ entries folded, 892 balances and 8 reservation lines compared: 0 differences",
         r"The head that was signed before the report stands in the chain",
     ):
         assert re.search(told, said.out), told
@@ -109,7 +114,7 @@ async def pasted(lines: list[str]) -> None:
         assert (status != 0) == refused, (line, out, err)
         assert "code" in err if refused else json.loads(out), (line, out, err)
     verbs = [line for line in lines if "/weir " in line and "watch" not in line]
-    assert len(verbs) == 3
+    assert len(verbs) == 4
     for line in verbs:
         status, out, err = await _shell(line)
         assert status == 0, (line, out, err)
