@@ -15,7 +15,7 @@ import pytest
 from tests.kit import solver
 from tests.kit.filling import Exhaustive, TooMany, faults, tie, units_of, worth
 from tests.kit.orders import SIZES, Size, order, shuffled
-from weir_allocation.fulfilment.model import Order, Plan
+from weir_allocation.fulfilment.model import Order, Plan, Quota
 from weir_allocation.fulfilment.planner import objective, plan
 from weir_allocation.sharing import NO_SHARING
 
@@ -129,6 +129,11 @@ def test_numbers_of_units_do_not_matter() -> None:
         assert checked(seed, large).objective.filled >= plan(small).objective.filled * times, seed
 
 
+def without(wanted: Order, quota: Quota) -> Order:
+    """An order that one quota does not hold."""
+    return replace(wanted, quotas=tuple(each for each in wanted.quotas if each != quota))
+
+
 def test_the_small_orders_meet_everything() -> None:
     """Among those that are tried are enough of each kind; else their agreement would say little."""
     met: Counter[str] = Counter()
@@ -139,6 +144,7 @@ def test_the_small_orders_meet_everything() -> None:
         except TooMany:
             continue
         wish, sharing = wanted.wish, wanted.terms.sharing
+        free = replace(wanted, quotas=())
         met.update(
             {
                 "filled": most == sum(line.quantity for line in wish.lines),
@@ -162,6 +168,14 @@ def test_the_small_orders_meet_everything() -> None:
                 "two components of one item": len({(each.line, each.item) for each in allocations if each.bundles})
                 < sum(1 for each in allocations if each.bundles),
                 "sending already": bool(wanted.sending) and best.filled > 0,
+                "less for a quota": most < plan(free).filled_bound,
+                "otherwise for a quota": plan(free).objective.filled == best.filled and plan(free).objective != best,
+                "other bundles for a quota": best.assembled != plan(free).objective.assembled,
+                "two lines of a quota": any(
+                    sum(line.product == each.product and line.demand.uom == each.uom for line in wish.lines) > 1
+                    and plan(without(wanted, each)).objective != best
+                    for each in wanted.quotas
+                ),
             }
         )
     few = {name: times for name, times in met.items() if times < 2}

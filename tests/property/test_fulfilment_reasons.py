@@ -173,3 +173,4 @@ def test_with_the_obstacle_away_more_is_filled() -> None:
             more = [plan(each).objective.filled for each in without(wanted, found, missing)]
             assert not more or max(more) > least, (seed, missing)
     assert len(met) > 12, met
+    assert met[Verdict.SHARE_SPENT] > CASES / 20, met

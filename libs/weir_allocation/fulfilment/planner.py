@@ -10,9 +10,9 @@ tried; what it can cost is limited by counts of what is done, never by time, so 
 The limits let every set of 12 locations be looked at for 50 lines. They end a search early
 
 * where there are more sets of locations than that which might do: `heuristic` then finds good ones;
-* where many lines compete for parts of bundles, for the lots of one link, or while each must come from one location,
-  so that linear programs of which the answers are not whole have to be split up too often: `hasty` then finds good
-  fillings. Lines that compete for stock alone are filled best in any number that an order has.
+* where many lines compete for parts of bundles, for the lots of one link or quota, or while each must come from one
+  location, so that linear programs of which the answers are not whole have to be split up too often: `hasty` then
+  finds good fillings. Lines that compete for stock alone are filled best in any number that an order has.
 
 Such a plan says that it is not exact, and its bounds say how much better another might be. They are true since each
 rests on a problem that is easier than the order: lines that take nothing from each other, or units that may be split.

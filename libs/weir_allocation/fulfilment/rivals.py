@@ -3,12 +3,13 @@
 A linear program, and where its answer is not in whole numbers cuts that round it off (Gomory), then branch and bound
 (Land and Doig), as where a line that must come from one place comes from several. Of all branches the one whose bound
 is best is followed, so the first answer that is a filling is the best one. If plain lines compete and no lot is asked
-for the program is a minimum-cost flow, whose answers are whole by themselves; the parts of bundles and the limit of a
-link on several lots are what may break them.
+for the program is a minimum-cost flow, whose answers are whole by themselves; the parts of bundles and the limits of
+links and quotas on several lots are what may break them.
 
 Ties can be numbers of the program too, far below all others, so that there is one best answer; but they make the
-numbers long and the search deep. So `rivals` finds a best filling without them, lines that want the same as one, and
-`decided`, for the places that are chosen in the end, the one with the smallest `tie`.
+numbers long and the search deep. So `rivals` finds a best filling without them, lines that want the same as one,
+which if there is no other is filled as any line `alone`, and `decided`, for the places that are chosen in the end,
+the one with the smallest `tie`.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ def rivals(
 
     Where the work ends before one is found: the most units that there could be.
     """
-    if work.left < 0:
-        return sum(line.quantity for line in lines)
     alike = [[line] for line in lines] if one_place else _alike(found, lines)
     merged = [replace(each[0], quantity=sum(line.quantity for line in each)) for each in alike]
     if len(merged) == 1 and merged[0].simple and not one_place:
         return _dealt(alone(found, merged[0], mask), alike)
+    if work.left < 0:
+        return sum(line.quantity for line in lines)
     best = _search(_Model(found, merged, mask, ties=False), one_place=one_place, work=work)
     return _dealt(best, alike) if isinstance(best, Filling) else best
 
