@@ -1,4 +1,4 @@
-"""Epochs and demand in plain structures: what the ports promise, in the fewest words, for tests that need no
+"""Epochs, demand and wishes in plain structures: what the ports promise, in the fewest words, for tests that need no
 Postgres.
 """
 
@@ -11,8 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from weir_allocation.stock import Product
 from weir_chassis.configuration.ports import Objects, Tenants
+from weir_chassis.errors import RequestIdReused
+from weir_chassis.idempotency import Attempt
 from weir_partitioning.domain import Policy
-from weir_partitioning.ports import Counted, Draft, Numbered, Sold, Stretch, SupplyKey, Where
+from weir_partitioning.ports import Begun, Counted, Draft, Numbered, Progress, Sold, Stretch, SupplyKey, Where
 
 
 @dataclass(slots=True)
@@ -160,3 +162,29 @@ class MemoryDemand:
             if product in products and day >= since and group is not None:
                 found[product][group] += units
         return found
+
+
+class MemoryWishes:
+    """The wishes of all tenants in this process: `Wishes`."""
+
+    def __init__(self, epochs: MemoryEpochs) -> None:
+        """Nobody wished anything; what is divided since a wish is in `epochs`."""
+        self._epochs = epochs
+        self._known: dict[tuple[str, str, str], tuple[bytes, Begun]] = {}
+
+    async def begin(self, attempt: Attempt) -> Begun:
+        head = (await self._epochs.stretch(attempt.tenant, after=0, limit=0)).head
+        key = _named(attempt)
+        again = key in self._known
+        fingerprint, begun = self._known.setdefault(key, (attempt.fingerprint, Begun(head)))
+        if fingerprint != attempt.fingerprint:
+            raise RequestIdReused(attempt.request_id)
+        return replace(begun, again=again)
+
+    async def end(self, attempt: Attempt, progress: Progress) -> None:
+        fingerprint, begun = self._known[_named(attempt)]
+        self._known[_named(attempt)] = fingerprint, replace(begun, ended=progress)
+
+
+def _named(attempt: Attempt) -> tuple[str, str, str]:
+    return attempt.tenant, attempt.method, attempt.request_id

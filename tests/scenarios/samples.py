@@ -76,13 +76,11 @@ class World:
             self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
         )
         asked |= order_samples.requests(self.planned, STOCK_ITEM, [known, self.merchant.seen["sharing"]])
-        for context, samples in (
-            ("sharing", sharing_samples),
-            ("partitioning", policy_samples),
-            ("sync", rule_samples),
-        ):
+        for context, samples in (("sharing", sharing_samples), ("sync", rule_samples)):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
+        seen = self.merchant.seen["partitioning"]
+        asked |= policy_samples.requests(seen, first_revision(seen), self.etags, known)
         return {name: _made(name, fields) for name, fields in asked.items()}
 
     def others(self) -> dict[str, list[Message]]:
