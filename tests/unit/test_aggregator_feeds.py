@@ -9,13 +9,14 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from weir.common.v1 import stock_pb2
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, waiting_pb2
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_aggregator.domain import (
     BackOrders,
     Change,
+    ClaimChange,
     Configured,
     Count,
     GroupLink,
@@ -26,9 +27,10 @@ from weir_aggregator.domain import (
     WarehouseGroup,
 )
 from weir_aggregator.wire import feeds, recorded
+from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.model import Line, Terms, Wish
 from weir_allocation.network import Channel
-from weir_allocation.policy import Part, Policy, Strategy
+from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
 from weir_allocation.sharing import NO_SHARING, Bundle, Link
 from weir_allocation.stock import Condition
@@ -127,10 +129,43 @@ def test_an_object_of_sharing(sent: dict[str, Any], configured: Configured | Non
             Policy("p", 0, Strategy.SAFETY_STOCK, buffer_units=5),
         ),
         ({"policy": "p", "strategy": "STRATEGY_WEIGHTED"}, Policy("p", 0, Strategy.WEIGHTED)),
+        (
+            {"policy": "p", "strategy": "STRATEGY_WEIGHTED", "mode": "POLICY_MODE_CONTINUOUS", "enforce": True},
+            Policy("p", 0, Strategy.WEIGHTED, enforce=True),
+        ),
+        (
+            {"policy": "p", "strategy": "STRATEGY_DEMAND", "mode": "POLICY_MODE_BALANCED"},
+            Policy("p", 0, Strategy.DEMAND, mode=Mode.BALANCED),
+        ),
+        (
+            {
+                "policy": "p",
+                "strategy": "STRATEGY_DEMAND",
+                "mode": "POLICY_MODE_BALANCED",
+                "parts": [{"channel_group": "g", "protected_percent": 30}],
+                "threshold_percent": 0,
+                "hysteresis_units": 0,
+                "rebalance_interval": "90.5s",
+                "demand_days": 7,
+                "damping_percent": 0,
+            },
+            Policy(
+                "p",
+                0,
+                Strategy.DEMAND,
+                parts=(Part("g", protected_percent=30),),
+                mode=Mode.BALANCED,
+                threshold_percent=0,
+                hysteresis_units=0,
+                rebalance_seconds=90.5,
+                demand_days=7,
+                damping_percent=0,
+            ),
+        ),
     ],
 )
 def test_a_policy(sent: dict[str, Any], policy: Policy) -> None:
-    """No products are all of them; no cap is none, and 0 is one."""
+    """No products are all of them; no cap is none, and 0 is one; so it is with numbers that have another default."""
     change = ParseDict({"policy": sent}, policy_pb2.PartitioningChange())
     assert feeds.partitioning([change]) == [Change(policy)]
 
@@ -268,3 +303,28 @@ def test_a_demand_that_is_not_ours_to_fill(others: dict[str, Any]) -> None:
     [found] = feeds.entries(ledger_service_pb2.WatchEntriesResponse(waiting=[_waiting(**others)]))
     assert isinstance(found, Waiting)
     assert found.recorded is None
+
+
+SHARE = Claim(("x", "BIKE"), "europe", "web", 2)
+OTHER = '["x", "CAR", "europe", "web", 1]'
+
+
+@pytest.mark.parametrize(
+    ("said", "change"),
+    [
+        ({"subject": SHARE.subject, "ceiling": 9}, ClaimChange(SHARE.key, 7, 9, SHARE)),
+        ({"subject": SHARE.subject, "ceiling": 0}, ClaimChange(SHARE.key, 7, 0, SHARE)),
+        ({"subject": SHARE.subject}, ClaimChange(SHARE.key, 7, None, SHARE)),
+        ({"ceiling": 9}, ClaimChange(SHARE.key, 7, 9, None)),
+        ({"claim": "mine", "subject": "pallets of the fair"}, ClaimChange("mine", 7, None, None)),
+        ({"claim": "mine", "subject": SHARE.subject}, ClaimChange("mine", 7, None, None)),
+        ({"subject": OTHER}, ClaimChange(SHARE.key, 7, None, None)),
+    ],
+)
+def test_claims(said: dict[str, Any], change: ClaimChange) -> None:
+    """What went out is claimed as what is promised is; a key stands for a share only where it is made of its subject;
+    in an export as in a commit.
+    """
+    claim = reservation_pb2.Claim(**{"claim": SHARE.key, "open": 3, "fulfilled": 4, **said})
+    assert feeds.balances(ledger_service_pb2.ExportBalancesResponse(claims=[claim])) == [change]
+    assert feeds.entries(ledger_service_pb2.WatchEntriesResponse(claims=[claim])) == [change]
