@@ -7,9 +7,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
+from tests.kit.merchant import Merchant, request_id
+from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
+from weir.ledger.v1 import reservation_service_pb2 as pb
+from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir_allocation.claims import Claim
 
 
@@ -132,6 +135,40 @@ class Books:
         self.raised += ceiling > lately
         self.lowered += ceiling < lately
         self._claimed[group], self._ceilings[group] = claimed, ceiling
+
+
+async def policy(merchant: Merchant, **fields: Any) -> None:
+    """Have a policy that divides the supply of everything equally; at an instant, unless `fields` say otherwise."""
+    terms = {"strategy": policy_pb2.STRATEGY_EQUAL_DIVISION, "mode": policy_pb2.POLICY_MODE_BALANCED, **fields}
+    request = partitioning_service_pb2.CreatePolicyRequest(
+        request_id=request_id(), policy=policy_pb2.Policy(policy="shares", **terms)
+    )
+    merchant.saw((await merchant.stubs.partitioning.CreatePolicy(request)).revision)
+
+
+async def share(merchant: Merchant, supply: Supply, epoch: int, **left: int) -> None:
+    """Let groups have so much left of their shares, beside what they have claimed."""
+    claims = {group: supply.claim(group) for group in left}
+    set_ = pb.SetCeilingsRequest(
+        request_id=request_id(),
+        ceilings=[
+            reservation_pb2.CeilingDraft(
+                claim=claim.key,
+                ceiling=await claimed(merchant, claim) + left[group] * supply.scale,
+                epoch=epoch,
+                subject=claim.subject,
+            )
+            for group, claim in claims.items()
+        ],
+    )
+    merchant.saw((await merchant.stubs.reservations.SetCeilings(set_)).revision)
+
+
+async def claimed(merchant: Merchant, claim: Claim) -> int:
+    """What is claimed, in units of the claim."""
+    request = pb.GetClaimsRequest(claims=[claim.key], freshness=merchant.freshness("ledger"))
+    [found] = (await merchant.stubs.reservations.GetClaims(request)).claims
+    return found.open + found.fulfilled
 
 
 def divided(units: int, cuts: Sequence[int]) -> list[int]:

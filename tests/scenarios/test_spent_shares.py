@@ -24,14 +24,13 @@ from tests.kit.merchant import Merchant, item, request_id, verified
 from tests.kit.ordering import Playing
 from tests.kit.postgres import PostgresForTests
 from tests.kit.sabotages import sabotaged
-from tests.kit.spending import Books, Refused, Supply, divided
+from tests.kit.spending import Books, Refused, Supply, divided, policy
 from tests.kit.suite import Suite
 from tests.kit.twins import twins as running_twins
 from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
 from weir.common.v1.stock_pb2 import Product
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2
 from weir.ledger.v1 import reservation_service_pb2 as pb
-from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir_aggregator.domain import Reserve
 from weir_aggregator.peers.promises import PeerPromises
 from weir_aggregator.ports import Reserved
@@ -205,11 +204,7 @@ async def raged(twins: tuple[Suite, Suite], supply: Supply, seed: int, **storm: 
     """A storm over a supply that a policy divides at an instant, when it is over, and the books of it."""
     first = twins[0].merchant()
     await Playing(first).play(HOUSE)
-    policy = policy_pb2.Policy(
-        policy="shares", strategy=policy_pb2.STRATEGY_EQUAL_DIVISION, mode=policy_pb2.POLICY_MODE_BALANCED
-    )
-    made = partitioning_service_pb2.CreatePolicyRequest(request_id=request_id(), policy=policy)
-    first.saw((await first.stubs.partitioning.CreatePolicy(made)).revision)
+    await policy(first)
     second = replace(twins[1].merchant(first.tenant), seen=first.seen)
     clients = storm.pop("clients", CLIENTS)
     storm_ = Storm(supply, (first, second), random.Random(seed), **storm)
@@ -316,6 +311,6 @@ async def test_a_sabotage_is_found_out(
     with sabotage():
         for seed in range(3):
             storm, books, _ = await raged(twins, BIKES, seed, clients=24)
-            if books.faults or [*books.unclaimed(storm.promised)] or [*books.in_vain(storm.refused)]:
+            if [*books.faults, *books.unclaimed(storm.promised), *map(str, books.in_vain(storm.refused))]:
                 return
     raise AssertionError("nobody noticed")
