@@ -23,8 +23,6 @@ from weir_cli.paging import cut, listed
 from weir_cli.paper import paper
 from weir_cli.session import Answer, Session
 
-EPOCHS = "epochs"
-"""The context that the marks of a watch are of."""
 PICTURED = 6
 """Supplies of which a picture is drawn where none is named."""
 EPOCHS_SHOWN = 50
@@ -148,30 +146,31 @@ def _table(found: Iterable[share_pb2.Share]) -> RenderableType:
 async def history(session: Session, asked: Asked, *, limit: int) -> Answer:
     """How supplies were divided, newest first, `limit` epochs at most."""
     found: list[share_pb2.Epoch] = []
-    more = False
+    revision = revision_pb2.Revision()
     for product in asked.products or (None,):
         request = contract.ListEpochsRequest(product=product, warehouse_group=asked.warehouse_group)
-        async for epoch in _epochs(session, request):
-            if asked.means(epoch):
-                more = len(found) == limit
-                if more:
-                    break
-                found.append(epoch)
+        meant, revision = await _epochs(session, request, asked, limit + 1)
+        found += meant
     found.sort(key=lambda each: each.epoch, reverse=True)
-    told = {"epochs": [document(each) for each in found], "more": more}
+    more = len(found) > limit
+    del found[limit:]
+    told = {"epochs": [document(each) for each in found], "more": more, "revision": document(revision)}
     shown = epoch_table(found) if found else Text("Nothing was ever divided at an instant.")
-    return Answer(told, [shown, tables.footnote(note=cut(found, more))])
+    return Answer(told, [shown, tables.footnote(revision, note=cut(found, more))])
 
 
-async def _epochs(session: Session, asked: contract.ListEpochsRequest) -> AsyncGenerator[share_pb2.Epoch]:
-    asked.page_size = EPOCHS_SHOWN
+async def _epochs(
+    session: Session, request: contract.ListEpochsRequest, asked: Asked, limit: int
+) -> tuple[list[share_pb2.Epoch], revision_pb2.Revision]:
+    """The newest epochs that are meant, `limit` at most, and the mark of the newest of all."""
+    found: list[share_pb2.Epoch] = []
+    request.page_size = EPOCHS_SHOWN
     while True:
-        page = await session.partitioning.ListEpochs(asked)
-        for each in page.epochs:
-            yield each
-        asked.page_token = page.next_page_token
-        if not asked.page_token:
-            return
+        page = await session.partitioning.ListEpochs(request)
+        found += filter(asked.means, page.epochs)
+        request.page_token = page.next_page_token
+        if not request.page_token or len(found) >= limit:
+            return found[:limit], page.revision
 
 
 def epoch_table(found: Iterable[share_pb2.Epoch]) -> RenderableType:
@@ -243,10 +242,9 @@ def _through(message: contract.WatchEpochsResponse) -> revisions.Revision:
 
 async def newest(session: Session) -> revisions.Revision:
     """The mark of the newest epoch."""
-    found = await session.partitioning.ListEpochs(contract.ListEpochsRequest(page_size=1))
-    number = found.epochs[0].epoch if found.epochs else 0
-    origin = await session.newest("partitioning")
-    return revisions.Revision(EPOCHS, origin.cluster, origin.epoch, number)
+    return revisions.from_wire(
+        (await session.partitioning.ListEpochs(contract.ListEpochsRequest(page_size=1))).revision
+    )
 
 
 def _told(epoch: share_pb2.Epoch) -> Iterator[Text]:
@@ -272,7 +270,7 @@ async def rebalance(session: Session, products: Sequence[stock_pb2.Product], *, 
     if len(epochs) > EPOCHS_SHOWN:
         shown.append(Text(f"and {len(epochs) - EPOCHS_SHOWN:,} more (--json prints all)", style="dim"))
     note = "only checked, nothing was changed" if check else ""
-    shown.append(tables.footnote(request_id=session.request_id, note=note))
+    shown.append(tables.footnote(last.revision, request_id=session.request_id, note=note))
     told = {**document(last, without=("epochs",)), "epochs": [document(each) for each in epochs]}
     return Answer({"request_id": session.request_id, **told}, shown)
 

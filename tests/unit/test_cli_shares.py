@@ -17,7 +17,10 @@ from weir_cli.dividing import Asked
 from weir_cli.options import Options
 from weir_cli.session import Answer, Session
 
-ORIGIN = {"cluster": "c", "epoch": 3}
+
+def mark(number: int) -> revision_pb2.Revision:
+    """The mark of an epoch."""
+    return revision_pb2.Revision(context="epochs", cluster="c", epoch=3, number=number)
 
 
 def product(sku: str) -> stock_pb2.Product:
@@ -68,8 +71,7 @@ class Stream:
     async def read(self) -> Any:
         """The next message."""
         for each in self._epochs:
-            through = revision_pb2.Revision(context="epochs", number=each.epoch, **ORIGIN)  # type: ignore[arg-type]
-            return contract.WatchEpochsResponse(through=through, epochs=[each])
+            return contract.WatchEpochsResponse(through=mark(each.epoch), epochs=[each])
         return grpc.aio.EOF
 
     def cancel(self) -> None:
@@ -109,11 +111,8 @@ class Partitioning:
         found = [each for each in reversed(self.epochs) if named in (None, each.product)]
         begin, size = int(asked.page_token or 0), min(asked.page_size, self.page)
         token = str(begin + size) if begin + size < len(found) else ""
-        return contract.ListEpochsResponse(epochs=found[begin : begin + size], next_page_token=token)
-
-    async def ListPolicies(self, asked: contract.ListPoliciesRequest) -> contract.ListPoliciesResponse:
-        """No policies, at a revision."""
-        return contract.ListPoliciesResponse(revision=revision_pb2.Revision(context="partitioning", **ORIGIN))  # type: ignore[arg-type]
+        newest = mark(max([0, *(each.epoch for each in self.epochs)]))
+        return contract.ListEpochsResponse(epochs=found[begin : begin + size], next_page_token=token, revision=newest)
 
     def WatchEpochs(self, asked: contract.WatchEpochsRequest) -> Stream:
         """All epochs after a mark, one a message."""
@@ -126,7 +125,13 @@ class Partitioning:
         supplies = len(self.epochs)
         for seen, each in enumerate(self.epochs, start=1):
             yield contract.RebalanceResponse(
-                supplies=supplies, seen=seen, divided=seen, moved=5 * seen, epochs=[each], done=seen == supplies
+                supplies=supplies,
+                seen=seen,
+                divided=seen,
+                moved=5 * seen,
+                epochs=[each],
+                done=seen == supplies,
+                revision=mark(each.epoch),
             )
         if not supplies:
             yield contract.RebalanceResponse(done=True)
@@ -250,6 +255,6 @@ def test_dividing_anew_tells_what_moved() -> None:
     assert (answer.document["moved"], [each["epoch"] for each in answer.document["epochs"]]) == (10, [8, 9])
     checked = shown(*asyncio.run(dividing.rebalance(held.session(), [], check=True)).shown)
     assert "would be divided anew; 10 units would change hands." in checked[0]
-    assert "only checked, nothing was changed" in checked[-1]
+    assert checked[-1] == "epochs revision 9 · request attempt · only checked, nothing was changed"
     idle = asyncio.run(dividing.rebalance(Partitioning([], []).session(), [], check=False))
     assert shown(*idle.shown)[0] == "Nothing is divided at an instant."
