@@ -199,7 +199,9 @@ async def test_everything_then_what_was_touched(reading: list[SupplyReader]) -> 
 
 
 async def test_what_lends_and_what_is_a_part_touches(reading: list[SupplyReader]) -> None:
-    """Stock of a component, or of a product that lends, is stock of what is divided; a link that comes is told alone."""
+    """Stock of a component, or of a product that lends, is stock of what is divided; a link is told by what it
+    touches.
+    """
     projection = divided(count("FRAME", "DE", 6), count("SPARE", "DE", 2))
     projection.apply_configuration(network(2, stands(Bundle(KIT, ((FRAME, 2),)))))
     reader = await watched(projection, reading)
