@@ -175,8 +175,7 @@ class Claims(Protocol):
     async def claimed(
         self, tenant: str, claims: Sequence[Claim], fresh: Vector
     ) -> tuple[Mapping[Claim, Claimed], Revision]:
-        """What is counted under each of the claims, one at least, at the revision or later, in books that include
-        `fresh`.
+        """What is counted under each of the claims at the revision or later, in books that include `fresh`.
 
         Raises PeerAway, and what the ledger refuses.
         """

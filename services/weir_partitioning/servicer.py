@@ -141,9 +141,7 @@ class PartitioningServicer(Answering[Objects], partitioning_service_pb2_grpc.Par
             call.tenant(), Where(*meant), fresh, after=after, limit=page.size + 1
         )
         messages, token = shown(page, found, lambda each: each.place, _share)
-        return pb.ListSharesResponse(
-            shares=messages, next_page_token=token, revision=revision.to_wire() if revision else None
-        )
+        return pb.ListSharesResponse(shares=messages, next_page_token=token, revision=revision.to_wire())
 
     async def ListEpochs(self, request: pb.ListEpochsRequest, context: Context) -> pb.ListEpochsResponse:
         meant, fresh = shares.list_epochs(request)

@@ -93,7 +93,7 @@ async def test_shares_come_in_order(divided: Divided, monkeypatch: pytest.Monkey
             while some := (await told.shares(TENANT, ALL, {}, after=found[-1] if found else None, limit=size))[0]:
                 found += [each.place for each in some]
             assert found == places, (chunk, size)
-            assert [len(each) for each in counting.asked] == [size] * (16 // size) + [16 % size] * (16 % size > 0)
+            assert [len(each) for each in counting.asked] == [size] * (16 // size) + [16 % size] * (16 % size > 0) + [0]
 
 
 async def test_only_what_is_meant(divided: Divided) -> None:
@@ -105,7 +105,7 @@ async def test_only_what_is_meant(divided: Divided) -> None:
 
     async def found(**meant: Any) -> list[Any]:
         some, revision = await told.shares(TENANT, Where(**meant), {}, after=None, limit=9)
-        assert revision == (BOOKS if some else None)
+        assert revision == BOOKS
         return [(each.place[1:], each.remaining) for each in some]
 
     assert await found() == [(("A", "x", "till"), 3), (("A", "x", "web"), 0), (("A", "y", "rep"), 1)]

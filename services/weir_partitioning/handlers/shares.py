@@ -61,13 +61,11 @@ class Shares:
 
     async def shares(
         self, tenant: str, where: Where, fresh: Vector, *, after: Place | None, limit: int
-    ) -> tuple[list[Share], Revision | None]:
+    ) -> tuple[list[Share], Revision]:
         """Shares in the order of their places, and the revision of the ledger that claims were read at, some of them
-        later; none where there are no shares. Raises PeerAway, and what the ledger refuses.
+        later. Raises PeerAway, and what the ledger refuses.
         """
         found = await self._standing(tenant, where, after, limit)
-        if not found:
-            return [], None
         keys = [_claim(of, share) for of, share in found]
         spent, revision = await self._claims.claimed(tenant, keys, fresh)
         return [Share(of, share, spent[key]) for (of, share), key in zip(found, keys, strict=True)], revision

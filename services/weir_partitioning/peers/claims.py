@@ -17,6 +17,8 @@ from weir_partitioning.ports import Claimed
 
 CLAIMS_MAX = 100
 """The most that the ledger answers at once."""
+NOBODYS = "share:"
+"""A key that no claim has: what is asked where no claim is meant, to hear of the revision."""
 
 
 class PeerClaims:
@@ -33,9 +35,9 @@ class PeerClaims:
         freshness = revision_pb2.Freshness(at_least=[each.to_wire() for each in fresh.values()])
         found: dict[Claim, Claimed] = {}
         revision: revision_pb2.Revision | None = None
-        for first in range(0, len(claims), CLAIMS_MAX):
+        for first in range(0, len(claims) or 1, CLAIMS_MAX):
             some = claims[first : first + CLAIMS_MAX]
-            request = pb.GetClaimsRequest(claims=[each.key for each in some], freshness=freshness)
+            request = pb.GetClaimsRequest(claims=[each.key for each in some] or [NOBODYS], freshness=freshness)
             try:
                 answer = await stub.GetClaims(request)
             except grpc.aio.AioRpcError as error:
@@ -46,7 +48,6 @@ class PeerClaims:
             if revision is None:
                 revision = answer.revision
                 freshness = revision_pb2.Freshness(at_least=[revision])
-            counted = [Claimed(each.open, each.fulfilled) for each in answer.claims]
-            found.update(zip(some, counted, strict=True))
-        assert revision is not None, "one claim at least"
+            found.update(zip(some, (Claimed(each.open, each.fulfilled) for each in answer.claims), strict=False))
+        assert revision is not None
         return found, from_wire(revision)

@@ -680,7 +680,7 @@ class ListSharesResponse(_message.Message):
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """Revision of the ledger that claims were read at, some of them later; unset where the page is empty."""
+        """Revision of the ledger that claims were read at, some of them later."""
 
     def __init__(
         self,
