@@ -90,7 +90,8 @@ class Market:
 
     def caller(self, tenant: str = "acme", *, metadata: Sequence[tuple[str, str]] | None = None) -> Caller:
         """A caller of a tenant in development mode, or one with other metadata; close it."""
-        return Caller(self, (("weir-tenant", tenant),) if metadata is None else tuple(metadata))
+        addresses = [each.address for each in self.services]
+        return Caller(addresses, (("weir-tenant", tenant),) if metadata is None else tuple(metadata))
 
 
 SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync")
@@ -149,10 +150,10 @@ class Caller:
     their revision.
     """
 
-    def __init__(self, market: Market, metadata: tuple[tuple[str, str], ...]) -> None:
-        """Connects when first used."""
+    def __init__(self, addresses: Sequence[str], metadata: tuple[tuple[str, str], ...]) -> None:
+        """Calls the services at these addresses, in the order of `Market.services`; connects when first used."""
         self._metadata = metadata
-        self._channels = [grpc.aio.insecure_channel(service.address) for service in market.services]
+        self._channels = [grpc.aio.insecure_channel(address) for address in addresses]
         ledger, sharing, partitioning, sync, aggregator = self._channels
         self._stubs: list[tuple[Any, Any]] = [
             (AvailabilityServiceStub(aggregator), availability_pb),

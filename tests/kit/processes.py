@@ -23,30 +23,34 @@ END_SECONDS = 20.0
 class Program:
     """One service, which can be killed and started again at the same address."""
 
-    def __init__(self, service: str, environment: Mapping[str, str], address: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self, service: str, environment: Mapping[str, str], address: str = "127.0.0.1:0", module: str = "weir_cli"
+    ) -> None:
         """Nothing runs before `start`; the environment is all that the service is told, beside where Python is and it
-        listens.
+        listens. Another `module` stands for the command line.
         """
         self.service = service
         self.address = address
         self.log = ""
         """All that it wrote to its standard error, over all its lives."""
         self._environment = dict(environment)
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self._readers: list[asyncio.Task[None]] = []
         self._listening = asyncio.Event()
 
-    async def start(self) -> None:
-        """Run until it listens; fails with its log where it never does."""
+    async def start(self, **more: str) -> None:
+        """Run until it listens, told `more` for this life; fails with its log where it never does."""
         self._listening.clear()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "weir_cli", "serve", self.service, "--supervised"),
+            *(sys.executable, "-m", self._module, "serve", self.service, "--supervised"),
             cwd=ROOT,
             env={
                 **{name: value for name, value in os.environ.items() if not name.startswith(("WEIR_", "OTEL_"))},
                 "WEIR_NOTICE_SECONDS": "0",
                 "WEIR_DRAIN_SECONDS": "1",
                 **self._environment,
+                **more,
                 "WEIR_LISTEN": self.address,
             },
             stdin=asyncio.subprocess.PIPE,  # its lifeline: it ends when we do
@@ -74,6 +78,12 @@ class Program:
     async def stop(self) -> int:
         """Ask it to end; its exit status."""
         return await self._end(signal.SIGTERM)
+
+    async def dead(self) -> int:
+        """Wait until it has ended by itself; its exit status."""
+        assert self._process is not None
+        await asyncio.wait_for(self._process.wait(), END_SECONDS)
+        return await self.stop()
 
     async def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None
@@ -111,6 +121,11 @@ class Programs:
         return self.each[0]
 
     @property
+    def partitioning(self) -> Program:
+        """Partitioning."""
+        return self.each[CONTEXTS.index("partitioning")]
+
+    @property
     def aggregator(self) -> Program:
         """The aggregator."""
         return self.each[-1]
@@ -123,16 +138,23 @@ class Programs:
 
 @asynccontextmanager
 async def programs(
-    database: FreshDatabase, *, aggregator: Mapping[str, str] | None = None, **environment: str
+    database: FreshDatabase,
+    *,
+    aggregator: Mapping[str, str] | None = None,
+    partitioning: str = "weir_cli",
+    **environment: str,
 ) -> AsyncIterator[Programs]:
-    """The suite on `database` as processes for the block, all told these variables; the aggregator some more."""
+    """The suite on `database` as processes for the block, all told these variables; the aggregator some more.
+    `partitioning` is the module that it is run by.
+    """
     async with AsyncExitStack() as stack:
         keepers: list[Program] = []
         address = f"127.0.0.1:{stack.enter_context(kept_port())}"
         targets = {"WEIR_AGGREGATOR_TARGET": address}
         for service, schema in zip(CONTEXTS, SCHEMAS, strict=True):  # each is told of those before it
             told = {"WEIR_DATABASE_URL": database.url(schema), **targets, **environment}
-            keepers.append(await stack.enter_async_context(program(service, **told)))
+            module = partitioning if service == "partitioning" else "weir_cli"
+            keepers.append(await stack.enter_async_context(program(service, module=module, **told)))
             targets[f"WEIR_{service.upper()}_TARGET"] = keepers[-1].address
         addresses = {service: each.address for service, each in zip(CONTEXTS, keepers, strict=True)}
         usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": "", "WEIR_REUSE_PORT": "true"}
@@ -144,9 +166,11 @@ async def programs(
 
 
 @asynccontextmanager
-async def program(service: str, address: str = "127.0.0.1:0", **environment: str) -> AsyncIterator[Program]:
+async def program(
+    service: str, address: str = "127.0.0.1:0", *, module: str = "weir_cli", **environment: str
+) -> AsyncIterator[Program]:
     """A service, by name, that runs within the block, told these variables."""
-    running = Program(service, environment, address)
+    running = Program(service, environment, address, module)
     try:
         await running.start()
         yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,13 +75,16 @@ class Shop:
     async def left(self, sku: str = SKU) -> dict[str, int | None]:
         """What each channel group has left of its share, by the ledger's ceilings; None where it has none."""
         left: dict[str, int | None] = {}
-        async for message in self.caller.stream("ListSupplies", products=[{"sku": sku}]):
-            table = message.table
+        async for table in self._supplies(sku):
             rows = zip(table.share_channel_groups, table.claimed, table.ceilings, strict=True)
             for group, claimed, ceiling in rows:
                 known = ceiling >= 0
                 left[table.channel_groups[group]] = (ceiling - claimed) // table.scales[0] if known else None
         return left
+
+    async def supply(self, sku: str = SKU) -> int:
+        """Units there are of a product in all warehouse groups."""
+        return sum([units async for each in self._supplies(sku) for units in each.supplies])
 
     async def comes(self, shares: dict[str, int | None], sku: str = SKU) -> Numbered:
         """Wait until groups have these units left and the newest epoch is in force; that one."""
@@ -96,3 +100,7 @@ class Shop:
         except TimeoutError:
             raise AssertionError(f"left: {await self.left(sku)}, epochs: {await self.epochs(sku)}") from None
         return found[0]
+
+    async def _supplies(self, sku: str) -> AsyncIterator[Any]:
+        async for message in self.caller.stream("ListSupplies", products=[{"sku": sku}]):
+            yield message.table
