@@ -98,9 +98,9 @@ def picture(epoch: share_pb2.Epoch, left: dict[str, int]) -> list[Text]:
     """A supply as it was divided, one share below the other, each beginning where the one before ends: what is `left`
     of it stands out, what is spent stands back. Shares of which nothing is known to be left are whole."""
     head = Text.assemble(
-        tables.product(epoch.product.owner, epoch.product.sku), (" of ", "dim"), (epoch.warehouse_group, "bold"),
-        (f"  {epoch.supply:,} divided by ", "dim"), epoch.policy, (f", {_why(epoch)}, ", "dim"),
-        (tables.time(epoch.create_time), "dim"), ("" if epoch.in_force else "  not in force yet", "yellow"),
+        tables.product(epoch.product.owner, epoch.product.sku), (" from ", "dim"), (epoch.warehouse_group, "bold"),
+        (f"  {epoch.supply:,} divided by ", "dim"), epoch.policy, (", ", "dim"), _divided(epoch),
+        ("" if epoch.in_force else "  not in force yet", "yellow"),
     )  # fmt: skip
     rows = [(each.channel_group, each.balanced, left.get(each.channel_group, each.balanced)) for each in epoch.shares]
     names = max([len("held back"), *(len(name) for name, *_ in rows)])
@@ -129,16 +129,13 @@ def _row(name: str, names: int, bar: Text, said: Text) -> Text:
 
 
 def _table(found: Iterable[share_pb2.Share]) -> RenderableType:
-    made = tables.table(
-        "product", "warehouse group", "channel group", "#left", "#balanced", "#claimed", "#reserved", "#epoch",
-        "divided", "why", "policy",
-    )  # fmt: skip
+    made = tables.table("product", "from", "group", "#left", "#balanced", "#claimed", "#reserved", "#epoch", "divided")
     for each in found:
         made.add_row(
             tables.product(each.product.owner, each.product.sku), each.warehouse_group, each.channel_group,
             Text(tables.number(each.remaining).plain, style="bold" if each.remaining else "red"),
             tables.number(each.balanced), tables.number(each.claimed), tables.number(each.reserved),
-            Text(str(each.epoch), style="dim"), tables.time(each.create_time), _why(each), each.policy,
+            Text(str(each.epoch), style="dim"), _divided(each),
         )  # fmt: skip
     return made
 
@@ -175,14 +172,12 @@ async def _epochs(
 
 def epoch_table(found: Iterable[share_pb2.Epoch]) -> RenderableType:
     """Divisions with what each group had and got."""
-    made = tables.table(
-        "#epoch", "product", "warehouse group", "divided", "why", "#supply", "#held back", "#moved", "shares", ""
-    )
+    made = tables.table("#epoch", "product", "from", "divided", "#supply", "#held back", "#moved", "shares", "")
     for each in found:
         made.add_row(
             str(each.epoch or ""), tables.product(each.product.owner, each.product.sku), each.warehouse_group,
-            tables.time(each.create_time), _why(each), tables.number(each.supply), tables.number(each.held_back),
-            tables.number(each.moved), _shares(each), _standing(each),
+            _divided(each), tables.number(each.supply), tables.number(each.held_back), tables.number(each.moved),
+            _shares(each), _standing(each),
         )  # fmt: skip
     return made
 
@@ -251,7 +246,7 @@ def _told(epoch: share_pb2.Epoch) -> Iterator[Text]:
     """A division as it happens."""
     yield Text.assemble(
         (str(epoch.epoch).rjust(8), "dim"), "  ", tables.product(epoch.product.owner, epoch.product.sku),
-        (" of ", "dim"), epoch.warehouse_group, (f"  {_why(epoch)}: ", "dim"), f"{epoch.supply:,}  ", _shares(epoch),
+        (" from ", "dim"), epoch.warehouse_group, (f"  {_why(epoch)}: ", "dim"), f"{epoch.supply:,}  ", _shares(epoch),
     )  # fmt: skip
 
 
@@ -290,6 +285,11 @@ def _outcome(told: contract.RebalanceResponse, *, check: bool) -> Text:
 
 def _why(found: share_pb2.Epoch | share_pb2.Share) -> str:
     return word(found, "reason").lower()
+
+
+def _divided(found: share_pb2.Epoch | share_pb2.Share) -> Text:
+    """Why and when."""
+    return Text(", ".join(filter(None, (_why(found), tables.time(found.create_time)))), style="dim")
 
 
 def _key(share: share_pb2.Share) -> Key:

@@ -82,7 +82,7 @@ async def test_shares_are_shown_and_spent(weir: Weir) -> None:
     refused = await weir("order", "place", "MUG=16", "--channel", "market")
     assert refused.status == 1
     shown = (await weir("shares", "MUG")).out
-    assert "MUG of europe  100 divided by scarce, first" in shown
+    assert "MUG from europe  100 divided by scarce, first" in shown
     assert "15 of 25 left" in shown
     await done(weir, "order", "place", "MUG=10", "--channel", "market")
     await becomes(weir, {"shops": 60, "market": 20})

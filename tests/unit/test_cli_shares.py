@@ -141,7 +141,7 @@ def test_a_picture_shows_what_is_left_of_each_share() -> None:
     """Each share begins where the one before ends; what is spent stands back, and the smallest can still be seen."""
     divided = epoch(7, "MUG", supply=1000, held_back=240, shops=500, market=250, till=10)
     lines = [line.plain.rstrip() for line in dividing.picture(divided, {"shops": 250, "market": 0, "till": 10})]
-    assert lines[0].startswith("MUG of europe  1,000 divided by scarce, first")
+    assert lines[0].startswith("MUG from europe  1,000 divided by scarce, first")
     assert lines[1:] == [
         "  shops      " + "█" * 12 + "░" * 12 + " " * 28 + "250 of 500 left",
         "  market     " + " " * 24 + "░" * 12 + " " * 16 + "0 of 250 left",
@@ -173,7 +173,7 @@ def test_shares_are_listed_with_why_and_when() -> None:
     lines = shown(*answer.shown)
     assert [line.split()[0] for line in lines if "divided by" in line] == ["MUG", "TEA"]
     rows = lines[-4:-1]
-    assert rows[0].split() == ["MUG", "europe", "market", "4", "40", "36", "36", "7", "threshold", "scarce"]
+    assert rows[0].split() == ["MUG", "europe", "market", "4", "40", "36", "36", "7", "threshold"]
     assert rows[2].split()[:7] == ["TEA", "europe", "shops", "0", "5", "5", "5"]
     assert lines[-1] == "ledger revision 5 · 3 rows"
     assert [each["remaining"] for each in answer.document["shares"]] == [4, 60, 0]
