@@ -24,7 +24,9 @@ NO_CEILING = -1
 SCALE_MAX = 10**9
 """No unit counts more than that in the ledger: a subject that says so is none of ours."""
 _WALKED_AT_ONCE = 32
-"""Of as many products or more all claims are looked at, of fewer their chains are walked."""
+"""As many products or more have their chains walked side by side, fewer one after the other."""
+_CHAINED_PART = 32
+"""Of fewer products than one to so many claims chains are walked, of more all claims are looked at."""
 
 
 class Places(NamedTuple):
@@ -75,20 +77,19 @@ class Claims:
             self.channel_groups,
         )
 
-    def current(self, products: Sequence[Product], sharing: Sharing) -> Claims:
-        """Those that count as links and bundles have it now; `products` by number."""
-        numbers, which = np.unique(self.product, return_inverse=True)
-        now = np.array([scale(sharing, products[number]) for number in numbers.tolist()], dtype=np.int64)
-        return self.where(self.scale == now[which])
+    def current(self, products: Indices, scales: Units) -> Claims:
+        """Those that count as it is now, where each unit of the products, given ascending, counts so much."""
+        return self.where(self.scale == scales[np.searchsorted(products, self.product)])
 
     def left(self, places: Places) -> columns.Shares:
         """What channel groups have left, of the supplies that are divided; for claims that are `current`."""
-        place = numbered(self.warehouse_groups, places.warehouse_groups)[self.warehouse_group]
-        divided = self.where((self.ceiling != NO_CEILING) & (place != NOBODY))
+        place = numbered(self.warehouse_groups, places.warehouse_groups)
+        group = numbered(self.channel_groups, places.channel_groups)
+        divided = self.where((self.ceiling != NO_CEILING) & (place[self.warehouse_group] != NOBODY))
         return columns.Shares(
             divided.product,
-            numbered(self.warehouse_groups, places.warehouse_groups)[divided.warehouse_group],
-            numbered(self.channel_groups, places.channel_groups)[divided.channel_group],
+            place[divided.warehouse_group],
+            group[divided.channel_group],
             np.maximum(divided.ceiling - divided.claimed, 0) // divided.scale,
         )
 
@@ -174,11 +175,23 @@ class Shares:
     def _rows(self, products: Indices) -> Indices:
         if not len(self) or len(products) < _WALKED_AT_ONCE:
             return np.array([row for product in products.tolist() for row in self._chain(product)], dtype=np.int64)
-        wanted = np.zeros(len(self._balances.products), dtype=np.bool_)
-        wanted[products] = True
         of = np.frombuffer(self._product, dtype=np.int32)
-        rows = np.flatnonzero(wanted[of])
+        if len(products) * _CHAINED_PART < len(self):
+            rows = self._chains(products)
+        else:
+            wanted = np.zeros(len(self._balances.products), dtype=np.bool_)
+            wanted[products] = True
+            rows = np.flatnonzero(wanted[of])
         return rows[np.argsort(of[rows], kind="stable")]
+
+    def _chains(self, products: Indices) -> Indices:
+        """The rows of some products, a step along all chains at a time."""
+        found = [np.zeros(0, dtype=np.int32)]
+        rows = np.frombuffer(self._first, dtype=np.int32)[products[products < len(self._first)]]
+        while len(rows := rows[rows != NONE]):
+            found.append(rows)
+            rows = np.frombuffer(self._next, dtype=np.int32)[rows]
+        return np.concatenate(found).astype(np.int64)
 
     def _chain(self, product: int) -> Iterator[int]:
         row = self._first[product] if 0 <= product < len(self._first) else NONE
@@ -202,6 +215,12 @@ class Shares:
         self._next.append(self._first[product])
         self._first[product] = row
         return row
+
+
+def scales(sharing: Sharing, products: Iterable[Product]) -> Units:
+    """What each unit of products counts under their claims."""
+    bundles = sharing.bundles
+    return np.array([scale(sharing, each) if each in bundles else 1 for each in products], dtype=np.int64)
 
 
 def numbered(names: Iterable[str], numbers: Mapping[str, int]) -> Indices:

@@ -80,24 +80,24 @@ class SupplyPicture:
         told = slice(*np.searchsorted(self._claims.product, (begin, end)).tolist())
         claimed_supply = (self._claims.product[told] - begin) * width + self._warehouse_group[told]
         fed = np.add.outer(np.arange(end - begin) * width, self._ground.feeding).ravel()
-        supplies = np.union1d(fed, claimed_supply)
+        supplies = _union(fed, claimed_supply)
         product, warehouse_group = np.divmod(supplies, max(1, width))
 
         linked, group = self._ground.links
         link, selling_product = np.nonzero(self._divisible.selling[group, begin:end])
         sold = np.searchsorted(supplies, selling_product * width + linked[link]) * depth + group[link]
         claimed = np.searchsorted(supplies, claimed_supply) * depth + self._channel_group[told]
-        shares = np.union1d(sold, claimed)
+        shares = _union(sold, claimed)
         supply, channel_group = np.divmod(shares, max(1, depth))
         at = np.searchsorted(shares, claimed)
-        warehouse_groups, warehouse_group_at = np.unique(warehouse_group, return_inverse=True)
-        channel_groups, channel_group_at = np.unique(channel_group, return_inverse=True)
+        warehouse_groups, warehouse_group_at = _named(warehouse_group, self._warehouse_groups)
+        channel_groups, channel_group_at = _named(channel_group, self._channel_groups)
         return Supplies(
             products=self._products[begin:end],
             policies=self._policies[begin:end],
             scales=self._scales[begin:end],
-            warehouse_groups=[self._warehouse_groups[each] for each in warehouse_groups.tolist()],
-            channel_groups=[self._channel_groups[each] for each in channel_groups.tolist()],
+            warehouse_groups=warehouse_groups,
+            channel_groups=channel_groups,
             supply_products=product.tolist(),
             supply_warehouse_groups=warehouse_group_at.tolist(),
             units=self._units(product + begin, warehouse_group).tolist(),
@@ -123,6 +123,20 @@ def _with_others(known: Mapping[str, int], names: Sequence[str]) -> tuple[Sequen
     every = dict(known)
     numbers = [every.setdefault(name, len(every)) for name in names]
     return list(every), np.array(numbers, dtype=np.int64)
+
+
+def _named(numbers: Indices, names: Sequence[str]) -> tuple[Sequence[str], Indices]:
+    """The names that numbers stand for, each once, and the place of each number's name among them."""
+    used = np.bincount(numbers, minlength=len(names)) > 0
+    return [names[each] for each in np.flatnonzero(used).tolist()], (np.cumsum(used) - 1)[numbers]
+
+
+def _union(one: Indices, other: Indices) -> Indices:
+    """All numbers of both, each once, ascending."""
+    both = np.sort(np.concatenate((one, other)))
+    fresh = np.ones(len(both), dtype=np.bool_)
+    fresh[1:] = both[1:] != both[:-1]
+    return both[fresh]
 
 
 def _among(numbers: Indices, some: Indices) -> Flags:

@@ -11,7 +11,7 @@ import numpy as np
 from weir_aggregator.domain import Change, Product
 from weir_aggregator.projection.book import Book
 from weir_aggregator.projection.settling import settled
-from weir_aggregator.projection.shares import Claims, Places
+from weir_aggregator.projection.shares import Claims, Places, scales
 from weir_aggregator.projection.table import Figures, column_of
 from weir_allocation.columns import Columns, Indices, Rows, Units
 
@@ -83,7 +83,10 @@ class Supposed:
         self._levels = np.concatenate((instant.levels, nowhere.level), axis=1)
         self._exposure = np.concatenate((instant.exposure, nowhere.exposure))
         self._rows = instant.rows
-        self._shares = instant.claims.current(self.products, after.sharing).left(Places.of(after.network))
+        every = np.arange(len(self.products))
+        self._shares = instant.claims.current(every, scales(after.sharing, self.products)).left(
+            Places.of(after.network)
+        )
 
     @property
     def exposure(self) -> int:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from weir_aggregator.domain import Availability, Levels, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares
+from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares, scales
 from weir_aggregator.projection.supplies import Ground, SupplyPicture
-from weir_allocation.claims import scale
-from weir_allocation.columns import Columns, Flags, Indices, Lending, Rows, Units, exposure
+from weir_allocation.columns import NO_SHARES, Columns, Flags, Indices, Lending, Rows, Units, exposure
+from weir_allocation.columns import Shares as ColumnShares
 from weir_allocation.configuration import Configuration
 from weir_allocation.policy import Mode
 
@@ -160,21 +160,22 @@ class Table:
         return flags
 
     def divided(self, numbers: Indices) -> Flags:
-        """Which products have a supply that a policy divides at an instant, or that has a ceiling in the ledger."""
-        claims = self._shares.of(numbers)
-        flags: Flags = self.balanced(numbers) | np.isin(numbers, claims.product[claims.ceiling != NO_CEILING])
+        """Which products, given ascending, have a supply that a policy divides at an instant, or that has a ceiling."""
+        claims, flags = self._shares.of(numbers), self.balanced(numbers)
+        flags[np.searchsorted(numbers, claims.product[claims.ceiling != NO_CEILING])] = True
         return flags
 
     def supplies(self, numbers: Indices) -> SupplyPicture:
         """What there is to divide of some products, given ascending."""
         products = [self._balances.products[number] for number in numbers.tolist()]
-        claims = self.claims(numbers)
+        counts = scales(self._configuration.sharing, products)
+        claims = self._shares.of(numbers).current(numbers, counts)
         names = [*(each.policy if each.mode is Mode.BALANCED else "" for each in self._configuration.policies), ""]
         return SupplyPicture(
             self.ground,
             products,
             policies=[names[each] for each in self.columns.policies(numbers).tolist()],
-            scales=[scale(self._configuration.sharing, product) for product in products],
+            scales=counts.tolist(),
             divisible=self.columns.divisible(numbers, read(self.columns, self._balances, numbers, self._today)),
             claims=replace(claims, product=np.searchsorted(numbers, claims.product)),
         )
@@ -183,10 +184,6 @@ class Table:
         """All claims that have a ceiling, of products whose supply a policy divides at an instant."""
         claims = self._shares.of(self._shares.divided())
         return claims.where((claims.ceiling != NO_CEILING) & self.balanced(claims.product))
-
-    def claims(self, numbers: Indices) -> Claims:
-        """The claims of some products, given ascending, that count as links and bundles have it now."""
-        return self._shares.of(numbers).current(self._balances.products, self._configuration.sharing)
 
     def compute(self, products: Sequence[int] | Indices) -> Indices:
         """Compute some products anew, given by number, and those that got one since.
@@ -240,8 +237,8 @@ class Table:
 
     def _take(self, numbers: Indices, known: int) -> Indices:
         """Compute a piece; returns those at or above `known`, and those of which any level changed."""
-        left = self.claims(numbers).left(self.places)
-        made = self.columns.compute(numbers, read(self.columns, self._balances, numbers, self._today), left)
+        rows = read(self.columns, self._balances, numbers, self._today)
+        made = self.columns.compute(numbers, rows, self._left(numbers))
         figures = np.stack((made.supply, made.share, made.level))
         if self._figures.dtype != np.int64 and figures.max(initial=0) > _NARROW_MAX:
             self._figures = self._figures.astype(np.int64)
@@ -249,6 +246,15 @@ class Table:
         self._figures[:, :, numbers] = figures
         self._told[numbers], self._reached[numbers] = made.told, made.reached
         return numbers[changed]
+
+    def _left(self, numbers: Indices) -> ColumnShares:
+        """What channel groups have left of their shares of some products, given ascending."""
+        claims = self._shares.of(numbers)
+        if not len(claims.product):
+            return NO_SHARES
+        products, sharing = self._balances.products, self._configuration.sharing
+        counts = scales(sharing, (products[number] for number in numbers.tolist()))
+        return claims.current(numbers, counts).left(self.places)
 
     def _make_room(self) -> None:
         """Follow the growth of products; what is new holds 0."""
