@@ -18,6 +18,9 @@ Laws:
 * A watcher that has received everything up to a mark knows every level at that mark, as of the same day.
 * A plan is a proposal: what is promised of it the ledger decides, and where the books moved the next plan is made of
   what they are now. What was reserved under a request id is answered again by every replica, whatever is there since.
+* An order takes no more of a supply that is divided than its channel group has left of its share, and carries the claim
+  by which the ledger counts it; what it is refused it could not have had by books that are newer than it. What is
+  planned again, or waited for, counts against no share.
 * An order is planned again under the terms it was accepted under, which the ledger keeps with its reservation.
 * Levels, plans and explanations are those of the stock without what is earmarked; earmarks follow from the books and
   the day alone, first come first served, so every replica has the same.

@@ -101,7 +101,9 @@ class ReserveFulfilmentRequest(_message.Message):
     order: _builtins.str
     """Caller's own name of the order. Up to 128 characters."""
     back_order: _builtins.bool
-    """What cannot be filled waits, as far as back-orders of the product are allowed; in whole-order mode all of the order or none of it."""
+    """What cannot be filled waits, as far as back-orders of the product are allowed; in whole-order mode all of the order or none of it.
+    What is missing because a share is spent does not wait.
+    """
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
     @_builtins.property

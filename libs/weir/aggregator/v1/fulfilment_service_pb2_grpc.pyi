@@ -16,8 +16,10 @@ class FulfilmentServiceStub:
     """Plans which units an order is filled with, and has the ledger promise them.
 
     Plans are made from the projection that AvailabilityService answers from. Units that orders wait for are theirs: a plan leaves them
-    alone. What is promised is the ledger's: confirm, ship and cancel it there. Common errors are those of AvailabilityService; a call
-    that promises also answers `UNAVAILABLE` (`PEER_AWAY`) while the ledger is away.
+    alone. Where a policy divides the supply at an instant, or enforces what it divides at each question, an order takes of each
+    warehouse group no more than its channel group has left of its share; what it takes of a share that was divided at an instant is
+    counted by the ledger, which promises no more than that. What is promised is the ledger's: confirm, ship and cancel it there. Common
+    errors are those of AvailabilityService; a call that promises also answers `UNAVAILABLE` (`PEER_AWAY`) while the ledger is away.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -36,7 +38,8 @@ class FulfilmentServiceStub:
     ReserveFulfilment: _aio.UnaryUnaryMultiCallable[_fulfilment_service_pb2.ReserveFulfilmentRequest, _fulfilment_service_pb2.ReserveFulfilmentResponse]
     """Plans an order and promises its units.
 
-    Where the ledger refuses because stock moved, waits for what moved and plans again, a bounded number of times. In whole-order mode
+    Where the ledger refuses because stock moved or shares were spent, waits for what moved and plans again, a bounded number of times.
+    That an order cannot be filled is only said of books that include all that was committed before it was asked. In whole-order mode
     either all units are promised or none. Idempotent by `request_id`: repeated, it answers the reservation that was made; a refusal is
     not kept. The reservation records how it was planned.
 
@@ -53,8 +56,8 @@ class FulfilmentServiceStub:
 
     Units that are there, lie where they may and are still wanted stay where they are; the others are promised anew, rather from
     locations that send already. What cannot be moved stays as it is and is told as missing; nothing is lost. The network, links and
-    rules are those the order was accepted under, the counts those of now. Idempotent by `request_id`; with nothing to move it changes
-    nothing.
+    rules are those the order was accepted under, the counts those of now. It is kept to no share: what was accepted stays so, and units
+    that are promised anew count against none. Idempotent by `request_id`; with nothing to move it changes nothing.
 
     Errors:
 
@@ -72,8 +75,10 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Plans which units an order is filled with, and has the ledger promise them.
 
     Plans are made from the projection that AvailabilityService answers from. Units that orders wait for are theirs: a plan leaves them
-    alone. What is promised is the ledger's: confirm, ship and cancel it there. Common errors are those of AvailabilityService; a call
-    that promises also answers `UNAVAILABLE` (`PEER_AWAY`) while the ledger is away.
+    alone. Where a policy divides the supply at an instant, or enforces what it divides at each question, an order takes of each
+    warehouse group no more than its channel group has left of its share; what it takes of a share that was divided at an instant is
+    counted by the ledger, which promises no more than that. What is promised is the ledger's: confirm, ship and cancel it there. Common
+    errors are those of AvailabilityService; a call that promises also answers `UNAVAILABLE` (`PEER_AWAY`) while the ledger is away.
     """
 
     @_abc_1.abstractmethod
@@ -102,7 +107,8 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_fulfilment_service_pb2.ReserveFulfilmentResponse]:
         """Plans an order and promises its units.
 
-        Where the ledger refuses because stock moved, waits for what moved and plans again, a bounded number of times. In whole-order mode
+        Where the ledger refuses because stock moved or shares were spent, waits for what moved and plans again, a bounded number of times.
+        That an order cannot be filled is only said of books that include all that was committed before it was asked. In whole-order mode
         either all units are promised or none. Idempotent by `request_id`: repeated, it answers the reservation that was made; a refusal is
         not kept. The reservation records how it was planned.
 
@@ -125,8 +131,8 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Units that are there, lie where they may and are still wanted stay where they are; the others are promised anew, rather from
         locations that send already. What cannot be moved stays as it is and is told as missing; nothing is lost. The network, links and
-        rules are those the order was accepted under, the counts those of now. Idempotent by `request_id`; with nothing to move it changes
-        nothing.
+        rules are those the order was accepted under, the counts those of now. It is kept to no share: what was accepted stays so, and units
+        that are promised anew count against none. Idempotent by `request_id`; with nothing to move it changes nothing.
 
         Errors:
 
