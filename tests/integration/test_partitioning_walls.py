@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from tests.kit.calling import refusal
+from tests.kit.dividing import epoch, kept, on_postgres
 from tests.kit.partitioning import EQUAL, Caller, Partitioning, partitioning
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
@@ -94,16 +95,21 @@ async def test_row_level_security_alone_holds(service: Partitioning, database: F
     """Without any filter of the application nothing of another tenant is read, changed, removed or written."""
     caller = service.caller("victim")
     await caller.create("theirs")
-    before = await caller.export()
+    async with on_postgres(database) as divided:
+        await kept(divided.epochs, "victim", epoch())
+    before = await caller.export(), await caller.do("ListEpochs")
     async with as_application(database, "thief") as connection:
-        for table in ("policies", "changes", "requests"):
+        for table in ("policies", "changes", "requests", "epochs", "supplies", "epoch_heads"):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
             assert await connection.execute(f"DELETE FROM {table}") == "DELETE 0"
         assert await connection.execute("UPDATE policies SET priority = 9") == "UPDATE 0"
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
         async with as_application(database, "thief") as connection:
             await connection.execute("INSERT INTO changes VALUES ('victim', 9, 0, '', false)")
-    assert await caller.export() == before
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        async with as_application(database, "thief") as connection:
+            await connection.execute("INSERT INTO epoch_heads VALUES ('another victim', 9)")
+    assert (await caller.export(), await caller.do("ListEpochs")) == before
 
 
 BROKEN = [
@@ -141,6 +147,44 @@ BROKEN = [
 """Changes of the second policy, a RANKED one of 40 %, that break a law."""
 
 
+BROKEN_EPOCHS = [
+    "UPDATE epochs SET epoch = 0",
+    "UPDATE epochs SET reason = 'BOREDOM'",
+    "UPDATE epochs SET reason = 'DISSOLVED'",
+    "UPDATE epochs SET reason = 'DISSOLVED', policy = ''",
+    "UPDATE epochs SET policy = ''",
+    "UPDATE epochs SET supply = -1",
+    "UPDATE epochs SET held_back = supply + 1",
+    "UPDATE epochs SET held_back = -1",
+    "UPDATE epochs SET scale = 0",
+    "UPDATE epochs SET moved = -1",
+    "UPDATE epochs SET shares = '{}'",
+    "UPDATE epochs SET cleared = '{}'",
+    "UPDATE epochs SET ledger_revision = -1",
+    "UPDATE supplies SET epoch = 0",
+    "UPDATE supplies SET enforced = epoch + 1",
+    "UPDATE epoch_heads SET epoch = -1",
+    "UPDATE epoch_heads SET forgotten = epoch + 1",
+    "INSERT INTO epochs SELECT * FROM epochs",
+    "INSERT INTO supplies SELECT * FROM supplies",
+    "INSERT INTO epoch_heads SELECT * FROM epoch_heads",
+]
+"""What breaks a law of epochs."""
+
+
+async def test_the_tables_of_epochs_hold_theirs(service: Partitioning, database: FreshDatabase) -> None:
+    """No epoch gives away what there is not, is dissolved and shared at once or without a reason, or has the number of
+    another."""
+    async with on_postgres(database) as divided:
+        await kept(divided.epochs, "dealt", epoch())
+    before = await service.caller("dealt").do("ListEpochs")
+    for broken in BROKEN_EPOCHS:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            async with as_application(database, "dealt") as connection:
+                await connection.execute(broken)
+    assert await service.caller("dealt").do("ListEpochs") == before
+
+
 async def test_the_tables_hold_the_laws_by_themselves(service: Partitioning, database: FreshDatabase) -> None:
     """What the service would never write, Postgres does not keep: the second wall behind the rules."""
     caller = service.caller("kept")
@@ -166,7 +210,8 @@ async def test_a_new_order_passes_through_equal_priorities(service: Partitioning
 
 @pytest.mark.parametrize("role", ["READER", "OPERATOR", "ADMINISTRATOR"])
 async def test_only_administrators_write(database: FreshDatabase, tmp_path: Path, role: str) -> None:
-    """Readers and operators read, export and watch; only administrators change policies."""
+    """Readers and operators read, export and watch, operators may have supplies divided anew, and only administrators
+    change policies."""
     signer = Signer()
     keys = write_key_set(tmp_path / "keys.json", signer)
     auth = AuthSettings(jwks=str(keys), issuer=ISSUER, audience=AUDIENCE)
@@ -180,9 +225,13 @@ async def test_only_administrators_write(database: FreshDatabase, tmp_path: Path
         caller = service.caller(metadata=bearer(signer.token(tenant="roles", role=role)))
         await caller.do("ListPolicies")
         await caller.export()
-        watch = caller.stream("WatchPartitioning")
-        await watch.read()
-        watch.cancel()
+        for rpc in ("WatchPartitioning", "WatchEpochs"):
+            watch = caller.stream(rpc)
+            await watch.read()
+            watch.cancel()
+        await caller.do("ListEpochs")
+        told = await refusal(caller.stream("Rebalance").read())
+        assert told.reason == ("ROLE_INSUFFICIENT" if role == "READER" else "PEER_AWAY")
         for method, fields in writes:
             if role == "ADMINISTRATOR":
                 await caller.do(method, **fields)

@@ -69,15 +69,22 @@ class Partitioning:
 
 @asynccontextmanager
 async def partitioning(
-    database: FreshDatabase, *, auth: AuthSettings | None = None, policies_max: int = 200, **server: Any
+    database: FreshDatabase,
+    *,
+    auth: AuthSettings | None = None,
+    policies_max: int = 200,
+    ledger_target: str = NOWHERE,
+    **server: Any,
 ) -> AsyncIterator[Partitioning]:
-    """A service on `database` for the block, whose peers are away; `server` are settings of the server."""
+    """A service on `database` for the block, whose peers are away, but for a ledger if one is named; `server` are
+    settings of the server.
+    """
     settings = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0, **server),
         database=database.settings("weir_partitioning"),
         auth=auth or AuthSettings(),
         policies_max=policies_max,
-        ledger_target=NOWHERE,
+        ledger_target=ledger_target,
         sharing_target=NOWHERE,
         aggregator_target=NOWHERE,
     )
