@@ -16,7 +16,7 @@ from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
 from weir.sync.v1 import rule_pb2, rule_service_pb2
 from weir_allocation.network import Channel
-from weir_allocation.policy import Policy, Strategy
+from weir_allocation.policy import Mode, Policy, Strategy
 from weir_allocation.rules import Limits, Rule
 from weir_allocation.sharing import Bundle, Link
 from weir_allocation.stock import Condition, Product, Stock, StockItem
@@ -241,17 +241,29 @@ def bundle(made: Bundle) -> network_pb2.Bundle:
 def policy(made: Policy) -> policy_pb2.Policy:
     """A policy; without those numbers that its strategy does not use."""
     buffered = made.strategy is Strategy.SAFETY_STOCK
-    used = {"SAFETY_STOCK": {"weight"}, "WEIGHTED": {"weight"}, "RANKED": {"percent", "minimum"}, "FIXED": {"quantity"}}
+    used = {
+        "SAFETY_STOCK": {"weight"},
+        "WEIGHTED": {"weight"},
+        "RANKED": {"percent", "minimum"},
+        "FIXED": {"quantity"},
+        "DEMAND": {"weight"},
+    }
     parts = []
     for part in made.parts:
         numbers = {name: getattr(part, name) for name in used.get(made.strategy.name, ())}
+        numbers["protected_percent"] = part.protected_percent
         parts.append(policy_pb2.PolicyPart(channel_group=part.channel_group, rank=part.rank, cap=part.cap, **numbers))
+    balanced = made.mode is Mode.BALANCED
     return policy_pb2.Policy(
         policy=made.policy,
         priority=made.priority,
         strategy=policy_pb2.Strategy.Value(f"STRATEGY_{made.strategy.name}"),
+        mode=policy_pb2.PolicyMode.Value(f"POLICY_MODE_{made.mode.name}"),
         products=map(goods, sorted(made.products or ())),
         parts=parts,
+        enforce=made.enforce,
+        threshold_percent=made.threshold_percent if balanced else None,
+        hysteresis_units=made.hysteresis_units if balanced else None,
         buffer_units=made.buffer_units if buffered else 0,
         buffer_percent=made.buffer_percent if buffered else 0,
         disabled=not made.enabled,
