@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import cache
+from random import Random
 
 import pytest
 
 from tests.kit.filling import faults, worth
 from tests.kit.orders import SIZES, Size, order
 from weir_allocation.fulfilment.candidates import candidates
+from weir_allocation.fulfilment.filler import Filler
+from weir_allocation.fulfilment.hasty import reachable
 from weir_allocation.fulfilment.model import Order, Plan
 from weir_allocation.fulfilment.planner import allocated, plan
 from weir_allocation.fulfilment.search import GLANCES, WORK, Search
@@ -56,3 +59,22 @@ def test_whatever_ends_the_search_its_plan_and_bounds_hold(work: int, glances: i
     assert inexact
     assert missed <= units / 100
     assert more <= locations / 10
+
+
+@pytest.mark.parametrize("size", [BROAD, Size(lines=60, quantity=6, places=12, plain=16, parents=3, links=8)], ids=str)
+def test_what_places_can_give_is_one_sum_however_many_lines_there_are(size: Size) -> None:
+    """Sums over few lines and over many, which are made otherwise, are those of each line, quotas among them."""
+    less = 0
+    for seed in range(CASES // 5):
+        wanted, chance = order(seed, size), Random(seed)
+        one_place = wanted.wish.one_location_per_line
+        seen = candidates(wanted)
+        free = candidates(replace(wanted, quotas=()))
+        filler = Filler(seen, WORK)
+        for _ in range(5):
+            mask = chance.randrange(1 << len(seen.places))
+            units = filler.reachable(mask)
+            assert units == sum(reachable(line, mask, one_place=one_place) for line in seen.lines), seed
+            if seen.places == free.places:
+                less += units < Filler(free, WORK).reachable(mask)
+    assert less > CASES / 20

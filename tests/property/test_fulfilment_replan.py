@@ -14,7 +14,7 @@ from random import Random
 from tests.kit import filling
 from tests.kit.filling import allowed
 from tests.kit.orders import SIZES, order
-from weir_allocation.fulfilment.model import Allocation, Order
+from weir_allocation.fulfilment.model import Allocation, Line, Order
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.fulfilment.replan import Replanned, Standing, replan
 from weir_allocation.stock import Product, StockItem
@@ -92,15 +92,21 @@ def there(wanted: Order) -> Counter[StockItem]:
     return Counter({stock.item: stock.available for stocks in wanted.holdings.values() for stock in stocks})
 
 
+def fits(line: Line, item: StockItem) -> bool:
+    """Whether units of a stock item are of the sort that a line wants."""
+    return item.uom == line.demand.uom and line.demand.lot in ("", item.lot)
+
+
 def fine(wanted: Order, standing: Sequence[Standing]) -> int:
     """Units for lines themselves that are there, lie where they may and are still wanted: at least so many."""
     left, open_, count = there(wanted), Counter[int](), 0
     for index, line in enumerate(wanted.wish.lines):
         open_[index] = line.quantity - sum(each.fulfilled for each in standing if each.line == index)
     for each in standing:
-        if each.bundles or wanted.wish.lines[each.line].product != each.serves_as:
+        line = wanted.wish.lines[each.line]
+        if each.bundles or line.product != each.serves_as or not fits(line, each.item):
             continue
-        if each.item.location in allowed(wanted, wanted.wish.lines[each.line]):
+        if each.item.location in allowed(wanted, line):
             units = max(0, min(each.open, left[each.item], open_[each.line]))
             left[each.item] -= units
             open_[each.line] -= units
@@ -180,8 +186,7 @@ def kept(wanted: Order, standing: Sequence[Standing]) -> int:
             if each.bundles and each.serves_as in parts:
                 together[each.item.location, each.serves_as] += each.open + each.fulfilled
             elif not each.bundles and each.serves_as == line.product:
-                fits = each.item.uom == line.demand.uom and line.demand.lot in ("", each.item.lot)
-                units += each.fulfilled + (each.open if fits else 0)
+                units += each.fulfilled + (each.open if fits(line, each.item) else 0)
         for location in {location for location, _ in together}:
             units += min(together[location, product] // quantity for product, quantity in parts.items())
         count += min(line.quantity, units)
