@@ -116,13 +116,14 @@ class Fault:
 
 @dataclass(slots=True)
 class History:
-    """A whole run. `entries` are the books at its end, as they were listed."""
+    """A whole run. `entries` are the books at its end, as they were listed, `demand` what orders were promised."""
 
     seed: int
     limits: Limits
     calls: list[Call] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     entries: list[ledger_pb2.Entry] = field(default_factory=list)
+    demand: list[reservation_service_pb2.ListDemandResponse] = field(default_factory=list)
     listed: int = 0
     """The revision up to which the books were listed."""
     audits: list[list[str]] = field(default_factory=list)
@@ -149,7 +150,8 @@ class History:
             seen = [(at, packed(message)) for at, message in each.seen]
             yield {"watcher": each.watcher, "ledger": each.ledger, "request": packed(each.request), "seen": seen,
                    "accident": each.accident}  # fmt: skip
-        yield {"entries": [packed(each) for each in self.entries]}
+        demand = [packed(each) for each in self.demand]
+        yield {"entries": [packed(each) for each in self.entries], "demand": demand}
 
     @classmethod
     def load(cls, path: Path) -> History:
@@ -174,6 +176,8 @@ class History:
                 found.sessions.append(session)
             else:
                 found.entries = [unpacked(ledger_pb2.Entry.DESCRIPTOR, each) for each in line["entries"]]
+                kind = METHODS["ListDemand"].output_type
+                found.demand = [unpacked(kind, each) for each in line["demand"]]
         return found
 
 

@@ -147,6 +147,14 @@ async def _nothing_overdue(clients: Clients) -> bool:
     return call.answer is not None and all(micros(each.expire_time) > now() for each in call.answer.reservations)
 
 
+async def _demand(world: World, history: History, tenant: str) -> None:
+    """List all that orders were promised."""
+    caller = world.caller(tenant)
+    history.demand.append(await caller.do("ListDemand"))
+    while history.demand[-1].more:
+        history.demand.append(await caller.do("ListDemand", after=history.demand[-1].through))
+
+
 async def _conclude(world: World, history: History, clients: Clients) -> int:
     """Ask for everything there is, list the books, and audit them once more; the newest revision."""
     for method in QUESTIONS:
@@ -165,6 +173,7 @@ async def _conclude(world: World, history: History, clients: Clients) -> int:
     async for page in world.caller(clients.tenant).pages("ListEntries", LISTED_MAX):
         history.entries += page.entries
         history.listed = page.revision.number
+    await _demand(world, history, clients.tenant)
     await _audit(world, history, clients.tenant, 0)
     newest = await clients.ask("conclude", "ListLocations", request("ListLocations", page_size=LISTED_MAX), 0)
     assert newest.revision is not None, newest

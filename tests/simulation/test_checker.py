@@ -181,6 +181,11 @@ def recalled(history: History) -> None:
     done(history, "GetReserveOutcome").answer.plan += b"!"
 
 
+def demanded(history: History) -> None:
+    """A unit that orders were promised is counted twice."""
+    history.demand[0].units[0] += 1
+
+
 def moved_less(history: History) -> None:
     """A promise that was moved says less than was promised."""
     call = last(each for each in history.calls if each.method == "Amend" and each.answer and not each.asks_only)
@@ -248,6 +253,7 @@ TAMPERINGS: dict[Tampering, str] = {
     other_demands: "with other demands",
     other_back_orders: "with other back-orders",
     recalled: "recalled otherwise",
+    demanded: "units are told",
     moved_less: "done otherwise",
     no_shortfall: "with other shortfalls",
     read_wrongly: "answered wrongly",

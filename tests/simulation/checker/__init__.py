@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from tests.simulation.checker.asks import attempts, recalled_wrongly
 from tests.simulation.checker.commits import commits
+from tests.simulation.checker.demand import miscounted
 from tests.simulation.checker.replay import Replay
 from tests.simulation.checker.streams import wrong_streams
 from tests.simulation.history import History
@@ -26,6 +27,7 @@ def violations(history: History) -> list[str]:
     asked, wrong = attempts(history)
     found += wrong
     found += recalled_wrongly(history, asked)
+    found += miscounted(history, asked)
     recorded, wrong = commits(history)
     found += wrong
     replay = Replay(history, asked, recorded)
