@@ -105,13 +105,13 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         ceilings, demand = PeerCeilings(ledger, life=cluster.epoch), PostgresDemand(database)
         epochs = PostgresEpochs(database)
         rebalancer = Rebalancer(epochs, Policies(policies), ceilings, demand)
-        supplies = PeerSupplies(aggregator)
+        supplies, claims = PeerSupplies(aggregator), PeerClaims(ledger)
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
         handlers: Handlers[Objects] = Handlers(policies, origin, KINDS)
         servicer = PartitioningServicer(
             handlers,
-            Shares(epochs, PeerClaims(ledger), Origin(EPOCHS, cluster.id, cluster.epoch)),
-            Dividing(rebalancer, supplies, PostgresWishes(database), policies, origin),
+            Shares(epochs, claims, Origin(EPOCHS, cluster.id, cluster.epoch)),
+            Dividing(rebalancer, supplies, claims, PostgresWishes(database), policies, origin),
             pages=Pages(cluster.id),
             wakeups=wakeups,
             policies_max=settings.policies_max,

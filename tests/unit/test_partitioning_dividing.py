@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from tests.kit.dividers import SOFA, STEPS, TENANT, TV, Breaking, Stall, fair, put
+from weir_allocation.claims import Claim
 from weir_allocation.rebalance import Reason
 from weir_allocation.stock import Product
 from weir_chassis.errors import PeerAway, RequestIdReused
 from weir_chassis.idempotency import Attempt
-from weir_chassis.revisions import Origin
+from weir_chassis.revisions import Origin, Revision, Vector
 from weir_partitioning.handlers.dividing import Dividing, Step
 from weir_partitioning.memory import MemoryEpochs, MemoryWishes
-from weir_partitioning.ports import Draft, Numbered, Progress, Where
+from weir_partitioning.ports import Claimed, Draft, Numbered, Progress, Where
 
 ORIGIN = Origin("partitioning", "cluster", 1)
 SKUS = (TV, SOFA)
+
+
+class Newest:
+    """A ledger of which only the newest revision is asked: `Claims`."""
+
+    async def claimed(
+        self, tenant: str, claims: Sequence[Claim], fresh: Vector
+    ) -> tuple[Mapping[Claim, Claimed], Revision]:
+        return {}, Revision("ledger", "books", 1, 0)
 
 
 class Asked:
@@ -42,7 +52,7 @@ class Asked:
     def dividing(self) -> Dividing:
         """Another process that answers."""
         stall = self.stall
-        return Dividing(stall.rebalancer(), stall.books, self.wishes, stall.divided.policies, ORIGIN)
+        return Dividing(stall.rebalancer(), stall.books, Newest(), self.wishes, stall.divided.policies, ORIGIN)
 
     async def divide(self, products: Sequence[Product] | None = None, *, request_id: str = "one") -> list[Step]:
         """Every step of a request."""
@@ -153,7 +163,7 @@ async def test_what_others_divide_meanwhile_counts(asked: Asked) -> None:
             return await epochs.add(tenant, drafts)
 
     rebalancer = replace(stall.rebalancer(), epochs=Overtaken(epochs, {}))
-    dividing = Dividing(rebalancer, stall.books, asked.wishes, stall.divided.policies, ORIGIN)
+    dividing = Dividing(rebalancer, stall.books, Newest(), asked.wishes, stall.divided.policies, ORIGIN)
     told = await steps(dividing.divided(Attempt(TENANT, "/Rebalance", "one", b""), None))
     assert told[-1].progress == Progress(supplies=2, seen=2, divided=2, moved=20, newest=2)
     assert [(each.number, each.supply) for each in numbered(told)] == [(1, TV), (2, SOFA)]

@@ -10,7 +10,7 @@ from weir_allocation.stock import Product
 from weir_chassis.configuration.ports import Objects, Tenants
 from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Origin, Vector
-from weir_partitioning.ports import Begun, Draft, Numbered, Progress, Supplies, SupplyKey, Told, Wishes
+from weir_partitioning.ports import Begun, Claims, Draft, Numbered, Progress, Supplies, SupplyKey, Told, Wishes
 from weir_partitioning.rebalancing import Rebalancer
 
 
@@ -27,11 +27,18 @@ class Dividing:
     """Divides supplies anew for whoever asks."""
 
     def __init__(
-        self, rebalancer: Rebalancer, supplies: Supplies, wishes: Wishes, policies: Tenants[Objects], origin: Origin
+        self,
+        rebalancer: Rebalancer,
+        supplies: Supplies,
+        claims: Claims,
+        wishes: Wishes,
+        policies: Tenants[Objects],
+        origin: Origin,
     ) -> None:
-        """Divide `supplies` by `policies`, whose revisions are of `origin`."""
+        """Divide `supplies` by `policies`, whose revisions are of `origin`; `claims` know how far the books are."""
         self._rebalancer = rebalancer
         self._supplies = supplies
+        self._claims = claims
         self._wishes = wishes
         self._policies = policies
         self._origin = origin
@@ -87,9 +94,11 @@ class Dividing:
         return sorted([*known.values(), *done.made, *others.values()], key=lambda each: each.number)
 
     async def _fresh(self, tenant: str) -> Vector:
-        """The policies as they are now: what is divided rests on them."""
+        """The policies and the books as they are now: what was decided and ordered before the request counts."""
+        _, books = await self._claims.claimed(tenant, (), {})
         async with self._policies.reading(tenant) as objects:
-            return {self._origin.context: self._origin.revision(objects.head)}
+            policies = self._origin.revision(objects.head)
+        return {books.context: books, policies.context: policies}
 
 
 def _further(progress: Progress, told: Sequence[Told], epochs: Sequence[Numbered | Draft]) -> Progress:
