@@ -14,6 +14,7 @@ from typing import NamedTuple
 from weir_allocation.sharing import Sharing
 from weir_allocation.stock import Product
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
 _PREFIX = "share:"
 _DIGITS = 32
 
@@ -31,7 +32,7 @@ class Claim(NamedTuple):
     def subject(self) -> str:
         """What the claim stands for, as `read` understands it; people do too."""
         owner, sku = self.product
-        return json.dumps([owner, sku, self.warehouse_group, self.channel_group, self.scale], ensure_ascii=False)
+        return _written([owner, sku, self.warehouse_group, self.channel_group, self.scale])
 
     @property
     def key(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from weir_aggregator.domain import ClaimChange, Product
 from weir_aggregator.projection.balances import NONE, Balances
+from weir_aggregator.projection.keys import Keys
 from weir_allocation import columns
 from weir_allocation.claims import scale
 from weir_allocation.columns import NOBODY, Flags, Indices, Units
@@ -99,8 +100,7 @@ class Shares:
     first seen.
 
     Nothing is ever removed: a claim stays the same from epoch to epoch, and only its numbers move. The rows of a
-    product are chained, as those of stock items are. A claim takes some forty bytes, and some hundred and fifty its
-    key.
+    product are chained, as those of stock items are. A claim takes some forty bytes, and some thirty its key.
     """
 
     def __init__(self, balances: Balances) -> None:
@@ -110,7 +110,7 @@ class Shares:
         self._balances = balances
         self._warehouse_group_of: dict[str, int] = {}
         self._channel_group_of: dict[str, int] = {}
-        self._row_of: dict[str, int] = {}
+        self._keys = Keys()
         self._first = array("i")
         self._next = array("i")
         self._product = array("i")
@@ -126,7 +126,7 @@ class Shares:
 
     def put(self, change: ClaimChange) -> int:
         """Take over a claim; returns the number of its product, NONE for one that is not of a share."""
-        row = self._row_of.get(change.key)
+        row = self._keys.find(change.key)
         if row is None:
             if change.claim is None or change.claim.scale > SCALE_MAX:
                 return NONE
@@ -201,11 +201,10 @@ class Shares:
 
     def _append(self, change: ClaimChange) -> int:
         assert change.claim is not None
-        claim, row = change.claim, len(self)
+        claim, row = change.claim, self._keys.append(change.key)
         product = self._balances.enter(claim.product)
         if product >= len(self._first):
             self._first.extend([NONE] * (len(self._balances.products) - len(self._first)))
-        self._row_of[change.key] = row
         self._product.append(product)
         self._warehouse_group.append(_number(claim.warehouse_group, self._warehouse_group_of, self.warehouse_groups))
         self._channel_group.append(_number(claim.channel_group, self._channel_group_of, self.channel_groups))
