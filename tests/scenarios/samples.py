@@ -320,7 +320,9 @@ def _snapshots(service: str, freshness: dict[str, Any]) -> dict[str, dict[str, A
 def _reservations(world: World) -> dict[str, dict[str, Any]]:
     freshness = {"at_least": [world.merchant.seen["ledger"]]}
     draft = {
-        "lines": [{"stock_item": STOCK_ITEM, "quantity": 1, "claims": [{"claim": "own claim", "ceiling": 10}]}],
+        "lines": [
+            {"stock_item": STOCK_ITEM, "quantity": 1, "claims": [{"claim": "own claim", "ceiling": 10, "weight": 2}]}
+        ],
         "mode": 1,
         "hold_duration": {"seconds": 60},
         "order": "own order",

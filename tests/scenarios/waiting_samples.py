@@ -45,7 +45,7 @@ def requests(
     """A good request of every rpc, by the rpc's full name."""
     freshness = {"at_least": [seen]}
     product = item["product"]
-    line = {"stock_item": item, "quantity": 1, "claims": [{"claim": "own claim", "ceiling": 10}]}
+    line = {"stock_item": item, "quantity": 1, "claims": [{"claim": "own claim", "ceiling": 10, "weight": 2}]}
     return {
         f"{SERVICE}SetBackOrders": {"back_orders": {"product": product, "limit": 50, "etag": etag}},
         f"{SERVICE}GetBackOrders": {"product": product, "freshness": freshness},
