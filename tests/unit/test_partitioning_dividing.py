@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Origin, Revision, Vector
 from weir_partitioning.handlers.dividing import Dividing, Step
 from weir_partitioning.memory import MemoryEpochs, MemoryWishes
-from weir_partitioning.ports import Claimed, Draft, Numbered, Progress, Where
+from weir_partitioning.ports import Claimed, Draft, Numbered, Progress, SupplyKey, Told, Where
 
 ORIGIN = Origin("partitioning", "cluster", 1)
 SKUS = (TV, SOFA)
@@ -167,3 +168,50 @@ async def test_what_others_divide_meanwhile_counts(asked: Asked) -> None:
     told = await steps(dividing.divided(Attempt(TENANT, "/Rebalance", "one", b""), None))
     assert told[-1].progress == Progress(supplies=2, seen=2, divided=2, moved=20, newest=2)
     assert [(each.number, each.supply) for each in numbered(told)] == [(1, TV), (2, SOFA)]
+
+
+class OneByOne:
+    """What there is to divide, each supply in a message of its own: `Supplies`."""
+
+    def __init__(self, stall: Stall) -> None:
+        """That of a stall."""
+        self._books = stall.books
+        self.open = 0
+
+    async def counted(self, tenant: str, products: Sequence[Product] | None, fresh: Vector) -> int:
+        return await self._books.counted(tenant, products, fresh)
+
+    async def listed(
+        self, tenant: str, products: Sequence[Product] | None, fresh: Vector
+    ) -> AsyncGenerator[Sequence[Told], None]:
+        self.open += 1
+        try:
+            for each in self._books.told():
+                yield [each]
+        finally:
+            self.open -= 1
+
+    def watched(self, tenant: str) -> AsyncGenerator[Sequence[Told], None]:
+        return self._books.watched(tenant)
+
+
+async def test_batches_are_told_in_their_order(asked: Asked) -> None:
+    """However many batches are under way at a time, each is told once, in the order in which they were listed; whoever
+    goes away in between leaves nothing running, and whoever comes again is told of all."""
+    keys = [SupplyKey(("", f"{number}"), "home") for number in range(10)]
+    for key in keys:
+        asked.stall.books.receive(key, 2)
+    stall, supplies = asked.stall, OneByOne(asked.stall)
+    dividing = Dividing(stall.rebalancer(), supplies, Newest(), asked.wishes, stall.divided.policies, ORIGIN)
+    attempt = Attempt(TENANT, "/Rebalance", "one", b"")
+    before = asyncio.all_tasks()
+    broken = dividing.divided(attempt, None)
+    for _ in range(3):
+        await anext(broken)
+    await broken.aclose()
+    assert (supplies.open, asyncio.all_tasks()) == (0, before)
+    told = await steps(dividing.divided(attempt, None))
+    assert [step.progress.seen for step in told] == [*range(13), 12]
+    assert [each.supply for each in numbered(told)] == [*SKUS, *keys]
+    assert told[-1].progress == Progress(supplies=12, seen=12, divided=12, moved=40, newest=12)
+    assert all(each.in_force for each in await asked.kept())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -12,6 +14,9 @@ from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Origin, Vector
 from weir_partitioning.ports import Begun, Claims, Draft, Numbered, Progress, Supplies, SupplyKey, Told, Wishes
 from weir_partitioning.rebalancing import Rebalancer
+
+BATCHES_MAX = 3
+"""Batches of one request that are under way at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,34 @@ class Dividing:
         progress = Progress(supplies=await self._supplies.counted(tenant, products, fresh), newest=begun.after)
         yield Step(progress)
         await self._rebalancer.settle(tenant)
-        listed = self._supplies.listed(tenant, products, fresh)
-        async with aclosing(listed):
-            async for told in listed:
-                epochs = await self._made(tenant, told, begun)
+        batches = self._batches(tenant, self._supplies.listed(tenant, products, fresh), begun)
+        async with aclosing(batches):
+            async for told, epochs in batches:
                 progress = _further(progress, told, epochs)
                 yield Step(progress, epochs)
         progress = replace(progress, supplies=progress.seen)
         await self._wishes.end(attempt, progress)
         yield Step(progress, done=True)
+
+    async def _batches(
+        self, tenant: str, listed: AsyncGenerator[Sequence[Told], None], begun: Begun
+    ) -> AsyncGenerator[tuple[Sequence[Told], Sequence[Numbered]], None]:
+        """What came of each batch, in their order; others are judged while one waits for the ledger."""
+        under_way: deque[tuple[Sequence[Told], asyncio.Task[Sequence[Numbered]]]] = deque()
+        try:
+            async with aclosing(listed):
+                async for told in listed:
+                    under_way.append((told, asyncio.create_task(self._made(tenant, told, begun))))
+                    if len(under_way) == BATCHES_MAX:
+                        yield under_way[0][0], await under_way[0][1]
+                        under_way.popleft()
+            while under_way:
+                yield under_way[0][0], await under_way[0][1]
+                under_way.popleft()
+        finally:
+            for _, task in under_way:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
 
     async def _made(self, tenant: str, told: Sequence[Told], begun: Begun) -> Sequence[Numbered]:
         """The epochs of these supplies since the wish came, when all that have to be divided are."""
