@@ -57,7 +57,7 @@ def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
 
     `order` is all that is wanted, with what was sent already. Its holdings are as if the reservation promised
     nothing, without what was sent. `standing` are all lines of the reservation. An order that is wanted whole is
-    filled as far as it can be: whoever asks may refuse what is missing. Its quotas count for nothing: what was
+    filled as far as it can be: whoever asks may refuse what is missing. Quotas count for nothing: what was
     accepted stays accepted, and may move.
     """
     ground = _Ground(order, standing)
