@@ -444,6 +444,14 @@ def hides_claims(stack: ExitStack) -> None:
 
 
 @sabotage
+def counts_moves(stack: ExitStack) -> None:
+    """Units that are promised in the place of others count as demand once more."""
+    from weir_ledger.store import demanded
+
+    _reword(stack, demanded, "_DEMANDED", "p.first_line = 1 OR", "true OR")
+
+
+@sabotage
 def skips_commits(stack: ExitStack) -> None:
     """A watcher that is behind is not told of every commit."""
     from weir_ledger.store import PostgresBooks
