@@ -1,10 +1,10 @@
 """The aggregator: the only place where availability is computed, and orders are planned.
 
-It owns no truth. It follows the books of the ledger and what is configured in sharing, partitioning and sync by export
-and watch, keeps of each tenant a **projection** (the counts of every stock item, the last day of every lot, the
-configuration, and a **table** of levels made of all that) and answers from that what every channel may sell. What an
-order is filled with is planned on the same state, and promised by the ledger. Kill it, and it builds itself again from
-the same streams.
+It owns no truth. It follows the books of the ledger and what is configured in sharing, partitioning and sync by
+export and watch, keeps of each tenant a **projection** (the counts of every stock item, the last day of every lot,
+what is claimed of shares, the configuration, and a **table** of levels made of all that) and answers from that what
+every channel may sell. What an order is filled with is planned on the same state, and promised by the ledger. Kill
+it, and it builds itself again from the same streams.
 
 Words: a **mark** is the revisions, one of each context, that a projection has reached; a **pass** applies one commit,
 or lets a day end, and computes the levels that can have changed by it. Units are **earmarked** for an order that waits
@@ -14,6 +14,7 @@ Laws:
 
 * Within one context a commit is applied whole, in order; an answer rests on one mark, which it names.
 * A question that names revisions is answered at or after all of them, or refused; never before.
+* Stock and claims come in the same commits: what is left of a share is never of another moment than the supply.
 * A level equals what the trace of its computation explains, to the unit, and is never negative.
 * A watcher that has received everything up to a mark knows every level at that mark, as of the same day.
 * A plan is a proposal: what is promised of it the ledger decides, and where the books moved the next plan is made of

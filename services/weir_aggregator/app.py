@@ -63,7 +63,8 @@ class Settings:
     )
     log_bytes_max: int = setting(
         "WEIR_AGGREGATOR_LOG_BYTES_MAX",
-        "Memory a tenant's log of changes may take; a watch that broke off further back begins anew.",
+        "Memory each log of a tenant's changes may take, that of levels and that of supplies; a watch that broke off "
+        "further back begins anew.",
         integer(65_536, 1_073_741_824),
         16_777_216,
     )

@@ -1,7 +1,8 @@
 """What the aggregator knows, tenant by tenant, in memory: counts, configuration, levels, and how they came to change.
 
 `state` answers from it, `following` keeps it in step with the contexts and the day, `watching` tells of its changes,
-`tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `book` (what is configured),
+`tenants` holds one for each tenant. Below them: `balances` (the counts as arrays), `shares` and `keys` (what is
+claimed of shares, likewise), `supplies` (what there is to divide), `book` (what is configured),
 `marks` (the revisions it stands at), `waiting`, `earmarking` and `demands` (the orders that wait, and the units that
 are theirs), `table` (the levels), `supposed`, `settling` and `preview` (the levels under another configuration),
 `changes` (the log a watcher goes on from), `ordering` (what an order may be filled with), `spending` and `underway`

@@ -18,7 +18,7 @@ class Tenants:
     """At most so many tenants, each with a task that follows all contexts for it. Close it when done."""
 
     def __init__(self, follow: Follow, *, tenants_max: int, log_bytes_max: int) -> None:
-        """No tenant yet; each one's log of changes may take `log_bytes_max`."""
+        """No tenant yet; each one's logs of changes may take `log_bytes_max` each."""
         self._follow = follow
         self._tenants_max = tenants_max
         self._log_bytes_max = log_bytes_max
