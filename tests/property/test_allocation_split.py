@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given
@@ -58,3 +59,57 @@ def test_a_share_by_weight_is_its_due_rounded_down_or_up(policy: Policy, units: 
     rounded_up = [due - share for share, due in zip(shares, dues, strict=True) if share > due]
     rounded_down = [due - share for share, due in zip(shares, dues, strict=True) if share < due]
     assert all(up + 1 >= down for up in rounded_up for down in rounded_down)
+
+
+FLOORS = st.dictionaries(st.sampled_from(CHANNEL_GROUPS), st.integers(0, 30))
+TURNS = st.integers(0, 7)
+
+
+@given(policies(), UNITS, GROUPS, FLOORS, TURNS)
+def test_floors_are_kept(
+    policy: Policy, units: int, groups: tuple[str, ...], floors: dict[str, int], turn: int
+) -> None:
+    """As far as caps and the supply less its buffer go; shares and what is held back stay the supply."""
+    division = divide(policy, units, groups, floors=floors, turn=turn)
+    parts, rest = ranked(policy, groups), units - policy.buffer(units)
+    assert sum(division.shares.values()) + division.held_back == units
+    assert division.held_back >= policy.buffer(units)
+    least = {
+        part.channel_group: min(floors.get(part.channel_group, 0), units if part.cap is None else part.cap)
+        for part in parts
+    }
+    if sum(least.values()) <= rest:
+        assert all(division.shares[group] >= floor for group, floor in least.items())
+    else:
+        assert sum(division.shares.values()) == rest
+    assert all(part.cap is None or division.shares[part.channel_group] <= part.cap for part in parts)
+
+
+@given(policies(), UNITS, GROUPS, FLOORS, TURNS)
+def test_floors_take_no_more_than_they_must(
+    policy: Policy, units: int, groups: tuple[str, ...], floors: dict[str, int], turn: int
+) -> None:
+    """Where nobody would get less than its floor anyway they change nothing."""
+    freely = divide(policy, units, groups, turn=turn).shares
+    if all(share >= floors.get(group, 0) for group, share in freely.items()):
+        assert divide(policy, units, groups, floors=floors, turn=turn).shares == freely
+
+
+@given(UNITS, GROUPS.filter(bool))
+def test_a_whole_round_of_turns_is_fair(units: int, groups: tuple[str, ...]) -> None:
+    """Over as many turns as there are groups, those that are alike in everything get the same."""
+    policy = Policy("fair", 0, Strategy.EQUAL_DIVISION)
+    rounds = [divide(policy, units, groups, turn=turn).shares for turn in range(3, 3 + len(groups))]
+    assert {sum(each[group] for each in rounds) for group in groups} == {units}
+
+
+@given(policies((Strategy.WEIGHTED,)), UNITS, GROUPS, TURNS)
+def test_demand_divides_by_weights(policy: Policy, units: int, groups: tuple[str, ...], turn: int) -> None:
+    """By the weights that are given, as WEIGHTED does by those of its parts."""
+    weights = {part.channel_group: part.weight for part in ranked(policy, groups)}
+    by_demand = replace(policy, strategy=Strategy.DEMAND)
+    divided = divide(policy, units, groups, turn=turn)
+    assert divide(by_demand, units, groups, turn=turn) == divided
+    if any(weights.values()) or not policy.weighs:
+        given_weights = weights if policy.weighs else dict.fromkeys(weights, 1)
+        assert divide(by_demand, units, groups, turn=turn, weights=given_weights) == divided
