@@ -312,7 +312,7 @@ async def test_noise_has_a_meant_answer(
     asking = []
     for name, head in zip(METHODS, heads, strict=True):
         spoilt = bytearray(head)
-        for at, byte in noise:
+        for at, byte in noise if spoilt else ():  # a request may have nothing to say
             spoilt[at % len(spoilt)] = byte
         asking.append(ask(suite, mine, name, bytes(spoilt)))
     asking += [ask(suite, mine, name, start) for name in METHODS]
