@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import calls, fulfilment, growth, levels, past, planning, snapshots
+from tests.bench import calls, fulfilment, growth, levels, past, planning, rebalancing, snapshots
 from tests.bench.measuring import Options
 
 PARTS: dict[str, Callable[[Options], None]] = {
@@ -19,9 +19,10 @@ PARTS: dict[str, Callable[[Options], None]] = {
     "levels": levels.run,
     "planning": planning.run,
     "fulfilment": fulfilment.run,
+    "rebalancing": rebalancing.run,
     "growth": growth.run,
 }
-USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment"]
+USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment", "rebalancing"]
 
 
 def main() -> None:

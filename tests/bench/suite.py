@@ -15,6 +15,7 @@ import asyncpg
 from tests.kit.postgres import directory, wait
 from weir_chassis.embedded import EmbeddedPostgres
 from weir_chassis.migrations import migrate
+from weir_cli.suite import kept_port
 
 START_SECONDS = 60.0
 CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
@@ -60,11 +61,17 @@ def suite() -> Iterator[Suite]:
         home = running.postgres.directory.parent
         urls = {name: _migrated(running.postgres, f"weir_{name}", "weir") for name in CONTEXTS}
         servers = {**running.servers}
+        aggregator = f"127.0.0.1:{stack.enter_context(kept_port())}"  # partitioning asks it, and comes before it
+        targets = {"WEIR_AGGREGATOR_TARGET": aggregator}
         for name in ("echo", "empty", *urls):
-            environ = {"WEIR_DATABASE_URL": urls[name]} if name in urls else {}
+            environ = {"WEIR_DATABASE_URL": urls[name], **targets} if name in urls else {}
             servers[name] = stack.enter_context(_serving(name, name, home, environ))
-        targets = {f"WEIR_{name.upper()}_TARGET": servers[name].address for name in CONTEXTS}
-        servers["aggregator"] = stack.enter_context(_serving("aggregator", "aggregator", home, targets))
+            targets[f"WEIR_{name.upper()}_TARGET"] = servers[name].address
+        servers["aggregator"] = stack.enter_context(
+            _serving(
+                "aggregator", "aggregator", home, {**targets, "WEIR_LISTEN": aggregator, "WEIR_REUSE_PORT": "true"}
+            )
+        )
         yield Suite(servers, running.postgres)
 
 
