@@ -185,16 +185,15 @@ def epoch_table(found: Iterable[share_pb2.Epoch]) -> RenderableType:
 def _shares(epoch: share_pb2.Epoch) -> Text:
     if not epoch.shares:
         return Text("none any more", style="dim")
-    return Text(", ").join(_change(each) for each in epoch.shares)
+    by_demand = any(each.demand for each in epoch.shares)
+    return Text(", ").join(_change(each, by_demand=by_demand) for each in epoch.shares)
 
 
-def _change(share: share_pb2.EpochShare) -> Text:
-    """What a group had and got; of a division by demand also what its orders were promised."""
-    said = Text.assemble(
-        (f"{share.channel_group} ", ""), (f"{share.before:,}→", "dim"), (f"{share.balanced:,}", "bold")
-    )
-    if share.demand or share.weight:
-        said.append(f" (weighs {share.weight:,}{f', sold {share.demand:,}' if share.demand else ''})", style="dim")
+def _change(share: share_pb2.EpochShare, *, by_demand: bool) -> Text:
+    """What a group had and got; of a division by demand also what its orders were promised, and what it weighs."""
+    said = Text.assemble(f"{share.channel_group} ", (f"{share.before:,}→", "dim"), (f"{share.balanced:,}", "bold"))
+    if by_demand:
+        said.append(f" (sold {share.demand:,}, weighs {share.weight:,})", style="dim")
     return said
 
 

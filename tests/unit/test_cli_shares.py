@@ -211,7 +211,7 @@ def test_history_is_told_newest_first() -> None:
     assert ([each["epoch"] for each in cut["epochs"]], cut["more"]) == ([4, 3], True)
     rows = shown(*told("MUG").shown)
     assert "none any more" in rows[2]
-    assert "shops 60→50 (weighs 9, sold 8), market 0→10" in rows[3]
+    assert "shops 60→50 (sold 8, weighs 9), market 0→10 (sold 0, weighs 0)" in rows[3]
     assert shown(*asyncio.run(dividing.history(Partitioning([], []).session(), Asked(), limit=9)).shown)[0] == (
         "Nothing was ever divided at an instant."
     )
