@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 
 from tests.kit.worlds import holdings
-from weir_allocation.advice import Lever, Remedy, advise
+from weir_allocation.advice import Advice, Lever, Remedy, advise
 from weir_allocation.configuration import Configuration
 from weir_allocation.network import Channel, Network
 from weir_allocation.pipeline import Question
-from weir_allocation.policy import Policy, Strategy
+from weir_allocation.policy import Mode, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
 from weir_allocation.sharing import NO_SHARING, Bundle, Link, Sharing
 from weir_allocation.stock import Demand, Product, Stock, StockItem
@@ -225,3 +225,22 @@ def test_more_of_what_was_asked_for() -> None:
     """Who asks for a lot is advised of that lot."""
     question = replace(asked(PLAIN, BIKES), demand=Demand("L1"))
     assert advise(question).remedies == (more(1, BIKE, "W1", 1),)
+
+
+BALANCED = replace(PLAIN, policies=(Policy("half", 1, Strategy.EQUAL_DIVISION, mode=Mode.BALANCED),))
+
+
+def test_more_stock_does_not_help_while_the_share_binds() -> None:
+    """What is delivered is nobody's until it is divided: only without the policy there would be more."""
+    spent = replace(asked(BALANCED, BIKES), shares={("north", "shop"): 2, ("north", "other"): 3})
+    assert advise(spent) == Advice(Stage.SPLIT, (Remedy(Lever.POLICY, "half", level=5),))
+
+
+def test_more_stock_helps_where_the_share_is_more_than_lies_there() -> None:
+    """A share that the locations reached do not cover: a unit more there is a unit more to sell."""
+    near = replace(BALANCED, rules=(replace(FIVE, warehouses=frozenset(["W1"])),))
+    question = replace(asked(near, there(BIKE_W1=2, BIKE_W2=7)), shares={("north", "shop"): 4})
+    advice = advise(question)
+    assert advice.binding is Stage.SUPPLY
+    assert more(1, BIKE, "W1", 3) in advice.remedies
+    assert Remedy(Lever.WAREHOUSES, "five", location="W2", level=4) in advice.remedies
