@@ -63,7 +63,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         running = await stack.enter_async_context(
             programs(
                 database,
-                aggregator={"WEIR_TOKEN_FILE": str(token_file)},
+                WEIR_TOKEN_FILE=str(token_file),
                 WEIR_AUTH_JWKS=str(tokens.write_key_set(folder / "keys.json", signer)),
                 WEIR_AUTH_ISSUER=tokens.ISSUER,
                 WEIR_AUTH_AUDIENCE=tokens.AUDIENCE,
@@ -80,7 +80,7 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         secrets = {
             **{f"password of {schema}": password(database.url(schema)) for schema in SCHEMAS},
             "key that signs heads": signing_key().pem().splitlines()[1],
-            "token of the aggregator": own,
+            "token of the services": own,
             "token of the tenant": mine,
             "token of the stranger": stranger,
             "signature of a token": mine.rpartition(".")[2],
