@@ -41,6 +41,8 @@ from weir_ledger.errors import ClaimExhausted
 
 CLIENTS = 64
 """Of each channel group."""
+PATIENCE_SECONDS = 120.0
+"""How long a client waits for an answer: a machine may have other things to do."""
 GROUPS = ("shop", "market", "till")
 HOUSE = """
     all pools L1, L2
@@ -120,7 +122,7 @@ class Storm:
         while True:
             since = self.known
             try:
-                done = await merchant.stubs.fulfilment.ReserveFulfilment(request)
+                done = await merchant.stubs.fulfilment.ReserveFulfilment(request, timeout=PATIENCE_SECONDS)
             except grpc.aio.AioRpcError as error:
                 if status.reason(error) == "PLAN_OVERTAKEN":
                     self.overtaken += 1

@@ -13,7 +13,7 @@ from tests.kit.promising import BIKE, KIT, LAMP, SPACE, TV, Ledger, asking, call
 from weir_aggregator.domain import BackOrders, ClaimChange, Count, StoreLimits
 from weir_aggregator.handlers.fulfilment import planned
 from weir_aggregator.ports import Counted, Reserved
-from weir_aggregator.projection import order, order_and_shares, weighed
+from weir_aggregator.projection import order, order_and_shares, spent, weighed
 from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.model import Line, Plan, Quota, Wish
 from weir_allocation.fulfilment.planner import plan
@@ -171,9 +171,8 @@ async def test_a_share_is_spent_by_those_who_are_asking() -> None:
     underway = projection.underway
     made, shares = order_and_shares(projection, wish(Line(BIKE, 2)), "shop")
     first = plan(made)
-    [spent] = [{each[0].sold: 2} for each in weighed(made, shares, first) if each]
     others, theirs = order_and_shares(projection, wish(Line(BIKE, 2)), "market")
-    with underway.asking(first, spent) as promised:
+    with underway.asking(first, spent(first, weighed(made, shares, first))) as promised:
         left = underway.left(made, 1, shares)
         assert [each.units for each in left.quotas] == [1, 0]
         assert [each.verdict for each in plan(left).missing] == [Verdict.SHARE_SPENT]
@@ -185,22 +184,22 @@ async def test_a_share_is_spent_by_those_who_are_asking() -> None:
 
 async def test_nobody_is_refused_for_what_was_promised_and_not_seen() -> None:
     """An order that finds too little beside what others were promised is planned once that is known here: what came
-    with it, or before, is there for it."""
+    with it, or before, is there for it. One that all there is would not fill waits for nothing."""
     ledger = world(count("BIKE", "A", 9), share(BIKE, 2))
-    first = order(ledger.projection, wish(Line(BIKE, 2)), "shop")
-    with ledger.projection.underway.asking(plan(first)) as promised:
-        promised(2)
-    refused = asyncio.create_task(reserve(ledger, asking(wish(Line(BIKE, 8)))))
-    await asyncio.sleep(0)
-    assert not refused.done()
-    ledger.commit(count("BIKE", "A", 9, 2), share(BIKE, 0, taken=2))
-    assert isinstance(await refused, Plan)
-    with ledger.projection.underway.asking(plan(first)) as promised:
-        promised(3)
-    filled = asyncio.create_task(reserve(ledger, asking(wish(Line(BIKE, 7)))))
-    await asyncio.sleep(0)
-    ledger.commit(count("BIKE", "A", 9, 2), share(BIKE, 7, taken=2))
-    assert isinstance(await filled, Reserved)
+    made, shares = order_and_shares(ledger.projection, wish(Line(BIKE, 2)), "shop")
+    other = plan(made)
+    taken = spent(other, weighed(made, shares, other))
+    asked = asking(wish(Line(BIKE, 2)))
+    for number, left in ((2, 0), (4, 2)):
+        with ledger.projection.underway.asking(other, taken) as promised:
+            promised(number)
+        assert isinstance(await reserve(ledger, asking(wish(Line(BIKE, 3)))), Plan)
+        waits = asyncio.create_task(reserve(ledger, asked))
+        await asyncio.sleep(0)
+        assert not waits.done()
+        ledger.commit(count("BIKE", "A", 9, number), share(BIKE, left, taken=number))
+        assert isinstance(await waits, Reserved if left else Plan)
+        ledger.commit(share(BIKE, 2, taken=number))
 
 
 async def waits(ledger: Ledger, wanted: Wish) -> Sequence[tuple[str, int]]:

@@ -53,17 +53,20 @@ async def test_what_was_promised_is_taken_until_it_is_seen() -> None:
 
 
 async def test_whoever_finds_too_little_waits_for_those_who_are_asking() -> None:
-    """An order that lacks units which are under way waits for the answer about them, and only for that; where nothing
-    it could take is asked for it waits for nobody."""
+    """An order that lacks units which are under way waits for the answers about all of them, and only for those; where
+    nothing it could take is asked for it waits for nobody."""
     underway, wanted = Underway(), order(BIKE, 1, ("DE1", 1))
-    assert not await underway.answered(wanted)
+    await underway.answered(wanted)
     with underway.asking(plan(wanted)):
-        assert not await underway.answered(order(LAMP, 1, ("DE1", 1)))
-        waits = asyncio.create_task(underway.answered(wanted))
-        await asyncio.sleep(0)
-        assert not waits.done()
-    assert await waits
-    assert not await underway.answered(wanted)
+        await underway.answered(order(LAMP, 1, ("DE1", 1)))
+        with underway.asking(plan(wanted)):
+            waits = asyncio.create_task(underway.answered(wanted))
+            await asyncio.sleep(0)
+        with underway.asking(plan(wanted)):
+            await asyncio.sleep(0)
+            assert not waits.done()
+    await waits
+    await underway.answered(wanted)
 
 
 async def test_an_order_that_touches_nothing_under_way_is_left_as_it_is() -> None:

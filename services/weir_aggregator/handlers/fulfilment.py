@@ -144,9 +144,9 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
 async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple[Share, ...], tuple[Point, ...], Plan]:
     """The order on what is not under way to others, its shares, the mark it rests on, and its plan.
 
-    Where that is too little, those others are answered first, and what they were promised is known here: what they are
-    refused is there for this one, and what else has come meanwhile. Where they never end, it asks for all there is, as
-    they do.
+    Where that is too little, and all there is would be more, those others are answered first, and what they were
+    promised is known here: what they are refused is there for this one, and what else has come meanwhile. Where they
+    never end, it asks for all there is, as they do.
     """
     for _ in range(PLANS_MAX):
         (wanted, shares), mark = ordered(projection, asked.wish, asked.channel), points(projection)
@@ -154,8 +154,10 @@ async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple
         found = await best(left)
         if not found.missing or left is wanted:
             return left, shares, mark, found
-        if not await projection.underway.answered(left):
-            await catch_up(projection, projection.underway.promised(left))
+        if (await best(wanted)).objective.filled <= found.objective.filled:
+            return left, shares, mark, found
+        await projection.underway.answered(left)
+        await catch_up(projection, projection.underway.promised(left))
     return wanted, shares, mark, await best(wanted)
 
 

@@ -56,12 +56,14 @@ class Underway:
             return wanted
         return replace(wanted, holdings=holdings, quotas=tuple(share.quota(spent[share.sold]) for share in shares))
 
-    async def answered(self, wanted: Order) -> bool:
-        """Wait for the ledger's next answer about units that the order could take; False where none is to come."""
+    async def answered(self, wanted: Order) -> None:
+        """Wait for the ledger's answers about all units that are asked for now and that the order could take.
+
+        For all, not the next one: many who wait would all plan again after each.
+        """
         asked = [answer for answer, taken in self._asked.items() if taken.touches(wanted)]
         if asked:
-            await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        return bool(asked)
+            await asyncio.wait(asked)
 
     def promised(self, wanted: Order) -> int | None:
         """The last revision at which units that the order could take were promised and not seen; None where none
