@@ -219,6 +219,10 @@ class Exposure:
     """Sum of the levels of all stores."""
     supply: int
     """Units at all locations that any of these stores reaches."""
+    bundled: int
+    """Units that go into bundles if all are sold that stores are told of bundles, beyond those that lie packed."""
+    bundled_exposure: int
+    """Units told beyond what there is, those in bundles too."""
 
     @property
     def exposure(self) -> int:

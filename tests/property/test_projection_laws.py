@@ -44,7 +44,7 @@ from weir_allocation import claims, pipeline
 from weir_allocation.claims import Claim
 from weir_allocation.columns import UNTOLD
 from weir_allocation.configuration import Configuration
-from weir_allocation.exposure import exposure
+from weir_allocation.exposure import bundled, exposure
 from weir_allocation.goods import Goods
 from weir_allocation.policy import Mode
 from weir_allocation.stock import ANY, Holdings, Stock, StockItem
@@ -146,6 +146,12 @@ class Tenant:
         """The exposure of every product, as the stages have it."""
         held, configuration = self.held(), self.world.configuration()
         return [exposure(configuration, product, held, self.today, self.left(product)) for product in PRODUCTS]
+
+    def bundled(self) -> list[tuple[int, int]]:
+        """What of every product goes into bundles, and what is exposed with that, as the stages have it."""
+        held, configuration = self.held(), self.world.configuration()
+        shares = {product: self.left(product) for product in PRODUCTS}
+        return [bundled(configuration, product, held, self.today, shares) for product in PRODUCTS]
 
     def left(self, product: Product) -> dict[tuple[str, str], int]:
         """What channel groups have left of shares of a product, as it is counted now."""
@@ -292,7 +298,9 @@ def test_the_table_is_what_the_stages_explain(history: list[Happening]) -> None:
         told = projection.levels(PRODUCTS, ())
         assert told.levels == [explained[name, product].level for product in PRODUCTS for name in told.channels]
         assert listed(projection).items() <= levels(explained).items()
-        assert [each.exposure for each in projection.exposures(PRODUCTS)] == tenant.exposed()
+        exposures = projection.exposures(PRODUCTS)
+        assert [each.exposure for each in exposures] == tenant.exposed()
+        assert [(each.bundled, each.bundled_exposure) for each in exposures] == tenant.bundled()
 
 
 @FEWER

@@ -52,8 +52,9 @@ def test_nothing_differs() -> None:
 
 def test_what_is_told_of_exposure() -> None:
     """Never below 0: where less is told than there is nobody is exposed."""
-    answer = answers.exposures([Exposure(("", "A"), 5, 3), Exposure(("x", "B"), 1, 3)], 1, 2, MARK)
+    answer = answers.exposures([Exposure(("", "A"), 5, 3, 4, 6), Exposure(("x", "B"), 1, 3, 0, 0)], 1, 2, MARK)
     assert [(each.exposure, each.levels, each.supply) for each in answer.exposures] == [(2, 5, 3), (0, 1, 3)]
+    assert [(each.bundled, each.bundled_exposure) for each in answer.exposures] == [(4, 6), (0, 0)]
     assert (answer.products, answer.exposure) == (1, 2)
 
 

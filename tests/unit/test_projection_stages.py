@@ -90,9 +90,9 @@ def test_a_store_that_is_told_nothing() -> None:
     batch = projection.levels([KIT, BIKE, BATTERY], ["market", "shop"])
     assert batch.levels == [UNTOLD, UNTOLD, UNTOLD, 11, UNTOLD, 2]
     assert projection.exposures([BIKE, BATTERY, KIT]) == [
-        Exposure(BIKE, 11, 9),
-        Exposure(BATTERY, 2, 0),
-        Exposure(KIT, 0, 0),
+        Exposure(BIKE, 11, 9, 0, 2),
+        Exposure(BATTERY, 2, 0, 0, 2),
+        Exposure(KIT, 0, 0, 0, 0),
     ]
 
 
@@ -231,10 +231,25 @@ def test_units_that_need_more_than_32_bits() -> None:
     assert told(projection, "BATTERY") == (2**31 - 1,) * 2
 
 
+def test_bundles_are_told_of_the_same_parts() -> None:
+    """What two stores are told of a kit takes four batteries each beyond the one that lies packed, of ten that both are
+    told of too; of what is told to nobody alone, only kits may be sold.
+    """
+    batteries = [count("BATTERY", "W", 10), count("KIT", "W", 1)]
+    projection = loaded(batteries, [*NETWORK, stands(Bundle(KIT, ((BATTERY, 4),)))])
+    assert told(projection, "KIT") == (3, 3)
+    assert projection.exposures([BATTERY, KIT]) == [Exposure(BATTERY, 20, 10, 20, 30), Exposure(KIT, 6, 3, 0, 3)]
+    unsold = Limits(denied=frozenset({BATTERY}))
+    projection.apply_configuration(rules(2, *(stands(StoreLimits(each, unsold)) for each in ("market", "shop"))))
+    assert projection.exposures([BATTERY]) == [Exposure(BATTERY, 0, 0, 20, 10)]
+    projection.apply_configuration(policies(2, stands(HALVES)))
+    assert projection.exposures([BATTERY]) == [Exposure(BATTERY, 0, 0, 8, 0)]
+
+
 def test_the_most_exposed() -> None:
     """Two stores are told everything: 9 too many of one product, 4 of the other; the most exposed comes first."""
     projection = loaded([count("BIKE", "W", 4), count("KIT", "W", 9, owner="x"), count("CAR", "X", 1)], NETWORK)
-    first, second = Exposure(("x", "KIT"), 18, 9), Exposure(BIKE, 8, 4)
+    first, second = Exposure(("x", "KIT"), 18, 9, 0, 9), Exposure(BIKE, 8, 4, 0, 4)
     assert projection.exposed(None, 10) == ([first, second], 2, 13)
     assert projection.exposed(None, 1) == ([first], 2, 13)
     assert projection.exposed("", 10) == ([second], 1, 4)

@@ -9,7 +9,7 @@ them ever gets near the end, and no product of two numbers is formed where one c
 from weir_allocation.columns.arrays import Flags, Indices, Units, available, last_day, unexpired
 from weir_allocation.columns.cells import Rows
 from weir_allocation.columns.lending import Lending
-from weir_allocation.columns.levels import Columns, Divisible, Levels, exposure
+from weir_allocation.columns.levels import Bundled, Columns, Divisible, Levels, exposure
 from weir_allocation.columns.offer import UNTOLD
 from weir_allocation.columns.split import NO_SHARES, NOBODY, Shares
 
@@ -17,6 +17,7 @@ __all__ = [
     "NOBODY",
     "NO_SHARES",
     "UNTOLD",
+    "Bundled",
     "Columns",
     "Divisible",
     "Flags",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +76,14 @@ class Lending:
         made = ((number, self._makeup(number)) for number in _chosen(products, self._bundled))
         return {number: makeup for number, makeup in made if makeup is not None}
 
+    def wholes(self, products: Indices) -> list[tuple[int, int, int]]:
+        """What products are put together to: component, bundle, and how many of the one are in the other."""
+        return [
+            (number, bundle, dict(makeup.parts)[number])
+            for number in _chosen(products, self._read)
+            for bundle, makeup in self._made_of(number)
+        ]
+
     def lent(self, number: int) -> tuple[Loan, ...]:
         """The links that lend to one product, in serving order."""
         loans = self._loans.get(number)
@@ -87,6 +95,14 @@ class Lending:
                 if sharing.verdict(link) is Verdict.COUNTED
             )
         return loans
+
+    def _made_of(self, number: int) -> Iterator[tuple[int, Makeup]]:
+        """The bundles of which a product is a part, that may be put together."""
+        for parent in self._sharing.parents.get(self._products[number], ()):
+            bundle = self._numbers[parent]
+            makeup = self._makeup(bundle)
+            if makeup is not None:
+                yield bundle, makeup
 
     def _makeup(self, number: int) -> Makeup | None:
         if number not in self._makeups:

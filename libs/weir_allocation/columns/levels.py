@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,9 @@ from weir_allocation.stock import Product
 
 UNITS_AT_ONCE = 1 << 20
 """Units by group and product that are held at once, so that a whole table needs little room beside itself."""
+
+BUNDLED_MAX = 1 << 62
+"""Units of one product in bundles are not counted beyond: bundles may be told of that nobody could ever fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,19 @@ class Divisible(NamedTuple):
     """Units in each warehouse group, wherever in it, as `[warehouse group, product]`."""
     selling: Flags
     """Whether a channel of each group sells the product, as `[channel group, product]`."""
+
+
+class Bundled(NamedTuple):
+    """What stores are told of products and of bundles together, by product."""
+
+    units: Units
+    """Units that go into bundles if all are sold that stores are told of bundles, beyond those that lie packed; no more
+    than BUNDLED_MAX.
+    """
+    exposure: Units
+    """`max(0, sum of levels + bundled - supply)`, over all locations that any store reaches that is told of the product
+    or of a bundle of it.
+    """
 
 
 class Columns:
@@ -115,9 +131,7 @@ class Columns:
         shape = (self.width, len(products))
         supplied, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
         told, reached = (np.zeros(len(products), dtype=np.int64) for _ in range(2))
-        step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
-        for begin in range(0, len(products), step):
-            part = slice(begin, begin + step)
+        for part in self._parts(len(products)):
             computed = self._part(products[part], cells, shares.of(products[part]))
             supplied[:, part], share[:, part], level[:, part], told[part], reached[part] = computed
         return Levels(supplied, share, level, told, reached)
@@ -131,6 +145,40 @@ class Columns:
         return Divisible(
             self._zones.units(products, cells, rule, places)[:-1], self._grouped(self._winners.selling(products))
         )
+
+    def lying(self, products: Indices, rows: Rows, stores: Flags, *, packed: bool = False) -> Units:
+        """What lies for products, given as for `compute`, at all locations that any of some stores reaches.
+
+        `stores` as `[column, product]`; `packed`: without the bundles that can be put together there.
+        """
+        self._zones.follow()
+        self._winners.follow()
+        cells = supply(self.lending, self._locations, products, rows)
+        units = np.zeros(len(products), dtype=np.int64)
+        for part in self._parts(len(products)):
+            rule, _, ruled = self._ruled(products[part])
+            placed = self._zones.units(products[part], cells[:1] if packed else cells, rule, ruled)[:-1]
+            units[part] = self._reached(placed, stores[:, part], self._seen(rule, ruled), ruled)
+        return units
+
+    def bundled(
+        self, products: Indices, rows: Callable[[Indices], Rows], levels: Callable[[Indices], Units]
+    ) -> Bundled:
+        """What stores are told of products and of bundles together; of any products, given ascending, `rows` are the
+        ones for `compute`, and `levels` those that were computed.
+        """
+        wholes = self.lending.wholes(products)
+        bundles = np.unique(np.array([bundle for _, bundle, _ in wholes], dtype=np.int64))
+        told, wanted = levels(products), levels(bundles)
+        stores, sellers = told != UNTOLD, wanted != UNTOLD
+        beyond = (self._told(wanted) - self.lying(bundles, rows(bundles), sellers, packed=True)).tolist()
+        units = [0] * len(products)
+        for component, bundle, quantity in wholes:
+            place, of = int(np.searchsorted(products, component)), int(np.searchsorted(bundles, bundle))
+            units[place] = min(BUNDLED_MAX, units[place] + quantity * max(0, beyond[of]))
+            stores[:, place] |= sellers[:, of]
+        gone = np.array(units, dtype=np.int64)
+        return Bundled(gone, exposure(self._told(told) + gone, self.lying(products, rows(products), stores)))
 
     def policies(self, products: Indices) -> Indices:
         """The number of the policy that divides each product; one above the last where none does."""
@@ -156,10 +204,8 @@ class Columns:
         Where a rule names warehouses its stores reach less than others do. Its products are computed twice: once more
         behind all others, with what lies at the rule's warehouses alone.
         """
-        rule, policy = self._winners.rule(products), self._winners.policy(products)
-        narrowed = np.flatnonzero(self._offer.narrows[rule])
-        ruled = np.arange(len(products))
-        ruled[narrowed] = len(products) + np.arange(len(narrowed))
+        policy = self._winners.policy(products)
+        rule, narrowed, ruled = self._ruled(products)
         zones = self._zones.units(products, cells, rule, ruled)
         placed = zones[:-1]
         sold = self._winners.selling(products)
@@ -172,11 +218,30 @@ class Columns:
             np.c_[selling, selling[:, narrowed]],
             left.again(narrowed, ruled[narrowed]),
         )
-        seen = np.where(self._offer.named[:, rule], ruled, np.arange(len(products)))
+        seen = self._seen(rule, ruled)
         share = shares[self._group[:, None], seen]
         level = self._offer.levels(share, rule, zones[:, ruled].sum(axis=0), sold)
         reached = self._reached(placed, level != UNTOLD, seen, ruled)
         return supplies[self._group[:, None], seen], share, level, self._told(level), reached
+
+    def _parts(self, products: int) -> Iterator[slice]:
+        """So many products in parts that need little room."""
+        step = max(1, UNITS_AT_ONCE // (len(self._zones.groups) + self.width + 1))
+        return (slice(begin, begin + step) for begin in range(0, products, step))
+
+    def _ruled(self, products: Indices) -> tuple[Indices, Indices, Indices]:
+        """The rule of each product; the places of those whose rule names warehouses, and of each product the place of
+        what lies there: behind all others, or its own.
+        """
+        rule = self._winners.rule(products)
+        narrowed = np.flatnonzero(self._offer.narrows[rule])
+        ruled = np.arange(len(products))
+        ruled[narrowed] = len(products) + np.arange(len(narrowed))
+        return rule, narrowed, ruled
+
+    def _seen(self, rule: Indices, ruled: Indices) -> Indices:
+        """The place of what each store reaches of each product."""
+        return np.where(self._offer.named[:, rule], ruled, np.arange(len(ruled)))
 
     def _grouped(self, sold: Flags) -> Flags:
         """Whether a channel of each group sells each product."""

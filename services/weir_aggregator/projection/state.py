@@ -195,7 +195,7 @@ class Projection(Marked):
         numbers = [self._balances.number(product) for product in products]
         known = self._exposed(np.array([number for number in numbers if number != NONE], dtype=np.int64))
         return [
-            Exposure(product, levels, 0) if number == NONE else next(known)
+            Exposure(product, levels, 0, 0, levels) if number == NONE else next(known)
             for product, number, levels in zip(products, numbers, nowhere, strict=True)
         ]
 
@@ -300,8 +300,11 @@ class Projection(Marked):
 
     def _exposed(self, numbers: Indices) -> Iterator[Exposure]:
         told, reached = self._table.told(numbers)
-        for number, levels, supply in zip(numbers.tolist(), told.tolist(), reached.tolist(), strict=True):
-            yield Exposure(self._balances.products[number], levels, supply)
+        ascending, places = np.unique(numbers, return_inverse=True)
+        bundled = self._table.bundled(ascending)
+        columns = told, reached, bundled.units[places], bundled.exposure[places]
+        for number, *counts in zip(numbers.tolist(), *(each.tolist() for each in columns), strict=True):
+            yield Exposure(self._balances.products[number], *counts)
 
     def _owned(self, numbers: list[int], owner: str | None) -> list[int]:
         if owner is None:

@@ -15,7 +15,7 @@ from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import Balances
 from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares, scales
 from weir_aggregator.projection.supplies import Ground, SupplyPicture
-from weir_allocation.columns import NO_SHARES, Columns, Flags, Indices, Lending, Rows, Units, exposure
+from weir_allocation.columns import NO_SHARES, Bundled, Columns, Flags, Indices, Lending, Rows, Units, exposure
 from weir_allocation.columns import Shares as ColumnShares
 from weir_allocation.configuration import Configuration
 from weir_allocation.policy import Mode
@@ -153,6 +153,14 @@ class Table:
         reaches.
         """
         return self._told[numbers], self._reached[numbers]
+
+    def bundled(self, numbers: Indices) -> Bundled:
+        """What stores are told of some products, given ascending, and of bundles together."""
+
+        def rows(products: Indices) -> Rows:
+            return read(self.columns, self._balances, products, self._today)
+
+        return self.columns.bundled(numbers, rows, lambda products: self._figures[_LEVEL][:, products].astype(np.int64))
 
     def balanced(self, numbers: Indices) -> Flags:
         """Whether a policy divides each product at an instant."""

@@ -149,7 +149,12 @@ def exposures(
 
 def _exposure(found: Exposure) -> pb.Exposure:
     return pb.Exposure(
-        product=product_message(found.product), exposure=found.exposure, levels=found.levels, supply=found.supply
+        product=product_message(found.product),
+        exposure=found.exposure,
+        levels=found.levels,
+        supply=found.supply,
+        bundled=found.bundled,
+        bundled_exposure=found.bundled_exposure,
     )
 
 

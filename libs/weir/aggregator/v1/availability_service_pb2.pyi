@@ -721,7 +721,9 @@ class Exposure(_message.Message):
     bundled: _builtins.int
     """Units of the product that go into bundles if all are sold that stores are told of bundles, beyond those that lie packed."""
     bundled_exposure: _builtins.int
-    """Units that stores are told beyond what there is, those in bundles too: `max(0, levels + bundled - supply)`."""
+    """Units that stores are told beyond what there is, those in bundles too: `max(0, levels + bundled - what lies at all locations that
+    any store reaches that is told of the product or of a bundle of it)`.
+    """
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """The product."""
