@@ -23,6 +23,8 @@ class State:
     reserved: int = 1
     order: str = "open"
     claimed: int = 1
+    ceiling: int = 2
+    """The lower one of that which is set and that which lines name."""
 
 
 CEILING = 2
@@ -44,14 +46,19 @@ def end(how: str) -> Model:
         taken = 1 if how == "fulfilled" else 0
         if state.order not in OPEN or state.on_hand < taken:
             return None
-        return State(state.on_hand - taken, state.reserved - 1, how, state.claimed - 1 + taken)
+        return State(state.on_hand - taken, state.reserved - 1, how, state.claimed - 1 + taken, state.ceiling)
 
     return model
 
 
 def claim(state: State) -> State | None:
     """Promise a unit of another product, of which there is plenty, under the same claim."""
-    return replace(state, claimed=state.claimed + 1) if state.claimed + 1 <= CEILING else None
+    return replace(state, claimed=state.claimed + 1) if state.claimed + 1 <= state.ceiling else None
+
+
+def lower(state: State) -> State:
+    """Set a ceiling that is reached already: what is claimed stays."""
+    return replace(state, ceiling=1)
 
 
 def keep(state: State) -> State | None:
@@ -62,7 +69,9 @@ def keep(state: State) -> State | None:
 def amend(state: State) -> State | None:
     """Give the unit of the order up and promise it again, in another line: its own unit is there for it, and counts
     against the claim once."""
-    return replace(state, order="amended") if state.order == "open" and state.on_hand >= state.reserved else None
+    if state.order != "open" or state.on_hand < state.reserved or state.claimed > state.ceiling:
+        return None
+    return replace(state, order="amended")
 
 
 def move(units: int) -> Model:
@@ -95,6 +104,7 @@ WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = 
     "Reserve": (reserve, lambda caller, sku, _: caller.reserve((sku, 1))),
     "ReserveBatch": (reserve, lambda caller, sku, _: caller.do("ReserveBatch", drafts=[draft((sku, 1))], atomic=True)),
     "Reserve under a claim": (claim, lambda caller, sku, _: caller.reserve(claiming("PLENTY", 1, **{sku: CEILING}))),
+    "SetCeilings": (lower, lambda caller, sku, _: caller.ceilings(1, **{sku: 1})),
     "Amend": (amend, move_line),
     "Confirm": (keep, lambda caller, _, order: caller.do("Confirm", reservation=order)),
     "MarkHandedOver": (keep, lambda caller, _, order: caller.do("MarkHandedOver", reservation=order)),
@@ -131,8 +141,9 @@ async def raced(acme: Caller, twin: Caller, sku: str, pair: tuple[str, str]) -> 
     on_hand, reserved, _, _ = await acme.balance(sku)
     last = (await acme.reservation(order)).lines[-1]
     how = "fulfilled" if last.fulfilled else "released" if last.released else OPEN[last.line - 1]
-    [claimed] = await acme.claims(sku)
-    return first == "ok", second == "ok", State(on_hand, reserved, how, sum(claimed))
+    [claim] = (await acme.do("GetClaims", claims=[sku])).claims
+    ceiling = claim.ceiling if claim.HasField("ceiling") else CEILING
+    return first == "ok", second == "ok", State(on_hand, reserved, how, claim.open + claim.fulfilled, ceiling)
 
 
 @pytest.mark.parametrize("number", range(2))

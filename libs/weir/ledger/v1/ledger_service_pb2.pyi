@@ -1273,8 +1273,8 @@ class WatchEntriesResponse(_message.Message):
 
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[_reservation_pb2.Claim]:
-        """Claims that the commit changed, as they are after it, `subject` only of those that were never told before; left out where
-        `products` are named.
+        """Claims that the commit changed, as they are after it, `subject` only where the commit set it; left out where `products`
+        are named.
         """
 
     @_builtins.property
