@@ -148,8 +148,7 @@ def judge(
         return None
     by_demand = policy.strategy is Strategy.DEMAND
     weights = _weights(policy, parts, epoch, demand, now.date()) if by_demand else None
-    division, turn = _divided(policy, supply, parts, epoch, left, weights)
-    moved = _moved(division.shares, left)
+    division, turn, moved = _divided(policy, supply, parts, epoch, left, weights)
     if reason in _HELD and moved < max(1, policy.hysteresis_units) and sum(left.values()) <= supply.units:
         return None
     return Epoch(
@@ -267,8 +266,8 @@ def _divided(
     epoch: Epoch | None,
     left: Mapping[str, int],
     weights: Mapping[str, int] | None,
-) -> tuple[Division, int]:
-    """The division and its turn, which moves on where enough changes hands at either turn."""
+) -> tuple[Division, int, int]:
+    """The division, its turn, and what changes hands by it; the turn moves on where that is enough at either one."""
     floors = {
         part.channel_group: -(-left.get(part.channel_group, 0) * part.protected_percent // 100)
         for part in parts
@@ -277,13 +276,14 @@ def _divided(
     turn = epoch.turn if epoch else zlib.crc32("\n".join((*supply.product, supply.warehouse_group)).encode()) % _TURNS
     order = turned(parts, turn)
     division = deal(policy, supply.units, order, floors, weights)
-    least = max(1, policy.hysteresis_units)
-    if epoch is not None and _moved(division.shares, left) >= least:
+    moved, least = _moved(division.shares, left), max(1, policy.hysteresis_units)
+    if epoch is not None and moved >= least:
         next_order = turned(parts, turn + 1)
         further = division if next_order == order else deal(policy, supply.units, next_order, floors, weights)
-        if _moved(further.shares, left) >= least:
-            return further, turn + 1
-    return division, turn
+        further_moved = _moved(further.shares, left)
+        if further_moved >= least:
+            return further, turn + 1, further_moved
+    return division, turn, moved
 
 
 def _moved(shares: Mapping[str, int], left: Mapping[str, int]) -> int:

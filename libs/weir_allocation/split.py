@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from operator import attrgetter
 
 from weir_allocation.configuration import Configuration
@@ -76,13 +76,14 @@ def ranked(policy: Policy, groups: Sequence[str]) -> list[Part]:
 
 def turned(parts: Sequence[Part], turn: int) -> Sequence[Part]:
     """Parts in rank order, those of each rank turned around: a, b, c at the first turn as b, c, a."""
-    if not turn or not parts:
-        return parts
+    ranks = [part.rank for part in parts]
     order: list[Part] = []
-    for _, several in groupby(parts, key=attrgetter("rank")):
-        alike = list(several)
-        first = turn % len(alike)
-        order += alike[first:] + alike[:first]
+    while len(order) < len(parts):
+        begin = len(order)
+        end = bisect_right(ranks, ranks[begin])
+        first = begin + turn % (end - begin)
+        order += parts[first:end]
+        order += parts[begin:first]
     return order
 
 
