@@ -109,7 +109,7 @@ WHERE s.tenant = $1 AND s.owner = asked.owner AND s.sku = asked.sku AND s.wareho
 STANDING = f"""
 SELECT {TOLD}
 FROM supplies s CROSS JOIN LATERAL (SELECT * FROM epochs WHERE tenant = $1 AND epoch = s.epoch LIMIT 1) e
-WHERE s.tenant = $1 AND e.shares <> '[]' {{where}}
+WHERE s.tenant = $1 AND s.policy <> '' AND e.shares <> '[]' {{where}}
 ORDER BY s.owner, s.sku, s.warehouse_group LIMIT $2
 """  # noqa: S608 -- a constant
 
