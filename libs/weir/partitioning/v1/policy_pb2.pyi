@@ -206,7 +206,8 @@ class Policy(_message.Message):
     """`POLICY_MODE_BALANCED`: a supply is divided anew when a group has this percentage of its share left, or less. 0 to 100. Default: 20."""
     hysteresis_units: _builtins.int
     """`POLICY_MODE_BALANCED`: a supply is not divided anew where fewer units would change hands, so that stores are not written for
-    nothing; always where there is less than the groups have left together. 0 to 10^9. Default: 1.
+    nothing; always where another policy or other groups divide it, and where there is less than the groups have left together.
+    0 to 10^9. Default: 1.
     """
     enforce: _builtins.bool
     """`POLICY_MODE_CONTINUOUS`: orders are accepted up to the share at that moment."""
