@@ -22,6 +22,7 @@ from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
 from tests.contract import protos
 from tests.kit.merchant import Merchant, golden
 from tests.kit.suite import CONTEXTS, Suite
+from tests.kit.waiting import until
 
 BUF = Path(sys.executable).parent / "buf"
 DETAILS = {"BadRequest": BadRequest, "ErrorInfo": ErrorInfo, "PreconditionFailure": PreconditionFailure}
@@ -61,6 +62,17 @@ class Curl:
         status, output, errors = await self.run("--data", json.dumps(fields), path=f"/{method}")
         assert status == 0, errors
         return json.loads(output)
+
+    async def told(self, method: str, **fields: Any) -> list[Any]:
+        """Everything that a method streams which is asked in JSON."""
+        status, output, errors = await self.run("--data", json.dumps(fields), path=f"/{method}")
+        assert status == 0, errors
+        decoder, messages, place = json.JSONDecoder(), [], 0
+        while place < len(output):
+            message, place = decoder.raw_decode(output, place)
+            messages.append(message)
+            place += len(output[place:]) - len(output[place:].lstrip())
+        return messages
 
     async def refused(self, method: str, **fields: Any) -> tuple[str, str, dict[str, Message]]:
         """Code, sentence and details, by the name of their message, of the error that a method ends with."""
@@ -158,6 +170,34 @@ async def test_it_places_an_order(suite: Suite, merchant: Merchant, tmp_path: Pa
     assert (info.reason, info.metadata["sku"], info.metadata["requested"]) == ("ORDER_UNFILLED", "BIKE", "7")
     lines: Any = details["PreconditionFailure"]
     assert len(lines.violations) == 1
+
+
+async def test_it_has_supplies_divided(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
+    """It says how a product is divided at an instant, asks for that to be done, follows it, and reads what each group
+    has left."""
+    await golden(merchant, quantities={"DE1": 10, "US": 4})
+    partitioning = Curl(suite.addresses["partitioning"], merchant.tenant, tmp_path)
+    service = "weir.partitioning.v1.PartitioningService"
+    policy = {"policy": "fair", "strategy": "STRATEGY_EQUAL_DIVISION", "mode": "POLICY_MODE_BALANCED"}
+    made = await partitioning.call(
+        f"{service}/CreatePolicy",
+        requestId="made with curl",
+        policy={**policy, "rebalanceInterval": "3600s", "hysteresisUnits": "0"},
+    )
+    assert (made["policy"]["thresholdPercent"], made["policy"]["rebalanceInterval"]) == (20, "3600s")
+
+    steps = await partitioning.told(f"{service}/Rebalance", requestId="divided with curl")
+    assert [step.get("done", False) for step in steps] == [False] * (len(steps) - 1) + [True]
+    await until(lambda: both_in_force(partitioning, service))
+    answer = await partitioning.call(f"{service}/ListShares", product={"sku": "BIKE"})
+    shares = {(each["warehouseGroup"], each["channelGroup"]): each.get("remaining", "0") for each in answer["shares"]}
+    assert sorted(units for units in shares.values() if units != "0") == ["10", "4"]
+
+
+async def both_in_force(partitioning: Curl, service: str) -> bool:
+    """Whether orders count against the shares of two supplies."""
+    listed = (await partitioning.call(f"{service}/ListEpochs")).get("epochs", [])
+    return len({each["warehouseGroup"] for each in listed if each.get("inForce")}) == 2
 
 
 def merchant_revision(merchant: Merchant) -> dict[str, Any]:
