@@ -215,6 +215,16 @@ async def test_what_lends_and_what_is_a_part_touches(reading: list[SupplyReader]
     assert reader.known[KIT].units == {"europe": 6}
 
 
+async def test_what_a_bundle_names_first_is_told(reading: list[SupplyReader]) -> None:
+    """A product that nobody ever stocked is one from then on, and its bundle too."""
+    projection = divided(policy=replace(HALVES, products=None))
+    reader = await watched(projection, reading)
+    projection.apply_configuration(network(2, stands(Bundle(KIT, ((FRAME, 2),)))))
+    [(told_now, _)] = await news(reader)
+    assert sorted(told_now) == [FRAME, KIT]
+    assert reader.known == table(projection)
+
+
 async def test_a_day_that_ends_touches_what_it_ends(reading: list[SupplyReader]) -> None:
     """Lots that ended are no supply any more."""
     day = date(2026, 3, 1)

@@ -108,17 +108,16 @@ class Projection(Marked):
         """Take over a commit of one of the other contexts; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        book, former, table = self._book.changed(commit.changes), self.configuration, self._table
-        changed = self._reconfigured(book.configuration) if self.caught_up else _NOTHING
+        book, table = self._book.changed(commit.changes), self._table
+        changed, touched = self._reconfigured(book.configuration) if self.caught_up else (_NOTHING, None)
         self._book = book
         self._passed(commit.through, changed)
         if table.channels.keys() != self._table.channels.keys():
             self.changes.clear(self._mark())
-        if former.lends_alone(self.configuration):
-            affected = self.configuration.sharing.affected(former.sharing)
-            self._touch(_distinct([self._balances.number(product) for product in affected]))
-        elif replace(former, rules=self.configuration.rules) != self.configuration:
+        if touched is None:
             self.touched.clear(self._mark())
+        else:
+            self._touch(touched)
 
     def turn(self, today: date) -> None:
         """Go over to another day: lots that have expired by then count no more. The mark stays."""
@@ -311,21 +310,25 @@ class Projection(Marked):
             return numbers
         return [number for number in numbers if self._balances.products[number][0] == owner]
 
-    def _reconfigured(self, configuration: Configuration) -> Indices:
-        """Compute what another configuration can change; returns the products that it does."""
-        former = self.configuration
+    def _reconfigured(self, configuration: Configuration) -> tuple[Indices, Indices | None]:
+        """Compute what another configuration can change; returns the products that it does, and those of which there
+        may be more or less to divide: None where these can be any.
+        """
+        former, known = self.configuration, len(self._balances.products)
         if configuration == former:
-            return _NOTHING
+            return _NOTHING, _NOTHING
         alike = configuration.sharing == former.sharing
         if not alike:
             _enter(configuration, self._balances)
         if former.lends_alone(configuration):
             affected = configuration.sharing.affected(former.sharing)
-            return self._table.lend(configuration, [self._balances.number(product) for product in affected])
+            fresh = range(known, len(self._balances.products))
+            touched = _distinct([*(self._balances.number(product) for product in affected), *fresh])
+            return self._table.lend(configuration, touched), touched
         lending = self._table.columns.lending if alike else None
         table = Table(configuration, self._balances, self._shares, self.today, lending)
         changed, self._table = table.differing(self._table), table
-        return changed
+        return changed, _NOTHING if replace(former, rules=configuration.rules) == configuration else None
 
     def _take(self, change: BooksChange) -> int:
         """Take over what the ledger tells; returns the number of the product whose stock or shares it changes, or

@@ -208,12 +208,12 @@ class Table:
         changed: Indices = np.concatenate(pieces) if pieces else numbers
         return changed
 
-    def lend(self, configuration: Configuration, affected: Sequence[int]) -> Indices:
+    def lend(self, configuration: Configuration, affected: Indices) -> Indices:
         """Take over other links and bundles, which can affect these products; returns what `compute` does.
 
         Whatever is in them must have its number, and nothing else may be configured otherwise.
         """
-        self.columns.lend(configuration.sharing, affected)
+        self.columns.lend(configuration.sharing, affected.tolist())
         self._configuration = configuration
         return self.compute(affected)
 
