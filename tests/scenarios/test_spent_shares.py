@@ -274,10 +274,10 @@ def unlimited() -> AbstractContextManager[Any]:
 
 
 def shy() -> AbstractContextManager[Any]:
-    """Half of a share is never planned."""
+    """Three quarters of a share are never planned."""
 
     def quota(self: Share, taken: int = 0) -> Quota:
-        return Quota(self.claim.product, self.locations, max(0, self.units // 2 - taken), self.uom)
+        return Quota(self.claim.product, self.locations, max(0, self.units // 4 - taken), self.uom)
 
     return patch.object(Share, "quota", quota)
 

@@ -82,6 +82,12 @@ class Ledger:
             plan=request.draft.plan if ending is None else ending,
         )
 
+    async def GetReserveOutcome(self, request: pb.GetReserveOutcomeRequest) -> pb.GetReserveOutcomeResponse:
+        """End as given."""
+        ending = self.endings.pop(0)
+        assert isinstance(ending, grpc.aio.AioRpcError)
+        raise ending
+
 
 @pytest.fixture
 async def asking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PeerPromises]:
@@ -157,6 +163,14 @@ async def test_what_the_ledger_refuses(asking: PeerPromises) -> None:
         with pytest.raises(Refusal) as refused:
             await reserve(asking, planned())
         assert (refused.value.reason, refused.value.metadata, len(ledger.asked)) == (reason, {"limit": "3"}, 1)
+
+
+async def test_nothing_was_made(asking: PeerPromises) -> None:
+    """Where the ledger made nothing under the request id, it tells by which revision that is so; one of an older
+    version tells none."""
+    for told, number in (({"revision": "9"}, 9), ({}, 0)):
+        given(asking, error(refusal(Kind.UNKNOWN, "OUTCOME_NOT_FOUND", **told)))
+        assert await asking.made(ASKED) == number
 
 
 async def test_an_earlier_arrival_is_answered(asking: PeerPromises) -> None:

@@ -74,7 +74,7 @@ class PeerPromises:
             return await self._reserved(await _asked(lambda: self._reservations.GetReserveOutcome(request)))
         except Refusal as refusal:
             if refusal.reason == "OUTCOME_NOT_FOUND":
-                return int(refusal.metadata["revision"])
+                return _number(refusal) or 0
             raise
 
     async def reservation(self, reservation: str) -> Promised:
