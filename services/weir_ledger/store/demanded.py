@@ -20,7 +20,10 @@ WITH bounds AS (
     FROM (SELECT) AS one LEFT JOIN tenants t ON t.tenant = $1 LEFT JOIN horizons h ON h.tenant = $1
 ), looked AS MATERIALIZED (
     SELECT revision, kind, item, reserved_delta, reservation, reservation_line, recorded_at FROM entries
-    WHERE tenant = $1 AND revision > (SELECT after FROM bounds) ORDER BY revision, line LIMIT $4
+    WHERE tenant = $1 AND revision > (SELECT after FROM bounds) AND recorded_at >= coalesce(
+        (SELECT recorded_at FROM bounds JOIN commits ON tenant = $1 AND revision = after), '-infinity'
+    )
+    ORDER BY revision, line LIMIT $4
 ), whole AS (
     SELECT horizon, CASE WHEN count(*) < $4 THEN greatest(after, head) ELSE max(revision) - 1 END AS through,
            count(*) = $4 AS more
@@ -51,7 +54,11 @@ FROM whole LEFT JOIN summed ON true ORDER BY day, channel, owner, sku, subject
 """Whole commits: where there are more entries than are looked at, those of the last one may be cut off. What a
 reservation was made with is what its first line that was promised anything was booked with: lines that an Amend
 promises come later, and after them. That and the sums come with each row; a row without a day where there are none.
+Both bounds of the entries say the same: one finds the rows, one the months.
 """
+
+_IN_ORDER = "SET LOCAL enable_sort = off"
+"""Entries are read along their key, never all and then sorted."""
 
 
 class DemandedReader:
@@ -64,6 +71,7 @@ class DemandedReader:
     async def demanded(self, tenant: str, *, after: int, recorded_after: datetime | None) -> Demanded:
         async def work() -> Sequence[Record]:
             async with self._database.driving(tenant) as driver:
+                await driver.execute(_IN_ORDER)
                 return await driver.fetch(_DEMANDED, tenant, after, recorded_after, ENTRIES_MAX + 1)
 
         found = await retrying(work)

@@ -20,14 +20,19 @@ from weir_chassis.database import Database
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import StockItem
-from weir_ledger.store import PostgresBooks
+from weir_ledger.store import PostgresBooks, demanded
 
 MADE = history.History(products=500, receipts=36, months=36)
 """Three years, in which each stock item was received once a month."""
+COMMIT_ENTRIES = 2 * MADE.products
 PAGE = 50
 SCANS = """
 SELECT relname AS table, seq_scan AS whole, coalesce(idx_scan, 0) AS by_key FROM pg_stat_user_tables
 WHERE schemaname = 'weir_ledger' AND (relname LIKE 'entries%' OR relname LIKE '%balances' OR relname = 'commits')
+"""
+ENTRIES_READ = """
+SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables
+WHERE schemaname = 'weir_ledger' AND relname LIKE 'entries%'
 """
 CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'weir_ledger'"
 
@@ -143,6 +148,27 @@ async def test_one_balance_costs_a_few_pages(database: FreshDatabase, owner: Own
 
     spent = await cost(database, owner, read)
     assert sum(each for _, each in spent.values()) <= 10 * 10
+    assert {table: each for table, each in spent.items() if each[0]} == {}
+
+
+@pytest.mark.parametrize("revision", [0, MADE.head // 2, MADE.head - 1])
+async def test_demand_of_any_age(
+    database: FreshDatabase, owner: Owner, moments: list[datetime], monkeypatch: pytest.MonkeyPatch, revision: int
+) -> None:
+    """What orders were promised is looked for in so many entries after a revision, along their key, and in no month
+    before it."""
+    monkeypatch.setattr(demanded, "ENTRIES_MAX", 2 * COMMIT_ENTRIES)
+
+    async def read(asked: PostgresBooks) -> None:
+        found = await asked.demanded(history.TENANT, after=revision, recorded_after=None)
+        assert found.through == min(revision + 2, MADE.head)
+        assert found.more == (revision + 2 <= MADE.head)
+
+    before = await owner.fetchval(ENTRIES_READ)
+    spent = await cost(database, owner, read)
+    assert await owner.fetchval(ENTRIES_READ) - before <= 10 * (2 * COMMIT_ENTRIES + 1 + MADE.months + 5)
+    since = moments[max(revision, 1) - 1]
+    assert set(of_months(spent)) <= set(months_of(since, datetime.now(UTC) + timedelta(days=100)))
     assert {table: each for table, each in spent.items() if each[0]} == {}
 
 
