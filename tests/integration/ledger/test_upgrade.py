@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from tests.kit import auditor
-from tests.kit.ledger import SCHEMA, item, ledger
+from tests.kit.ledger import SCHEMA, claiming, draft, item, ledger
 from tests.kit.postgres import PostgresForTests
 from weir_chassis.migrations import migrate
 from weir_chassis.migrations.running import versions_of
@@ -61,4 +61,44 @@ async def test_old_books_are_brought_over(postgres: PostgresForTests, tmp_path: 
             assert [each.recorded_time.ToDatetime(UTC) for each in commits[:4]] == MOMENTS
             assert auditor.digests(commits)[head.revision.number] == head.digest
             assert (await acme.entries())[0].reference == "note 7"
+            assert await acme.verify() == []
+
+
+BEFORE_CEILINGS = """
+ALTER TABLE claims DROP COLUMN ceiling, DROP COLUMN epoch, DROP COLUMN subject;
+ALTER TABLE claim_changes DROP COLUMN ceiling, DROP COLUMN epoch, DROP COLUMN subject;
+ALTER TABLE reservation_lines DROP COLUMN weights;
+UPDATE alembic_version SET version_num = '0006';
+"""
+"""What takes a database back to before ceilings were set, where nobody has set one."""
+
+
+async def test_claims_of_before_ceilings_were_set(postgres: PostgresForTests) -> None:
+    """What was claimed before ceilings could be set is claimed as it was: no digest is another, units that are given up
+    count once, and ceilings that are set then hold."""
+    with postgres.fresh(SCHEMA) as database:
+        async with ledger(database) as running:
+            acme = running.caller("acme")
+            await acme.place("W1")
+            await acme.receive("A", 9)
+            made = await acme.confirmed(claiming("A", 4, share=6, other=9), ("A", 1))
+            await acme.do("Fulfil", reservation=made.reservation, lines=[{"line": 1, "quantity": 1}])
+            head = (await acme.do("GetSignedHead")).head
+        owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": SCHEMA})
+        try:
+            await owner.execute(BEFORE_CEILINGS)
+        finally:
+            await owner.close()
+        await migrate(database.owner_url, SCHEMA, password=database.server.password(SCHEMA))
+        async with ledger(database) as running:
+            acme = running.caller("acme")
+            assert (await acme.do("GetSignedHead")).head.digest == head.digest
+            assert auditor.digests(await acme.watched(head.revision.number))[head.revision.number] == head.digest
+            assert await acme.claims("share", "other") == [(3, 1), (3, 1)]
+            assert [each.weight for each in (await acme.reservation(made.reservation)).lines[0].claims] == [1, 1]
+            await acme.do("Release", reservation=made.reservation, lines=[{"line": 1, "quantity": 2}])
+            assert await acme.claims("share", "other") == [(1, 1), (1, 1)]
+            await acme.ceilings(1, share=3)
+            assert (await acme.refused("Reserve", draft=draft(claiming("A", 2, share=6)))).metadata["ceiling"] == "3"
+            await acme.reserve(claiming("A", 1, share=6))
             assert await acme.verify() == []
