@@ -17,6 +17,7 @@ from weir_allocation.stock import Product
 _written = json.JSONEncoder(ensure_ascii=False).encode
 _PREFIX = "share:"
 _DIGITS = 32
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Claim(NamedTuple):
@@ -37,7 +38,12 @@ class Claim(NamedTuple):
     @property
     def key(self) -> str:
         """The key in the ledger; another one for every other claim."""
-        return _PREFIX + hashlib.sha256(self.subject.encode()).hexdigest()[:_DIGITS]
+        return key(self.subject)
+
+
+def key(subject: str) -> str:
+    """The key of the claim that a subject stands for."""
+    return _PREFIX + hashlib.sha256(subject.encode()).hexdigest()[:_DIGITS]
 
 
 def read(subject: str) -> Claim | None:

@@ -26,7 +26,7 @@ from weir_partitioning.rebalancing import BATCH_MAX, Rebalancer
 TOUCHED_MAX = 5 * BATCH_MAX
 """Supplies of a tenant that wait to be judged, before no more are read."""
 BATCHES_MAX = 2
-"""Batches that are judged at a time: the next one is judged while one waits for the ledger."""
+"""Batches of all tenants that are judged at a time: one while another waits for the ledger."""
 FIRST_COUNT_SECONDS = 5.0
 """How long shares by demand wait for the first count of it: what is weighed without it is so for a day."""
 COMPACTED = "REVISION_COMPACTED"
@@ -67,6 +67,7 @@ class Touched:
         self._most = most
         self._told: dict[SupplyKey, tuple[float, Told]] = {}
         self._come, self._room = asyncio.Event(), asyncio.Event()
+        self._taking = asyncio.Lock()
 
     def __len__(self) -> int:
         """How many there are."""
@@ -92,22 +93,31 @@ class Touched:
         if told:
             self._come.set()
 
-    async def take(self, *, gather_seconds: float, seconds: float) -> list[Told]:
-        """Up to 1000 of them, once the first was touched that long ago; none where none is touched within `seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._come.wait()
-        if not self._told:
-            return []
-        first, _ = next(iter(self._told.values()))
-        if len(self._told) < BATCH_MAX:
-            await asyncio.sleep(first + gather_seconds - _clock())
-        keys = [key for key, _ in zip(self._told, range(BATCH_MAX), strict=False)]
-        taken = [self._told.pop(key)[1] for key in keys]
-        if not self._told:
-            self._come.clear()
+    async def take(self, *, gather_seconds: float) -> list[Told]:
+        """Up to 1000 of them, one at least, once the first was touched that long ago. Several may wait for some."""
+        async with self._taking:
+            await self._come.wait()
+            first, _ = next(iter(self._told.values()))
+            if len(self._told) < BATCH_MAX:
+                await asyncio.sleep(first + gather_seconds - _clock())
+            keys = [key for key, _ in zip(self._told, range(BATCH_MAX), strict=False)]
+            taken = [self._told.pop(key)[1] for key in keys]
+            if not self._told:
+                self._come.clear()
         self._room.set()
         return taken
+
+
+class _Following:
+    """What is done for one tenant."""
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.touched = Touched()
+        self.failed, self.settled = asyncio.Event(), asyncio.Event()
+        """Something may be left half done; nothing was, when it was looked for last."""
+        self.counted = asyncio.Event()
+        """Demand is, or is waited for no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,59 +173,75 @@ class Worker:
         return not left
 
     async def _follow(self, tenant: str, gate: asyncio.Semaphore) -> None:
-        touched, counted = Touched(), asyncio.Event()
+        following = _Following(tenant)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read(tenant, touched))
-            tasks.create_task(self._judge(tenant, touched, counted, gate))
-            tasks.create_task(self._schedule(tenant, touched, gate))
-            tasks.create_task(self._count(tenant, counted))
+            tasks.create_task(self._settle(following))
+            tasks.create_task(self._read(following))
+            for _ in range(BATCHES_MAX):
+                tasks.create_task(self._judge(following, gate))
+            tasks.create_task(self._schedule(following, gate))
+            tasks.create_task(self._count(following))
 
-    async def _read(self, tenant: str, touched: Touched) -> None:
+    async def _settle(self, following: _Following) -> None:
+        """Settle what was left: at first, after each failure, and every so often, for others fail, too."""
+        failures = 0
+        while True:
+            following.failed.clear()
+            try:
+                await self.rebalancer.settle(following.tenant)
+            except Exception as fault:
+                _log(fault, "epochs cannot be brought into force now", tenant=following.tenant)
+                failures += 1
+                await asyncio.sleep(self.pace.patience(failures))
+            else:
+                failures = 0
+                following.settled.set()
+                await _set(following.failed, self.pace.settle_seconds)
+
+    async def _read(self, following: _Following) -> None:
         """Gather what the aggregator tells of supplies."""
         failures = 0
         while True:
             try:
-                async with aclosing(self.supplies.watched(tenant)) as watched:
+                async with aclosing(self.supplies.watched(following.tenant)) as watched:
                     async for told in watched:
                         failures = 0
-                        await touched.put(told)
+                        await following.touched.put(told)
             except Exception as fault:
-                _log(fault, "supplies cannot be followed now", tenant=tenant)
+                _log(fault, "supplies cannot be followed now", tenant=following.tenant)
             failures += 1
             await asyncio.sleep(self.pace.patience(failures))
 
-    async def _judge(self, tenant: str, touched: Touched, counted: asyncio.Event, gate: asyncio.Semaphore) -> None:
-        """Judge what is gathered; first of all, after each failure and every so often settle what was left."""
-        failures, settled = 0, 0.0
+    async def _judge(self, following: _Following, gate: asyncio.Semaphore) -> None:
+        """Judge what is gathered; after a failure once what it left is settled."""
+        failures, touched = 0, following.touched
         while True:
-            batch: list[Told] = []
+            await following.settled.wait()
+            batch = await touched.take(gather_seconds=self.pace.gather_seconds)
             try:
-                if not settled or _clock() - settled > self.pace.settle_seconds:
-                    await self.rebalancer.settle(tenant)
-                    settled = _clock()
-                batch = await touched.take(gather_seconds=self.pace.gather_seconds, seconds=self.pace.settle_seconds)
-                if batch:
-                    await self._first_count(tenant, counted)
-                    async with gate:
-                        touched.again((await self.rebalancer.rebalanced(tenant, batch)).lost)
+                await self._first_count(following)
+                async with gate:
+                    touched.again((await self.rebalancer.rebalanced(following.tenant, batch)).lost)
             except Exception as fault:
-                _log(fault, "supplies cannot be divided now", tenant=tenant)
+                _log(fault, "supplies cannot be divided now", tenant=following.tenant)
                 touched.again(batch)
-                failures, settled = failures + 1, 0.0
+                following.settled.clear()
+                following.failed.set()
+                failures += 1
                 await asyncio.sleep(self.pace.patience(failures))
             else:
                 failures = 0
 
-    async def _schedule(self, tenant: str, touched: Touched, gate: asyncio.Semaphore) -> None:
+    async def _schedule(self, following: _Following, gate: asyncio.Semaphore) -> None:
         """Judge supplies whose time is over."""
+        said = "supplies whose time is over cannot be divided now"
         while True:
-            due = self._divide_due(tenant, touched, gate)
-            if not await _whatever_happens(due, "supplies whose time is over cannot be divided now", tenant=tenant):
+            if not await _whatever_happens(self._divide_due(following, gate), said, tenant=following.tenant):
                 await asyncio.sleep(self.pace.schedule_seconds)
 
-    async def _divide_due(self, tenant: str, touched: Touched, gate: asyncio.Semaphore) -> bool:
+    async def _divide_due(self, following: _Following, gate: asyncio.Semaphore) -> bool:
         """Judge some supplies whose time is over; False where there is none."""
-        rebalancer = self.rebalancer
+        rebalancer, tenant = self.rebalancer, following.tenant
         if not (await rebalancer.policies.standing(tenant)).scheduled:
             return False
         due = set(await rebalancer.epochs.due(tenant, rebalancer.clock(), limit=BATCH_MAX))
@@ -228,33 +254,31 @@ class Worker:
                 async with gate:
                     done = await rebalancer.rebalanced(tenant, [each for each in several if each.key in due])
                 made.update(each.supply for each in done.made)
-                touched.again(done.lost)
+                following.touched.again(done.lost)
         await rebalancer.looked_at(tenant, sorted(due - made))
         return True
 
-    async def _count(self, tenant: str, counted: asyncio.Event) -> None:
+    async def _count(self, following: _Following) -> None:
         """Count demand every so often while a policy divides by it."""
-        last, days = 0.0, 0
+        last, days, tenant = 0.0, 0, following.tenant
         while True:
             found = await _whatever_happens(self._demand_days(tenant), "policies cannot be looked at now") or 0
             if found and (found > days or _clock() - last > self.pace.demand_seconds):
                 counting = count(self.rebalancer.demand, self.sales, tenant, found, self.rebalancer.clock())
                 await _whatever_happens(counting, "demand cannot be counted now", tenant=tenant)
                 last = _clock()
-                counted.set()
+                following.counted.set()
             days = found
             await asyncio.sleep(self.pace.look_seconds)
 
     async def _demand_days(self, tenant: str) -> int:
         return (await self.rebalancer.policies.standing(tenant)).demand_days
 
-    async def _first_count(self, tenant: str, counted: asyncio.Event) -> None:
+    async def _first_count(self, following: _Following) -> None:
         """Wait for the first count of demand, where a policy divides by it, but not for long."""
-        if not counted.is_set() and await self._demand_days(tenant):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_COUNT_SECONDS):
-                    await counted.wait()
-            counted.set()
+        if not following.counted.is_set() and await self._demand_days(following.tenant):
+            await _set(following.counted, FIRST_COUNT_SECONDS)
+            following.counted.set()
 
 
 async def count(demand: Demand, sales: Sales, tenant: str, days: int, now: datetime) -> None:
@@ -298,6 +322,13 @@ async def _sold(sales: Sales, tenant: str, counted: Counted | None, since: date)
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
+
+
+async def _set(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _whatever_happens(work: Awaitable[T], said: str, **more: str) -> T | None:

@@ -119,9 +119,9 @@ def told(number: int, units: int = 1) -> Told:
     return Told(supply, Revision("ledger", "books", 1, 1))
 
 
-async def taken(touched: Touched, seconds: float = 0.0) -> list[tuple[str, int]]:
+async def taken(touched: Touched) -> list[tuple[str, int]]:
     """What is taken: which product, and how many units were told of last."""
-    several = await touched.take(gather_seconds=0.0, seconds=seconds)
+    several = await touched.take(gather_seconds=0.0)
     return [(each.supply.product[1], each.supply.units) for each in several]
 
 
@@ -131,7 +131,7 @@ async def test_supplies_are_taken_in_the_order_of_their_first_touch() -> None:
     await touched.put([told(2), told(1)])
     await touched.put([told(3), told(2, 7)])
     assert await taken(touched) == [("00002", 7), ("00001", 1), ("00003", 1)]
-    assert await taken(touched) == []
+    assert len(touched) == 0
 
 
 async def test_a_batch_is_so_large_and_no_larger() -> None:
@@ -139,7 +139,7 @@ async def test_a_batch_is_so_large_and_no_larger() -> None:
     touched = Touched()
     await touched.put([told(number) for number in range(BATCH_MAX + 5)])
     async with asyncio.timeout(5):
-        assert len(await touched.take(gather_seconds=3600, seconds=3600)) == BATCH_MAX
+        assert len(await touched.take(gather_seconds=3600)) == BATCH_MAX
     assert await taken(touched) == [(f"{BATCH_MAX + number:05}", 1) for number in range(5)]
 
 
@@ -147,7 +147,7 @@ async def test_what_happens_is_gathered() -> None:
     """What is told within the moment after the first touch is taken with it, once."""
     touched = Touched()
     await touched.put([told(1)])
-    taking = asyncio.create_task(touched.take(gather_seconds=0.2, seconds=0.0))
+    taking = asyncio.create_task(touched.take(gather_seconds=0.2))
     await asyncio.sleep(0)
     for units in range(2, 9):
         await touched.put([told(1, units)])
@@ -158,7 +158,7 @@ async def test_what_was_taken_may_come_back() -> None:
     """What comes back goes behind the others, and not before anything newer that was told of it."""
     touched = Touched()
     await touched.put([told(1), told(2)])
-    several = await touched.take(gather_seconds=0.0, seconds=0.0)
+    several = await touched.take(gather_seconds=0.0)
     await touched.put([told(3), told(2, 9)])
     touched.again(several)
     touched.again([])
@@ -322,6 +322,32 @@ async def test_what_was_lost_is_looked_at_again(stall: Stall) -> None:
     async with working(replace(made, rebalancer=losing)):
         await until(lambda: len(looks) > 1)
     assert looks[:2] == [[TV, SOFA], [TV]]
+
+
+async def test_one_batch_is_judged_while_another_waits(stall: Stall) -> None:
+    """What is touched while a batch waits for the ledger is judged meanwhile; what goes wrong stays with its batch."""
+    made, waiting, looks = worker(stall), asyncio.Event(), []
+
+    class Slow:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(made.rebalancer, name)
+
+        async def rebalanced(self, tenant: str, told: Sequence[Told]) -> Rebalanced:
+            looks.append([each.key for each in told])
+            if len(looks) == 1:
+                await waiting.wait()
+                raise PeerAway
+            return await made.rebalancer.rebalanced(tenant, told)
+
+    slow: Any = Slow()
+    async with working(replace(made, rebalancer=slow)):
+        await until(lambda: len(looks) == 1)
+        stall.books.receive(SOFA, 20)
+        await until(half(stall, SOFA, 60))
+        waiting.set()
+        await until(half(stall))
+    assert looks[:2] == [[TV, SOFA], [SOFA]]
+    assert len(await stall.epochs(SOFA)) == 1
 
 
 async def test_time_is_over(stall: Stall) -> None:

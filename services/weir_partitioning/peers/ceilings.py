@@ -10,6 +10,7 @@ import grpc
 from weir.ledger.v1 import reservation_pb2
 from weir.ledger.v1 import reservation_service_pb2 as pb
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
+from weir_allocation import claims
 from weir_chassis.client import Peer
 from weir_chassis.status import passed_on
 from weir_partitioning.ports import Numbered
@@ -47,15 +48,16 @@ class PeerCeilings:
 
     def _drafts(self, epoch: Numbered) -> list[reservation_pb2.CeilingDraft]:
         """What the ledger is told of an epoch; what groups lose first, where that takes more than one request."""
-        ceilings = sorted(epoch.ceilings.items(), key=lambda each: each[1] is not None)
+        told = [(claim.subject, ceiling) for claim, ceiling in epoch.ceilings.items()]
+        told.sort(key=lambda each: each[1] is not None)
         return [
             reservation_pb2.CeilingDraft(
-                claim=claim.key,
+                claim=claims.key(subject),
                 ceiling=None if ceiling is None else min(ceiling, CEILING_MAX),
                 epoch=self._before + epoch.number,
-                subject=claim.subject,
+                subject=subject,
             )
-            for claim, ceiling in ceilings
+            for subject, ceiling in told
         ]
 
 
