@@ -83,7 +83,7 @@ async def test_a_check_tells_what_would_be(shop: Shop) -> None:
         (0, False, "TV-0"),
         (0, False, "TV-1"),
     ]
-    assert await shop.left("TV-0") == {"web": 30, "till": 50}
+    await shop.comes({"web": 30, "till": 50}, "TV-0")
     made = [each for message in await asked(shop) for each in message.epochs]
     assert [[(each.channel_group, each.balanced) for each in epoch.shares] for epoch in made] == [
         [(each.channel_group, each.balanced) for each in epoch.shares] for epoch in checked
@@ -94,7 +94,7 @@ async def test_only_the_products_that_are_named(shop: Shop) -> None:
     """Of products that are named only those that are divided are looked at."""
     (*_, last) = await asked(shop, products=[{"sku": "TV-1"}, {"sku": "TV-4"}, {"sku": "unknown"}])
     assert (last.supplies, last.seen, last.divided) == (2, 2, 1)
-    assert await shop.left("TV-0") == {"web": 30, "till": 50}
+    await shop.comes({"web": 30, "till": 50}, "TV-0")
     assert (await shop.comes({"web": 40, "till": 40}, "TV-1")).number == 6
 
 
@@ -104,7 +104,7 @@ async def test_a_request_has_one_outcome(shop: Shop) -> None:
     (*_, last) = await asked(shop, request_id="once")
     await shop.order("till", 10, sku="TV-3")
     assert await asked(shop, request_id="once") == [last]
-    assert await shop.left("TV-3") == {"web": 50, "till": 40}
+    await shop.comes({"web": 50, "till": 40}, "TV-3")
     other = shop.caller.stream("Rebalance", request_id="once", products=[{"sku": "TV-3"}])
     assert (await refusal(other.read())).reason == "REQUEST_ID_REUSED"
     (*_, again) = await asked(shop, request_id="twice")

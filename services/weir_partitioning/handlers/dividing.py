@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -107,15 +107,17 @@ class Dividing:
             await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
 
     async def _made(self, tenant: str, told: Sequence[Told], begun: Begun) -> Sequence[Numbered]:
-        """The epochs of these supplies since the wish came, when all that have to be divided are."""
-        epochs = self._rebalancer.epochs
-        known: dict[SupplyKey, Numbered] = {}
-        if begun.again:
-            newest = await epochs.newest(tenant, [each.key for each in told])
-            known = {supply: each for supply, each in newest.items() if each.number > begun.after}
-        done = await self._rebalancer.rebalanced(tenant, [each for each in told if each.key not in known], asked=True)
-        others = await epochs.newest(tenant, [each.key for each in done.lost]) if done.lost else {}
-        return sorted([*known.values(), *done.made, *others.values()], key=lambda each: each.number)
+        """The epochs of these supplies since the wish came, whoever made them, when all that have to be divided are."""
+        known = await self._since(tenant, [each.key for each in told], begun) if begun.again else {}
+        left = [each for each in told if each.key not in known]
+        made = {each.supply: each for each in (await self._rebalancer.rebalanced(tenant, left, asked=True)).made}
+        others = await self._since(tenant, [each.key for each in left if each.key not in made], begun)
+        return sorted([*known.values(), *made.values(), *others.values()], key=lambda each: each.number)
+
+    async def _since(self, tenant: str, supplies: Sequence[SupplyKey], begun: Begun) -> Mapping[SupplyKey, Numbered]:
+        """The newest epochs of those supplies that were divided since the wish came."""
+        newest = await self._rebalancer.epochs.newest(tenant, supplies) if supplies else {}
+        return {supply: each for supply, each in newest.items() if each.number > begun.after}
 
     async def _fresh(self, tenant: str) -> Vector:
         """The policies and the books as they are now: what was decided and ordered before the request counts."""
