@@ -20,6 +20,9 @@ from weir_ledger.domain.waiting import BackOrders, PlannedWaiting, Product, Wait
 
 R = TypeVar("R")
 
+CLAIMS_AT_ONCE = 10_000
+"""How many claims the commits that are read at once may change, before the last of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt(Generic[R]):
@@ -201,8 +204,8 @@ class Books(Protocol):
         """Up to `limit` reservations whose hold has run out by the database's clock, longest overdue first."""
 
     async def commits(self, tenant: str, after: int, limit: int) -> Sequence[Commit]:
-        """The first `limit` commits after a revision, whole and without gaps; raises RevisionCompacted where some of
-        them are put away."""
+        """The first `limit` commits after a revision, whole and without gaps, fewer only where together they change
+        more than CLAIMS_AT_ONCE claims; raises RevisionCompacted where some of them are put away."""
 
     async def horizon(self, tenant: str) -> int:
         """Number of the revision up to which history is put away; 0 where all is kept."""

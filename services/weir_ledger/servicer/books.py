@@ -14,7 +14,7 @@ from weir_chassis.policy import Access, Traffic
 from weir_chassis.revisions import Origin
 from weir_chassis.watch import Batch, Wakeups, follow
 from weir_ledger.handlers import Questions
-from weir_ledger.ports import Books
+from weir_ledger.ports import CLAIMS_AT_ONCE, Books
 from weir_ledger.servicer.importing import Imports
 from weir_ledger.servicer.writing import carry_out
 from weir_ledger.wire import answers, queries, requests, snapshots
@@ -241,7 +241,8 @@ class LedgerServicer(LedgerServiceServicer):
             through = commits[-1].revision if commits else number
             if products:
                 messages = [each for each in messages if each.entries or each.lots or each.back_orders]
-            return Batch(messages, through, more=len(commits) == WATCH_BATCH)
+            more = len(commits) == WATCH_BATCH or sum(len(each.claims) for each in commits) > CLAIMS_AT_ONCE
+            return Batch(messages, through, more=more)
 
         def heartbeat(number: int) -> pb.WatchEntriesResponse:
             return pb.WatchEntriesResponse(through=self._origin.revision(number).to_wire())

@@ -5,6 +5,7 @@ like a detour (LATERAL with a limit, an update by the place of a row, which stay
 leaves it no choice of reading a whole table instead. So one plan for all parameters is the right one.
 """
 
+from weir_ledger.ports import CLAIMS_AT_ONCE
 from weir_ledger.store import chain
 
 LOCK_RESERVATIONS = """
@@ -327,7 +328,7 @@ SELECT reservation FROM reservations
 WHERE tenant = $1 AND state = 1 AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT $2
 """
 
-COMMITS = """
+COMMITS = f"""
 SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
        e.line, e.kind, e.account, e.on_hand_delta, e.reserved_delta, e.on_hand, e.reserved, e.reservation,
         e.reservation_line, e.request_id, e.reference, e.occurred_at,
@@ -337,7 +338,12 @@ SELECT coalesce(h.revision, 0) AS horizon, c.revision, c.recorded_at,
 FROM (SELECT) AS one
 LEFT JOIN horizons h ON h.tenant = $1
 LEFT JOIN (
-    SELECT revision, recorded_at FROM commits WHERE tenant = $1 AND revision > $2 ORDER BY revision LIMIT $3
+    SELECT revision, recorded_at FROM commits
+    WHERE tenant = $1 AND revision > $2 AND revision <= coalesce((
+        SELECT revision FROM claim_changes
+        WHERE tenant = $1 AND revision > $2 ORDER BY revision OFFSET {CLAIMS_AT_ONCE} LIMIT 1
+    ), 9223372036854775807)
+    ORDER BY revision LIMIT $3
 ) c ON true
 LEFT JOIN LATERAL (
     SELECT * FROM entries WHERE tenant = $1 AND revision = c.revision AND recorded_at = c.recorded_at OFFSET 0
@@ -366,9 +372,9 @@ LEFT JOIN LATERAL (
     FROM back_order_changes WHERE tenant = $1 AND revision = c.revision AND coalesce(e.line, 1) = 1
 ) o ON true
 ORDER BY c.revision, e.line
-"""
-"""Whole commits: the limit counts commits, not entries. What they changed in claims and of what waits comes with their
-first row, what they changed in lots with their only one: who sets a lot moves no units. What a caller keeps with a
-demand comes with the commit that made it. The horizon comes with each row, and with an empty one where there is no
-commit.
+"""  # noqa: S608
+"""Whole commits: the limit counts commits, not entries; none comes after the one with which they change very many
+claims, for some set ceilings by thousands. What they changed in claims and of what waits comes with their first row,
+what they changed in lots with their only one: who sets a lot moves no units. What a caller keeps with a demand comes
+with the commit that made it. The horizon comes with each row, and with an empty one where there is no commit.
 """

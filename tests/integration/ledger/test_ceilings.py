@@ -5,16 +5,33 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from grpc.aio import AioRpcError
 
-from tests.kit.ledger import PARTIAL, Caller, Ledger, claiming, draft, outcomes, promise, request, weighing
+from tests.kit.ledger import PARTIAL, SCHEMA, Caller, Ledger, claiming, draft, outcomes, promise, request, weighing
+from tests.kit.postgres import FreshDatabase
 from weir.ledger.v1 import reservation_pb2
 from weir_chassis import status
+from weir_chassis.database import Database
+from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
+from weir_ledger.domain.limits import Limits
+from weir_ledger.ports import Attempt
+from weir_ledger.store import PostgresBooks
 
 ROUNDS = 5
+
+
+@pytest.fixture
+async def books(database: FreshDatabase) -> AsyncIterator[PostgresBooks]:
+    """Books without a server, so that a test says how many commits are read at once."""
+    opened = await Database.open(database.url(SCHEMA), schema=SCHEMA, settings=database.settings(SCHEMA))
+    made = PostgresBooks(opened, queue_max=100, limits=Limits())
+    yield made
+    await made.close()
+    await opened.close()
 
 
 async def exported(caller: Caller) -> dict[str, Any]:
@@ -237,6 +254,17 @@ async def test_many_claim_while_ceilings_move(acme: Caller, twin: Caller, number
     assert await acme.verify() == []
 
 
+async def test_many_ceilings_are_read_a_few_commits_at_once(books: PostgresBooks) -> None:
+    """Commits that change very many claims are read a few at once, so that who is behind takes no more room; and a
+    watch is told all of them for all that."""
+    for epoch in range(1, 6):
+        drafts = tuple(CeilingDraft(f"key {each}", each, epoch) for each in range(4000))
+        command = SetCeilings(drafts)
+        assert (await books.carry_out(Attempt("alone", "SetCeilings", f"r{epoch}", b"", command))).revision == epoch
+    read = [[each.revision for each in await books.commits("alone", after, 64)] for after in range(6)]
+    assert read == [[1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5], [5], []]
+
+
 async def test_the_most_ceilings(service: Ledger) -> None:
     """As many ceilings as one request may set are set in one commit, told whole by a watch and an export in messages
     that any client reads, and set anew; so are texts as long as they may be, as many as a request may hold."""
@@ -251,11 +279,13 @@ async def test_the_most_ceilings(service: Ledger) -> None:
     long = [
         {"claim": f"{each:03}{chr(0x20000) * 124}", "epoch": 1, "subject": chr(0x20000) * 2048} for each in range(110)
     ]
+    for epoch in range(3, 7):
+        await acme.do("SetCeilings", ceilings=[{**each, "epoch": epoch} for each in drafts])
     for begin in range(5):
         named = [{**each, "claim": f"{begin}{each['claim']}"} for each in long]
         await acme.do("SetCeilings", ceilings=named)
     messages = (await acme.watched((await acme.head()).number))[1:]
-    assert [len(each.claims) for each in messages] == [5000, 4999, *[110] * 5]
+    assert [len(each.claims) for each in messages] == [5000, 4999, *[5000] * 4, *[110] * 5]
     assert max(each.ByteSize() for each in messages) < 4 << 20
     parts = [each async for each in acme.send("ExportBalances", request("ExportBalances")) if each.claims]
     assert sum(len(each.claims) for each in parts) == 5550
