@@ -87,7 +87,7 @@ class Policy:
     threshold_percent: int = 20
     """For BALANCED: divided anew when a group has this part of its share left, or less."""
     hysteresis_units: int = 1
-    """For BALANCED: not divided anew where fewer units would change hands."""
+    """For BALANCED: the same groups do not get other shares by the same policy where fewer units would change hands."""
     rebalance_seconds: float | None = None
     """For BALANCED: divided anew at least this often; None: never for that alone."""
     demand_days: int = 30

@@ -133,6 +133,20 @@ def test_who_took_too_much_leaves_the_others_less() -> None:
     assert (made.reason, sum(shares(made).values()), made.held_back) == (Reason.SUPPLY, 5, 0)
 
 
+def test_what_moves_is_what_is_lost_or_gained() -> None:
+    """Whichever is more: where the supply fell what groups lost, where it rose what they gained."""
+    for there, moved in ((supply(6), 3), (supply(15), 6), (supply(5, a=3, b=1), 1)):
+        made = judged(EQUAL, there, epoch(a=3, b=3, c=3))
+        assert made is not None
+        assert made.moved == moved
+
+
+def test_what_is_protected_is_rounded_up() -> None:
+    """Half of five is three: no other group is given the third one."""
+    policy = replace(EQUAL, strategy=Strategy.FIXED, parts=(Part("a", quantity=9), Part("b", 1, protected_percent=50)))
+    assert shares(judged(policy, supply(9, "ab"), epoch(policy, a=4, b=5), asked=True)) == {"a": 6, "b": 3}
+
+
 @pytest.mark.parametrize(("units", "hysteresis", "anew"), [(11, 2, True), (11, 3, False), (10, 1, True), (8, 99, True)])
 def test_little_is_not_worth_it(units: int, hysteresis: int, anew: bool) -> None:
     """Fewer units than the hysteresis move nobody, unless groups have more left than there is."""
@@ -219,6 +233,15 @@ def test_weights_go_part_of_the_way_in_a_day(former: int, demand: int, damping: 
     assert today is not None
     assert {share.weight for share in tomorrow.shares} == {weight}
     assert {share.weight for share in today.shares} == {former}
+
+
+def test_no_weight_is_below_that_of_the_part() -> None:
+    """Where a policy comes to weigh a group more, so it does on the same day."""
+    before = judged(DEMANDED, supply(18))
+    more = replace(DEMANDED, parts=(Part("a", weight=2), Part("b", weight=9), Part("c")))
+    made = judged(more, supply(18), before, mark="other")
+    assert made is not None
+    assert [share.weight for share in made.shares] == [2, 9, 1]
 
 
 def test_remainders_fall_evenly_on_products() -> None:

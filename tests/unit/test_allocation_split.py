@@ -38,6 +38,7 @@ def weights(*weights: int) -> tuple[Part, ...]:
         (policy(Strategy.EQUAL_DIVISION), 10, {"a": 6, "b": 3}, (6, 3, 1), 0),
         (policy(Strategy.EQUAL_DIVISION), 10, {"b": 3}, (4, 3, 3), 0),
         (policy(Strategy.EQUAL_DIVISION), 4, {"a": 3, "b": 3, "c": 3}, (3, 1, 0), 0),
+        (policy(Strategy.EQUAL_DIVISION, Part("a", cap=9), Part("b", 1, cap=9)), 4, {"a": 9, "b": 9}, (4, 0, None), 0),
         (policy(Strategy.SAFETY_STOCK, units=4), 10, {"c": 5}, (1, 0, 5), 4),
         (policy(Strategy.SAFETY_STOCK, units=8), 10, {"c": 5}, (0, 0, 2), 8),
         (policy(Strategy.WEIGHTED, *weights(1, 0, 0)), 5, {"b": 2}, (3, 2, 0), 0),
