@@ -11,13 +11,15 @@ import hashlib
 import json
 from typing import NamedTuple
 
+import msgspec
+
 from weir_allocation.sharing import Sharing
 from weir_allocation.stock import Product
 
 _written = json.JSONEncoder(ensure_ascii=False).encode
+_read = msgspec.json.Decoder(tuple[str, str, str, str, int]).decode
 _PREFIX = "share:"
 _DIGITS = 32
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Claim(NamedTuple):
@@ -49,11 +51,10 @@ def key(subject: str) -> str:
 def read(subject: str) -> Claim | None:
     """The claim that a subject stands for; None where it is not one of these."""
     try:
-        owner, sku, warehouse_group, channel_group, scale = json.loads(subject)
-    except (ValueError, TypeError):
+        owner, sku, warehouse_group, channel_group, scale = _read(subject)
+    except msgspec.MsgspecError:
         return None
-    names = (owner, sku, warehouse_group, channel_group)
-    if not all(isinstance(each, str) for each in names) or type(scale) is not int or scale < 1:
+    if scale < 1:
         return None
     return Claim((owner, sku), warehouse_group, channel_group, scale)
 

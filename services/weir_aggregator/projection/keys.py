@@ -9,6 +9,7 @@ from bisect import bisect_left
 import numpy as np
 
 _HALF_BITS = 64
+_SECOND = (1 << _HALF_BITS) - 1
 _FRESH_MIN = 4096
 _FRESH_PART = 8
 
@@ -34,13 +35,12 @@ class Keys:
         """Keys known."""
         return len(self._second)
 
-    def find(self, key: str) -> int | None:
-        """The row of a key; None where it is not known."""
-        digest = _digest(key)
+    def find(self, digest: int) -> int | None:
+        """The row of a key, given its `digest`; None where it is not known."""
         row = self._fresh.get(digest)
         if row is not None:
             return row
-        first, second = divmod(digest, 1 << _HALF_BITS)
+        first, second = digest >> _HALF_BITS, digest & _SECOND
         at = bisect_left(self._ordered, first)
         while at < len(self._ordered) and self._ordered[at] == first:
             if self._second[self._rows[at]] == second:
@@ -48,11 +48,11 @@ class Keys:
             at += 1
         return None
 
-    def append(self, key: str) -> int:
-        """The row of a key that is not known."""
-        digest, row = _digest(key), len(self)
+    def append(self, digest: int) -> int:
+        """The row of a key that is not known, given its `digest`."""
+        row = len(self)
         self._fresh[digest] = row
-        self._second.append(digest % (1 << _HALF_BITS))
+        self._second.append(digest & _SECOND)
         if len(self._fresh) >= max(_FRESH_MIN, len(self._ordered) // _FRESH_PART):
             self._settle()
         return row
@@ -68,5 +68,6 @@ class Keys:
         self._fresh = {}
 
 
-def _digest(key: str) -> int:
+def digest(key: str) -> int:
+    """What tells a key from every other."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=_HALF_BITS // 4).digest(), "big")

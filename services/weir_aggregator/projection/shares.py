@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from weir_aggregator.domain import ClaimChange, Product
+from weir_aggregator.projection import keys
 from weir_aggregator.projection.balances import NONE, Balances
 from weir_aggregator.projection.keys import Keys
 from weir_allocation import columns
-from weir_allocation.claims import scale
+from weir_allocation.claims import Claim, scale
 from weir_allocation.columns import NOBODY, Flags, Indices, Units
 from weir_allocation.network import Network
 from weir_allocation.sharing import Sharing
@@ -126,11 +127,12 @@ class Shares:
 
     def put(self, change: ClaimChange) -> int:
         """Take over a claim; returns the number of its product, NONE for one that is not of a share."""
-        row = self._keys.find(change.key)
+        digest = keys.digest(change.key)
+        row = self._keys.find(digest)
         if row is None:
             if change.claim is None or change.claim.scale > SCALE_MAX:
                 return NONE
-            row = self._append(change)
+            row = self._append(digest, change.claim)
         self._claimed[row] = change.claimed
         self._ceiling[row] = NO_CEILING if change.ceiling is None else change.ceiling
         return self._product[row]
@@ -199,9 +201,8 @@ class Shares:
             yield row
             row = self._next[row]
 
-    def _append(self, change: ClaimChange) -> int:
-        assert change.claim is not None
-        claim, row = change.claim, self._keys.append(change.key)
+    def _append(self, digest: int, claim: Claim) -> int:
+        row = self._keys.append(digest)
         product = self._balances.enter(claim.product)
         if product >= len(self._first):
             self._first.extend([NONE] * (len(self._balances.products) - len(self._first)))
@@ -229,7 +230,8 @@ def numbered(names: Iterable[str], numbers: Mapping[str, int]) -> Indices:
 
 def _number(name: str, numbers: dict[str, int], names: list[str]) -> int:
     """The number of a name, a new one where it has none."""
-    number = numbers.setdefault(name, len(names))
-    if number == len(names):
+    number = numbers.get(name)
+    if number is None:
+        number = numbers[name] = len(names)
         names.append(name)
     return number

@@ -171,9 +171,8 @@ def _back_orders(back_orders: waiting_pb2.BackOrders) -> BackOrders:
 
 def _claim(claim: reservation_pb2.Claim) -> ClaimChange:
     """What is claimed; under a key that is not made of its subject, of nothing that is known here."""
-    found = claims.read(claim.subject) if claim.subject else None
-    if found is not None and found.key != claim.claim:
-        found = None
+    subject = claim.subject
+    found = claims.read(subject) if subject and claims.key(subject) == claim.claim else None
     return ClaimChange(
         claim.claim, claim.open + claim.fulfilled, claim.ceiling if claim.HasField("ceiling") else None, found
     )
