@@ -79,15 +79,14 @@ async def with_ceilings(connection: AsyncConnection, tenant: str, chunk: int) ->
     """All claims for which a ceiling is or was set, in parts of up to `chunk` whose texts are not too long."""
     wanted = select(claims).where(claims.c.tenant == tenant, claims.c.epoch > 0)
     found = await connection.stream(wanted.execution_options(yield_per=chunk))
-    part: list[Claim] = []
-    size = 0
-    async for row in found.mappings():
-        claim = rows.claim(row)
-        weight = len(claim.claim) + len(claim.subject)
-        if part and (len(part) == chunk or size + weight > EXPORT_TEXT_MAX):
-            yield part
-            part, size = [], 0
-        part.append(claim)
-        size += weight
-    if part:
+    async for read in found.mappings().partitions():
+        part: list[Claim] = []
+        size = 0
+        for claim in map(rows.claim, read):
+            weight = len(claim.claim) + len(claim.subject)
+            if part and size + weight > EXPORT_TEXT_MAX:
+                yield part
+                part, size = [], 0
+            part.append(claim)
+            size += weight
         yield part
