@@ -221,7 +221,10 @@ class Worker:
             try:
                 await self._first_count(following)
                 async with gate:
-                    touched.again((await self.rebalancer.rebalanced(following.tenant, batch)).lost)
+                    done = await self.rebalancer.rebalanced(following.tenant, batch)
+                touched.again(done.lost)
+                if done.made:
+                    log.debug("supplies divided", tenant=following.tenant, looked_at=len(batch), made=len(done.made))
             except Exception as fault:
                 _log(fault, "supplies cannot be divided now", tenant=following.tenant)
                 touched.again(batch)

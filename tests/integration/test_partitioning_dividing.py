@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from tests.kit.market import Market, market
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.rebalancing import HOME, SKU, Shop
 from tests.kit.suite import SCHEMAS
+from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from tests.kit.waiting import until
 from weir_allocation.rebalance import Reason
+from weir_chassis.settings import AuthSettings, ClientSettings
 
 _numbers = itertools.count(1)
 
@@ -200,3 +203,20 @@ async def test_a_service_that_is_started_again_goes_on(running: tuple[Market, Fr
     await shop.caller.receive(SKU, "W1", 20)
     await shop.comes({"web": units + 10, "till": units + 10})
     assert len(await shop.epochs()) == 4
+
+
+async def test_it_acts_for_each_tenant_with_its_own_token(postgres: PostgresForTests, tmp_path: Path) -> None:
+    """With tokens on, supplies are divided for whichever tenant has a policy, in the name of the service."""
+    signer = Signer()
+    auth = AuthSettings(jwks=str(write_key_set(tmp_path / "keys.json", signer)), issuer=ISSUER, audience=AUDIENCE)
+    token_file = tmp_path / "token"
+    token_file.write_text(signer.token(tenant=None, role="SERVICE"))
+    with postgres.fresh(*SCHEMAS) as database:
+        async with market(database, auth=auth, client=ClientSettings(token_file=token_file)) as services:
+            for tenant in ("acme", "other"):
+                caller = services.caller(metadata=bearer(signer.token(tenant=tenant, role="ADMINISTRATOR")))
+                shop = Shop(caller, database, tenant)
+                await shop.opened("web", "till")
+                await shop.balanced()
+                await shop.comes({"web": 50, "till": 50})
+                await caller.close()

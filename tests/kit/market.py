@@ -101,7 +101,9 @@ SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync")
 async def market(
     database: FreshDatabase, *, auth: AuthSettings | None = None, **settings: Any
 ) -> AsyncIterator[Market]:
-    """The services for the block; `settings` are settings of the aggregator."""
+    """The services for the block; `settings` are settings of the aggregator, of which others that call have the
+    client's.
+    """
     auth = auth or AuthSettings()
 
     calling = {
@@ -112,6 +114,8 @@ async def market(
     def keeping(app: Any, schema: str) -> Service:
         def start(port: int) -> Any:
             peers = {name: getattr(running, name.removesuffix("_target")).address for name in calling.get(app, ())}
+            if peers and "client" in settings:
+                peers["client"] = settings["client"]
             made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth, **peers)
             return app.running(made)
 
