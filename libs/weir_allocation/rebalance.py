@@ -79,7 +79,7 @@ class EpochShare:
 
     def remaining(self, scale: int, claimed: int) -> int:
         """Whole units it has left when so much is claimed, in units of the claim; never negative."""
-        return max(0, (self.ceiling(scale) - claimed) // scale)
+        return max(0, self.balanced + (self.claimed - claimed) // scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +229,10 @@ def _disturbed(supply: Supply, epoch: Epoch) -> bool:
     """Whether the supply is another by a whole unit than orders of the groups explain, or a group took too much."""
     expected = epoch.supply * epoch.scale
     for share in epoch.shares:
-        claimed = supply.claimed.get(share.channel_group, 0)
-        if claimed > share.ceiling(epoch.scale):
+        taken = supply.claimed.get(share.channel_group, 0) - share.claimed
+        if taken > share.balanced * epoch.scale:
             return True
-        expected -= claimed - share.claimed
+        expected -= taken
     return abs(supply.units * epoch.scale - expected) >= epoch.scale
 
 
