@@ -44,6 +44,8 @@ class Pace:
     """How long what happens to a supply is gathered before it is judged."""
     look_seconds: float = 1.0
     """How often changed policies are looked for."""
+    anew_seconds: float = 600.0
+    """How often all tenants are looked at: another process may have divided by a policy that was about to go."""
     schedule_seconds: float = 5.0
     """How often supplies are looked for whose time is over."""
     settle_seconds: float = 10.0
@@ -136,8 +138,12 @@ class Worker:
         gate = asyncio.Semaphore(BATCHES_MAX)
         followed: dict[str, asyncio.Task[None]] = {}
         known: dict[str, int] = {}
+        anew = _clock() + self.pace.anew_seconds
         try:
             while True:
+                if _clock() > anew:
+                    known.clear()
+                    anew = _clock() + self.pace.anew_seconds
                 await _whatever_happens(self._look(followed, known, gate), "policies cannot be looked at now")
                 await asyncio.sleep(self.pace.look_seconds)
         finally:

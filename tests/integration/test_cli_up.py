@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 import psutil
+import pytest
 
 from tests.contract.tree import ROOT
 from tests.kit.command import Weir, clean_environment
@@ -23,6 +24,7 @@ from tests.kit.postgres import directory, server
 from tests.kit.waiting import until
 from weir_chassis.embedded import EmbeddedPostgres
 from weir_cli.services import SERVICES
+from weir_cli.suite import kept_port
 
 START_SECONDS = 180.0
 
@@ -245,3 +247,18 @@ async def test_help_and_faults_of_the_line_need_no_heavy_imports() -> None:
         )  # fmt: skip
         out, _ = await process.communicate()
         assert out.decode().splitlines()[-1] == f"HEAVY [] {status}"
+
+
+def test_a_port_is_kept_for_who_shares_it() -> None:
+    """The kernel gives a kept port to nobody else; who shares it can listen there, and is the only one to be called."""
+    with kept_port() as port:
+        with contextlib.closing(socket.socket()) as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        with contextlib.closing(socket.socket()) as caller, pytest.raises(ConnectionRefusedError):
+            caller.connect(("127.0.0.1", port))
+        with contextlib.closing(socket.socket()) as server, contextlib.closing(socket.socket()) as caller:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            server.bind(("127.0.0.1", port))
+            server.listen()
+            caller.connect(("127.0.0.1", port))
+            server.accept()[0].close()

@@ -213,6 +213,25 @@ async def test_tenants_are_followed_while_they_have_something_to_divide(stall: S
     assert stall.books.watchers == 0
 
 
+async def test_shares_that_come_late_are_dissolved(stall: Stall) -> None:
+    """Where another process divides by a policy that has gone meanwhile, its shares are found and dissolved."""
+    drafts = await stall.rebalancer().judged(TENANT, stall.books.told(TV))
+    await put(stall.divided, fair(), deleted=True)
+    made, looks = worker(stall, replace(QUICK, anew_seconds=0.05)), 0
+
+    async def looking() -> Any:
+        nonlocal looks
+        looks += 1
+        return await made.heads()
+
+    async with working(replace(made, heads=looking)):
+        await until(lambda: looks > 1)
+        assert stall.books.watchers == 0
+        await stall.rebalancer().divided(TENANT, drafts)
+        await until(lambda: bool(stall.books.ceilings) and stall.books.left(TV) == {})
+    assert [each.epoch.reason for each in await stall.epochs()] == [Reason.FIRST, Reason.DISSOLVED]
+
+
 async def test_what_was_kept_before_is_brought_into_force(stall: Stall) -> None:
     """Epochs that a process kept before it died come into force, also where no policy divides any more."""
     stall.away(("put", "before"))
