@@ -71,6 +71,7 @@ async def test_tenants_are_known_to_workers_and_written_by_their_own(database: D
     async with database.driving("a") as driver:
         assert await driver.execute("UPDATE tenants SET revision = 9") == "UPDATE 1"
         assert await driver.execute("UPDATE tenants SET revision = 9 WHERE tenant = 'b'") == "UPDATE 0"
+    assert await database.heads() == {"a": 9, "b": 0}
 
 
 @pytest.mark.parametrize(
