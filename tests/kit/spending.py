@@ -1,5 +1,5 @@
-"""A product whose supply is divided among channel groups, as the books tell of it: what each group had left, revision
-by revision, and what of it must not be.
+"""Supplies that are divided among channel groups, as the books tell of them: what each group had left, revision by
+revision, and what of it must not be.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ class Supply:
     """Units of each component of one; none of a plain product."""
 
     @property
+    def name(self) -> tuple[str, str]:
+        """What tells it from others."""
+        return self.sku, self.warehouse_group
+
+    @property
     def scale(self) -> int:
         """What each unit counts under a claim."""
         return self.parts[min(self.parts)] if self.parts else 1
@@ -50,20 +55,31 @@ class Supply:
         return available.get((self.sku, place), 0) + min(made, default=0)
 
 
+Share = tuple[str, str, str]
+"""A product, a warehouse group, and the channel group whose share of them it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """How things stood after a revision."""
 
     number: int
-    units: int
-    left: Mapping[str, int]
-    """What each group had left; of one without a ceiling nothing is said."""
+    units: Mapping[tuple[str, str], int]
+    """Of each supply."""
+    left: Mapping[Share, int]
+    """What each group had left of each share; of one without a ceiling nothing is said."""
+
+    def fills(self, sku: str, group: str) -> int:
+        """Units of a product that a group could have had, out of all warehouse groups."""
+        mine = [name for name in self.units if name[0] == sku]
+        return sum(min(self.units[name], self.left.get((*name, group), 0)) for name in mine)
 
 
 class Refused(NamedTuple):
     """An order that was refused, and the revisions between which it was: what was known before it was placed, and what
     there was after."""
 
+    sku: str
     group: str
     units: int
     since: int
@@ -71,19 +87,21 @@ class Refused(NamedTuple):
 
 
 class Books:
-    """The books of one product, commit by commit."""
+    """The books of some supplies, commit by commit."""
 
-    def __init__(self, supply: Supply) -> None:
+    def __init__(self, supplies: Sequence[Supply]) -> None:
         """Before anything happened."""
         self.states: list[State] = []
         self.faults: list[str] = []
         self.raised = self.lowered = 0
         """How often a ceiling was set that left a group more, or less, than it had."""
-        self._supply = supply
-        self._group_of = {supply.claim(group).key: group for group in supply.groups}
+        shares = [(each, group) for each in supplies for group in each.groups]
+        self._supplies = supplies
+        self._share_of = {each.claim(group).key: (*each.name, group) for each, group in shares}
+        self._scale_of: Mapping[Share, int] = {(*each.name, group): each.scale for each, group in shares}
         self._available: dict[tuple[str, str], int] = {}
-        self._claimed: dict[str, int] = {}
-        self._ceilings: dict[str, int] = {}
+        self._claimed: dict[Share, int] = {}
+        self._ceilings: dict[Share, int] = {}
 
     def read(self, commits: Iterable[ledger_service_pb2.WatchEntriesResponse]) -> None:
         """Take over commits in their order; what must not be is noted."""
@@ -96,15 +114,15 @@ class Books:
         for each in refused:
             first = max(0, bisect_right(numbers, each.since) - 1)
             during = self.states[first : bisect_right(numbers, each.until)]
-            if all(min(state.units, state.left[each.group]) >= each.units for state in during):
+            if all(state.fills(each.sku, each.group) >= each.units for state in during):
                 yield each
 
-    def unclaimed(self, promised: Mapping[str, int]) -> Iterator[str]:
-        """The groups that have claimed something else in the end than what is promised to their orders."""
-        for group in self._supply.groups:
-            claimed = self._claimed.get(group, 0)
-            if claimed != promised.get(group, 0) * self._supply.scale:
-                yield f"{group}: {claimed} are claimed, {promised.get(group, 0)} promised"
+    def unclaimed(self, promised: Mapping[Share, int]) -> Iterator[str]:
+        """The shares of which something else is claimed in the end than what is promised to orders."""
+        for share, scale in self._scale_of.items():
+            claimed = self._claimed.get(share, 0)
+            if claimed != promised.get(share, 0) * scale:
+                yield f"{share}: {claimed} are claimed, {promised.get(share, 0)} promised"
 
     def _read(self, commit: ledger_service_pb2.WatchEntriesResponse) -> None:
         number = commit.through.number
@@ -115,26 +133,26 @@ class Books:
                 if entry.reserved > entry.on_hand:
                     self.faults.append(f"{number}: {entry.reserved} of {entry.on_hand} {item.product.sku} promised")
         for claim in commit.claims:
-            group = self._group_of.get(claim.claim)
-            if group is not None:
+            share = self._share_of.get(claim.claim)
+            if share is not None:
                 ceiling = claim.ceiling if claim.HasField("ceiling") else None
-                self._count(number, group, claim.open + claim.fulfilled, ceiling)
+                self._count(number, share, claim.open + claim.fulfilled, ceiling)
         left = {
-            group: max(0, ceiling - self._claimed.get(group, 0)) // self._supply.scale
-            for group, ceiling in self._ceilings.items()
+            share: max(0, ceiling - self._claimed[share]) // self._scale_of[share]
+            for share, ceiling in self._ceilings.items()
         }
-        self.states.append(State(number, self._supply.units(self._available), left))
+        self.states.append(State(number, {each.name: each.units(self._available) for each in self._supplies}, left))
 
-    def _count(self, number: int, group: str, claimed: int, ceiling: int | None) -> None:
+    def _count(self, number: int, share: Share, claimed: int, ceiling: int | None) -> None:
         """A commit may set a ceiling after the orders that are in it, or before them: one of the two holds for them."""
-        before, lately = self._claimed.get(group, 0), self._ceilings.get(group, ceiling)
+        before, lately = self._claimed.get(share, 0), self._ceilings.get(share, ceiling)
         assert ceiling is not None, "ceilings are moved here, never taken away"
         assert lately is not None
         if claimed > before and claimed > max(ceiling, lately):
-            self.faults.append(f"{number}: {group} claims {claimed} of {ceiling}, {lately} before")
+            self.faults.append(f"{number}: {share} claims {claimed} of {ceiling}, {lately} before")
         self.raised += ceiling > lately
         self.lowered += ceiling < lately
-        self._claimed[group], self._ceilings[group] = claimed, ceiling
+        self._claimed[share], self._ceilings[share] = claimed, ceiling
 
 
 async def policy(merchant: Merchant, **fields: Any) -> None:
