@@ -21,7 +21,7 @@ import structlog
 from weir_chassis.errors import Refusal
 from weir_chassis.watch import Fenced
 from weir_partitioning.ports import Counted, Demand, Sales, Sold, Supplies, SupplyKey, Told, Where
-from weir_partitioning.rebalancing import BATCH_MAX, Rebalancer
+from weir_partitioning.rebalancing import BATCH_MAX, Rebalancer, Standing
 
 TOUCHED_MAX = 5 * BATCH_MAX
 """Supplies of a tenant that wait to be judged, before no more are read."""
@@ -120,6 +120,19 @@ class _Following:
         """Something may be left half done; nothing was, when it was looked for last."""
         self.counted = asyncio.Event()
         """Demand is, or is waited for no longer."""
+        self.changed = asyncio.Event()
+        """What policies ask for is not what it was."""
+        self.scheduled, self.demand_days = False, 0
+
+    def note(self, standing: Standing) -> None:
+        """Policies ask for this now."""
+        if standing.demand_days != self.demand_days:
+            self.changed.set()
+        self.scheduled, self.demand_days = standing.scheduled, standing.demand_days
+
+
+_Followed = dict[str, tuple[_Following, asyncio.Task[None]]]
+"""What is done for tenants, by tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,7 @@ class Worker:
     async def work(self) -> None:
         """Do so until cancelled. Several processes may do so at once."""
         gate = asyncio.Semaphore(BATCHES_MAX)
-        followed: dict[str, asyncio.Task[None]] = {}
+        followed: _Followed = {}
         known: dict[str, int] = {}
         anew = _clock() + self.pace.anew_seconds
         try:
@@ -147,13 +160,12 @@ class Worker:
                 await _whatever_happens(self._look(followed, known, gate), "policies cannot be looked at now")
                 await asyncio.sleep(self.pace.look_seconds)
         finally:
-            for task in followed.values():
+            tasks = [task for _, task in followed.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*followed.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look(
-        self, followed: dict[str, asyncio.Task[None]], known: dict[str, int], gate: asyncio.Semaphore
-    ) -> None:
+    async def _look(self, followed: _Followed, known: dict[str, int], gate: asyncio.Semaphore) -> None:
         """Follow tenants from when they have something to divide until they have nothing any more; `known` are the
         heads of those of which that is clear until they change.
         """
@@ -163,23 +175,26 @@ class Worker:
                 if await _whatever_happens(wanted, "policies cannot be looked at now", tenant=tenant):
                     known[tenant] = head
 
-    async def _concerns(self, tenant: str, followed: dict[str, asyncio.Task[None]], gate: asyncio.Semaphore) -> bool:
+    async def _concerns(self, tenant: str, followed: _Followed, gate: asyncio.Semaphore) -> bool:
         """Begin or end to follow a tenant; False where only time will tell."""
         epochs = self.rebalancer.epochs
-        divides = bool((await self.rebalancer.policies.standing(tenant)).dividing)
+        standing = await self.rebalancer.policies.standing(tenant)
+        divides = bool(standing.dividing)
         left = not divides and bool(
             await epochs.standing(tenant, Where(), limit=1) or await epochs.pending(tenant, limit=1)
         )
         if (divides or left) and tenant not in followed:
-            followed[tenant] = asyncio.create_task(self._follow(tenant, gate), name=f"divide {tenant}")
-        elif not divides and not left and tenant in followed:
-            task = followed.pop(tenant)
+            following = _Following(tenant)
+            followed[tenant] = following, asyncio.create_task(self._follow(following, gate), name=f"divide {tenant}")
+        if divides or left:
+            followed[tenant][0].note(standing)
+        elif tenant in followed:
+            _, task = followed.pop(tenant)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         return not left
 
-    async def _follow(self, tenant: str, gate: asyncio.Semaphore) -> None:
-        following = _Following(tenant)
+    async def _follow(self, following: _Following, gate: asyncio.Semaphore) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._settle(following))
             tasks.create_task(self._read(following))
@@ -245,14 +260,13 @@ class Worker:
         """Judge supplies whose time is over."""
         said = "supplies whose time is over cannot be divided now"
         while True:
-            if not await _whatever_happens(self._divide_due(following, gate), said, tenant=following.tenant):
+            due = following.scheduled
+            if not due or not await _whatever_happens(self._divide_due(following, gate), said, tenant=following.tenant):
                 await asyncio.sleep(self.pace.schedule_seconds)
 
     async def _divide_due(self, following: _Following, gate: asyncio.Semaphore) -> bool:
         """Judge some supplies whose time is over; False where there is none."""
         rebalancer, tenant = self.rebalancer, following.tenant
-        if not (await rebalancer.policies.standing(tenant)).scheduled:
-            return False
         due = set(await rebalancer.epochs.due(tenant, rebalancer.clock(), limit=BATCH_MAX))
         if not due:
             return False
@@ -269,23 +283,21 @@ class Worker:
 
     async def _count(self, following: _Following) -> None:
         """Count demand every so often while a policy divides by it."""
-        last, days, tenant = 0.0, 0, following.tenant
+        tenant = following.tenant
         while True:
-            found = await _whatever_happens(self._demand_days(tenant), "policies cannot be looked at now") or 0
-            if found and (found > days or _clock() - last > self.pace.demand_seconds):
-                counting = count(self.rebalancer.demand, self.sales, tenant, found, self.rebalancer.clock())
+            following.changed.clear()
+            if days := following.demand_days:
+                counting = count(self.rebalancer.demand, self.sales, tenant, days, self.rebalancer.clock())
                 await _whatever_happens(counting, "demand cannot be counted now", tenant=tenant)
-                last = _clock()
                 following.counted.set()
-            days = found
-            await asyncio.sleep(self.pace.look_seconds)
-
-    async def _demand_days(self, tenant: str) -> int:
-        return (await self.rebalancer.policies.standing(tenant)).demand_days
+            await _set(following.changed, self.pace.demand_seconds)
 
     async def _first_count(self, following: _Following) -> None:
         """Wait for the first count of demand, where a policy divides by it, but not for long."""
-        if not following.counted.is_set() and await self._demand_days(following.tenant):
+        if following.counted.is_set():
+            return
+        following.note(await self.rebalancer.policies.standing(following.tenant))
+        if following.demand_days:
             await _set(following.counted, FIRST_COUNT_SECONDS)
             following.counted.set()
 

@@ -22,6 +22,7 @@ from weir_partitioning.ports import Draft, Numbered, Stretch, SupplyKey, Where
 from weir_partitioning.store import statements
 
 LEDGER = "ledger"
+_HIGHEST = 2**63 - 1
 
 _encode = msgspec.json.Encoder().encode
 _shares = msgspec.json.Decoder(tuple[EpochShare, ...]).decode
@@ -75,7 +76,11 @@ class PostgresEpochs:
         self, tenant: str, where: Where, *, start: SupplyKey | None = None, limit: int
     ) -> Sequence[Numbered]:
         terms = _Terms(tenant, limit)
-        terms.meant(where, "s")
+        if where.product is not None:
+            owner, sku = map(terms.value, where.product)
+            terms.add(f"s.owner = {owner} AND s.sku = {sku}")
+        if where.warehouse_group:
+            terms.add(f"s.warehouse_group = {terms.value(where.warehouse_group)}")
         if start is not None:
             values = [terms.value(each) for each in (*start.product, start.warehouse_group)]
             terms.add(f"(s.owner, s.sku, s.warehouse_group) >= ({', '.join(values)})")
@@ -85,11 +90,19 @@ class PostgresEpochs:
         return await self._numbered(tenant, statements.STANDING.format(where=terms.said), *terms.values[1:])
 
     async def past(self, tenant: str, where: Where, *, before: int | None = None, limit: int) -> Sequence[Numbered]:
+        # By ranges of columns and not as equal to the first ones: then only the index on all of them has the order,
+        # and the planner cannot take the one that has the last alone, or that on another column.
         terms = _Terms(tenant, limit)
-        terms.meant(where, "e")
-        if before is not None:
-            terms.add(f"e.epoch < {terms.value(before)}")
-        return await self._numbered(tenant, statements.PAST.format(where=terms.said), *terms.values[1:])
+        key = _named(where)
+        if where.product is not None and where.warehouse_group:
+            terms.add(f"e.warehouse_group || '' = {terms.value(where.warehouse_group)}")
+        columns = [f"e.{name}" for name in (*key, "epoch")]
+        values = [terms.value(each) for each in key.values()]
+        above = ", ".join([*values, "0"])
+        below = ", ".join([*values, terms.value(_HIGHEST if before is None else before)])
+        terms.add(f"({', '.join(columns)}) > ({above}) AND ({', '.join(columns)}) < ({below})")
+        statement = statements.PAST.format(where=terms.said, order=", ".join(f"{each} DESC" for each in columns))
+        return await self._numbered(tenant, statement, *terms.values[1:])
 
     async def stretch(self, tenant: str, *, after: int, limit: int) -> Stretch:
         async with self._database.driving(tenant) as driver:
@@ -149,13 +162,13 @@ class _Terms:
     def add(self, condition: str) -> None:
         self._conditions.append(condition)
 
-    def meant(self, where: Where, table: str) -> None:
-        """What bears on the supply."""
-        if where.product is not None:
-            owner, sku = map(self.value, where.product)
-            self.add(f"{table}.owner = {owner} AND {table}.sku = {sku}")
-        if where.warehouse_group:
-            self.add(f"{table}.warehouse_group = {self.value(where.warehouse_group)}")
+
+def _named(where: Where) -> Mapping[str, str]:
+    """The columns of an index on epochs that a question names, and their values."""
+    if where.product is not None:
+        owner, sku = where.product
+        return {"owner": owner, "sku": sku}
+    return {"warehouse_group": where.warehouse_group} if where.warehouse_group else {}
 
 
 def _columns(supplies: Iterable[SupplyKey]) -> tuple[list[str], list[str], list[str]]:

@@ -115,17 +115,22 @@ ORDER BY s.owner, s.sku, s.warehouse_group LIMIT $2
 
 PAST = f"""
 SELECT {TOLD}
-FROM epochs e
-JOIN supplies s ON s.tenant = $1 AND s.owner = e.owner AND s.sku = e.sku AND s.warehouse_group = e.warehouse_group
-WHERE e.tenant = $1 {{where}}
-ORDER BY e.epoch DESC LIMIT $2
+FROM (SELECT * FROM epochs e WHERE e.tenant = $1 {{where}} ORDER BY {{order}} LIMIT $2) e
+CROSS JOIN LATERAL (
+    SELECT enforced FROM supplies
+    WHERE tenant = $1 AND owner = e.owner AND sku = e.sku AND warehouse_group = e.warehouse_group LIMIT 1
+) s
+ORDER BY e.epoch DESC
 """  # noqa: S608 -- a constant
 
 STRETCH = f"""
 SELECT h.epoch AS head, h.forgotten, {TOLD}
 FROM epoch_heads h
 LEFT JOIN LATERAL (SELECT * FROM epochs WHERE tenant = $1 AND epoch > $2 ORDER BY epoch LIMIT $3) e ON true
-LEFT JOIN supplies s ON s.tenant = $1 AND s.owner = e.owner AND s.sku = e.sku AND s.warehouse_group = e.warehouse_group
+LEFT JOIN LATERAL (
+    SELECT enforced FROM supplies
+    WHERE tenant = $1 AND owner = e.owner AND sku = e.sku AND warehouse_group = e.warehouse_group LIMIT 1
+) s ON true
 WHERE h.tenant = $1
 ORDER BY e.epoch
 """  # noqa: S608 -- a constant

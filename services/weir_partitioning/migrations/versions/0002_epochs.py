@@ -55,7 +55,7 @@ CREATE TABLE epochs (
     CHECK ((reason = 'DISSOLVED') = (policy = '')),
     CHECK (reason <> 'DISSOLVED' OR shares = '[]')
 );
-CREATE INDEX epochs_by_supply ON epochs (tenant, owner, sku, warehouse_group, epoch);
+CREATE INDEX epochs_by_product ON epochs (tenant, owner, sku, epoch);
 CREATE INDEX epochs_by_warehouse_group ON epochs (tenant, warehouse_group, epoch);
 CREATE INDEX epochs_by_age ON epochs USING brin (recorded_at);
 COMMENT ON TABLE epochs IS 'Each division of a supply: shares and what is held back are together what there was.';
