@@ -108,6 +108,8 @@ class Epoch:
     """For DEMAND: the day on which weights were taken; they stay for the day."""
 
 
+_DAMPED_DAYS = 365
+"""Days after which nothing is left of a former weight that would matter."""
 _HELD = (Reason.THRESHOLD, Reason.SUPPLY, Reason.SCHEDULE, Reason.REQUEST)
 """Reasons that do not count where too little would change hands."""
 
@@ -241,21 +243,21 @@ def _weights(
 ) -> dict[str, int]:
     """What each channel group weighs under DEMAND: what its orders were promised, at least the weight of its part.
 
-    On a later day than the epoch before weighed them it goes part of the way there; for the rest of a day it stays.
+    Each day since the epoch before weighed them it goes part of the way there; for the rest of a day it stays.
     """
     former: dict[str, int] = {}
-    same_day = False
+    days = 0
     if epoch is not None and epoch.weighed_on is not None:
         former = {share.channel_group: share.weight for share in epoch.shares}
-        same_day = today <= epoch.weighed_on
+        days = min(max(0, (today - epoch.weighed_on).days), _DAMPED_DAYS)
+    kept, whole = policy.damping_percent**days, 100**days
     weights = {}
     for part in parts:
         floor = part.weight if policy.weighs else 1
         target = max(floor, demand.get(part.channel_group, 0))
         before = former.get(part.channel_group, target)
-        way = abs(before - target) * policy.damping_percent // 100
-        damped = target + way if before > target else target - way
-        weights[part.channel_group] = max(floor, before if same_day else damped)
+        way = abs(before - target) * kept // whole
+        weights[part.channel_group] = max(floor, target + way if before > target else target - way)
     return weights
 
 

@@ -235,6 +235,15 @@ def test_weights_go_part_of_the_way_in_a_day(former: int, demand: int, damping: 
     assert {share.weight for share in today.shares} == {former}
 
 
+def test_each_day_weights_go_on() -> None:
+    """Days on which nothing was divided count as well: after two of them a quarter of the way is not gone."""
+    before = epoch(DEMANDED, a=5, b=5, c=5)
+    before = replace(before, shares=tuple(replace(share, weight=10) for share in before.shares))
+    later = judged(DEMANDED, supply(40), before, now=NOON + timedelta(days=2), a=20, b=30, c=10)
+    assert later is not None
+    assert [share.weight for share in later.shares] == [18, 25, 10]
+
+
 def test_no_weight_is_below_that_of_the_part() -> None:
     """Where a policy comes to weigh a group more, so it does on the same day."""
     before = judged(DEMANDED, supply(18))
