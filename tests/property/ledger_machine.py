@@ -353,6 +353,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def follow(self, commit: list[Entry]) -> None:
         """Fold the entries of a commit: they sum to 0, say what they lead to, and promise nothing that is not there."""
         moved: Counter[tuple[str, str, str]] = Counter()
+        had: dict[tuple[str, str], int] = {}  # what was claimed when a reservation began to give up
         for entry in commit:
             item = entry.item
             moved[item.owner, item.sku, item.uom] += entry.on_hand_delta
@@ -366,8 +367,10 @@ class LedgerMachine(RuleBasedStateMachine):
             if entry.reservation and entry.kind is not EntryKind.FULFIL:
                 line = self.ledger.reservations[entry.reservation].lines[entry.reservation_line - 1]
                 for each in line.claims:
+                    before = had.setdefault((entry.reservation, each.claim), self.claimed[each.claim])
                     self.claimed[each.claim] += entry.reserved_delta * each.weight
-                    assert self.claimed[each.claim] <= each.within(None) or entry.kind is not EntryKind.RESERVE
+                    most = max(before, each.within(None))
+                    assert self.claimed[each.claim] <= most or entry.kind is not EntryKind.RESERVE
         assert not any(moved.values())
 
     # The laws; that each commit sums to 0, and that nothing is promised that is not there, is seen when it is followed.

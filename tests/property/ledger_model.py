@@ -7,9 +7,10 @@ yields each reason for which it may not be; where there is none, the model is as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from weir_ledger.domain.stock import Condition, StockItem
 from weir_ledger.domain.waiting import Product, WaitingDraft
 
 NO_CEILING = CeilingDraft("", None, 0)
+NOTHING_HAD: Mapping[str, int] = MappingProxyType({})
 COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
 RUNNING = (State.HELD, State.CONFIRMED)
 ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
@@ -149,12 +151,13 @@ class Model:
         counted = [(line, line.weights.get(key, 0)) for line in self.lines()]
         return sum(line.open * each for line, each in counted), sum(line.fulfilled * each for line, each in counted)
 
-    def room(self, claim: LineClaim) -> int:
-        """How many units a claim leaves: its own ceiling may be lower than the one that is set."""
+    def room(self, claim: LineClaim, had: int) -> int:
+        """How many units a claim leaves: its own ceiling may be lower than the one that is set, but what it `had` may
+        be claimed again."""
         bounds = [
             each for each in (claim.ceiling, self.ceilings.get(claim.claim, NO_CEILING).ceiling) if each is not None
         ]
-        return max(0, min(bounds, default=10**18) - sum(self.claimed(claim.claim))) // claim.weight
+        return max(0, max(had, min(bounds, default=10**18)) - sum(self.claimed(claim.claim))) // claim.weight
 
     def set_ceilings(self, drafts: Iterable[CeilingDraft]) -> list[str]:
         """Ceilings are set where they are of a later epoch; the keys where they are not."""
@@ -336,12 +339,13 @@ class Model:
             if units > limit.held_units:
                 yield "HELD_UNITS_EXHAUSTED"
 
-    def add(self, promise: Promise, lines: Iterable[DraftLine]) -> set[str]:
+    def add(self, promise: Promise, lines: Iterable[DraftLine], had: Mapping[str, int] = NOTHING_HAD) -> set[str]:
         """Promise what is left for each of some lines, one after the other; why some get less than they want."""
         short: set[str] = set()
         for line in lines:
             available = self.available(line.item)
-            units = min([line.quantity, available, *map(self.room, line.claims)])
+            rooms = [self.room(each, had.get(each.claim, 0)) for each in line.claims]
+            units = min([line.quantity, available, *rooms])
             if units < line.quantity:
                 short.add("INSUFFICIENT_STOCK" if available < line.quantity else "CLAIM_EXHAUSTED")
             promise.lines.append(Line(line.item, units, {each.claim: each.weight for each in line.claims}))
@@ -352,8 +356,9 @@ class Model:
         """Units are given up and others promised, which may be the same; no more is held than may be."""
         yield from self.few(command.lines)
         before = sum(units for _, units in promise.open())
+        had = {each.claim: sum(self.claimed(each.claim)) for line in command.lines for each in line.claims}
         yield from self.give(promise, command.releases, False, None, revision)
-        yield from self.add(promise, command.lines)
+        yield from self.add(promise, command.lines, had)
         for line in promise.lines[len(promise.lines) - len(command.lines) :]:
             self.changed[line.item] = revision
         if promise.state is State.HELD and sum(units for _, units in promise.open()) > before:

@@ -113,6 +113,37 @@ def test_what_a_move_gives_up_is_there_for_it() -> None:
     assert (held(books, "k"), counts(books, "A"), counts(books, "B")) == ([(6, 0)], (9, 1), (9, 2))
 
 
+LOWERED: list[tuple[int, int, list[DraftLine], int | None]] = [
+    # units of weight 2 given up of the 3 that count under "k", of which 2 may be claimed by now, and what may stand
+    # then
+    (3, 2, [under(3, K2, sku="B")], 6),
+    (2, 2, [under(2, K2, sku="B")], 6),
+    (2, 2, [under(1, K2, sku="B"), under(2, K, sku="B")], 6),
+    (2, 2, [under(3, K2, sku="B")], None),
+    (2, 2, [under(2, K3, sku="B")], None),
+    (2, 2, [under(2, LineClaim("k", 1, 2), sku="B")], 6),
+    (0, 2, [under(1, K, sku="B")], None),
+    (3, 9, [under(4, K2, sku="B")], 8),
+    (3, 9, [under(4, K2, sku="B"), under(1, K2)], None),
+    (3, 2, [under(1, K2, sku="B"), under(1, LineClaim("other"))], 2),
+    (3, 2, [under(1, LineClaim("other", 0))], None),
+]
+
+
+@pytest.mark.parametrize(("given_up", "ceiling", "lines", "expected"), LOWERED)
+def test_a_lowered_ceiling_keeps_no_promise_from_moving(
+    given_up: int, ceiling: int, lines: list[DraftLine], expected: int | None
+) -> None:
+    """As much as an Amend gives back under a key may be claimed under it again, whatever its ceiling and that of the
+    line are; more only as far as they leave room."""
+    books = opened(("A", 9, 0), ("B", 9, 0))
+    assert granted(books, under(3, K2)) == [3]
+    decide(books, SetCeilings((CeilingDraft("k", ceiling, 1),)))
+    outcome = decide(books, Amend(NAME, ((1, given_up),) if given_up else (), tuple(lines)))
+    assert isinstance(outcome, ClaimExhausted) == (expected is None)
+    assert held(books, "k") == [(6 if expected is None else expected, 0)]
+
+
 def test_what_waits_is_promised_under_ceilings() -> None:
     """A demand that is promised units counts as an order does, and is told which claim left too little."""
     books = opened(("A", 9, 0), claims=[Claim("k", ceiling=5)])

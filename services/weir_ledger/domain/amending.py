@@ -21,8 +21,9 @@ RESERVATION_LINES_MAX = 1000
 class Amend(Command[Reservation]):
     """Give up `releases`, line numbers and units, and promise `lines`, all or none, which come after those there are.
 
-    What is given up is there for what is promised. Only the revision expected, None for any, may have changed the
-    reservation last. A `plan` is kept from then on; none: what is kept stays.
+    What is given up is there for what is promised, and may be claimed again whatever its ceiling is by now. Only the
+    revision expected, None for any, may have changed the reservation last. A `plan` is kept from then on; none: what
+    is kept stays.
     """
 
     reservation: str
@@ -50,11 +51,12 @@ class Amend(Command[Reservation]):
         if self.expected_revision is not None and self.expected_revision != current:
             raise ReservationChanged(found.reservation, expected=self.expected_revision, current=current)
         given_up = open_units(found, self.releases) if self.releases else []
+        had = {key: page.claim(key).claimed for key in claimed(self.lines)}
         lines = give_up(page, found, given_up, EntryKind.RELEASE)
         page.limits.require_lines(len(self.lines))
         if len(lines) + len(self.lines) > RESERVATION_LINES_MAX:
             raise LinesExhausted("reservation", limit=RESERVATION_LINES_MAX, requested=len(lines) + len(self.lines))
-        granted, short = grant(page, self.lines, Mode.ALL_OR_NOTHING)
+        granted, short = grant(page, self.lines, Mode.ALL_OR_NOTHING, had)
         if short:
             raise refused(page, placed("", short))
         if found.state is State.HELD:

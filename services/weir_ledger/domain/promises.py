@@ -4,6 +4,7 @@ take none of its claims past their ceilings."""
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from weir_chassis.errors import Refusal
 from weir_ledger.domain.arrivals import take_up
@@ -26,6 +27,8 @@ from weir_ledger.domain.reservations import (
 from weir_ledger.domain.stock import StockItem
 from weir_ledger.domain.waiting import Product, WaitingDraft
 from weir_ledger.errors import ClaimExhausted, Exceeded, InsufficientStock, Shortage
+
+NOTHING_HAD: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +159,12 @@ def placed(message: str, short: Sequence[ShortLine]) -> list[tuple[str, ShortLin
     return [(f"{message}.lines[{each.line - 1}]".removeprefix("."), each) for each in short]
 
 
-def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
+def grant(
+    page: Page, lines: Sequence[DraftLine], mode: Mode, had: Mapping[str, int] = NOTHING_HAD
+) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
     """Units that each line may have, and the lines that are short; no units where all must be refused.
+
+    Up to what a claim `had` nothing is refused for its ceiling.
 
     Lines of the same stock item draw on the same units, and lines of the same claim on the same ceiling, in their
     order. A line may get nothing in partial mode, but not at a location that does not exist: the books could not keep
@@ -172,7 +179,7 @@ def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int
         if available is None:
             available = page.balance(line.item).available
         units = min(line.quantity, available)
-        tightest = _tightest(page, line, claimed)
+        tightest = _tightest(page, line, claimed, had)
         if tightest is not None:
             units = min(units, max(0, _room(tightest, claimed)))
         if units < line.quantity:
@@ -189,14 +196,15 @@ def grant(page: Page, lines: Sequence[DraftLine], mode: Mode) -> tuple[tuple[int
     return () if refused else tuple(granted), tuple(short)
 
 
-def _tightest(page: Page, line: DraftLine, claimed: dict[str, int]) -> LineClaim | None:
+def _tightest(page: Page, line: DraftLine, claimed: dict[str, int], had: Mapping[str, int]) -> LineClaim | None:
     """The claim of a line that leaves the fewest units, with the ceiling that holds; `claimed` learns what each has
     with the lines before."""
     held: list[LineClaim] = []
     for each in line.claims:
         found = page.claim(each.claim)
         claimed.setdefault(each.claim, found.claimed)
-        held.append(LineClaim(each.claim, each.within(found.ceiling), each.weight))
+        most = max(each.within(found.ceiling), had.get(each.claim, 0))
+        held.append(LineClaim(each.claim, most, each.weight))
     return min(held, key=lambda each: (_room(each, claimed), each.claim), default=None)
 
 

@@ -192,6 +192,11 @@ class Claimed(NamedTuple):
     epoch: int = 0
     subject: str = ""
 
+    @property
+    def claimed(self) -> int:
+        """All of them."""
+        return self.open + self.fulfilled
+
 
 class Place(NamedTuple):
     """A location."""

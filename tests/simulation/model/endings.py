@@ -91,10 +91,11 @@ def amend(books: Books, request: Any, told: Any = None) -> reservation_service_p
         raise Refused("RESERVATION_CHANGED", reservation=found.name, expected=request.expected_revision,
                       current=found.revision)  # fmt: skip
     before = revisions(books, request.lines)
+    had = {each.claim: books.claimed(each.claim).claimed for line in request.lines for each in line.claims}
     given_up = _meant(found, request.releases) if request.releases else []
     lines = list(_given_up(books, found, given_up, RELEASE, request.request_id))
     require_lines(books, len(request.lines))
-    granted, short = grant(books, request.lines, partial=False)
+    granted, short = grant(books, request.lines, partial=False, had=had)
     if short:
         raise refusal(short, before)
     if found.state == HELD:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tests.simulation.model.books import HELD, Books, Carried, Count, Item, Line, Promise, Refused, carried, item
@@ -15,6 +16,7 @@ RESERVE = ledger_pb2.ENTRY_KIND_RESERVE
 PARTIAL = reservation_pb2.RESERVE_MODE_PARTIAL
 HOLD_SECONDS = 900
 CLAIMED_MAX = 10**18
+NOTHING_HAD: Mapping[str, int] = MappingProxyType({})
 UNKNOWN = "?"
 """Name of a reservation that the ledger did not make."""
 
@@ -86,11 +88,16 @@ def revisions(books: Books, lines: Iterable[reservation_pb2.ReservationDraftLine
 
 
 def grant(
-    books: Books, lines: Sequence[reservation_pb2.ReservationDraftLine], *, partial: bool
+    books: Books,
+    lines: Sequence[reservation_pb2.ReservationDraftLine],
+    *,
+    partial: bool,
+    had: Mapping[str, int] = NOTHING_HAD,
 ) -> tuple[list[int], list[Short]]:
     """Units for each line, none where all are refused; and the lines that are short.
 
-    Of a stock item the lines share what is available, of a claim they share what is left, in their order.
+    Of a stock item the lines share what is available, of a claim they share what is left, in their order. A claim that
+    takes no more than it `had` is never short.
     """
     left: dict[Item, int] = {}
     claimed: dict[str, int] = {}
@@ -99,7 +106,7 @@ def grant(
     for number, line in enumerate(lines, 1):
         what = item(line.stock_item)
         available = left.setdefault(what, books.available(what))
-        held = [_held(books, carried(each)) for each in line.claims]
+        held = [_held(books, carried(each), had.get(each.claim, 0)) for each in line.claims]
         for each in held:
             found = books.claimed(each.claim)
             claimed.setdefault(each.claim, found.open + found.fulfilled)
@@ -120,10 +127,11 @@ def grant(
     return granted, short
 
 
-def _held(books: Books, claim: Carried) -> Carried:
-    """A claim with the ceiling that holds: the lower of the line's own and the one that is set."""
+def _held(books: Books, claim: Carried, had: int) -> Carried:
+    """A claim with the ceiling that holds: the lower of the line's own and the one that is set, but never below what it
+    had."""
     ceilings = [each for each in (claim.ceiling, books.claimed(claim.claim).ceiling) if each is not None]
-    return replace(claim, ceiling=min(ceilings, default=CLAIMED_MAX))
+    return replace(claim, ceiling=max(had, min(ceilings, default=CLAIMED_MAX)))
 
 
 def _placed(books: Books, short: list[Short]) -> Iterator[bool]:

@@ -168,7 +168,8 @@ class ReservationServiceServicer:
         """Gives up units of a reservation and promises others in their place, in one commit.
 
         All or nothing: where units to be promised are missing, none is given up. New lines come after those that are there, up to 1000
-        together; state, hold, order and channel stay. Atomic; idempotent by `request_id`.
+        together; state, hold, order and channel stay. What it gives up under a claim may be claimed again under it, whatever its ceiling
+        is by now: a claim that does not grow is never refused. Atomic; idempotent by `request_id`.
 
         Errors:
 
