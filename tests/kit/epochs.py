@@ -7,9 +7,10 @@ from functools import partial
 
 from tests.kit.merchant import Merchant
 from tests.kit.waiting import until
+from weir.aggregator.v1 import availability_service_pb2
 from weir.common.v1.revision_pb2 import Revision
 from weir.common.v1.stock_pb2 import Product
-from weir.ledger.v1 import reservation_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2 as pb
 from weir.partitioning.v1 import share_pb2
 
@@ -72,3 +73,80 @@ async def newest(merchant: Merchant) -> Revision:
     """The newest revision of the ledger there is."""
     asked = reservation_service_pb2.GetClaimsRequest(claims=["none"])
     return (await merchant.stubs.reservations.GetClaims(asked)).revision
+
+
+async def followed(merchant: Merchant) -> list[share_pb2.Epoch]:
+    """Every epoch there is, as who follows them is told."""
+    listed = await merchant.stubs.partitioning.ListEpochs(pb.ListEpochsRequest(page_size=1))
+    watch = merchant.stubs.partitioning.WatchEpochs(pb.WatchEpochsRequest())
+    found: list[share_pb2.Epoch] = []
+    async for message in watch:
+        found += message.epochs
+        if message.through.number >= listed.revision.number:
+            break
+    watch.cancel()
+    assert [each.epoch for each in found] == [*range(1, len(found) + 1)]
+    return found
+
+
+async def written(merchant: Merchant) -> list[ledger_service_pb2.WatchEntriesResponse]:
+    """Every commit of the ledger."""
+    through = (await newest(merchant)).number
+    watch = merchant.stubs.ledger.WatchEntries(ledger_service_pb2.WatchEntriesRequest())
+    found = []
+    async for message in watch:
+        if message.HasField("recorded_time"):
+            found.append(message)
+        if message.through.number >= through:
+            break
+    watch.cancel()
+    return found
+
+
+async def left(merchant: Merchant) -> dict[tuple[str, str], int]:
+    """What all channel groups together have left of each supply, as new as all that the merchant wrote."""
+    units: dict[tuple[str, str], int] = {}
+    request = pb.ListSharesRequest(page_size=1000, freshness=merchant.freshness("ledger"))
+    for share in (await merchant.stubs.partitioning.ListShares(request)).shares:
+        key = share.product.sku, share.warehouse_group
+        units[key] = units.get(key, 0) + share.remaining
+    return units
+
+
+async def supplies(merchant: Merchant) -> dict[tuple[str, str], int]:
+    """Units of each supply, as the aggregator tells them, as new as all that the merchant wrote."""
+    found: dict[tuple[str, str], int] = {}
+    request = availability_service_pb2.ListSuppliesRequest(freshness=merchant.freshness())
+    async for message in merchant.stubs.availability.ListSupplies(request):
+        table = message.table
+        for product, group, units in zip(
+            table.supply_products, table.supply_warehouse_groups, table.supplies, strict=True
+        ):
+            found[table.skus[product], table.warehouse_groups[group]] = units
+    return found
+
+
+async def unrest(merchant: Merchant) -> list[str]:
+    """Supplies that were divided, of which groups have something else left than there is beside what is held back."""
+    merchant.saw(await newest(merchant))
+    last = {(each.product.sku, each.warehouse_group): each.held_back for each in await followed(merchant)}
+    remaining, told = await left(merchant), await supplies(merchant)
+    return [
+        f"{remaining.get(each, 0)} left, {held_back} held back of {told[each]} {each}"
+        for each, held_back in last.items()
+        if remaining.get(each, 0) + held_back != told[each]
+    ]
+
+
+async def at_rest(merchant: Merchant) -> None:
+    """Wait until what groups have left, and what is held back, is what there is of every supply."""
+    found: list[str] = []
+
+    async def rests() -> bool:
+        found[:] = await unrest(merchant)
+        return not found
+
+    try:
+        await until(rests)
+    except TimeoutError:
+        raise AssertionError(found) from None

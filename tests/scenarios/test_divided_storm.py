@@ -21,7 +21,7 @@ import weir_allocation.rebalance
 import weir_ledger.domain.promises
 import weir_partitioning.rebalancing
 from tests.kit import suite as kit
-from tests.kit.epochs import newest, reason
+from tests.kit.epochs import at_rest, followed, newest, reason, unrest, written
 from tests.kit.founding import Founding
 from tests.kit.merchant import COUNT, Merchant, item, request_id, verified
 from tests.kit.ordering import Playing
@@ -30,7 +30,7 @@ from tests.kit.spending import Books, Refused, State, Supply, policy
 from tests.kit.stories import Reader
 from tests.kit.suite import Suite
 from tests.kit.waiting import until
-from weir.aggregator.v1 import availability_service_pb2, fulfilment_pb2, fulfilment_service_pb2
+from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
 from weir.common.v1.stock_pb2 import Product
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, share_pb2
@@ -147,7 +147,7 @@ class Storm:
 
     async def come(self, sku: str, place: str) -> None:
         """Units are received."""
-        self.saw((await self.merchant.receive(sku, **{place: self.chance.randint(2, 15)})).number)
+        self.saw((await self.merchant.receive(sku, **{place: self.chance.randint(4, 30)})).number)
 
     async def found(self, sku: str, place: str) -> None:
         """A count finds more than was known; never less than was promised meanwhile."""
@@ -236,34 +236,6 @@ async def all_in_force(merchant: Merchant, supplies: int) -> bool:
     return len(found) >= supplies and all(each.in_force for each in epochs)
 
 
-async def followed(merchant: Merchant) -> list[share_pb2.Epoch]:
-    """Every epoch there is, as who follows them is told."""
-    listed = await merchant.stubs.partitioning.ListEpochs(partitioning_service_pb2.ListEpochsRequest(page_size=1))
-    watch = merchant.stubs.partitioning.WatchEpochs(partitioning_service_pb2.WatchEpochsRequest())
-    found: list[share_pb2.Epoch] = []
-    async for message in watch:
-        found += message.epochs
-        if message.through.number >= listed.revision.number:
-            break
-    watch.cancel()
-    assert [each.epoch for each in found] == [*range(1, len(found) + 1)]
-    return found
-
-
-async def written(merchant: Merchant) -> list[ledger_service_pb2.WatchEntriesResponse]:
-    """Every commit of the ledger."""
-    through = (await newest(merchant)).number
-    watch = merchant.stubs.ledger.WatchEntries(ledger_service_pb2.WatchEntriesRequest())
-    found = []
-    async for message in watch:
-        if message.HasField("recorded_time"):
-            found.append(message)
-        if message.through.number >= through:
-            break
-    watch.cancel()
-    return found
-
-
 def wrong(epochs: list[share_pb2.Epoch], books: Books) -> Iterator[str]:
     """Epochs that make or lose a unit, or divide another supply than the books had at their revision."""
     states = iter(books.states)
@@ -294,36 +266,6 @@ def wrong_ceilings(
                     yield f"{claim} after {before} were claimed, of {each}"
 
 
-async def unrest(run: Run) -> list[str]:
-    """Supplies of which groups have something else left than there is beside what is held back, as services tell."""
-    merchant = run.storm.merchant
-    merchant.saw(await newest(merchant))
-    left: Counter[tuple[str, str]] = Counter()
-    request = partitioning_service_pb2.ListSharesRequest(page_size=1000, freshness=merchant.freshness("ledger"))
-    for share in (await merchant.stubs.partitioning.ListShares(request)).shares:
-        left[share.product.sku, share.warehouse_group] += share.remaining
-    last = {(each.product.sku, each.warehouse_group): each for each in await followed(merchant)}
-    told = await supplies(merchant)
-    return [
-        f"{left[each]} left, {last[each].held_back} held back of {told[each]} {each}"
-        for each in (supply.name for supply in SUPPLIES)
-        if left[each] + last[each].held_back != told[each]
-    ]
-
-
-async def supplies(merchant: Merchant) -> dict[tuple[str, str], int]:
-    """Units of each supply, as the aggregator tells them."""
-    found: dict[tuple[str, str], int] = {}
-    request = availability_service_pb2.ListSuppliesRequest(freshness=merchant.freshness())
-    async for message in merchant.stubs.availability.ListSupplies(request):
-        table = message.table
-        for product, group, units in zip(
-            table.supply_products, table.supply_warehouse_groups, table.supplies, strict=True
-        ):
-            found[table.skus[product], table.warehouse_groups[group]] = units
-    return found
-
-
 async def test_shares_hold_in_a_storm(alone: Suite) -> None:
     """64 clients of each of three groups order, cancel and let lapse while goods come and go and supplies are divided
     anew, by the suite and on request. At each epoch shares and what is held back are the supply that the books had,
@@ -341,16 +283,7 @@ async def test_shares_hold_in_a_storm(alone: Suite) -> None:
     assert min(reasons["THRESHOLD"], reasons["SUPPLY"], run.storm.why["SHARE_SPENT"]) > 3, run.met
     assert run.storm.accepted > CLIENTS, run.met
     assert told.call_count, "no order was ever too late for its share"
-    last: list[str] = []
-
-    async def rests() -> bool:
-        last[:] = await unrest(run)
-        return not last
-
-    try:
-        await until(rests)
-    except TimeoutError:
-        raise AssertionError(last) from None
+    await at_rest(run.storm.merchant)
     await verified(run.storm.merchant)
 
 
@@ -402,6 +335,6 @@ async def test_a_sabotage_is_found_out(alone: Suite, sabotage: Callable[[], Abst
             mistaken: [each for each in run.wrong if each.startswith("there were")],
             loose: [each for each in run.wrong if "were claimed" in each],
             unlimited: run.books.faults,
-            deaf: await unrest(run),
+            deaf: await unrest(run.storm.merchant),
         }[sabotage]
     assert found, run.met
