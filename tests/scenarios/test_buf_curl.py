@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped]
 from tests.contract import protos
 from tests.kit.merchant import Merchant, golden
 from tests.kit.suite import CONTEXTS, Suite
-from tests.kit.waiting import until
+from tests.kit.waiting import PATIENCE_SECONDS, until
 
 BUF = Path(sys.executable).parent / "buf"
 DETAILS = {"BadRequest": BadRequest, "ErrorInfo": ErrorInfo, "PreconditionFailure": PreconditionFailure}
@@ -39,7 +40,13 @@ class Curl:
 
     async def run(self, *arguments: str, path: str = "") -> tuple[int, str, str]:
         """Exit status, standard output and standard error."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self._begun(*arguments, path=path)
+        output, errors = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode(), errors.decode()
+
+    async def _begun(self, *arguments: str, path: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *(BUF, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--reflect-protocol", "grpc-v1alpha"),
             *("--header", f"weir-tenant: {self._tenant}", *arguments, f"http://{self._address}{path}"),
             env=self._environment,
@@ -47,9 +54,6 @@ class Curl:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, errors = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output.decode(), errors.decode()
 
     async def listed(self, what: str) -> set[str]:
         """Every service, or every method, of the address."""
@@ -67,12 +71,23 @@ class Curl:
         """Everything that a method streams which is asked in JSON."""
         status, output, errors = await self.run("--data", json.dumps(fields), path=f"/{method}")
         assert status == 0, errors
-        decoder, messages, place = json.JSONDecoder(), [], 0
-        while place < len(output):
-            message, place = decoder.raw_decode(output, place)
-            messages.append(message)
-            place += len(output[place:]) - len(output[place:].lstrip())
-        return messages
+        return whole(output)
+
+    async def followed(self, method: str, enough: Callable[[list[Any]], object], **fields: Any) -> list[Any]:
+        """What a method that is asked in JSON streams without an end, until that is enough."""
+        process = await self._begun("--data", json.dumps(fields), path=f"/{method}")
+        assert process.stdout is not None
+        output = b""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not enough(messages := whole(output.decode(errors="replace"))):
+                    more = await process.stdout.read(1 << 16)
+                    assert more, "it ended"
+                    output += more
+            return messages
+        finally:
+            process.kill()
+            await process.communicate()
 
     async def refused(self, method: str, **fields: Any) -> tuple[str, str, dict[str, Message]]:
         """Code, sentence and details, by the name of their message, of the error that a method ends with."""
@@ -84,6 +99,19 @@ class Curl:
             told["message"],
             {each["type"].rpartition(".")[2]: detail(each) for each in told["details"]},
         )
+
+
+def whole(output: str) -> list[Any]:
+    """Messages in JSON, one after the other; without one that is not whole yet."""
+    decoder, messages, rest = json.JSONDecoder(), [], output
+    while rest := rest.lstrip():
+        try:
+            message, end = decoder.raw_decode(rest)
+        except json.JSONDecodeError:
+            break
+        messages.append(message)
+        rest = rest[end:]
+    return messages
 
 
 def detail(packed: dict[str, Any]) -> Message:
@@ -173,8 +201,8 @@ async def test_it_places_an_order(suite: Suite, merchant: Merchant, tmp_path: Pa
 
 
 async def test_it_has_supplies_divided(suite: Suite, merchant: Merchant, tmp_path: Path) -> None:
-    """It says how a product is divided at an instant, asks for that to be done, follows it, and reads what each group
-    has left."""
+    """It says how a product is divided at an instant, asks for that to be done, reads what each group has left, and
+    follows what is divided, from where it was when it looked last."""
     await golden(merchant, quantities={"DE1": 10, "US": 4})
     partitioning = Curl(suite.addresses["partitioning"], merchant.tenant, tmp_path)
     service = "weir.partitioning.v1.PartitioningService"
@@ -192,6 +220,28 @@ async def test_it_has_supplies_divided(suite: Suite, merchant: Merchant, tmp_pat
     answer = await partitioning.call(f"{service}/ListShares", product={"sku": "BIKE"})
     shares = {(each["warehouseGroup"], each["channelGroup"]): each.get("remaining", "0") for each in answer["shares"]}
     assert sorted(units for units in shares.values() if units != "0") == ["10", "4"]
+
+    seen = await partitioning.followed(f"{service}/WatchEpochs", lambda messages: len(made_of(messages)) >= 2)
+    epochs = made_of(seen)
+    assert [(each["epoch"], each["reason"], each["policy"]) for each in epochs] == [
+        ("1", "EPOCH_REASON_FIRST", "fair"),
+        ("2", "EPOCH_REASON_FIRST", "fair"),
+    ]
+    received = {"kind": "ENTRY_KIND_RECEIVE", "stockItem": {"product": {"sku": "BIKE"}, "location": "US"}}
+    await Curl(suite.ledger, merchant.tenant, tmp_path).call(
+        "weir.ledger.v1.LedgerService/RecordMovements",
+        requestId="received with curl",
+        movements=[{**received, "quantity": 2}],
+    )
+    seen = await partitioning.followed(f"{service}/WatchEpochs", made_of, after=seen[-1]["through"])
+    [anew] = made_of(seen)
+    assert (anew["epoch"], anew["reason"], anew["warehouseGroup"]) == ("3", "EPOCH_REASON_SUPPLY", "us")
+    assert [(each["balanced"], each["before"]) for each in anew["shares"]] == [("6", "4")]
+
+
+def made_of(messages: list[Any]) -> list[Any]:
+    """The epochs that a watch told of."""
+    return [epoch for message in messages for epoch in message.get("epochs", [])]
 
 
 async def both_in_force(partitioning: Curl, service: str) -> bool:
