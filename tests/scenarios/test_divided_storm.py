@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
@@ -30,11 +31,12 @@ from tests.kit.spending import Books, Refused, State, Supply, policy
 from tests.kit.stories import Reader
 from tests.kit.suite import Suite
 from tests.kit.waiting import until
-from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
+from weir.aggregator.v1 import availability_service_pb2, fulfilment_pb2, fulfilment_service_pb2
 from weir.common.v1.stock_pb2 import Product
 from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, share_pb2
 from weir_allocation import rebalance
+from weir_allocation.columns import Columns
 from weir_allocation.policy import Mode, Policy
 from weir_chassis import status
 from weir_ledger.errors import ClaimExhausted
@@ -61,12 +63,24 @@ LAPSING = "lapses"
 """What orders are called that nobody confirms in time."""
 
 
+HELD, EXPIRED = reservation_pb2.RESERVATION_STATE_HELD, reservation_pb2.RESERVATION_STATE_EXPIRED
+
+
 @pytest.fixture(scope="module")
 async def alone(postgres: PostgresForTests) -> AsyncIterator[Suite]:
     """A suite that nobody else uses, as some tests break it."""
     with postgres.fresh(*kit.SCHEMAS) as database:
         async with kit.suite(database) as running:
             yield running
+
+
+class Told(NamedTuple):
+    """What the channel of a group was told at a revision of the ledger."""
+
+    sku: str
+    group: str
+    level: int
+    number: int
 
 
 @dataclass(slots=True)
@@ -78,6 +92,7 @@ class Storm:
     refused: list[Refused] = field(default_factory=list)
     why: Counter[str] = field(default_factory=Counter)
     """Verdicts of those that were refused."""
+    told: list[Told] = field(default_factory=list)
     accepted: int = 0
     known: int = 0
     """The newest revision of the ledger that anybody was told of."""
@@ -88,13 +103,11 @@ class Storm:
     async def rage(self, clients: int) -> None:
         """Let all clients of all groups order at once until each is done."""
         self.clients = clients * len(GROUPS)
-        keeping = asyncio.create_task(self.keeping())
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.keeping())
             for number in range(clients):
                 for group in GROUPS:
                     tasks.create_task(self.client(group, number))
-        self.outcomes.release()
-        await keeping
 
     async def client(self, group: str, number: int) -> None:
         """Place some orders of one group; of those that are accepted cancel some, and forget some."""
@@ -106,8 +119,10 @@ class Storm:
             if made is not None and fate == "cancelled":
                 release = reservation_service_pb2.ReleaseRequest(request_id=request_id(), reservation=made)
                 self.saw((await self.merchant.stubs.reservations.Release(release)).revision.number)
+            await self.looked_at(group, sku)
             self.outcomes.release()
         self.clients -= 1
+        self.outcomes.release()
 
     async def ordered(self, group: str, sku: str, units: int, name: str, fate: str) -> str | None:
         """Place an order until it is accepted, whose reservation is returned, or refused."""
@@ -134,6 +149,13 @@ class Storm:
             self.saw(done.revision.number)
             self.accepted += 1
             return done.reservation.reservation
+
+    async def looked_at(self, group: str, sku: str) -> None:
+        """Note what a group is told of a product."""
+        request = availability_service_pb2.GetAvailabilityRequest(product=Product(sku=sku), channel=group)
+        found = await self.merchant.stubs.availability.GetAvailability(request, timeout=PATIENCE_SECONDS)
+        [number] = [each.number for each in found.revisions if each.context == "ledger"]
+        self.told.append(Told(sku, group, found.level, number))
 
     async def keeping(self) -> None:
         """After every few outcomes goods come, or are counted, or sold over the counter, or somebody asks to divide."""
@@ -214,12 +236,15 @@ async def raged(alone: Suite, seed: int, clients: int) -> Run:
     return Run(storm, books, epochs, [*wrong(epochs, books), *wrong_ceilings(epochs, commits)])
 
 
+async def lapsing(merchant: Merchant, state: reservation_pb2.ReservationState.ValueType) -> int:
+    """How many orders that nobody confirms are in this state; 1000 at most."""
+    request = reservation_service_pb2.ListReservationsRequest(order=LAPSING, states=[state], page_size=1000)
+    return len((await merchant.stubs.reservations.ListReservations(request)).reservations)
+
+
 async def lapsed(merchant: Merchant) -> bool:
-    """Whether no order is open any more that nobody confirms."""
-    request = reservation_service_pb2.ListReservationsRequest(
-        order=LAPSING, states=[reservation_pb2.RESERVATION_STATE_HELD]
-    )
-    return not (await merchant.stubs.reservations.ListReservations(request)).reservations
+    """Whether there are orders that ran out, and none that will."""
+    return await lapsing(merchant, HELD) == 0 < await lapsing(merchant, EXPIRED)
 
 
 async def divided(merchant: Merchant, sku: str) -> bool:
@@ -249,6 +274,15 @@ def wrong(epochs: list[share_pb2.Epoch], books: Books) -> Iterator[str]:
             yield f"there were {there}: {each}"
 
 
+def mistold(told: list[Told], books: Books) -> Iterator[str]:
+    """Levels that are another than what the group had left then, and the shelf held."""
+    numbers = [state.number for state in books.states]
+    for each in told:
+        should = books.states[bisect_right(numbers, each.number) - 1].fills(each.sku, each.group)
+        if each.level != should:
+            yield f"{each} of {should}"
+
+
 def wrong_ceilings(
     epochs: list[share_pb2.Epoch], commits: list[ledger_service_pb2.WatchEntriesResponse]
 ) -> Iterator[str]:
@@ -270,7 +304,8 @@ async def test_shares_hold_in_a_storm(alone: Suite) -> None:
     """64 clients of each of three groups order, cancel and let lapse while goods come and go and supplies are divided
     anew, by the suite and on request. At each epoch shares and what is held back are the supply that the books had,
     and the ledger's ceilings are those of the epoch; at no revision is more claimed than a ceiling has room for, or
-    promised than there is; nobody is refused what his share and the stock have all the time. When all is at rest,
+    promised than there is; nobody is refused what his share and the stock have all the time, or told
+    anything but what is left of his share where it lies. When all is at rest,
     what groups have left and what is held back are what there is."""
     late = patch.object(weir_ledger.domain.promises, "ClaimExhausted", wraps=ClaimExhausted)
     with late as told:
@@ -279,6 +314,7 @@ async def test_shares_hold_in_a_storm(alone: Suite) -> None:
     assert run.wrong == []
     assert run.books.faults == []
     assert [*run.books.in_vain(run.storm.refused)] == []
+    assert [*mistold(run.storm.told, run.books)] == []
     reasons = Counter(map(reason, run.epochs))
     assert min(reasons["THRESHOLD"], reasons["SUPPLY"], run.storm.why["SHARE_SPENT"]) > 3, run.met
     assert run.storm.accepted > CLIENTS, run.met
@@ -325,13 +361,20 @@ def deaf() -> AbstractContextManager[Any]:
     return patch.object(weir_allocation.rebalance, "_disturbed", lambda *_: False)
 
 
-@pytest.mark.parametrize("sabotage", [mistaken, loose, unlimited, deaf])
+def boastful() -> AbstractContextManager[Any]:
+    """Stores are told what a division of now would give them."""
+    compute = Columns.compute
+    return patch.object(Columns, "compute", lambda self, products, rows, *_: compute(self, products, rows))
+
+
+@pytest.mark.parametrize("sabotage", [boastful, mistaken, loose, unlimited, deaf])
 async def test_a_sabotage_is_found_out(alone: Suite, sabotage: Callable[[], AbstractContextManager[Any]]) -> None:
-    """If what is not there was divided, if the ledger was told other shares or kept to
-    none, or if goods that come were left lying, it would show, each where it must."""
+    """If stores were told anything but what is left, if what is not there was divided, if the ledger was told other
+    shares or kept to none, or if goods that come were left lying, it would show, each where it must."""
     with sabotage():
         run = await raged(alone, seed=2, clients=16)
         found = {
+            boastful: [*mistold(run.storm.told, run.books)],
             mistaken: [each for each in run.wrong if each.startswith("there were")],
             loose: [each for each in run.wrong if "were claimed" in each],
             unlimited: run.books.faults,
