@@ -75,12 +75,22 @@ class Calendar(Protocol):
         ...
 
 
+class Counted(NamedTuple):
+    """What the ledger counts the units of an allocation under, up to the ceiling that holds when it promises them."""
+
+    claim: str
+    weight: int
+    """What each unit counts."""
+
+
 class PromisedLine(NamedTuple):
     """What a reservation promises of one stock item."""
 
     item: StockItem
     open: int
     fulfilled: int
+    counted: Counted | None = None
+    """What its units count under, if anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,8 @@ class Moves:
     """Lines of it, from 0, and the units of each that are given up."""
     lines: tuple[Allocation, ...]
     """What is promised in their place."""
+    counted: tuple[Counted | None, ...]
+    """What each of these counts under, if anything."""
 
 
 class Overtaken(Exception):
@@ -148,14 +160,6 @@ class Overtaken(Exception):
         """Nothing was promised or moved."""
         super().__init__(number)
         self.number = number
-
-
-class Counted(NamedTuple):
-    """What the ledger counts the units of an allocation under, up to the ceiling that holds when it promises them."""
-
-    claim: str
-    weight: int
-    """What each unit counts."""
 
 
 class Promises(Protocol):

@@ -50,7 +50,7 @@ def test_what_is_counted_is_what_is_filled() -> None:
     for seed in range(CASES):
         wanted = order(seed, SIZES[seed % len(SIZES)])
         found, limits = plan(wanted), shares(wanted)
-        taken = weighed(wanted, limits, found)
+        taken = weighed(wanted, limits, found.allocations)
         claims = counted(taken)
         spending = spent(found, taken)
         for share in limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -24,12 +25,13 @@ from tests.kit.promising import (
 from weir_aggregator.domain import UNWANTED, Purpose, Recorded
 from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.fulfilment import PLANS_MAX
-from weir_aggregator.ports import Amended, Promised, PromisedLine
+from weir_aggregator.ports import Amended, Counted, Promised, PromisedLine
 from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.model import Line, Plan, Wish
 from weir_allocation.policy import Mode, Policy, Strategy
 from weir_allocation.sharing import Link
 from weir_allocation.stock import Product, StockItem
+from weir_allocation.trace import Verdict
 from weir_chassis.errors import Malformed
 
 
@@ -54,10 +56,10 @@ def stand(ledger: Ledger, wanted: Wish, *lines: tuple[PromisedLine, Purpose], ru
 
 
 def line(
-    item: StockItem, units: int, sent: int = 0, *, place: int = 0, bundles: int = 0
+    item: StockItem, units: int, sent: int = 0, *, place: int = 0, bundles: int = 0, counted: Counted | None = None
 ) -> tuple[PromisedLine, Purpose]:
     """A line of the reservation, for the line of the wish at `place`."""
-    return PromisedLine(item, units, sent), Purpose(place, (item.owner, item.sku), bundles)
+    return PromisedLine(item, units, sent, counted), Purpose(place, (item.owner, item.sku), bundles)
 
 
 async def test_what_is_there_stays() -> None:
@@ -74,16 +76,91 @@ async def test_what_is_there_stays() -> None:
     assert await replan(ledger) is ledger.earlier
 
 
-async def test_what_was_accepted_is_not_kept_to_shares() -> None:
-    """What was promised moves wherever there is stock, also more of it, though the share of its group is spent: it was
-    accepted under the share of then."""
-    ledger = world(count("BIKE", "A", 0, 4), count("BIKE", "B", 9), claimed(Claim(BIKE, "all", "shop"), 4, 4))
+def divided(claim: Claim, units: int, left: int, *counts: object) -> Ledger:
+    """A world whose supplies are divided at an instant, and what is claimed of one, and left."""
+    ledger = world(*counts, claimed(claim, units, units + left))
     halves = Policy("halves", 1, Strategy.EQUAL_DIVISION, mode=Mode.BALANCED)
     ledger.projection.apply_configuration(policies(2, stands(halves)))
-    stand(ledger, wish(Line(BIKE, 4)), line(at(BIKE, "A"), 4))
-    done = await replan(ledger, wish=wish(Line(BIKE, 5)), channel="shop")
+    return ledger
+
+
+BIKES, KITS = Claim(BIKE, "all", "shop"), Claim(KIT, "all", "shop")
+OLD, NOW = Counted("share:old", 1), Counted(BIKES.key, 1)
+MORE: list[tuple[int, int, Counted | None, list[tuple[int, Counted | None]]]] = [
+    # of 4 bikes that are gone from A, with so many left of the share, and so many wanted: what is promised at B
+    (0, 4, OLD, [(4, OLD)]),
+    (0, 4, None, [(4, None)]),
+    (0, 3, OLD, [(3, OLD)]),
+    (0, 6, OLD, [(4, OLD)]),
+    (0, 6, None, [(4, None)]),
+    (1, 6, OLD, [(1, NOW), (4, OLD)]),
+    (2, 6, OLD, [(2, NOW), (4, OLD)]),
+    (2, 6, NOW, [(6, NOW)]),
+    (9, 6, None, [(2, NOW), (4, None)]),
+]
+
+
+@pytest.mark.parametrize(("left", "wanted", "before", "after"), MORE)
+async def test_what_moves_keeps_its_claim(
+    left: int, wanted: int, before: Counted | None, after: list[tuple[int, Counted | None]]
+) -> None:
+    """What was promised moves though the share of its group is spent, and counts as it did, under nothing if it did
+    under nothing; what is wanted beyond it is kept to the share of now and counts there."""
+    ledger = divided(BIKES, 4, left, count("BIKE", "A", 0, 4), count("BIKE", "B", 9))
+    stand(ledger, wish(Line(BIKE, 4)), line(at(BIKE, "A"), 4, counted=before))
+    done = await replan(ledger, wish=wish(Line(BIKE, wanted), whole=False), channel="shop")
     assert isinstance(done, Amended)
-    assert taken(done.recorded) == [("B", 5)]
+    [moves] = ledger.moves
+    assert moves.releases == ((0, 4),)
+    assert [(each.quantity, by) for each, by in zip(moves.lines, moves.counted, strict=True)] == after
+    assert {each.item.location for each in moves.lines} == {"B"}
+    assert done.recorded.plan is not None
+    missing = wanted - sum(units for units, _ in after)
+    told = [(each.quantity, each.verdict) for each in done.recorded.plan.missing]
+    assert told == ([(missing, Verdict.SHARE_SPENT)] if missing else [])
+    whole = await replan(ledger, wish=wish(Line(BIKE, wanted)), channel="shop")
+    assert isinstance(whole, Plan) == bool(missing)
+
+
+async def test_a_bundle_counts_the_same_packed_and_put_together() -> None:
+    """In place of a packed bundle its first component counts, and the other way round; other components never do."""
+    packed = divided(KITS, 2, 0, count("KIT", "A", 0, 2), count("BIKE", "B", 9), count("LAMP", "B", 9))
+    stand(packed, wish(Line(KIT, 2)), line(at(KIT, "A"), 2, counted=OLD))
+    await replan(packed)
+    [moves] = packed.moves
+    assert [(each.item.sku, each.quantity) for each in moves.lines] == [("BIKE", 2), ("LAMP", 4)]
+    assert moves.counted == (OLD, None)
+    apart = divided(KITS, 2, 0, count("KIT", "B", 9), count("BIKE", "A", 0, 2), count("LAMP", "A", 0, 4))
+    bikes, lamps = line(at(BIKE, "A"), 2, bundles=2, counted=OLD), line(at(LAMP, "A"), 4, bundles=2)
+    stand(apart, wish(Line(KIT, 2)), bikes, lamps)
+    await replan(apart)
+    [moves] = apart.moves
+    assert [(each.item.sku, each.quantity) for each in moves.lines] == [("KIT", 2)]
+    assert moves.counted == (OLD,)
+
+
+async def test_a_line_from_one_location_is_enlarged() -> None:
+    """It moves whole, where all that it wants beyond its promise is left of the share; else it stays as it is."""
+    for left, moved in ((2, {"B": 6}), (1, {})):
+        ledger = divided(BIKES, 4, left, count("BIKE", "A", 4, 4), count("BIKE", "B", 9))
+        wanted = Wish((Line(BIKE, 6),), whole=False, one_location_per_line=True)
+        stand(ledger, replace(wanted, lines=(Line(BIKE, 4),)), line(at(BIKE, "A"), 4, counted=OLD))
+        assert isinstance(await replan(ledger, wish=wanted, channel="shop"), Amended)
+        found = Counter[str]()
+        for each in ledger.moves[0].lines:
+            found[each.item.location] += each.quantity
+        assert found == moved
+
+
+async def test_lines_of_one_product() -> None:
+    """What a line no longer wants is there for another of the same product, under the key that it counted under."""
+    ledger = divided(BIKES, 4, 0, count("BIKE", "A", 4, 4), count("BIKE", "B", 9))
+    stand(ledger, wish(Line(BIKE, 4)), line(at(BIKE, "A"), 4, counted=OLD))
+    other = wish(Line(BIKE, 1), Line(BIKE, 3))
+    assert isinstance(await replan(ledger, wish=other, channel="shop"), Amended)
+    [moves] = ledger.moves
+    assert sum(each.quantity for each in moves.lines) == sum(units for _, units in moves.releases) == 3
+    assert set(moves.counted) == {OLD}
 
 
 async def test_what_is_not_there_is_moved() -> None:

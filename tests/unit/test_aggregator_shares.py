@@ -172,7 +172,7 @@ async def test_a_share_is_spent_by_those_who_are_asking() -> None:
     made, shares = order_and_shares(projection, wish(Line(BIKE, 2)), "shop")
     first = plan(made)
     others, theirs = order_and_shares(projection, wish(Line(BIKE, 2)), "market")
-    with underway.asking(first, spent(first, weighed(made, shares, first))) as promised:
+    with underway.asking(first, spent(first, weighed(made, shares, first.allocations))) as promised:
         left = underway.left(made, 1, shares)
         assert [each.units for each in left.quotas] == [1, 0]
         assert [each.verdict for each in plan(left).missing] == [Verdict.SHARE_SPENT]
@@ -188,7 +188,7 @@ async def test_nobody_is_refused_for_what_was_promised_and_not_seen() -> None:
     ledger = world(count("BIKE", "A", 9), share(BIKE, 2))
     made, shares = order_and_shares(ledger.projection, wish(Line(BIKE, 2)), "shop")
     other = plan(made)
-    taken = spent(other, weighed(made, shares, other))
+    taken = spent(other, weighed(made, shares, other.allocations))
     asked = asking(wish(Line(BIKE, 2)))
     for number, left in ((2, 0), (4, 2)):
         with ledger.projection.underway.asking(other, taken) as promised:

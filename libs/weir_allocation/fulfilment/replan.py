@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from weir_allocation.fulfilment.chosen import Chosen, Use
-from weir_allocation.fulfilment.model import Allocation, Line, Order, Plan
+from weir_allocation.fulfilment.model import Allocation, Line, Order, Plan, Quota, Wish
 from weir_allocation.fulfilment.objective import objective
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.fulfilment.reasons import missing
@@ -61,6 +61,34 @@ def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
     accepted stays accepted, and may move.
     """
     ground = _Ground(order, standing)
+    best, anew = _settled(ground)
+    return Replanned(*ground.changes(best.chosen.plus(best.kept)), _told(ground, best.chosen, anew))
+
+
+def enlarge(order: Order, standing: Sequence[Standing], accepted: Wish) -> Replanned:
+    """As `replan`, but what was accepted of the wish moves as if nothing else were wanted, and the rest comes beside
+    it.
+
+    `accepted` has the lines of the wish, with no more units. Quotas count for the rest alone. Lines that must come
+    from one location get nothing more where they have something.
+    """
+    before, _ = _settled(_Ground(replace(order, wish=accepted), standing))
+    ground = _Ground(order, standing)
+    kept, wish = before.kept, ground.order.wish
+    room = [line.quantity - kept.units(index) for index, line in enumerate(wish.lines)]
+    if wish.one_location_per_line:
+        had = [before.chosen.units(index) for index in range(len(room))]
+        room = [has or (0 if kept.units(index) else room[index]) for index, has in enumerate(had)]
+    lines = tuple(replace(line, quantity=units) for line, units in zip(wish.lines, room, strict=True))
+    more = replace(ground.order, wish=replace(wish, lines=lines), quotas=order.quotas)
+    _, chosen = _filled_up(more, before.chosen, ground.loose.items() + kept.items())
+    quotas = _beside(more, before.chosen.plus(ground.loose))
+    told = _told(ground, chosen, _Filling(ground, Chosen()), quotas)
+    return Replanned(*ground.changes(chosen.plus(kept)), told)
+
+
+def _settled(ground: _Ground) -> tuple[_Filling, _Filling]:
+    """The best that what stays is filled up with, and what everything anew is."""
     staying = ground.staying()
     best = _Filling(ground, staying)
     best.settle()
@@ -68,7 +96,7 @@ def replan(order: Order, standing: Sequence[Standing]) -> Replanned:
     if anew.chosen.units() > best.chosen.units():
         anew.settle()
         best = max(best, anew, key=lambda each: each.chosen.units())  # of two that fill as much the first
-    return Replanned(*ground.changes(best), _told(ground, best.chosen, anew))
+    return best, anew
 
 
 class _Ground:
@@ -240,9 +268,9 @@ class _Ground:
                 self._bundled(at, wanted - kept.units(index), kept, any_number, over)
         return kept
 
-    def changes(self, best: _Filling) -> tuple[dict[int, int], tuple[Allocation, ...]]:
-        """What is given up, by place in the reservation, and what is promised anew."""
-        standing = best.chosen.plus(best.kept).plus(self.loose)
+    def changes(self, promised: Chosen) -> tuple[dict[int, int], tuple[Allocation, ...]]:
+        """What is given up, by place in the reservation, and what is promised anew, for so much to be promised."""
+        standing = promised.plus(self.loose)
         left = Counter(standing.uses)
         releases = {}
         for each in self._all:
@@ -262,7 +290,7 @@ class _Filling:
     def __init__(self, ground: _Ground, staying: Chosen) -> None:
         self._ground = ground
         self._staying = staying
-        self.plan, self.best = _filled_up(ground, staying, Counter())
+        self.plan, self.best = _filled_up(ground.order, staying, ground.loose.items())
         """The plan of what does not stay, and all there is then, if nothing else stayed promised."""
         self.chosen = self.best
         self.kept = ground.kept(self.chosen)
@@ -275,14 +303,13 @@ class _Filling:
             for item in over:
                 # All that stands, where what stays promised is more than it was: so this comes to an end soon.
                 held[item] = self._ground.standing(item) if held[item] else kept[item]
-            _, self.chosen = _filled_up(self._ground, self._staying, held)
+            _, self.chosen = _filled_up(self._ground.order, self._staying, held + self._ground.loose.items())
             self.kept = self._ground.kept(self.chosen)
 
 
-def _filled_up(ground: _Ground, staying: Chosen, held: Counter[StockItem]) -> tuple[Plan, Chosen]:
-    """The plan for what is wanted beside what stays, and both together."""
-    order = ground.order
-    taken = staying.plus(ground.loose).items() + held
+def _filled_up(order: Order, staying: Chosen, held: Counter[StockItem]) -> tuple[Plan, Chosen]:
+    """The plan for what is wanted beside what stays, without units that are held, and both together."""
+    taken = staying.items() + held
     wanted = [(index, line.quantity - staying.units(index)) for index, line in enumerate(order.wish.lines)]
     wanted = [(index, quantity) for index, quantity in wanted if quantity]
     lines = tuple(replace(order.wish.lines[index], quantity=quantity) for index, quantity in wanted)
@@ -308,11 +335,30 @@ def _overdrawn(ground: _Ground, chosen: Chosen, kept: Chosen) -> list[StockItem]
     return [item for item in new if stays[item] and promised[item] > ground.there[item]]
 
 
-def _told(ground: _Ground, chosen: Chosen, anew: _Filling) -> Plan:
+def _beside(order: Order, chosen: Chosen) -> tuple[Quota, ...]:
+    """The quotas of an order for what is chosen and all that it may take beside it."""
+    there = Counter(chosen.bundles)
+    for use, units in chosen.uses.items():
+        there[use.at] += 0 if use.part else units
+    of = [(line.product, line.demand.uom) for line in order.wish.lines]
+    return tuple(
+        each._replace(
+            units=each.units
+            + sum(
+                units
+                for (line, location), units in there.items()
+                if of[line] == (each.product, each.uom) and location in each.locations
+            )
+        )
+        for each in order.quotas
+    )
+
+
+def _told(ground: _Ground, chosen: Chosen, anew: _Filling, quotas: tuple[Quota, ...] = ()) -> Plan:
     """The plan of all that is open, beside the best there could be."""
     wish = ground.order.wish
     lines = tuple(replace(line, quantity=line.quantity + ground.late[index]) for index, line in enumerate(wish.lines))
-    order = replace(ground.order, wish=replace(wish, lines=lines))
+    order = replace(ground.order, wish=replace(wish, lines=lines), quotas=quotas)
     allocations = chosen.plus(ground.ready).allocations()
     value = objective(order, allocations)
     return Plan(

@@ -129,7 +129,7 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
         by = Recorded(asked.wish, asked.channel, wanted.terms, purposes, found, mark)
         kept = None if found.allocations else found
         demand = None if waits is None else Recorded(waits, asked.channel, wanted.terms, (), kept, mark)
-        taken = weighed(wanted, shares, found)
+        taken = weighed(wanted, shares, found.allocations)
         try:
             with projection.underway.asking(found, spent(found, taken)) as promised:
                 done = await promises.reserve(asked, by, counted(taken), demand)

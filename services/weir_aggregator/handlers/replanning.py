@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from weir_aggregator.domain import Purpose, Recorded, Replan
 from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
 from weir_aggregator.handlers.fulfilment import PLANS_MAX, REFUSED_HERE, catch_up, check_custody, in_turn, points
-from weir_aggregator.handlers.standing import given_back, promised, require_room, wished
+from weir_aggregator.handlers.standing import accepted, given_back, promised, require_room, returned, wished
 from weir_aggregator.handlers.standing import standing as stood
 from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, Promises
-from weir_aggregator.projection import Projection, Tenants, order_under, terms_again
-from weir_allocation.fulfilment.model import Plan
-from weir_allocation.fulfilment.replan import replan
+from weir_aggregator.projection import (
+    Moved,
+    Projection,
+    Share,
+    Tenants,
+    moved,
+    order_under,
+    shares_again,
+    terms_again,
+)
+from weir_allocation.fulfilment.model import Order, Plan
+from weir_allocation.fulfilment.replan import Replanned, enlarge, replan
 from weir_chassis.revisions import Vector
 
 
@@ -78,7 +88,18 @@ async def _planned(
         wanted = wish
     order = order_under(projection, wanted, under)
     order = replace(order, holdings=given_back(order.holdings, stands))
+    limits = shares_again(projection, wish, recorded, under) if asked.wish else ()
     done = await in_turn(lambda: replan(order, stands), len(wish.lines))
-    fresh_purposes = (Purpose(each.line, each.serves_as, each.bundles) for each in done.allocations)
+    new = _counted(order, limits, done, standing, recorded)
+    if new.beyond:
+        limited = replace(order, quotas=tuple(share.quota() for share in limits))
+        done = await in_turn(lambda: enlarge(limited, stands, accepted(wish, stands, under)), len(wish.lines))
+        new = _counted(order, limits, done, standing, recorded)
+    fresh_purposes = (Purpose(each.line, each.serves_as, each.bundles) for each in new.lines)
     kept = Recorded(wish, recorded.channel, under, (*purposes, *fresh_purposes), done.plan, mark)
-    return done.plan, Moves(tuple(done.releases.items()), done.allocations), kept
+    return done.plan, Moves(tuple(done.releases.items()), new.lines, new.counted), kept
+
+
+def _counted(order: Order, limits: Sequence[Share], done: Replanned, standing: Promised, recorded: Recorded) -> Moved:
+    """What is promised anew, and what it counts under, where units that are given up counted before."""
+    return moved(order, limits, done.allocations, returned(done.releases, standing.lines, recorded))

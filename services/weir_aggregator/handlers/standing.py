@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from weir_aggregator.domain import UNWANTED, Purpose, Recorded, Replan
 from weir_aggregator.ports import PromisedLine
+from weir_aggregator.projection import Returned, Wanted, weight
 from weir_allocation.fulfilment.model import Line, Terms, Wish
 from weir_allocation.fulfilment.replan import Standing
 from weir_allocation.stock import Holdings, Product, Stock, StockItem
@@ -55,6 +56,27 @@ def promised(wish: Wish, stands: Iterable[Standing], under: Terms) -> Wish:
         wish,
         lines=tuple(replace(each, quantity=max(sent[line], ever[line])) for line, each in enumerate(wish.lines)),
     )
+
+
+def accepted(wish: Wish, stands: Iterable[Standing], under: Terms) -> Wish:
+    """What of another wish was promised, and not given up since."""
+    before = promised(wish, stands, under)
+    pairs = zip(wish.lines, before.lines, strict=True)
+    lines = (replace(each, quantity=min(each.quantity, had.quantity)) for each, had in pairs)
+    return replace(wish, lines=tuple(lines))
+
+
+def returned(releases: Mapping[int, int], lines: Sequence[PromisedLine], recorded: Recorded) -> Returned:
+    """What units that are given up count, of what each was promised for; `releases` are by place in the reservation."""
+    counts: dict[Wanted, Counter[str | None]] = defaultdict(Counter)
+    for place, units in releases.items():
+        purpose, counted = recorded.purposes[place], lines[place].counted
+        if purpose.line == UNWANTED:
+            continue
+        line = recorded.wish.lines[purpose.line]
+        weighs = counted.weight if counted else weight(recorded.terms.sharing, line.product, purpose)
+        counts[line.product, line.demand.uom][counted.claim if counted else None] += units * weighs
+    return counts
 
 
 def given_back(holdings: Holdings, stands: Iterable[Standing]) -> Holdings:

@@ -87,7 +87,7 @@ class PeerPromises:
         return Promised(
             found.reservation,
             found.state in _RUNNING,
-            tuple(PromisedLine(stock_item(each.stock_item), each.open, each.fulfilled) for each in found.lines),
+            tuple(map(_promised_line, found.lines)),
             replace(revision, number=found.changed_revision),
             revision,
             planned,
@@ -99,7 +99,7 @@ class PeerPromises:
             request_id=asked.request_id,
             reservation=asked.reservation,
             releases=[reservation_pb2.LineQuantity(line=line + 1, quantity=units) for line, units in moves.releases],
-            lines=_draft_lines(moves.lines),
+            lines=_draft_lines(moves.lines, moves.counted),
             expected_revision=standing.changed.number,
             plan=_kept(planned, moved=True),
             digest=asked.digest,
@@ -171,23 +171,31 @@ def _draft(
     asked: Reserve, planned: Recorded, lines: Sequence[Allocation], counted: Sequence[Counted | None]
 ) -> reservation_pb2.ReservationDraft:
     draft = reservation_pb2.ReservationDraft(
-        lines=_draft_lines(lines), order=asked.order, channel=asked.channel, plan=_kept(planned)
+        lines=_draft_lines(lines, counted), order=asked.order, channel=asked.channel, plan=_kept(planned)
     )
-    for line, each in zip(draft.lines, counted, strict=True):
-        if each is not None:
-            line.claims.add(claim=each.claim, weight=each.weight)
     if asked.hold_seconds is not None:
         draft.hold_duration.CopyFrom(_duration(asked.hold_seconds))
     return draft
 
 
-def _draft_lines(lines: Sequence[Allocation]) -> list[reservation_pb2.ReservationDraftLine]:
+def _draft_lines(
+    lines: Sequence[Allocation], counted: Sequence[Counted | None]
+) -> list[reservation_pb2.ReservationDraftLine]:
     if len(lines) > LINES_MAX:
         raise LinesExhausted(limit=LINES_MAX, requested=len(lines))
     return [
-        reservation_pb2.ReservationDraftLine(stock_item=stock_item_message(each.item), quantity=each.quantity)
-        for each in lines
+        reservation_pb2.ReservationDraftLine(
+            stock_item=stock_item_message(each.item),
+            quantity=each.quantity,
+            claims=[reservation_pb2.LineClaim(claim=count.claim, weight=count.weight)] if count else [],
+        )
+        for each, count in zip(lines, counted, strict=True)
     ]
+
+
+def _promised_line(line: reservation_pb2.ReservationLine) -> PromisedLine:
+    counted = next((Counted(each.claim, each.weight or 1) for each in line.claims), None)
+    return PromisedLine(stock_item(line.stock_item), line.open, line.fulfilled, counted)
 
 
 def _waiting_draft(asked: Reserve, waits: Recorded) -> waiting_pb2.WaitingDraft:

@@ -12,9 +12,9 @@ are theirs), `table` (the levels), `supposed`, `settling` and `preview` (the lev
 from weir_aggregator.projection.days import UtcCalendar
 from weir_aggregator.projection.following import Patience, follow
 from weir_aggregator.projection.marks import CONTEXTS
-from weir_aggregator.projection.ordering import order, order_and_shares, order_under, terms_again
+from weir_aggregator.projection.ordering import order, order_and_shares, order_under, shares_again, terms_again
 from weir_aggregator.projection.preview import Preview, Room
-from weir_aggregator.projection.spending import Share, counted, spent, weighed
+from weir_aggregator.projection.spending import Moved, Returned, Share, Wanted, counted, moved, spent, weighed, weight
 from weir_aggregator.projection.state import Projection
 from weir_aggregator.projection.supplies import SupplyPicture
 from weir_aggregator.projection.supposed import Instant, Supposed
@@ -26,11 +26,13 @@ from weir_aggregator.projection.watching import Pace, Told, ToldOfSupplies, rows
 __all__ = [
     "CONTEXTS",
     "Instant",
+    "Moved",
     "Pace",
     "Patience",
     "Picture",
     "Preview",
     "Projection",
+    "Returned",
     "Room",
     "Share",
     "SupplyPicture",
@@ -39,18 +41,22 @@ __all__ = [
     "Told",
     "ToldOfSupplies",
     "UtcCalendar",
+    "Wanted",
     "beside",
     "caught_up",
     "counted",
     "follow",
+    "moved",
     "order",
     "order_and_shares",
     "order_under",
     "rows_max",
+    "shares_again",
     "spent",
     "supply_updates",
     "terms_again",
     "units_of",
     "updates",
     "weighed",
+    "weight",
 ]

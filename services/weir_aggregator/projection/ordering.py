@@ -79,6 +79,12 @@ def shares(projection: Projection, wish: Wish, channel: Channel, under: Terms) -
     )
 
 
+def shares_again(projection: Projection, wish: Wish, recorded: Recorded, under: Terms) -> tuple[Share, ...]:
+    """The shares of now that limit what an order wants beyond what it was promised; none where its channel is gone."""
+    sells = projection.configuration.network.channels.get(recorded.channel)
+    return shares(projection, wish, sells, under) if sells else ()
+
+
 def terms_again(projection: Projection, wish: Wish, recorded: Recorded) -> Terms:
     """The terms under which an order was accepted, and those of now for products that it did not want then.
 

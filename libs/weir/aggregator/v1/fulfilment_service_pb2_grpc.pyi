@@ -56,8 +56,9 @@ class FulfilmentServiceStub:
 
     Units that are there, lie where they may and are still wanted stay where they are; the others are promised anew, rather from
     locations that send already. What cannot be moved stays as it is and is told as missing; nothing is lost. The network, links and
-    rules are those the order was accepted under, the counts those of now. It is kept to no share: what was accepted stays so, and units
-    that are promised anew count against none. Idempotent by `request_id`; with nothing to move it changes nothing.
+    rules are those the order was accepted under, the counts those of now. What was accepted stays so, and needs no share: units that
+    take the place of others count against the share that those were taken from. What `wish` wants beyond it is kept to the shares of
+    now, as in ReserveFulfilment. Idempotent by `request_id`; with nothing to move it changes nothing.
 
     Errors:
 
@@ -131,8 +132,9 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Units that are there, lie where they may and are still wanted stay where they are; the others are promised anew, rather from
         locations that send already. What cannot be moved stays as it is and is told as missing; nothing is lost. The network, links and
-        rules are those the order was accepted under, the counts those of now. It is kept to no share: what was accepted stays so, and units
-        that are promised anew count against none. Idempotent by `request_id`; with nothing to move it changes nothing.
+        rules are those the order was accepted under, the counts those of now. What was accepted stays so, and needs no share: units that
+        take the place of others count against the share that those were taken from. What `wish` wants beyond it is kept to the shares of
+        now, as in ReserveFulfilment. Idempotent by `request_id`; with nothing to move it changes nothing.
 
         Errors:
 
