@@ -146,10 +146,9 @@ async def everything(running: Suite, clients: Stubs, products: int) -> list[Divi
             await clients.partitioning.UpdatePolicy(
                 partitioning_service_pb2.UpdatePolicyRequest(request_id=name, policy=named)
             )
-        last = await followed(clients, before, products)
-        await in_force(running)
+        await in_force(running, before + products)
         seconds = time.perf_counter() - begun
-        copied = await copy(running, last - products)
+        copied = await copy(running, before)
         found.append(Divided(name, products, seconds, copied, peak_bytes(running.servers["partitioning"].pid)))
     return found
 
@@ -160,26 +159,14 @@ async def newest(clients: Stubs) -> int:
     return listed.epochs[0].epoch if listed.epochs else 0
 
 
-async def followed(clients: Stubs, after: int, epochs: int) -> int:
-    """Wait until so many more epochs were made; the number of the last."""
-    watch: Any = clients.partitioning.WatchEpochs(partitioning_service_pb2.WatchEpochsRequest())
-    last = 0
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        async for message in watch:
-            if message.epochs:
-                last = message.epochs[-1].epoch
-            if last >= after + epochs:
-                break
-    watch.cancel()
-    return last
-
-
-async def in_force(running: Suite) -> None:
-    """Wait until every epoch is in force."""
+async def in_force(running: Suite, epoch: int) -> None:
+    """Wait until as many epochs were made, and every one is in force."""
     owner = await asyncpg.connect(running.postgres.url(database="weir"))
+    made = "SELECT coalesce(max(epoch), 0) FROM weir_partitioning.epochs, pg_sleep(0.05)"
     pending = "SELECT count(*) FROM weir_partitioning.supplies WHERE enforced < epoch"
-    while await owner.fetchval(pending):
-        pass
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await owner.fetchval(made) < epoch or await owner.fetchval(pending):
+            pass
     await owner.close()
 
 
@@ -275,8 +262,7 @@ async def once(running: Suite, clients: Stubs, number: int) -> list[float]:
     print(f"orders, {number + 1}", file=sys.stderr)
     after = await newest(clients)
     await stock(clients, "ordered", ORDERED, ORDERED_UNITS * (number + 1))
-    await followed(clients, after, ORDERED)
-    await in_force(running)
+    await in_force(running, after + ORDERED)
     crossings = Crossings()
     head = (await clients.ledger.ListLocations(ledger_service_pb2.ListLocationsRequest())).revision
     for keys in _batches([key(each) for each in range(ORDERED)]):

@@ -157,11 +157,13 @@ async def test_shares_are_what_stores_are_told(caller: Caller) -> None:
     and a policy that divides at an instant no longer leaves everyone what it makes of now.
     """
     made = await stocked(caller)
-    watch = Watch(caller)
     policy = {"policy": "halves", "strategy": "STRATEGY_EQUAL_DIVISION", "mode": "POLICY_MODE_BALANCED"}
     created = await caller.do("CreatePolicy", policy=policy)
-    await watch.until(lambda: [each[2] for each in watch.known.get("BIKE", ("", 0, {}))[2].values()] == [5, 5])
-    assert watch.known["BIKE"][0] == "halves"
+    ceilings: list[int] = []
+    while ceilings != [5, 5]:
+        name, _, shares = (await listed(caller, [created.revision]))["BIKE"]
+        assert name == "halves"
+        ceilings = [ceiling for _, _, ceiling in shares.values()]
     promised = (await claimed(caller, WEB, 2)).revision
     fresh = [promised, created.revision]
     assert [await caller.level("BIKE", each, *fresh) for each in ("web", "till")] == [3, 5]
@@ -175,7 +177,6 @@ async def test_shares_are_what_stores_are_told(caller: Caller) -> None:
     changed = {**policy, "mode": "POLICY_MODE_CONTINUOUS", "etag": created.policy.etag}
     updated = await caller.write("UpdatePolicy", policy=changed)
     assert [await caller.level("BIKE", each, promised, updated) for each in ("web", "till")] == [4, 4]
-    watch.call.cancel()
 
 
 async def test_malformed_questions(caller: Caller) -> None:

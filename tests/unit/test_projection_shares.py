@@ -174,10 +174,10 @@ def test_keys_that_stand_for_nothing_known_are_left_out() -> None:
     """Of a key without a subject, and of one that counts more than the ledger lets it, nothing is kept."""
     balances = Balances()
     shares = Shares(balances)
-    assert shares.put(claimed(WEB, 3, 10, told=False)) == NONE
-    assert shares.put(claimed(WEB._replace(scale=SCALE_MAX + 1), 3, 10)) == NONE
+    assert shares.put(claimed(WEB, 3, 10, told=False)) == (NONE, False)
+    assert shares.put(claimed(WEB._replace(scale=SCALE_MAX + 1), 3, 10)) == (NONE, False)
     assert (len(shares), len(balances.products)) == (0, 0)
-    assert shares.put(claimed(WEB._replace(scale=SCALE_MAX), 3, 10)) == 0
+    assert shares.put(claimed(WEB._replace(scale=SCALE_MAX), 3, 10)) == (0, True)
     assert (len(shares), balances.products) == (1, [BIKE])
 
 

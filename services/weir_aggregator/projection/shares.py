@@ -125,17 +125,20 @@ class Shares:
         """Claims known."""
         return len(self._next)
 
-    def put(self, change: ClaimChange) -> int:
-        """Take over a claim; returns the number of its product, NONE for one that is not of a share."""
+    def put(self, change: ClaimChange) -> tuple[int, bool]:
+        """Take over a claim; returns the number of its product, NONE for one that is not of a share, and whether
+        something else is claimed than before, and not just another ceiling set.
+        """
         digest = keys.digest(change.key)
         row = self._keys.find(digest)
         if row is None:
             if change.claim is None or change.claim.scale > SCALE_MAX:
-                return NONE
+                return NONE, False
             row = self._append(digest, change.claim)
+        recounted = self._claimed[row] != change.claimed
         self._claimed[row] = change.claimed
         self._ceiling[row] = NO_CEILING if change.ceiling is None else change.ceiling
-        return self._product[row]
+        return self._product[row], recounted
 
     def remaining(self, product: Product, scale: int) -> Mapping[Place, int]:
         """What channel groups have left of their shares of a product, each unit of which counts `scale` now.

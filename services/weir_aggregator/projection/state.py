@@ -94,15 +94,18 @@ class Projection(Marked):
         """Take over one commit of the ledger; one that is known already changes nothing."""
         if self._known(commit.through):
             return
-        taken = [self._take(each) for each in commit.changes]
-        touched = self._earmark(self._balances, _distinct(taken))
+        stocked: list[int] = []
+        limited: list[int] = []
+        for each in commit.changes:
+            number, of_ceiling = self._take(each)
+            (limited if of_ceiling else stocked).append(number)
+        touched, limits = self._earmark(self._balances, _distinct(stocked)), _distinct(limited)
         changed = affected = _NOTHING
-        if len(touched) and self.caught_up:
+        if (len(touched) or len(limits)) and self.caught_up:
             affected = self._table.columns.lending.readers(touched)
-            changed = self._table.compute(affected)
+            changed = self._table.compute(np.union1d(affected, limits))
         self._passed(commit.through, changed)
-        claimed = [number for number, each in zip(taken, commit.changes, strict=True) if isinstance(each, ClaimChange)]
-        self._touch(affected, _distinct(claimed))
+        self._touch(affected, limits)
 
     def apply_configuration(self, commit: Commit[Change]) -> None:
         """Take over a commit of one of the other contexts; one that is known already changes nothing."""
@@ -330,17 +333,18 @@ class Projection(Marked):
         changed, self._table = table.differing(self._table), table
         return changed, _NOTHING if replace(former, rules=configuration.rules) == configuration else None
 
-    def _take(self, change: BooksChange) -> int:
+    def _take(self, change: BooksChange) -> tuple[int, bool]:
         """Take over what the ledger tells; returns the number of the product whose stock or shares it changes, or
-        NONE.
+        NONE, and whether it is but another ceiling.
         """
         if isinstance(change, StockChange):
             self.shortfalls += isinstance(change, Count) and change.on_hand < change.reserved
-            return self._balances.put(change)
+            return self._balances.put(change), False
         if isinstance(change, ClaimChange):
-            return self._shares.put(change)
+            number, recounted = self._shares.put(change)
+            return number, not recounted
         self._queue.put(change)
-        return NONE
+        return NONE, False
 
     def _earmark(self, balances: Balances, touched: Indices) -> Indices:
         """Earmark anew after the stock of some products changed, by number; returns them and those of which more or
@@ -365,10 +369,13 @@ class Projection(Marked):
         self.changes.clear(self._mark())
         self.touched.clear(self._mark())
 
-    def _touch(self, affected: Indices, claimed: Indices = _NOTHING) -> None:
-        """Note the products of which there may be more or less to divide, and those whose claims changed."""
+    def _touch(self, affected: Indices, limited: Indices = _NOTHING) -> None:
+        """Note the products of which there may be more or less to divide, and those that are not divided and have
+        another ceiling all the same; where they are, ceilings are the doing of whoever divides.
+        """
         if self.caught_up:
-            touched = np.union1d(affected[self._table.divided(affected)], claimed)
+            undivided = limited[~self._table.balanced(limited)]
+            touched = np.union1d(affected[self._table.divided(affected)], undivided)
             if len(touched):
                 self.touched.record(self._mark(), touched)
 

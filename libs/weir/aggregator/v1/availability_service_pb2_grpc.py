@@ -174,7 +174,7 @@ class AvailabilityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchSupplies(self, request, context):
-        """Streams the same, then every change of it.
+        """Streams the same, then every change of it; but of a product that a policy divides, none of ceilings alone.
 
         Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
         everything; after a break begin anew.

@@ -70,7 +70,7 @@ class AvailabilityServiceStub:
     All messages show the same state; the stream ends when all were sent.
     """
     WatchSupplies: _aio.UnaryStreamMultiCallable[_availability_service_pb2.WatchSuppliesRequest, _availability_service_pb2.WatchSuppliesResponse]
-    """Streams the same, then every change of it.
+    """Streams the same, then every change of it; but of a product that a policy divides, none of ceilings alone.
 
     Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
     everything; after a break begin anew.
@@ -197,7 +197,7 @@ class AvailabilityServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _availability_service_pb2.WatchSuppliesRequest,
         context: _aio.ServicerContext[_availability_service_pb2.WatchSuppliesRequest, _abc.AsyncIterator[_availability_service_pb2.WatchSuppliesResponse]],
     ) -> _abc.AsyncIterator[_availability_service_pb2.WatchSuppliesResponse]:
-        """Streams the same, then every change of it.
+        """Streams the same, then every change of it; but of a product that a policy divides, none of ceilings alone.
 
         Changes that come fast are joined, and tell the newest state. The first messages, up to the one with `complete_end`, show
         everything; after a break begin anew.
