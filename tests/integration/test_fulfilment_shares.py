@@ -142,24 +142,169 @@ async def test_who_asks_again_is_told_the_same(suites: tuple[Suite, Suite], play
     assert await claimed(merchant, EAST.claim("shop")) == 3
 
 
-async def test_what_is_planned_again_keeps_to_no_share(playing: tuple[Merchant, Playing]) -> None:
-    """Units that are moved stay accepted though the share is spent: those given up are no longer claimed, those in
-    their place are not either."""
+async def test_what_is_planned_again_keeps_its_claim(playing: tuple[Merchant, Playing]) -> None:
+    """Units that are moved stay accepted though the share is spent, and count under the key that they counted under,
+    whatever warehouse group they come from by now: nobody is promised more for it."""
     merchant, story = playing
-    await story.play("A has 9 BIKE; B has 9 BIKE")
+    await story.play("A has 9 BIKE; B has 9 BIKE; C has 9 BIKE")
     await share(merchant, EAST, 1, shop=4, market=14)
+    await share(merchant, WEST, 1, shop=0, market=9)
     await story.play(
         """
         order A wants 4 BIKE for shop
         order A is planned again, not from A
         order A => 4 BIKE at B
-        order B wants 4 BIKE for shop
+        order B wants 1 BIKE for shop
+        order B => refused ORDER_UNFILLED
+        order A is planned again, not from B
+        order A => 4 BIKE at C
+        order B wants 1 BIKE for shop
+        order B => refused ORDER_UNFILLED
+        """
+    )
+    assert [await claimed(merchant, each.claim("shop")) for each in (EAST, WEST)] == [4, 0]
+    await story.play(
+        """
+        order A is cancelled; order B wants 4 BIKE for shop
         order B => 4 BIKE at A
         """
     )
     assert await claimed(merchant, EAST.claim("shop")) == 4
-    await story.play("order A is cancelled")
+
+
+async def test_a_ceiling_that_was_lowered(playing: tuple[Merchant, Playing]) -> None:
+    """What was promised moves though its group may claim less by now than it has."""
+    merchant, story = playing
+    await story.play("A has 9 BIKE; B has 9 BIKE")
+    await share(merchant, EAST, 1, shop=4, market=14)
+    await story.play("order A wants 4 BIKE for shop")
+    await share(merchant, EAST, 2, shop=-3, market=14)
+    await story.play(
+        """
+        A has 1 BIKE; order A is planned again
+        order A => 1 BIKE at A, 3 BIKE at B
+        """
+    )
     assert await claimed(merchant, EAST.claim("shop")) == 4
+
+
+async def test_a_wish_that_grows_is_kept_to_the_share(playing: tuple[Merchant, Playing]) -> None:
+    """More than was promised is accepted as far as the share goes, and claimed; beyond it a whole order is refused,
+    with the reason, and any other told what is missing."""
+    merchant, story = playing
+    await story.play("A has 9 BIKE; B has 9 BIKE")
+    await share(merchant, EAST, 1, shop=5, market=13)
+    await story.play(
+        """
+        order A wants 4 BIKE for shop; order A now wants 5 BIKE for shop
+        order A => 5 BIKE at A
+        """
+    )
+    assert await claimed(merchant, EAST.claim("shop")) == 5
+    with pytest.raises(grpc.aio.AioRpcError) as told:
+        await story.play("order A now wants 6 BIKE for shop")
+    refusal = status.told(told.value)
+    assert refusal is not None
+    assert refusal.metadata["verdict"] == "SHARE_SPENT"
+    await story.play(
+        """
+        order A now wants 6 BIKE for shop, as much as possible
+        order A => 5 BIKE at A
+        plan of order A => 5 BIKE at A, 1 BIKE missing (SHARE_SPENT: 1 BIKE at B)
+        A has 0 BIKE
+        order A now wants 7 BIKE for shop, as much as possible
+        order A => 5 BIKE at B
+        """
+    )
+    assert await claimed(merchant, EAST.claim("shop")) == 5
+
+
+async def test_a_bundle_that_is_planned_again(playing: tuple[Merchant, Playing]) -> None:
+    """What was promised packed counts the same when it is put together, and the other way round."""
+    merchant, story = playing
+    await story.play("A has 2 KIT; B has 4 BIKE; B has 2 LAMP")
+    await share(merchant, KITS, 1, shop=2, market=0)
+    await story.play(
+        """
+        order A wants 2 KIT for shop
+        order A => 2 KIT at A
+        """
+    )
+    assert await claimed(merchant, KITS.claim("shop")) == 4
+    await story.play(
+        """
+        A has 0 KIT; order A is planned again
+        order A => 4 BIKE at B, 2 LAMP at B
+        """
+    )
+    assert await claimed(merchant, KITS.claim("shop")) == 4
+    await story.play(
+        """
+        A has 2 KIT; order A now wants 2 KIT for shop, not from B
+        order A => 2 KIT at A
+        """
+    )
+    assert await claimed(merchant, KITS.claim("shop")) == 4
+    await story.play("order A is cancelled")
+    assert await claimed(merchant, KITS.claim("shop")) == 0
+
+
+async def test_a_promise_from_before_there_were_shares(playing: tuple[Merchant, Playing]) -> None:
+    """What is moved of it goes on counting for nobody; what it wants beyond counts."""
+    merchant, story = playing
+    await story.play(
+        """
+        A has 9 BIKE; B has 9 BIKE; order A wants 4 BIKE for shop
+        order A => 4 BIKE at A
+        """
+    )
+    await share(merchant, EAST, 1, shop=1, market=13)
+    await story.play(
+        """
+        order A is planned again, not from A
+        order A => 4 BIKE at B
+        """
+    )
+    assert await claimed(merchant, EAST.claim("shop")) == 0
+    await story.play(
+        """
+        order A now wants 5 BIKE for shop
+        order A => 5 BIKE at B
+        """
+    )
+    assert await claimed(merchant, EAST.claim("shop")) == 1
+
+
+async def test_who_plans_again_twice_is_told_the_same(
+    suites: tuple[Suite, Suite], playing: tuple[Merchant, Playing]
+) -> None:
+    """What was moved under a request id is the answer, by way of whichever aggregator, though the share was lowered
+    and what it came from is there again; nothing is claimed twice."""
+    merchant, story = playing
+    await story.play("A has 9 BIKE; B has 9 BIKE")
+    await share(merchant, EAST, 1, shop=6, market=12)
+    made = await placed(merchant, order("A", "4 BIKE for shop"))
+    request = pb.ReplanReservationRequest(
+        request_id="again",
+        reservation=made.reservation.reservation,
+        rejected_locations=["A"],
+        wish=order("A", "6 BIKE for shop").wish,
+        freshness=merchant.freshness(),
+    )
+    check = pb.ReplanReservationRequest()
+    check.CopyFrom(request)
+    check.validate_only = True
+    assert (await merchant.stubs.fulfilment.ReplanReservation(check)).promised == 6
+    assert await claimed(merchant, EAST.claim("shop")) == 4
+    done = await merchant.stubs.fulfilment.ReplanReservation(request)
+    merchant.saw(done.revision)
+    assert await claimed(merchant, EAST.claim("shop")) == 6
+    await share(merchant, EAST, 2, shop=-2, market=12)
+    twin = suites[1].merchant(merchant.tenant)
+    for each in (merchant, twin):
+        again = await each.stubs.fulfilment.ReplanReservation(request)
+        assert (again.reservation, again.revision) == (done.reservation, done.revision)
+    assert await claimed(merchant, EAST.claim("shop")) == 6
 
 
 async def test_what_waits_has_no_share(playing: tuple[Merchant, Playing]) -> None:

@@ -14,9 +14,9 @@ from random import Random
 from tests.kit import filling
 from tests.kit.filling import allowed
 from tests.kit.orders import SIZES, order
-from weir_allocation.fulfilment.model import Allocation, Line, Order
+from weir_allocation.fulfilment.model import Allocation, Line, Order, Quota
 from weir_allocation.fulfilment.planner import plan
-from weir_allocation.fulfilment.replan import Replanned, Standing, replan
+from weir_allocation.fulfilment.replan import Replanned, Standing, enlarge, replan
 from weir_allocation.stock import Product, StockItem
 
 CASES = int(os.environ.get("WEIR_ALLOCATION_CASES") or 1000)
@@ -166,6 +166,54 @@ def test_quotas_change_nothing_of_a_plan_anew() -> None:
         divided += bool(quotas)
         assert replan(replace(wanted, quotas=quotas), standing) == replan(wanted, standing), seed
     assert divided > CASES / 20
+
+
+def test_more_than_was_accepted_is_kept_to_quotas() -> None:
+    """What was accepted moves as if nothing else were wanted; what comes beside it is there, takes no more of a product
+    than is left of it where it lies."""
+    some = Counter[str]()
+    for seed in range(CASES):
+        chance = Random(seed)
+        wanted, standing = reserved(seed)
+        if chance.random() < 0.4:
+            wanted, standing = sent(chance, wanted, standing)
+        accepted = wanted.wish
+        wanted = upset(chance, replace(wanted, quotas=order(seed, SIZES[seed % len(SIZES)]).quotas))
+        if [_sort(line) for line in wanted.wish.lines] != [_sort(line) for line in accepted.lines]:
+            continue
+        pairs = zip(wanted.wish.lines, accepted.lines, strict=True)
+        lines = [replace(more, quantity=min(more.quantity, had.quantity)) for more, had in pairs]
+        accepted = replace(wanted.wish, lines=tuple(lines))
+        before = replan(replace(wanted, wish=accepted), standing)
+        found = enlarge(wanted, standing, accepted)
+        assert found.releases == before.releases, seed
+        had, now = promised(after(standing, before)), promised(after(standing, found))
+        held = there(wanted)
+        assert not had - now, seed
+        assert all(now[item] <= held[item] for item in now - had), seed
+        for each in wanted.quotas:
+            units = _more(wanted, each, found) - _more(wanted, each, before)
+            assert 0 <= units <= each.units, seed
+            some.update({"nothing more": not units, "more": units > 0, "all": 0 < units == each.units})
+        if not wanted.quotas:
+            assert enlarge(replace(wanted, wish=accepted), standing, accepted) == before, seed
+    assert min(some.values()) > CASES / 100, some
+
+
+def _sort(line: Line) -> object:
+    return line.product, line.demand, line.custodians
+
+
+def _more(wanted: Order, quota: Quota, found: Replanned) -> int:
+    """Units that a plan has of what a quota is of."""
+    taken = [each for each in found.plan.allocations if each.item.location in quota.locations]
+    places = sorted({(each.line, each.item.location) for each in taken})
+    lines = [(line.product, line.demand.uom) for line in wanted.wish.lines]
+    return sum(
+        filling.units_of([each for each in taken if (each.line, each.item.location) == place])
+        for place in places
+        if lines[place[0]] == (quota.product, quota.uom)
+    )
 
 
 def promised_by(allocations: Sequence[Allocation]) -> Counter[StockItem]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
+from random import Random
 
 from tests.kit.filling import units_of
 from tests.kit.orders import SIZES, order
 from weir_aggregator.ports import Counted
-from weir_aggregator.projection.spending import Share, counted, spent, weighed
+from weir_aggregator.projection.spending import Moved, Share, counted, moved, spent, weighed
 from weir_allocation.claims import Claim, scale
-from weir_allocation.fulfilment.model import Order, Plan
+from weir_allocation.fulfilment.model import Allocation, Order, Plan
 from weir_allocation.fulfilment.planner import plan
+from weir_allocation.stock import StockItem
 
 CASES = int(os.environ.get("WEIR_ALLOCATION_CASES") or 1000)
 
@@ -60,6 +64,48 @@ def test_what_is_counted_is_what_is_filled() -> None:
             partly += 0 < units < share.units
         assert spending.keys() <= {share.sold for share in limits}, seed
     assert partly
+
+
+def test_what_moves_counts_as_what_it_takes_the_place_of() -> None:
+    """However much is given up, under whichever keys: as much is counted as before under each key or less, never more;
+    what is more counts against shares of now, up to what they have left, or is told to be beyond them."""
+    some = Counter[str]()
+    for seed in range(CASES):
+        chance, wanted = Random(seed), order(seed, SIZES[seed % len(SIZES)])
+        limits, found = shares(wanted), plan(replace(wanted, quotas=(), wish=replace(wanted.wish, whole=False)))
+        keys: list[str | None] = [None, "a", "b"]
+        sold = sorted({(line.product, line.demand.uom) for line in wanted.wish.lines})
+        returned = {what: {key: chance.choice((0, 0, 0, 1, 2)) for key in keys} for what in sold}
+        done = moved(wanted, limits, found.allocations, returned)
+        assert units(done.lines) == units(found.allocations), seed
+        for what in sold:
+            lines = {at for at, line in enumerate(wanted.wish.lines) if (line.product, line.demand.uom) == what}
+            for key in ("a", "b"):
+                kept = sum(under(done, key, lines))
+                assert kept <= returned[what][key], seed
+                some["kept"] += kept > 0
+        for share in limits:
+            new = sum(under(done, share.claim.key))
+            assert done.beyond or new <= share.units * share.claim.scale, seed
+            some["new"] += new > 0
+        some["beyond"] += done.beyond
+        some["within"] += not done.beyond
+    assert min(some.values()) > CASES / 100, some
+
+
+def under(done: Moved, key: str, lines: Container[int] | None = None) -> Iterator[int]:
+    """What units count under a key, of all lines of a wish or of some."""
+    for each, by in zip(done.lines, done.counted, strict=True):
+        if by and by.claim == key and (lines is None or each.line in lines):
+            yield each.quantity * by.weight
+
+
+def units(taken: Sequence[Allocation]) -> Counter[tuple[int, StockItem]]:
+    """Units of each stock item that lines take."""
+    found: Counter[tuple[int, StockItem]] = Counter()
+    for each in taken:
+        found[each.line, each.item] += each.quantity
+    return found
 
 
 def counts(found: Plan, claims: Sequence[Counted | None], share: Share) -> int:

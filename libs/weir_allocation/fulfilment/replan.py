@@ -69,8 +69,8 @@ def enlarge(order: Order, standing: Sequence[Standing], accepted: Wish) -> Repla
     """As `replan`, but what was accepted of the wish moves as if nothing else were wanted, and the rest comes beside
     it.
 
-    `accepted` has the lines of the wish, with no more units. Quotas count for the rest alone. Lines that must come
-    from one location get nothing more where they have something.
+    `accepted` has the lines of the wish, with no more units. Quotas count for the rest alone; what they cost is in no
+    bound. Lines that must come from one location get nothing more where they have something.
     """
     before, _ = _settled(_Ground(replace(order, wish=accepted), standing))
     ground = _Ground(order, standing)
