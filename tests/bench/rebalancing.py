@@ -162,7 +162,7 @@ async def newest(clients: Stubs) -> int:
 async def in_force(running: Suite, epoch: int) -> None:
     """Wait until as many epochs were made, and every one is in force."""
     owner = await asyncpg.connect(running.postgres.url(database="weir"))
-    made = "SELECT coalesce(max(epoch), 0) FROM weir_partitioning.epochs, pg_sleep(0.05)"
+    made = "SELECT coalesce(max(epoch), 0) FROM weir_partitioning.epoch_heads, pg_sleep(0.1)"
     pending = "SELECT count(*) FROM weir_partitioning.supplies WHERE enforced < epoch"
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await owner.fetchval(made) < epoch or await owner.fetchval(pending):
