@@ -17,8 +17,8 @@ from tests.kit.postgres import FreshDatabase, PostgresForTests
 from weir_allocation.claims import Claim
 from weir_allocation.rebalance import EpochShare, Reason
 from weir_chassis.idempotency import Attempt
-from weir_partitioning.handlers import policies as handlers
 from weir_partitioning.domain import Mode, Policy, Strategy
+from weir_partitioning.handlers import policies as handlers
 from weir_partitioning.ports import Epochs, Numbered, Stretch, SupplyKey, Where
 
 TV, RADIO = SupplyKey(("acme", "TV"), "home"), SupplyKey(("acme", "RADIO"), "home")

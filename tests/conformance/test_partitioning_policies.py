@@ -21,8 +21,8 @@ from weir_chassis.configuration.priorities import Order, Place
 from weir_chassis.database import Database
 from weir_chassis.errors import Refusal, RequestIdReused
 from weir_chassis.idempotency import Attempt
-from weir_partitioning.handlers import policies as handlers
 from weir_partitioning.domain import Mode, Part, Policy, Product, Strategy
+from weir_partitioning.handlers import policies as handlers
 from weir_partitioning.store import postgres_policies
 
 create_policy = partial(handlers.create_policy, most=4)
