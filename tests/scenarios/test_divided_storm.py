@@ -1,5 +1,5 @@
-"""The laws of shares where everything happens at once: clients of three channel groups order, cancel and let lapse,
-goods come and go, somebody asks to divide anew, and the suite divides by itself."""
+"""The laws of shares where everything happens at once: clients of three channel groups order, plan again,
+cancel and let lapse, goods come and go, somebody asks to divide anew, and the suite divides by itself."""
 
 from __future__ import annotations
 
@@ -240,7 +240,8 @@ async def raged(alone: Suite, seed: int, clients: int) -> Run:
     await until(lambda: all_in_force(merchant, len(SUPPLIES)))
     await storm.rage(clients)
     await until(lambda: lapsed(merchant))
-    await merchant.receive("BIKE", L1=9, L3=9)
+    for sku in ("BIKE", "HELMET"):  # more than is held back, so that units move
+        await merchant.receive(sku, L1=9, L3=9)
     await merchant.receive("WITNESS", L1=9)  # it is divided after everything that happened before it
     await until(lambda: divided(merchant, "WITNESS"))
     await until(lambda: all_in_force(merchant, len(SUPPLIES)))
