@@ -139,7 +139,8 @@ async def unrest(merchant: Merchant) -> list[str]:
 
 
 async def at_rest(merchant: Merchant) -> None:
-    """Wait until what groups have left, and what is held back, is what there is of every supply."""
+    """Wait until what groups have left, and what is held back, is what there is of every supply; the merchant then sees
+    it."""
     found: list[str] = []
 
     async def rests() -> bool:
@@ -150,3 +151,4 @@ async def at_rest(merchant: Merchant) -> None:
         await until(rests)
     except TimeoutError:
         raise AssertionError(found) from None
+    merchant.saw(await newest(merchant))

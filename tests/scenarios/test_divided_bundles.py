@@ -9,13 +9,14 @@ from collections import Counter
 import grpc
 
 from tests.kit.epochs import at_rest, followed, supplies, written
-from tests.kit.merchant import Merchant
+from tests.kit.merchant import Merchant, request_id
 from tests.kit.ordering import Playing, placed
 from tests.kit.sentences import order
 from tests.kit.spending import Books, Supply, policy
 from tests.kit.waiting import until
-from weir.aggregator.v1 import availability_service_pb2
+from weir.aggregator.v1 import availability_service_pb2, fulfilment_service_pb2
 from weir.common.v1.stock_pb2 import Product
+from weir.ledger.v1 import reservation_pb2, reservation_service_pb2
 from weir_chassis import status
 
 CLIENTS = 12
@@ -85,34 +86,34 @@ async def test_exposure_says_what_is_told_twice(merchant: Merchant) -> None:
 
 
 async def test_no_part_is_promised_twice(merchant: Merchant) -> None:
-    """All groups want bundles and components at once, more than there is, while goods come: at no revision is a unit
-    promised that is not there, or more claimed of a share than it has. At rest the shares of each product are what
-    there is of it, and nobody is told anything else."""
+    """All groups want bundles and components at once, more than there is, while goods come and orders are planned
+    again: at no revision is a unit promised that is not there, or more claimed of a share than it has. At rest the
+    shares of each product are what there is of it, and nobody is told anything else. Once all orders are cancelled
+    nothing is claimed of any share."""
     await began(merchant)
     outcomes: Counter[str] = Counter()
+    made: list[reservation_pb2.Reservation] = []
 
     async def client(group: str, number: int) -> None:
         chance = random.Random(f"{group} {number}")
         for turn in range(ORDERS_EACH):
             said = order(f"{group} {number}.{turn}", f"{chance.choice([1, 1, 2])} {chance.choice(SKUS)} for {group}")
-            while True:
-                try:
-                    await placed(merchant, said, named=said.order)
-                except grpc.aio.AioRpcError as error:
-                    if status.reason(error) == "PLAN_OVERTAKEN":
-                        continue
-                    if status.reason(error) != "ORDER_UNFILLED":
-                        raise
-                    outcomes["refused"] += 1
-                else:
-                    outcomes["accepted"] += 1
-                break
+            try:
+                made.append((await placed(merchant, said)).reservation)
+                outcomes["accepted"] += 1
+                if chance.random() < 0.4:
+                    await moved(merchant, made[-1])
+                    outcomes["moved"] += 1
+            except grpc.aio.AioRpcError as error:
+                if status.reason(error) not in ("PLAN_OVERTAKEN", "ORDER_UNFILLED"):
+                    raise
+                outcomes["refused"] += 1
             if sum(outcomes.values()) % 8 == 0:
                 await merchant.receive("BIKE", L1=chance.randint(2, 9))
                 await merchant.receive("LAMP", L1=chance.randint(2, 6))
 
     await asyncio.gather(*(client(group, number) for group in GROUPS for number in range(CLIENTS)))
-    assert min(outcomes["accepted"], outcomes["refused"]) > CLIENTS, outcomes
+    assert min(outcomes["accepted"], outcomes["moved"], outcomes["refused"]) > CLIENTS, outcomes
     await at_rest(merchant)
     books = Books(SUPPLIES)
     books.read(await written(merchant))
@@ -124,3 +125,21 @@ async def test_no_part_is_promised_twice(merchant: Merchant) -> None:
     assert {sku: figures[:3] for sku, figures in found.items()} == {
         sku: (there[sku, "home"], there[sku, "home"], 0) for sku in SKUS
     }
+    for each in made:
+        release = reservation_service_pb2.ReleaseRequest(request_id=request_id(), reservation=each.reservation)
+        await merchant.stubs.reservations.Release(release)
+    await at_rest(merchant)
+    books = Books(SUPPLIES)
+    books.read(await written(merchant))
+    assert books.faults == []
+    assert [*books.unclaimed({})] == []
+
+
+async def moved(merchant: Merchant, made: reservation_pb2.Reservation) -> None:
+    """Have an order planned again, out of another place than its first line comes from."""
+    request = fulfilment_service_pb2.ReplanReservationRequest(
+        request_id=request_id(),
+        reservation=made.reservation,
+        rejected_locations=[made.lines[0].stock_item.location],
+    )
+    await merchant.stubs.fulfilment.ReplanReservation(request)
