@@ -66,7 +66,7 @@ async def test_everything_then_every_change(caller: Caller) -> None:
     """A complete list, then the product that an order lowered and no other; heartbeats repeat the mark."""
     made = await golden(caller)
     booked = await caller.receive("CAR", "US", 5)
-    await caller.level("CAR", "till", booked)
+    await caller.level("CAR", "till", booked, made[1])
     watch = Watch(caller)
     await watch.reach(booked, made[1])
     assert watch.levels["BIKE"] == GOLDEN

@@ -64,7 +64,7 @@ class Founding:
             case Link():
                 await self._put("sharing", "ProductLink", said.link, product_link(said))
             case Bundle():
-                await self._put("sharing", "Bundle", said.product[1], bundle(said))
+                await self._put("sharing", "Bundle", repr(said.product), bundle(said))
             case Policy():
                 await self._put("partitioning", "Policy", said.policy, policy(said))
             case Rule():
@@ -251,7 +251,8 @@ def policy(made: Policy) -> policy_pb2.Policy:
     parts = []
     for part in made.parts:
         numbers = {name: getattr(part, name) for name in used.get(made.strategy.name, ())}
-        numbers["protected_percent"] = part.protected_percent
+        if made.mode is Mode.BALANCED:
+            numbers["protected_percent"] = part.protected_percent
         parts.append(policy_pb2.PolicyPart(channel_group=part.channel_group, rank=part.rank, cap=part.cap, **numbers))
     balanced = made.mode is Mode.BALANCED
     return policy_pb2.Policy(
