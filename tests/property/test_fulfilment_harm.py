@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import given
 
 from tests.kit.worlds import PLACES, PRODUCTS, TODAY, World, subsets, worlds
@@ -10,6 +12,9 @@ from weir_allocation.goods import Goods
 from weir_allocation.sharing import Sharing
 from weir_allocation.stock import ANY, Product, Stock, StockItem
 from weir_allocation.supply import place
+
+MUCH = 1000
+"""More than all links of a world keep back, and enough for a bundle."""
 
 
 @given(worlds(), subsets(PRODUCTS, 1, 2))
@@ -34,14 +39,18 @@ def test_harm_is_done_to_those_who_could_be_served_and_have_none(world: World, p
 
 
 def _serves(sharing: Sharing, source: Product, other: Product, location: str) -> bool:
-    """Whether much of the source gives the other product units, by itself or in the place of one component."""
+    """Whether much of the source gives the other product units: by itself, or in the place of one component, where of
+    all others there is just what one bundle takes, so that none of them can stand in for it.
+    """
     bundle = sharing.bundles.get(other)
-    parts = [product for product, _ in bundle.parts] if bundle else []
-    helps = [[], *([each for each in parts if each != part] for part in parts)]
-    return any(_units(sharing, other, location, [source, *help]) > _units(sharing, other, location, help)
-               for help in helps)  # fmt: skip
+    parts = dict(bundle.parts) if bundle else {}
+    helps = [{}, *({each: units for each, units in parts.items() if each != part} for part in parts)]
+    return any(
+        _units(sharing, other, location, {**help_, source: MUCH}) > _units(sharing, other, location, help_)
+        for help_ in helps
+    )
 
 
-def _units(sharing: Sharing, product: Product, location: str, lying: list[Product]) -> int:
-    held = {each: [Stock(StockItem(*each, location), 1000, 0)] for each in lying}
+def _units(sharing: Sharing, product: Product, location: str, lying: Mapping[Product, int]) -> int:
+    held = {each: [Stock(StockItem(*each, location), units, 0)] for each, units in lying.items()}
     return place(product, location, sharing, Goods(held, ANY, TODAY)).units_out
