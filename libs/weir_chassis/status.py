@@ -5,7 +5,8 @@ metadata) and, where it has them, its violations and the time to wait. `told` re
 so that a service can pass on what another one refused without a word lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -98,6 +99,18 @@ def passed_on(error: grpc.RpcError) -> Refusal | None:
     if isinstance(error, grpc.aio.AioRpcError) and error.code() in _LOST:
         return PeerAway()
     return None
+
+
+@contextmanager
+def passing_on() -> Iterator[None]:
+    """Within the block a call that fails raises what our caller is told of it, where that is more than an accident."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        refusal = passed_on(error)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def reason(error: grpc.RpcError) -> str:

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
-import grpc
-
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2
 from weir.ledger.v1 import ledger_service_pb2 as pb
@@ -15,7 +13,7 @@ from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir_allocation.stock import Condition, Stock, StockItem
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Vector, from_wire
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 from weir_sharing.domain import Product
 from weir_sharing.ports import Held
 
@@ -39,13 +37,8 @@ class PeerLedger:
 
     async def held(self, products: Sequence[Product], fresh: Vector) -> Held:
         freshness = revision_pb2.Freshness(at_least=[each.to_wire() for each in fresh.values()])
-        try:
+        with passing_on():
             return await self._held(products, freshness)
-        except grpc.aio.AioRpcError as error:
-            refusal = passed_on(error)
-            if refusal is None:
-                raise
-            raise refusal from error
 
     async def _held(self, products: Sequence[Product], freshness: revision_pb2.Freshness) -> Held:
         pages = [page async for page in self._pages(products, freshness, None)]

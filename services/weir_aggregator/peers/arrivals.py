@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Iterable, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
-import grpc
 import structlog
 
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
@@ -19,7 +18,7 @@ from weir_aggregator.wire import recorded
 from weir_aggregator.wire.items import stock_item, stock_item_message
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Revision, from_wire
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 
 T = TypeVar("T")
 
@@ -105,10 +104,5 @@ def _shortfall(shortfall: ledger_pb2.Shortfall) -> Shortfall:
 
 
 async def _asked(answer: Awaitable[T]) -> T:
-    try:
+    with passing_on():
         return await answer
-    except grpc.aio.AioRpcError as error:
-        refusal = passed_on(error)
-        if refusal is None:
-            raise
-        raise refusal from error

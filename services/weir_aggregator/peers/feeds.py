@@ -22,7 +22,7 @@ from weir_aggregator.ports import Commit
 from weir_aggregator.wire import feeds
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Revision, from_wire
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 from weir_chassis.watch import later, watch
 
 T = TypeVar("T")
@@ -118,12 +118,8 @@ def _through(message: Any) -> Revision:
 async def _read(stream: Any) -> AsyncGenerator[Any, None]:
     """The messages of a stream that ends; where it breaks, raises the refusal that says why, if we are not to blame."""
     try:
-        while (message := await stream.read()) is not grpc.aio.EOF:
-            yield message
-    except grpc.aio.AioRpcError as error:
-        refusal = passed_on(error)
-        if refusal is None:
-            raise
-        raise refusal from error
+        with passing_on():
+            while (message := await stream.read()) is not grpc.aio.EOF:
+                yield message
     finally:
         stream.cancel()

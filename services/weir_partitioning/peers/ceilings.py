@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-import grpc
-
 from weir.ledger.v1 import reservation_pb2
 from weir.ledger.v1 import reservation_service_pb2 as pb
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir_allocation import claims
 from weir_chassis.client import Peer
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 from weir_partitioning.ports import Numbered
 
 CEILINGS_MAX = 5000
@@ -38,13 +36,8 @@ class PeerCeilings:
         for some in _parted([self._drafts(each) for each in epochs]):
             request = pb.SetCeilingsRequest(ceilings=some)
             request.request_id = sha256(request.SerializeToString(deterministic=True)).hexdigest()
-            try:
+            with passing_on():
                 await stub.SetCeilings(request)
-            except grpc.aio.AioRpcError as error:
-                refusal = passed_on(error)
-                if refusal is None:
-                    raise
-                raise refusal from error
 
     def _drafts(self, epoch: Numbered) -> list[reservation_pb2.CeilingDraft]:
         """What the ledger is told of an epoch; what groups lose first, where that takes more than one request."""

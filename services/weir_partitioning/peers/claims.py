@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import grpc
-
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import reservation_service_pb2 as pb
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir_allocation.claims import Claim
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Revision, Vector, from_wire
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 from weir_partitioning.ports import Claimed
 
 CLAIMS_MAX = 100
@@ -38,13 +36,8 @@ class PeerClaims:
         for first in range(0, len(claims) or 1, CLAIMS_MAX):
             some = claims[first : first + CLAIMS_MAX]
             request = pb.GetClaimsRequest(claims=[each.key for each in some] or [NOBODYS], freshness=freshness)
-            try:
+            with passing_on():
                 answer = await stub.GetClaims(request)
-            except grpc.aio.AioRpcError as error:
-                refusal = passed_on(error)
-                if refusal is None:
-                    raise
-                raise refusal from error
             if revision is None:
                 revision = answer.revision
                 freshness = revision_pb2.Freshness(at_least=[revision])

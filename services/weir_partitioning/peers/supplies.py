@@ -16,7 +16,7 @@ from weir_allocation.rebalance import Supply
 from weir_allocation.stock import Product
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Vector, from_wire
-from weir_chassis.status import passed_on
+from weir_chassis.status import passing_on
 from weir_chassis.watch import watch
 from weir_partitioning.ports import Told
 
@@ -57,13 +57,9 @@ class PeerSupplies:
             return
         stream: Any = self._stub(tenant).ListSupplies(request)
         try:
-            while (message := await stream.read()) is not grpc.aio.EOF:
-                yield message
-        except grpc.aio.AioRpcError as error:
-            refusal = passed_on(error)
-            if refusal is None:
-                raise
-            raise refusal from error
+            with passing_on():
+                while (message := await stream.read()) is not grpc.aio.EOF:
+                    yield message
         finally:
             stream.cancel()
 
@@ -76,16 +72,11 @@ class PeerSupplies:
         messages: AsyncGenerator[pb.WatchSuppliesResponse, None] = watch(
             opened, after=None, through=_unmarked, newer=_never
         )
-        try:
+        with passing_on():
             async with aclosing(messages):
                 async for message in messages:
                     for some in _some(message):
                         yield some
-        except grpc.aio.AioRpcError as error:
-            refusal = passed_on(error)
-            if refusal is None:
-                raise
-            raise refusal from error
 
     def _stub(self, tenant: str) -> AvailabilityServiceStub:
         return AvailabilityServiceStub(self._peer.with_tenant(tenant).channel)
