@@ -194,6 +194,11 @@ def test_the_example_in_the_docs_is_true() -> None:
     for text, expected in zip(texts, shown, strict=True):
         before = sha256(before + text.translate({0x241D: 29, 0x241E: 30, 0x241F: 31}).encode()).digest()
         assert before == expected
+    assert list(auditor.digests(shown_commits()).values()) == shown
+
+
+def shown_commits() -> list[ledger_service_pb2.WatchEntriesResponse]:
+    """The commits of the page, as a watcher is told of them."""
     goods = item("TV-1", "DE1", uom="EACH", condition=1)
     booked, promised = at(1772366460000001), at(1772366520500000)
     stock, supplier, reserve = ledger_pb2.ACCOUNT_STOCK, ledger_pb2.ACCOUNT_SUPPLIER, ledger_pb2.ENTRY_KIND_RESERVE
@@ -211,7 +216,7 @@ def test_the_example_in_the_docs_is_true() -> None:
         occurred_time=promised, recorded_time=promised,
     )  # fmt: skip
     commit = ledger_service_pb2.WatchEntriesResponse
-    commits = [
+    return [
         commit(through=Revision(number=1), recorded_time=at(1772366400123456)),
         commit(through=Revision(number=2), recorded_time=booked, entries=came_in),
         commit(
@@ -256,7 +261,6 @@ def test_the_example_in_the_docs_is_true() -> None:
             ],
         ),
     ]
-    assert list(auditor.digests(commits).values()) == shown
 
 
 def test_the_auditor_knows_nothing_of_the_ledger() -> None:
