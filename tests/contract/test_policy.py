@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from tests.contract import protos
+from tests.kit.connecting import connect
 from tests.kit.merchant import Merchant, refused
 from tests.kit.suite import Suite, server_settings
 from weir.ledger.v1 import ledger_service_pb2
@@ -60,7 +61,7 @@ async def test_a_method_in_no_policy_is_denied(suite: Suite, merchant: Merchant)
         policies=[{method: each for method, each in ledger.policy.items() if method != lost}],
         authenticator=DevelopmentAuthenticator(),
     )
-    async with careless.serving(), grpc.aio.insecure_channel(careless.address) as channel:
+    async with careless.serving(), connect(careless.address) as channel:
         stub = LedgerServiceStub(channel)
         error = await refused(stub.GetLocation(ledger_service_pb2.GetLocationRequest(location="W1")))
         assert (error.code(), status.reason(error)) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE_INSUFFICIENT")

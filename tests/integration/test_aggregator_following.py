@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.kit.calling import refusal
+from tests.kit.connecting import connect
 from tests.kit.ledger import RECEIVE, item, ledger, movement
 from tests.kit.market import SCHEMAS, Market, golden, market
 from tests.kit.past import spread
@@ -38,7 +38,7 @@ def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
 
 async def health(services: Market) -> int:
     """What the aggregator says of itself."""
-    async with grpc.aio.insecure_channel(services.aggregator.address) as channel:
+    async with connect(services.aggregator.address) as channel:
         stub: Any = HealthStub(channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=20)
         return int(answer.status)
@@ -46,7 +46,7 @@ async def health(services: Market) -> int:
 
 async def serving(services: Market) -> None:
     """Wait until the aggregator is healthy."""
-    async with grpc.aio.insecure_channel(services.aggregator.address) as channel:
+    async with connect(services.aggregator.address) as channel:
         stub: Any = HealthStub(channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(), timeout=20)
         async for answer in watch:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-import grpc
 import pytest
 
+from tests.kit.connecting import connect
 from tests.kit.market import server_settings
 from tests.kit.projections import (
     LEDGER,
@@ -68,7 +68,7 @@ async def stub(tenants: Tenants) -> AsyncIterator[AvailabilityServiceStub]:
         policies=[AVAILABILITY_POLICY],
         authenticator=DevelopmentAuthenticator(),
     )
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as connected:
+    async with server.serving(), connect(server.address) as connected:
         yield AvailabilityServiceStub(connected)
 
 

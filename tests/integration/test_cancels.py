@@ -14,6 +14,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.probe import Probe, ProbeStub, probe_server
 from tests.kit.shelf import SCHEMA, VERSIONS
@@ -104,7 +105,7 @@ async def shop(fresh: FreshDatabase) -> AsyncIterator[Shop]:
     probe = Probe(single=behaviours.write, many=behaviours.read)
     server = probe_server(probe, ServerSettings(notice_seconds=0.0, drain_seconds=5.0))
     try:
-        async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+        async with server.serving(), connect(server.address) as channel:
             yield Shop(database, server, probe, ProbeStub(channel), owner)
     finally:
         await owner.close()

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from structlog.testing import capture_logs
 
+from tests.kit.connecting import connect
 from tests.kit.probe import NAME, POLICY, Probe, ProbeStub, probe_server, probed, until
 from weir_chassis import call, status
 from weir_chassis.auth import DevelopmentAuthenticator, Metadata, Principal, Role
@@ -186,7 +187,7 @@ async def test_refusal_of_another_service_is_passed_on() -> None:
     assert refusal is not None
     assert refusal.to_record() == NotCaughtUp(retry_after_seconds=3).to_record()
 
-    async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
+    async with connect("127.0.0.1:1") as nowhere:
 
         async def ask_nobody(value: str) -> str:
             return await ProbeStub(nowhere).ask("Get", value)
@@ -309,7 +310,7 @@ async def test_overload_is_refused_at_once_by_class() -> None:
         return value
 
     server = probe_server(Probe(single=wait), settings)
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         stub = ProbeStub(channel)
         busy = [asyncio.create_task(stub.ask("Get", "wait")) for _ in range(2)]
         await until(lambda: server.in_flight(Traffic.READ) == 2)
@@ -346,7 +347,7 @@ async def test_cancel_and_deadline_leave_nothing_behind(name: str) -> None:
 
     server = probe_server(Probe(single=wait, many=many))
     raw = StringValue(value="x").SerializeToString()
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         stub = ProbeStub(channel)
         before = working()
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.kit.connecting import connect
 from tests.kit.probe import Probe, ProbeStub, probe_server, until
 from weir_chassis import status
 from weir_chassis.policy import Traffic
@@ -81,7 +82,7 @@ async def test_capacity_is_used_and_the_rest_refused() -> None:
     """Round after round exactly as many as there is room for are taken; the others hear no while those still run."""
     busy = Busy()
     server = probe_server(Probe(single=busy.gated), SETTINGS)
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         stub = ProbeStub(channel)
         for _ in range(5):
             busy.gate.clear()
@@ -101,7 +102,7 @@ async def test_open_loop_of_three_times_the_capacity() -> None:
     answer, health is told meanwhile, room is never overdrawn, and nothing is left."""
     busy = Busy()
     server = probe_server(Probe(single=busy.slow), SETTINGS)
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         stub = ProbeStub(channel)
         tasks = len(asyncio.all_tasks())
         interval_seconds = PAUSE_SECONDS / LIMIT / OVERLOAD

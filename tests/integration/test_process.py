@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.kit.connecting import connect
 from tests.kit.probe import ProbeStub, until
 
 
@@ -46,7 +47,7 @@ async def test_serves_until_asked_to_end(tmp_path: Path, number: signal.Signals)
         await until(ready.exists, 30)
         told = json.loads(ready.read_text())
         assert told["pid"] == process.pid
-        async with grpc.aio.insecure_channel(told["address"]) as channel:
+        async with connect(told["address"]) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await ProbeStub(channel).ask("Get", "canary-9121", timeout=10)
         process.send_signal(number)

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.kit.connecting import connect
 from tests.kit.probe import Probe, ProbeStub, probe_server
 from tests.kit.proxy import wire
 from tests.kit.relay import Relay, relay
@@ -158,5 +159,5 @@ async def test_a_rolling_restart_loses_nothing(tmp_path: Path) -> None:
 
 async def answering(each: Relay) -> None:
     """The process answers those who know only it."""
-    async with grpc.aio.insecure_channel(each.address) as channel:
+    async with connect(each.address) as channel:
         assert await ProbeStub(channel).ask("Get", "x", timeout=20, wait_for_ready=True) == "x"

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.kit.authority import Authority
+from tests.kit.connecting import connect
 from tests.kit.probe import NAME, POLICY, Probe, ProbeStub, descriptor, probe_server, probed, until
 from weir_chassis import status
 from weir_chassis.auth import Role
@@ -37,7 +38,7 @@ async def test_ready_when_nothing_is_held() -> None:
     """NOT_SERVING while anything is held, for the server and each of its services; SERVING after; and back."""
     server = probe_server(Probe())
     server.readiness.hold("projection")
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         for service in ("", NAME):
             assert await health(channel, service) == Health.NOT_SERVING
         assert server.readiness.waiting_for == ("projection",)
@@ -109,7 +110,7 @@ async def test_drain_finishes_calls_and_ends_watches() -> None:
 
     server = probe_server(Probe(single=wait, many=endless), ServerSettings(notice_seconds=0.2, drain_seconds=30.0))
     await server.start()
-    async with grpc.aio.insecure_channel(server.address) as channel:
+    async with connect(server.address) as channel:
         stub = ProbeStub(channel)
         call = asyncio.create_task(stub.ask("Get", "in progress"))
         watch = stub.stream("Watch", "first")
@@ -141,7 +142,7 @@ async def test_drain_cuts_what_takes_too_long() -> None:
 
     server = probe_server(Probe(single=wait), ServerSettings(notice_seconds=0.0, drain_seconds=0.1))
     await server.start()
-    async with grpc.aio.insecure_channel(server.address) as channel:
+    async with connect(server.address) as channel:
         call = asyncio.create_task(ProbeStub(channel).ask("Get"))
         await until(lambda: server.in_flight(Traffic.READ) == 1)
         await asyncio.wait_for(server.drain(), 5)
@@ -192,7 +193,7 @@ async def test_tls_reloads_its_certificate(tmp_path: Path) -> None:
     settings = ServerSettings(tls_certificate_file=certificate, tls_key_file=key, notice_seconds=0.0, drain_seconds=0.1)
     async with probe_server(Probe(), settings).serving() as server:
         assert await secured(server.address, authority) == "secret"
-        async with grpc.aio.insecure_channel(server.address) as channel:
+        async with connect(server.address) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
                 await ProbeStub(channel).ask("Get", timeout=5)
         (tmp_path / "renewed").mkdir()

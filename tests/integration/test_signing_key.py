@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import grpc
 import pytest
 
+from tests.kit.connecting import connect
 from tests.kit.ledger import Caller
 from tests.kit.postgres import directory
 from tests.kit.suite import server_settings
@@ -20,7 +20,7 @@ from weir_ledger.app import SIGNING_KEY_FILE, Settings, running
 async def key_and_head(home: Path, key: SigningKey | None = None) -> tuple[str, str]:
     """Start a ledger in `home`; the identifier of its key, and the head it signs."""
     settings = Settings(server=server_settings(), database=DatabaseSettings(data_directory=home), signing_key=key)
-    async with running(settings) as server, grpc.aio.insecure_channel(server.address) as channel:
+    async with running(settings) as server, connect(server.address) as channel:
         caller = Caller(channel, "acme")
         answer = await caller.do("GetSignedHead")
         assert await caller.verify(answer.signed_head) == []

@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.kit.connecting import connect
 from tests.kit.otlp import Receiver, Told, receiving
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.probe import NAME, ProbeStub
@@ -64,7 +65,7 @@ def traced(number: int) -> tuple[tuple[str, str], ...]:
 
 async def act(story: Story) -> None:
     """Reads, writes, refusals and an accident, each in a trace of its own, and a dozen writes at once."""
-    async with grpc.aio.insecure_channel(story.relay.address) as channel:
+    async with connect(story.relay.address) as channel:
         stub = ProbeStub(channel)
         await stub.ask("Put", f"receive {SKU}", metadata=traced(1), timeout=20)
         assert await stub.ask("Get", f"balance {SKU}", metadata=traced(2), timeout=20) == "1"
@@ -110,7 +111,7 @@ async def located(address: str) -> None:
     """The ledger knows the location that goods come in at."""
     from tests.kit.ledger import Caller
 
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with connect(address) as channel:
         await Caller(channel, TENANT).place("W1")
 
 
@@ -217,7 +218,7 @@ async def test_nothing_of_a_tenant_leaves(story: Story) -> None:
 async def test_an_unreachable_collector_holds_nobody_up(tmp_path: Path) -> None:
     """A service whose collector is away answers and ends all the same, with status 0."""
     async with relay(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", WEIR_TRACE_RATIO="1") as asking:
-        async with grpc.aio.insecure_channel(asking.address) as channel:
+        async with connect(asking.address) as channel:
             assert await ProbeStub(channel).ask("Get", "x", timeout=10) == "x"
         assert await asking.stop() == 0
 

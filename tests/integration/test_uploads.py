@@ -12,6 +12,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
+from tests.kit.connecting import connect
 from tests.kit.probe import Probe, ProbeStub, probe_server, until
 from tests.kit.proxy import wire
 from weir_chassis import edge, status
@@ -42,8 +43,8 @@ async def taken_for_whole(streams: int) -> list[str]:
     async with server.serving(), AsyncExitStack() as stack:
         for _ in range(streams):
             lost = await stack.enter_async_context(wire(server.address))
-            options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
-            channel = await stack.enter_async_context(grpc.aio.insecure_channel(lost.address, options=options))
+            options = [("grpc.enable_retries", 0)]
+            channel = await stack.enter_async_context(connect(lost.address, options))
             call = await begun(ProbeStub(channel), server)
             lost.cut()
             with pytest.raises(grpc.aio.AioRpcError):
@@ -71,7 +72,7 @@ async def test_a_lost_connection_would_be_an_end(monkeypatch: pytest.MonkeyPatch
 async def test_an_end_is_an_end() -> None:
     """A stream that its caller ends is answered with all that was sent, once."""
     server = probe_server(Probe())
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         call = await begun(ProbeStub(channel), server)
         await call.write(StringValue(value=" whole"))
         await call.done_writing()
@@ -82,7 +83,7 @@ async def test_a_stream_outlasts_the_deadline_of_calls() -> None:
     """A stream whose caller set no deadline has none, however short that of other calls is."""
     seconds = 0.1
     server = probe_server(Probe(), ServerSettings(deadline_default_seconds=seconds, notice_seconds=0.0))
-    async with server.serving(), grpc.aio.insecure_channel(server.address) as channel:
+    async with server.serving(), connect(server.address) as channel:
         call = await begun(ProbeStub(channel), server)
         later = asyncio.get_running_loop().time() + 3 * seconds
         await until(lambda: asyncio.get_running_loop().time() > later)
@@ -94,7 +95,7 @@ async def test_drain_ends_streams() -> None:
     """A drain ends a stream in progress with DRAINING, and the server ends without waiting for it."""
     server = probe_server(Probe(), ServerSettings(notice_seconds=0.0, drain_seconds=30.0))
     await server.start()
-    async with grpc.aio.insecure_channel(server.address) as channel:
+    async with connect(server.address) as channel:
         call = await begun(ProbeStub(channel), server)
         drained = asyncio.create_task(server.drain())
         await refused_as_draining(lambda: call)
@@ -111,7 +112,7 @@ async def test_no_stream_begins_in_a_drain() -> None:
 
     server = probe_server(Probe(single=wait), ServerSettings(notice_seconds=0.0, drain_seconds=30.0))
     await server.start()
-    async with grpc.aio.insecure_channel(server.address) as channel:
+    async with connect(server.address) as channel:
         stub = ProbeStub(channel)
         busy = asyncio.create_task(stub.ask("Get", "x"))
         await until(lambda: server.in_flight(Traffic.READ) == 1)

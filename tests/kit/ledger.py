@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 
 from tests.kit.calling import refusal
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import (
@@ -353,7 +354,7 @@ async def ledger(
         signing_key=signing_key() if signing else None,
         **{f"{name}_max": most for name, most in (limits or {}).items()},  # type: ignore[arg-type]
     )
-    async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
+    async with running(settings) as serving, connect(serving.address) as channel:
         yield Ledger(serving, channel)
 
 

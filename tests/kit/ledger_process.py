@@ -19,6 +19,7 @@ from pathlib import Path
 
 import grpc
 
+from tests.kit.connecting import connect
 from tests.kit.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ class LedgerProcess:
             assert self._process.poll() is None, self._log.read_text()[-4000:]
             return False
         address = json.loads(self._ready.read_text())["address"]
-        self.channels.append(grpc.aio.insecure_channel(address))
+        self.channels.append(connect(address))
         return True
 
     async def serving(self) -> None:

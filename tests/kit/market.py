@@ -10,9 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-
 from tests.kit.calling import refusal
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase
 from weir.aggregator.v1 import availability_service_pb2 as availability_pb
 from weir.aggregator.v1 import fulfilment_service_pb2 as fulfilment_pb
@@ -157,7 +156,7 @@ class Caller:
     def __init__(self, addresses: Sequence[str], metadata: tuple[tuple[str, str], ...]) -> None:
         """Calls the services at these addresses, in the order of `Market.services`; connects when first used."""
         self._metadata = metadata
-        self._channels = [grpc.aio.insecure_channel(address) for address in addresses]
+        self._channels = [connect(address) for address in addresses]
         ledger, sharing, partitioning, sync, aggregator = self._channels
         self._stubs: list[tuple[Any, Any]] = [
             (AvailabilityServiceStub(aggregator), availability_pb),

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from tests.kit.calling import Calling
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase
 from tests.kit.suite import NOWHERE
 from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc, policy_pb2
@@ -89,7 +90,7 @@ async def partitioning(
         aggregator_target=NOWHERE,
     )
     received = [("grpc.max_receive_message_length", ClientSettings().message_bytes_max)]
-    async with running(settings) as serving, grpc.aio.insecure_channel(serving.address, received) as channel:
+    async with running(settings) as serving, connect(serving.address, received) as channel:
         yield Partitioning(serving, channel)
 
 

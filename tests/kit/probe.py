@@ -14,6 +14,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.wrappers_pb2 import StringValue
 
+from tests.kit.connecting import connect
 from weir_chassis.auth import Authenticator, DevelopmentAuthenticator, Role
 from weir_chassis.policy import Access, Policy, Traffic, of
 from weir_chassis.server import Registration, Server
@@ -183,7 +184,7 @@ async def probed(probe: Probe, settings: ServerSettings | None = None, **options
     """A running server of the probe, and a plain client of it."""
     async with (
         probe_server(probe, settings, **options).serving() as server,
-        grpc.aio.insecure_channel(server.address) as channel,
+        connect(server.address) as channel,
     ):
         yield ProbeStub(channel)
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from tests.kit.calling import Calling
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase
 from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
 from weir_chassis.server import Server
@@ -67,7 +68,7 @@ async def rules(
         rules_max=rules_max,
     )
     received = [("grpc.max_receive_message_length", ClientSettings().message_bytes_max)]
-    async with running(settings) as serving, grpc.aio.insecure_channel(serving.address, received) as channel:
+    async with running(settings) as serving, connect(serving.address, received) as channel:
         yield Rules(serving, channel)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from tests.kit.calling import Calling
+from tests.kit.connecting import connect
 from tests.kit.postgres import FreshDatabase
 from weir.sharing.v1 import (
     network_pb2,
@@ -79,7 +80,7 @@ async def sharing(
         auth=auth or AuthSettings(),
         ledger_target="127.0.0.1:1",  # where nothing listens
     )
-    async with running(settings) as serving, grpc.aio.insecure_channel(serving.address) as channel:
+    async with running(settings) as serving, connect(serving.address) as channel:
         yield Sharing(serving, channel)
 
 

@@ -24,6 +24,7 @@ import weir_ledger.app
 import weir_partitioning.app
 import weir_sharing.app
 import weir_sync.app
+from tests.kit.connecting import connect
 from tests.kit.ledger import signing_key
 from tests.kit.merchant import Merchant, Stubs, stubs
 from tests.kit.postgres import FreshDatabase
@@ -91,12 +92,9 @@ def server_settings(**others: Any) -> ServerSettings:
 @asynccontextmanager
 async def connected(*addresses: str) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
     """Plain channels for the block, by address: no retries, so that a test sees what a service says."""
-    options = [("grpc.enable_retries", 0), ("grpc.max_reconnect_backoff_ms", 200)]
+    options = [("grpc.enable_retries", 0)]
     async with AsyncExitStack() as stack:
-        yield {
-            address: await stack.enter_async_context(grpc.aio.insecure_channel(address, options))
-            for address in addresses
-        }
+        yield {address: await stack.enter_async_context(connect(address, options)) for address in addresses}
 
 
 @asynccontextmanager
