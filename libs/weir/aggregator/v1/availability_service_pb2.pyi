@@ -35,12 +35,15 @@ class GetAvailabilityRequest(_message.Message):
     LOT_FIELD_NUMBER: _builtins.int
     UOM_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Required. Identifier of the channel that sells."""
     lot: _builtins.str
     """Only units of this lot. Default: any lot."""
     uom: _builtins.str
     """Units of measure to count. Default: `EACH`."""
+    view: _stock_pb2.StockView.ValueType
+    """Whose custody counts; for a channel that is reached by custody, refused for others. Default: both."""
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """Required. What is to be sold."""
@@ -57,10 +60,11 @@ class GetAvailabilityRequest(_message.Message):
         lot: _builtins.str = ...,
         uom: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        view: _stock_pb2.StockView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,12 +381,15 @@ class ExplainAvailabilityRequest(_message.Message):
     LOT_FIELD_NUMBER: _builtins.int
     UOM_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     channel: _builtins.str
     """Required. Identifier of the channel that sells."""
     lot: _builtins.str
     """Only units of this lot. Default: any lot."""
     uom: _builtins.str
     """Units of measure to count. Default: `EACH`."""
+    view: _stock_pb2.StockView.ValueType
+    """Whose custody counts; for a channel that is reached by custody, refused for others. Default: both."""
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """Required. What is to be sold."""
@@ -399,10 +406,11 @@ class ExplainAvailabilityRequest(_message.Message):
         lot: _builtins.str = ...,
         uom: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        view: _stock_pb2.StockView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "freshness", b"freshness", "lot", b"lot", "product", b"product", "uom", b"uom", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,45 +27,45 @@ from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.common.v1 import verdict_pb2 as weir_dot_common_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#weir/aggregator/v1/fulfilment.proto\x12\x12weir.aggregator.v1\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1cweir/common/v1/verdict.proto\"\xb6\x02\n\x04Wish\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x1c.weir.aggregator.v1.WishLine\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x30\n\x04mode\x18\x03 \x01(\x0e\x32\".weir.aggregator.v1.FulfilmentMode\x12\x15\n\rlocations_max\x18\x04 \x01(\x05\x12\x1d\n\x15one_location_per_line\x18\x05 \x01(\x08\x12\x16\n\x0eown_stock_only\x18\x06 \x01(\x08\x12\x1b\n\x13preferred_locations\x18\x07 \x03(\t\x12\x1a\n\x12\x65xcluded_locations\x18\x08 \x03(\t\x12\x37\n\tdistances\x18\t \x03(\x0b\x32$.weir.aggregator.v1.LocationDistance\"t\n\x08WishLine\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12\x12\n\ncustodians\x18\x05 \x03(\t\"6\n\x10LocationDistance\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x03\"\xd9\x01\n\x04Plan\x12\x33\n\x0b\x61llocations\x18\x01 \x03(\x0b\x32\x1e.weir.aggregator.v1.Allocation\x12,\n\x07missing\x18\x02 \x03(\x0b\x32\x1b.weir.aggregator.v1.Missing\x12\x30\n\tobjective\x18\x03 \x01(\x0b\x32\x1d.weir.aggregator.v1.Objective\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\x12\x14\n\x0c\x66illed_bound\x18\x05 \x01(\x03\x12\x17\n\x0flocations_bound\x18\x06 \x01(\x05\"\x94\x02\n\nAllocation\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x35\n\x06origin\x18\x04 \x01(\x0e\x32%.weir.aggregator.v1.Allocation.Origin\x12*\n\tserves_as\x18\x05 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x62undles\x18\x06 \x01(\x03\"C\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0e\n\nORIGIN_OWN\x10\x01\x12\x11\n\rORIGIN_SHARED\x10\x02\"\x97\x01\n\x07Missing\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08sentence\x18\x04 \x01(\t\x12\x30\n\x07nearest\x18\x05 \x01(\x0b\x32\x1f.weir.aggregator.v1.Alternative\"\x8a\x01\n\x0b\x41lternative\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08sentence\x18\x04 \x01(\t\"\x9b\x01\n\tObjective\x12\x0e\n\x06\x66illed\x18\x01 \x01(\x03\x12\x11\n\tlocations\x18\x02 \x01(\x05\x12\x11\n\tassembled\x18\x03 \x01(\x03\x12\x0e\n\x06shared\x18\x04 \x01(\x03\x12\x0c\n\x04harm\x18\x05 \x01(\x03\x12\x13\n\x0b\x65xpiry_days\x18\x06 \x01(\x03\x12\x13\n\x0bunpreferred\x18\x07 \x01(\x05\x12\x10\n\x08\x64istance\x18\x08 \x01(\x03\"\xe4\x01\n\x0cRecordedPlan\x12&\n\x04wish\x18\x01 \x01(\x0b\x32\x18.weir.aggregator.v1.Wish\x12(\n\x05terms\x18\x02 \x01(\x0b\x32\x19.weir.aggregator.v1.Terms\x12-\n\x08purposes\x18\x03 \x03(\x0b\x32\x1b.weir.aggregator.v1.Purpose\x12&\n\x04plan\x18\x04 \x01(\x0b\x32\x18.weir.aggregator.v1.Plan\x12+\n\trevisions\x18\x05 \x03(\x0b\x32\x18.weir.common.v1.Revision\"T\n\x07Purpose\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12*\n\tserves_as\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x62undles\x18\x03 \x01(\x03\"\x81\x01\n\x05Terms\x12\x32\n\x08products\x18\x01 \x03(\x0b\x32 .weir.aggregator.v1.ProductTerms\x12\x30\n\x07reaches\x18\x02 \x03(\x0b\x32\x1f.weir.aggregator.v1.LocationSet\x12\x12\n\nby_custody\x18\x03 \x01(\x08\"\xbd\x01\n\x0cProductTerms\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\r\n\x05reach\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65nied\x18\x03 \x01(\x08\x12,\n\x05links\x18\x04 \x03(\x0b\x32\x1d.weir.aggregator.v1.LinkTerms\x12\x36\n\ncomponents\x18\x05 \x03(\x0b\x32\".weir.aggregator.v1.ComponentTerms\"\x84\x01\n\tLinkTerms\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tlocations\x18\x02 \x03(\t\x12\x11\n\tkeep_back\x18\x03 \x01(\x03\x12\x16\n\x0eshares_bundles\x18\x04 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\"L\n\x0e\x43omponentTerms\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\" \n\x0bLocationSet\x12\x11\n\tlocations\x18\x01 \x03(\t*{\n\x0e\x46ulfilmentMode\x12\x1f\n\x1b\x46ULFILMENT_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x46ULFILMENT_MODE_WHOLE_ORDER\x10\x01\x12\'\n#FULFILMENT_MODE_AS_MUCH_AS_POSSIBLE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#weir/aggregator/v1/fulfilment.proto\x12\x12weir.aggregator.v1\x1a\x1dweir/common/v1/revision.proto\x1a\x1aweir/common/v1/stock.proto\x1a\x1cweir/common/v1/verdict.proto\"\xb6\x02\n\x04Wish\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x1c.weir.aggregator.v1.WishLine\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x30\n\x04mode\x18\x03 \x01(\x0e\x32\".weir.aggregator.v1.FulfilmentMode\x12\x15\n\rlocations_max\x18\x04 \x01(\x05\x12\x1d\n\x15one_location_per_line\x18\x05 \x01(\x08\x12\x16\n\x0eown_stock_only\x18\x06 \x01(\x08\x12\x1b\n\x13preferred_locations\x18\x07 \x03(\t\x12\x1a\n\x12\x65xcluded_locations\x18\x08 \x03(\t\x12\x37\n\tdistances\x18\t \x03(\x0b\x32$.weir.aggregator.v1.LocationDistance\"\x9d\x01\n\x08WishLine\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12\x12\n\ncustodians\x18\x05 \x03(\t\x12\'\n\x04view\x18\x06 \x01(\x0e\x32\x19.weir.common.v1.StockView\"6\n\x10LocationDistance\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x03\"\xd9\x01\n\x04Plan\x12\x33\n\x0b\x61llocations\x18\x01 \x03(\x0b\x32\x1e.weir.aggregator.v1.Allocation\x12,\n\x07missing\x18\x02 \x03(\x0b\x32\x1b.weir.aggregator.v1.Missing\x12\x30\n\tobjective\x18\x03 \x01(\x0b\x32\x1d.weir.aggregator.v1.Objective\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\x12\x14\n\x0c\x66illed_bound\x18\x05 \x01(\x03\x12\x17\n\x0flocations_bound\x18\x06 \x01(\x05\"\x94\x02\n\nAllocation\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x35\n\x06origin\x18\x04 \x01(\x0e\x32%.weir.aggregator.v1.Allocation.Origin\x12*\n\tserves_as\x18\x05 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x62undles\x18\x06 \x01(\x03\"C\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0e\n\nORIGIN_OWN\x10\x01\x12\x11\n\rORIGIN_SHARED\x10\x02\"\x97\x01\n\x07Missing\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08sentence\x18\x04 \x01(\t\x12\x30\n\x07nearest\x18\x05 \x01(\x0b\x32\x1f.weir.aggregator.v1.Alternative\"\x8a\x01\n\x0b\x41lternative\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12(\n\x07verdict\x18\x03 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08sentence\x18\x04 \x01(\t\"\x9b\x01\n\tObjective\x12\x0e\n\x06\x66illed\x18\x01 \x01(\x03\x12\x11\n\tlocations\x18\x02 \x01(\x05\x12\x11\n\tassembled\x18\x03 \x01(\x03\x12\x0e\n\x06shared\x18\x04 \x01(\x03\x12\x0c\n\x04harm\x18\x05 \x01(\x03\x12\x13\n\x0b\x65xpiry_days\x18\x06 \x01(\x03\x12\x13\n\x0bunpreferred\x18\x07 \x01(\x05\x12\x10\n\x08\x64istance\x18\x08 \x01(\x03\"\xe4\x01\n\x0cRecordedPlan\x12&\n\x04wish\x18\x01 \x01(\x0b\x32\x18.weir.aggregator.v1.Wish\x12(\n\x05terms\x18\x02 \x01(\x0b\x32\x19.weir.aggregator.v1.Terms\x12-\n\x08purposes\x18\x03 \x03(\x0b\x32\x1b.weir.aggregator.v1.Purpose\x12&\n\x04plan\x18\x04 \x01(\x0b\x32\x18.weir.aggregator.v1.Plan\x12+\n\trevisions\x18\x05 \x03(\x0b\x32\x18.weir.common.v1.Revision\"T\n\x07Purpose\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12*\n\tserves_as\x18\x02 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x0f\n\x07\x62undles\x18\x03 \x01(\x03\"\x81\x01\n\x05Terms\x12\x32\n\x08products\x18\x01 \x03(\x0b\x32 .weir.aggregator.v1.ProductTerms\x12\x30\n\x07reaches\x18\x02 \x03(\x0b\x32\x1f.weir.aggregator.v1.LocationSet\x12\x12\n\nby_custody\x18\x03 \x01(\x08\"\xbd\x01\n\x0cProductTerms\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\r\n\x05reach\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65nied\x18\x03 \x01(\x08\x12,\n\x05links\x18\x04 \x03(\x0b\x32\x1d.weir.aggregator.v1.LinkTerms\x12\x36\n\ncomponents\x18\x05 \x03(\x0b\x32\".weir.aggregator.v1.ComponentTerms\"\x84\x01\n\tLinkTerms\x12\'\n\x06source\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x11\n\tlocations\x18\x02 \x03(\t\x12\x11\n\tkeep_back\x18\x03 \x01(\x03\x12\x16\n\x0eshares_bundles\x18\x04 \x01(\x08\x12\x10\n\x08\x64isabled\x18\x05 \x01(\x08\"L\n\x0e\x43omponentTerms\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\" \n\x0bLocationSet\x12\x11\n\tlocations\x18\x01 \x03(\t*{\n\x0e\x46ulfilmentMode\x12\x1f\n\x1b\x46ULFILMENT_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x46ULFILMENT_MODE_WHOLE_ORDER\x10\x01\x12\'\n#FULFILMENT_MODE_AS_MUCH_AS_POSSIBLE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.aggregator.v1.fulfilment_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FULFILMENTMODE']._serialized_start=2475
-  _globals['_FULFILMENTMODE']._serialized_end=2598
+  _globals['_FULFILMENTMODE']._serialized_start=2517
+  _globals['_FULFILMENTMODE']._serialized_end=2640
   _globals['_WISH']._serialized_start=149
   _globals['_WISH']._serialized_end=459
-  _globals['_WISHLINE']._serialized_start=461
-  _globals['_WISHLINE']._serialized_end=577
-  _globals['_LOCATIONDISTANCE']._serialized_start=579
-  _globals['_LOCATIONDISTANCE']._serialized_end=633
-  _globals['_PLAN']._serialized_start=636
-  _globals['_PLAN']._serialized_end=853
-  _globals['_ALLOCATION']._serialized_start=856
-  _globals['_ALLOCATION']._serialized_end=1132
-  _globals['_ALLOCATION_ORIGIN']._serialized_start=1065
-  _globals['_ALLOCATION_ORIGIN']._serialized_end=1132
-  _globals['_MISSING']._serialized_start=1135
-  _globals['_MISSING']._serialized_end=1286
-  _globals['_ALTERNATIVE']._serialized_start=1289
-  _globals['_ALTERNATIVE']._serialized_end=1427
-  _globals['_OBJECTIVE']._serialized_start=1430
-  _globals['_OBJECTIVE']._serialized_end=1585
-  _globals['_RECORDEDPLAN']._serialized_start=1588
-  _globals['_RECORDEDPLAN']._serialized_end=1816
-  _globals['_PURPOSE']._serialized_start=1818
-  _globals['_PURPOSE']._serialized_end=1902
-  _globals['_TERMS']._serialized_start=1905
-  _globals['_TERMS']._serialized_end=2034
-  _globals['_PRODUCTTERMS']._serialized_start=2037
-  _globals['_PRODUCTTERMS']._serialized_end=2226
-  _globals['_LINKTERMS']._serialized_start=2229
-  _globals['_LINKTERMS']._serialized_end=2361
-  _globals['_COMPONENTTERMS']._serialized_start=2363
-  _globals['_COMPONENTTERMS']._serialized_end=2439
-  _globals['_LOCATIONSET']._serialized_start=2441
-  _globals['_LOCATIONSET']._serialized_end=2473
+  _globals['_WISHLINE']._serialized_start=462
+  _globals['_WISHLINE']._serialized_end=619
+  _globals['_LOCATIONDISTANCE']._serialized_start=621
+  _globals['_LOCATIONDISTANCE']._serialized_end=675
+  _globals['_PLAN']._serialized_start=678
+  _globals['_PLAN']._serialized_end=895
+  _globals['_ALLOCATION']._serialized_start=898
+  _globals['_ALLOCATION']._serialized_end=1174
+  _globals['_ALLOCATION_ORIGIN']._serialized_start=1107
+  _globals['_ALLOCATION_ORIGIN']._serialized_end=1174
+  _globals['_MISSING']._serialized_start=1177
+  _globals['_MISSING']._serialized_end=1328
+  _globals['_ALTERNATIVE']._serialized_start=1331
+  _globals['_ALTERNATIVE']._serialized_end=1469
+  _globals['_OBJECTIVE']._serialized_start=1472
+  _globals['_OBJECTIVE']._serialized_end=1627
+  _globals['_RECORDEDPLAN']._serialized_start=1630
+  _globals['_RECORDEDPLAN']._serialized_end=1858
+  _globals['_PURPOSE']._serialized_start=1860
+  _globals['_PURPOSE']._serialized_end=1944
+  _globals['_TERMS']._serialized_start=1947
+  _globals['_TERMS']._serialized_end=2076
+  _globals['_PRODUCTTERMS']._serialized_start=2079
+  _globals['_PRODUCTTERMS']._serialized_end=2268
+  _globals['_LINKTERMS']._serialized_start=2271
+  _globals['_LINKTERMS']._serialized_end=2403
+  _globals['_COMPONENTTERMS']._serialized_start=2405
+  _globals['_COMPONENTTERMS']._serialized_end=2481
+  _globals['_LOCATIONSET']._serialized_start=2483
+  _globals['_LOCATIONSET']._serialized_end=2515
 # @@protoc_insertion_point(module_scope)

@@ -119,12 +119,17 @@ class WishLine(_message.Message):
     LOT_FIELD_NUMBER: _builtins.int
     UOM_FIELD_NUMBER: _builtins.int
     CUSTODIANS_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     quantity: _builtins.int
     """Required. Units: 1 to 10^9."""
     lot: _builtins.str
     """Only units of this lot. Default: any lot."""
     uom: _builtins.str
     """Units of measure. Default: `EACH`."""
+    view: _stock_pb2.StockView.ValueType
+    """Whose custody may be taken from, of the person who sells through the channel, his own first: for a channel that is reached by custody,
+    refused for others. Default: both.
+    """
     @_builtins.property
     def product(self) -> _stock_pb2.Product:
         """Required. What is wanted: a product or a bundle."""
@@ -132,7 +137,7 @@ class WishLine(_message.Message):
     @_builtins.property
     def custodians(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only units in the custody of these persons, wherever they lie, of the first rather than of the second, each once: up to 10. For a
-        channel that is reached by custody, and required there.
+        channel that is reached by custody, instead of `view`, and required there if nobody sells through the channel.
         """
 
     def __init__(
@@ -143,10 +148,11 @@ class WishLine(_message.Message):
         lot: _builtins.str = ...,
         uom: _builtins.str = ...,
         custodians: _abc.Iterable[_builtins.str] | None = ...,
+        view: _stock_pb2.StockView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["custodians", b"custodians", "lot", b"lot", "product", b"product", "quantity", b"quantity", "uom", b"uom"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custodians", b"custodians", "lot", b"lot", "product", b"product", "quantity", b"quantity", "uom", b"uom", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

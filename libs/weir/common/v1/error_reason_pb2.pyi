@@ -241,6 +241,54 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
     ERROR_REASON_RULES_TOO_LARGE: _ErrorReason.ValueType  # 505
     """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+    ERROR_REASON_AUTHORITY_INSUFFICIENT: _ErrorReason.ValueType  # 600
+    """`PERMISSION_DENIED`. Who calls may not do this for that person. Metadata: `user`, who calls; `acting_for`, for whom; `action`."""
+    ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 601
+    """`NOT_FOUND`. No such person whom the caller may name. Metadata: `user`."""
+    ERROR_REASON_USER_EXISTS: _ErrorReason.ValueType  # 602
+    """`ALREADY_EXISTS`. A person of this identifier exists. Metadata: `user`."""
+    ERROR_REASON_USER_IN_USE: _ErrorReason.ValueType  # 603
+    """`FAILED_PRECONDITION`. Something rests on the person. Metadata: `user`, `used_by`: the first ten, and how many more."""
+    ERROR_REASON_USER_ROLE: _ErrorReason.ValueType  # 604
+    """`FAILED_PRECONDITION`. The person does not have the role that is needed. Metadata: `user`, `role`, `required`."""
+    ERROR_REASON_USER_POOLED: _ErrorReason.ValueType  # 605
+    """`ALREADY_EXISTS`. The person is in another pool, or its hub. Metadata: `user`, `pool`."""
+    ERROR_REASON_CHANNEL_TAKEN: _ErrorReason.ValueType  # 606
+    """`ALREADY_EXISTS`. Another person sells through the channel. Metadata: `channel`, `user`."""
+    ERROR_REASON_POOL_NOT_FOUND: _ErrorReason.ValueType  # 607
+    """`NOT_FOUND`. No such pool. Metadata: `pool`."""
+    ERROR_REASON_POOL_EXISTS: _ErrorReason.ValueType  # 608
+    """`ALREADY_EXISTS`. A pool of this identifier exists. Metadata: `pool`."""
+    ERROR_REASON_HUB_ACCESS_OFF: _ErrorReason.ValueType  # 609
+    """`FAILED_PRECONDITION`. The switch of the pool is off, or the person is in none. Metadata: `user`, `pool`, empty for none."""
+    ERROR_REASON_TRANSFER_NOT_FOUND: _ErrorReason.ValueType  # 610
+    """`NOT_FOUND`. No such transfer that the caller may see. Metadata: `transfer`."""
+    ERROR_REASON_TRANSFER_STATE: _ErrorReason.ValueType  # 611
+    """`FAILED_PRECONDITION`. The transfer is in another state than this needs. Metadata: `transfer`, `state`, `required`."""
+    ERROR_REASON_TRANSFER_LINE_NOT_FOUND: _ErrorReason.ValueType  # 612
+    """`NOT_FOUND`. The transfer has no such line. Metadata: `transfer`, `line`."""
+    ERROR_REASON_TRANSFER_LINE_EXCEEDED: _ErrorReason.ValueType  # 613
+    """`FAILED_PRECONDITION`. More units than are left of a line. Metadata: `transfer`, `line`, `requested`, `left`."""
+    ERROR_REASON_STOCKING_ORDER_NOT_FOUND: _ErrorReason.ValueType  # 614
+    """`NOT_FOUND`. No such stocking order that the caller may see. Metadata: `stocking_order`."""
+    ERROR_REASON_LOCATION_KIND: _ErrorReason.ValueType  # 615
+    """`FAILED_PRECONDITION`. The location is of another kind than this needs. Metadata: `location`, `kind`, `required`."""
+    ERROR_REASON_CASE_NOT_FOUND: _ErrorReason.ValueType  # 616
+    """`NOT_FOUND`. No such case that the caller may see. Metadata: `case`."""
+    ERROR_REASON_CASE_CLOSED: _ErrorReason.ValueType  # 617
+    """`FAILED_PRECONDITION`. The case is closed. Metadata: `case`."""
+    ERROR_REASON_USAGE_NOT_FOUND: _ErrorReason.ValueType  # 618
+    """`NOT_FOUND`. Nothing in the case was marked under the identifier. Metadata: `usage`, `case`."""
+    ERROR_REASON_USAGE_EXCEEDED: _ErrorReason.ValueType  # 619
+    """`FAILED_PRECONDITION`. More units than are marked. Metadata: `usage`, `requested`, `marked`."""
+    ERROR_REASON_PAR_LEVEL_NOT_FOUND: _ErrorReason.ValueType  # 620
+    """`NOT_FOUND`. No such par level that the caller may see. Metadata: `custodian`, `location`, `owner`, `sku`."""
+    ERROR_REASON_PAR_LEVELS_EXHAUSTED: _ErrorReason.ValueType  # 621
+    """`RESOURCE_EXHAUSTED`. There are as many par levels as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_NOTIFICATION_NOT_FOUND: _ErrorReason.ValueType  # 622
+    """`NOT_FOUND`. No such notification of the person. Metadata: `notification`."""
+    ERROR_REASON_UNDER_WAY: _ErrorReason.ValueType  # 623
+    """`ABORTED`. Others keep asking about the same thing; ask again. Metadata: `subject`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Every reason for which a service of the suite refuses a request.
@@ -470,4 +518,52 @@ ERROR_REASON_RULES_EXHAUSTED: ErrorReason.ValueType  # 504
 """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
 ERROR_REASON_RULES_TOO_LARGE: ErrorReason.ValueType  # 505
 """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+ERROR_REASON_AUTHORITY_INSUFFICIENT: ErrorReason.ValueType  # 600
+"""`PERMISSION_DENIED`. Who calls may not do this for that person. Metadata: `user`, who calls; `acting_for`, for whom; `action`."""
+ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 601
+"""`NOT_FOUND`. No such person whom the caller may name. Metadata: `user`."""
+ERROR_REASON_USER_EXISTS: ErrorReason.ValueType  # 602
+"""`ALREADY_EXISTS`. A person of this identifier exists. Metadata: `user`."""
+ERROR_REASON_USER_IN_USE: ErrorReason.ValueType  # 603
+"""`FAILED_PRECONDITION`. Something rests on the person. Metadata: `user`, `used_by`: the first ten, and how many more."""
+ERROR_REASON_USER_ROLE: ErrorReason.ValueType  # 604
+"""`FAILED_PRECONDITION`. The person does not have the role that is needed. Metadata: `user`, `role`, `required`."""
+ERROR_REASON_USER_POOLED: ErrorReason.ValueType  # 605
+"""`ALREADY_EXISTS`. The person is in another pool, or its hub. Metadata: `user`, `pool`."""
+ERROR_REASON_CHANNEL_TAKEN: ErrorReason.ValueType  # 606
+"""`ALREADY_EXISTS`. Another person sells through the channel. Metadata: `channel`, `user`."""
+ERROR_REASON_POOL_NOT_FOUND: ErrorReason.ValueType  # 607
+"""`NOT_FOUND`. No such pool. Metadata: `pool`."""
+ERROR_REASON_POOL_EXISTS: ErrorReason.ValueType  # 608
+"""`ALREADY_EXISTS`. A pool of this identifier exists. Metadata: `pool`."""
+ERROR_REASON_HUB_ACCESS_OFF: ErrorReason.ValueType  # 609
+"""`FAILED_PRECONDITION`. The switch of the pool is off, or the person is in none. Metadata: `user`, `pool`, empty for none."""
+ERROR_REASON_TRANSFER_NOT_FOUND: ErrorReason.ValueType  # 610
+"""`NOT_FOUND`. No such transfer that the caller may see. Metadata: `transfer`."""
+ERROR_REASON_TRANSFER_STATE: ErrorReason.ValueType  # 611
+"""`FAILED_PRECONDITION`. The transfer is in another state than this needs. Metadata: `transfer`, `state`, `required`."""
+ERROR_REASON_TRANSFER_LINE_NOT_FOUND: ErrorReason.ValueType  # 612
+"""`NOT_FOUND`. The transfer has no such line. Metadata: `transfer`, `line`."""
+ERROR_REASON_TRANSFER_LINE_EXCEEDED: ErrorReason.ValueType  # 613
+"""`FAILED_PRECONDITION`. More units than are left of a line. Metadata: `transfer`, `line`, `requested`, `left`."""
+ERROR_REASON_STOCKING_ORDER_NOT_FOUND: ErrorReason.ValueType  # 614
+"""`NOT_FOUND`. No such stocking order that the caller may see. Metadata: `stocking_order`."""
+ERROR_REASON_LOCATION_KIND: ErrorReason.ValueType  # 615
+"""`FAILED_PRECONDITION`. The location is of another kind than this needs. Metadata: `location`, `kind`, `required`."""
+ERROR_REASON_CASE_NOT_FOUND: ErrorReason.ValueType  # 616
+"""`NOT_FOUND`. No such case that the caller may see. Metadata: `case`."""
+ERROR_REASON_CASE_CLOSED: ErrorReason.ValueType  # 617
+"""`FAILED_PRECONDITION`. The case is closed. Metadata: `case`."""
+ERROR_REASON_USAGE_NOT_FOUND: ErrorReason.ValueType  # 618
+"""`NOT_FOUND`. Nothing in the case was marked under the identifier. Metadata: `usage`, `case`."""
+ERROR_REASON_USAGE_EXCEEDED: ErrorReason.ValueType  # 619
+"""`FAILED_PRECONDITION`. More units than are marked. Metadata: `usage`, `requested`, `marked`."""
+ERROR_REASON_PAR_LEVEL_NOT_FOUND: ErrorReason.ValueType  # 620
+"""`NOT_FOUND`. No such par level that the caller may see. Metadata: `custodian`, `location`, `owner`, `sku`."""
+ERROR_REASON_PAR_LEVELS_EXHAUSTED: ErrorReason.ValueType  # 621
+"""`RESOURCE_EXHAUSTED`. There are as many par levels as this installation allows. Metadata: `limit`."""
+ERROR_REASON_NOTIFICATION_NOT_FOUND: ErrorReason.ValueType  # 622
+"""`NOT_FOUND`. No such notification of the person. Metadata: `notification`."""
+ERROR_REASON_UNDER_WAY: ErrorReason.ValueType  # 623
+"""`ABORTED`. Others keep asking about the same thing; ask again. Metadata: `subject`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aweir/common/v1/stock.proto\x12\x0eweir.common.v1\"%\n\x07Product\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\"\xa2\x01\n\tStockItem\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12\x11\n\tcustodian\x18\x05 \x01(\t\x12,\n\tcondition\x18\x06 \x01(\x0e\x32\x19.weir.common.v1.Condition*i\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONDITION_SELLABLE\x10\x01\x12\x12\n\x0e\x43ONDITION_HOLD\x10\x02\x12\x15\n\x11\x43ONDITION_DAMAGED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aweir/common/v1/stock.proto\x12\x0eweir.common.v1\"%\n\x07Product\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\"\xa2\x01\n\tStockItem\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0b\n\x03lot\x18\x03 \x01(\t\x12\x0b\n\x03uom\x18\x04 \x01(\t\x12\x11\n\tcustodian\x18\x05 \x01(\t\x12,\n\tcondition\x18\x06 \x01(\x0e\x32\x19.weir.common.v1.Condition*i\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONDITION_SELLABLE\x10\x01\x12\x12\n\x0e\x43ONDITION_HOLD\x10\x02\x12\x15\n\x11\x43ONDITION_DAMAGED\x10\x03*}\n\tStockView\x12\x1a\n\x16STOCK_VIEW_UNSPECIFIED\x10\x00\x12\x19\n\x15STOCK_VIEW_MY_CUSTODY\x10\x01\x12$\n STOCK_VIEW_SHARED_BY_DISTRIBUTOR\x10\x02\x12\x13\n\x0fSTOCK_VIEW_BOTH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONDITION']._serialized_start=250
   _globals['_CONDITION']._serialized_end=355
+  _globals['_STOCKVIEW']._serialized_start=357
+  _globals['_STOCKVIEW']._serialized_end=482
   _globals['_PRODUCT']._serialized_start=46
   _globals['_PRODUCT']._serialized_end=83
   _globals['_STOCKITEM']._serialized_start=86

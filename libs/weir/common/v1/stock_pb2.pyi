@@ -45,6 +45,34 @@ CONDITION_DAMAGED: Condition.ValueType  # 3
 """Not fit for sale."""
 Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
+class _StockView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StockViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StockView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STOCK_VIEW_UNSPECIFIED: _StockView.ValueType  # 0
+    """Read as `STOCK_VIEW_BOTH`."""
+    STOCK_VIEW_MY_CUSTODY: _StockView.ValueType  # 1
+    """What is in the viewer's own custody."""
+    STOCK_VIEW_SHARED_BY_DISTRIBUTOR: _StockView.ValueType  # 2
+    """What is in the custody of the hub of the viewer's pool, if the switch `access_hub_stock` is on; else nothing."""
+    STOCK_VIEW_BOTH: _StockView.ValueType  # 3
+    """The two together."""
+
+class StockView(_StockView, metaclass=_StockViewEnumTypeWrapper):
+    """What a viewer wants to see."""
+
+STOCK_VIEW_UNSPECIFIED: StockView.ValueType  # 0
+"""Read as `STOCK_VIEW_BOTH`."""
+STOCK_VIEW_MY_CUSTODY: StockView.ValueType  # 1
+"""What is in the viewer's own custody."""
+STOCK_VIEW_SHARED_BY_DISTRIBUTOR: StockView.ValueType  # 2
+"""What is in the custody of the hub of the viewer's pool, if the switch `access_hub_stock` is on; else nothing."""
+STOCK_VIEW_BOTH: StockView.ValueType  # 3
+"""The two together."""
+Global___StockView: _TypeAlias = StockView  # noqa: Y015
+
 @_typing.final
 class Product(_message.Message):
     """Something that is stocked and sold."""

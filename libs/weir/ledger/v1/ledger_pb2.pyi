@@ -84,6 +84,8 @@ class _EntryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EntryKind.V
     """A hold ran out."""
     ENTRY_KIND_FULFIL: _EntryKind.ValueType  # 11
     """Promised goods went out to a customer."""
+    ENTRY_KIND_RESTORE: _EntryKind.ValueType  # 12
+    """Goods that were taken for used up were not: the reverse of CONSUME."""
 
 class EntryKind(_EntryKind, metaclass=_EntryKindEnumTypeWrapper):
     """What moved."""
@@ -112,6 +114,8 @@ ENTRY_KIND_EXPIRE: EntryKind.ValueType  # 10
 """A hold ran out."""
 ENTRY_KIND_FULFIL: EntryKind.ValueType  # 11
 """Promised goods went out to a customer."""
+ENTRY_KIND_RESTORE: EntryKind.ValueType  # 12
+"""Goods that were taken for used up were not: the reverse of CONSUME."""
 Global___EntryKind: _TypeAlias = EntryKind  # noqa: Y015
 
 class _Account:
@@ -235,6 +239,7 @@ class Balance(_message.Message):
     SHORTFALL_FIELD_NUMBER: _builtins.int
     CHANGED_REVISION_FIELD_NUMBER: _builtins.int
     COUNTED_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRY_DATE_FIELD_NUMBER: _builtins.int
     on_hand: _builtins.int
     """Units physically there."""
     reserved: _builtins.int
@@ -245,6 +250,8 @@ class Balance(_message.Message):
     """Promised units that are not there: `max(0, reserved - on_hand)`."""
     changed_revision: _builtins.int
     """Number of the revision that changed the counts last."""
+    expiry_date: _builtins.str
+    """Last day on which units of the lot count as available to channels, as is known now; empty: none was set."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """What is counted."""
@@ -263,10 +270,11 @@ class Balance(_message.Message):
         shortfall: _builtins.int = ...,
         changed_revision: _builtins.int = ...,
         counted_time: _timestamp_pb2.Timestamp | None = ...,
+        expiry_date: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["counted_time", b"counted_time", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "changed_revision", b"changed_revision", "counted_time", b"counted_time", "on_hand", b"on_hand", "reserved", b"reserved", "shortfall", b"shortfall", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "changed_revision", b"changed_revision", "counted_time", b"counted_time", "expiry_date", b"expiry_date", "on_hand", b"on_hand", "reserved", b"reserved", "shortfall", b"shortfall", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,8 +592,9 @@ class Movement(_message.Message):
     OCCURRED_TIME_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
+    AVAILABLE_ONLY_FIELD_NUMBER: _builtins.int
     kind: Global___EntryKind.ValueType
-    """Required. One of RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN."""
+    """Required. One of RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN, RESTORE."""
     quantity: _builtins.int
     """Required. Units: of a COUNT those found, 0 to 10^9; of an ADJUST the difference, -10^9 to 10^9 but not 0; otherwise 1 to 10^9."""
     reference: _builtins.str
@@ -593,6 +602,10 @@ class Movement(_message.Message):
     expected_revision: _builtins.int
     """`changed_revision` that the balance must have, 0 if it must never have been booked; for a COUNT or ADJUST, refused elsewhere.
     Default: any.
+    """
+    available_only: _builtins.bool
+    """Take only units that are not promised: for a SHIP, TRANSFER or CONSUME of sellable goods, refused elsewhere. It is a wish then, not a
+    fact, and is refused where less is available.
     """
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
@@ -616,10 +629,11 @@ class Movement(_message.Message):
         occurred_time: _timestamp_pb2.Timestamp | None = ...,
         reference: _builtins.str = ...,
         expected_revision: _builtins.int | None = ...,
+        available_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "destination", b"destination", "expected_revision", b"expected_revision", "occurred_time", b"occurred_time", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "destination", b"destination", "expected_revision", b"expected_revision", "kind", b"kind", "occurred_time", b"occurred_time", "quantity", b"quantity", "reference", b"reference", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "available_only", b"available_only", "destination", b"destination", "expected_revision", b"expected_revision", "kind", b"kind", "occurred_time", b"occurred_time", "quantity", b"quantity", "reference", b"reference", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015

@@ -480,6 +480,7 @@ class ListBalancesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    HELD_ONLY_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """Only goods of this owner. Default: all owners."""
     lot: _builtins.str
@@ -494,6 +495,8 @@ class ListBalancesRequest(_message.Message):
     """Balances per page: 1 to 1000. Default: 100."""
     page_token: _builtins.str
     """Token of the page before."""
+    held_only: _builtins.bool
+    """Only stock items of which units are there or promised."""
     @_builtins.property
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these stock keeping units: up to 100. Default: all."""
@@ -524,10 +527,11 @@ class ListBalancesRequest(_message.Message):
         page_token: _builtins.str = ...,
         freshness: _revision_pb2.Freshness | None = ...,
         as_of: _ledger_pb2.AsOf | None = ...,
+        held_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "custodian", b"custodian", "freshness", b"freshness", "lot", b"lot", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "held_only", b"held_only", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__custodian: _TypeAlias = _typing.Literal["custodian"]  # noqa: Y015
     _WhichOneofArgType__custodian: _TypeAlias = _typing.Literal["_custodian", b"_custodian"]  # noqa: Y015

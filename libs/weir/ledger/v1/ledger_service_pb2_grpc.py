@@ -262,6 +262,7 @@ class LedgerServiceServicer:
 
         * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: a movement takes more than is there; the status lists each.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_STOCK`: a movement of what is available only takes more than that; the status lists each.
         * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
         * `ABORTED`, `BALANCE_CHANGED`: a balance does not have the `expected_revision`.
         * `RESOURCE_EXHAUSTED`, `LINES_EXHAUSTED`: more movements than this installation allows.

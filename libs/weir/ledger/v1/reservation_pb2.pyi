@@ -407,6 +407,38 @@ class ReservationLine(_message.Message):
 Global___ReservationLine: _TypeAlias = ReservationLine  # noqa: Y015
 
 @_typing.final
+class LineTransfer(_message.Message):
+    """Units of one line of a reservation, and where they go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Required. Line, from 1."""
+    quantity: _builtins.int
+    """Required. Units: 1 to 10^9, and no more than are open."""
+    @_builtins.property
+    def destination(self) -> _stock_pb2.StockItem:
+        """Required. Stock item that they arrive in: same product, lot and unit of measure as the line's."""
+
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        quantity: _builtins.int = ...,
+        destination: _stock_pb2.StockItem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "line", b"line", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineTransfer: _TypeAlias = LineTransfer  # noqa: Y015
+
+@_typing.final
 class LineQuantity(_message.Message):
     """Units of one line of a reservation."""
 

@@ -74,6 +74,11 @@ class ReservationServiceStub:
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilRequest.SerializeToString,
                 response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilResponse.FromString,
                 _registered_method=True)
+        self.Transfer = channel.unary_unary(
+                '/weir.ledger.v1.ReservationService/Transfer',
+                request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferRequest.SerializeToString,
+                response_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferResponse.FromString,
+                _registered_method=True)
         self.Release = channel.unary_unary(
                 '/weir.ledger.v1.ReservationService/Release',
                 request_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.ReleaseRequest.SerializeToString,
@@ -232,6 +237,25 @@ class ReservationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Transfer(self, request, context):
+        """Moves promised units to other stock items in place of sending them out, whole or in part.
+
+        They change location, custodian or condition in the commit in which they cease to be promised, so that nobody can have them in
+        between; of the reservation they count as fulfilled. All or nothing; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not confirmed.
+        * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
+        * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Release(self, request, context):
         """Gives promised units up, whole or in part.
 
@@ -353,6 +377,11 @@ def add_ReservationServiceServicer_to_server(servicer, server):
                     servicer.Fulfil,
                     request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilRequest.FromString,
                     response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilResponse.SerializeToString,
+            ),
+            'Transfer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Transfer,
+                    request_deserializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferRequest.FromString,
+                    response_serializer=weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferResponse.SerializeToString,
             ),
             'Release': grpc.unary_unary_rpc_method_handler(
                     servicer.Release,
@@ -584,6 +613,33 @@ class ReservationService:
             '/weir.ledger.v1.ReservationService/Fulfil',
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilRequest.SerializeToString,
             weir_dot_ledger_dot_v1_dot_reservation__service__pb2.FulfilResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Transfer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/weir.ledger.v1.ReservationService/Transfer',
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferRequest.SerializeToString,
+            weir_dot_ledger_dot_v1_dot_reservation__service__pb2.TransferResponse.FromString,
             options,
             channel_credentials,
             insecure,

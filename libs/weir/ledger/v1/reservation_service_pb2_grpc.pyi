@@ -106,6 +106,21 @@ class ReservationServiceStub:
     * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
     """
+    Transfer: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.TransferRequest, _reservation_service_pb2.TransferResponse]
+    """Moves promised units to other stock items in place of sending them out, whole or in part.
+
+    They change location, custodian or condition in the commit in which they cease to be promised, so that nobody can have them in
+    between; of the reservation they count as fulfilled. All or nothing; idempotent by `request_id`.
+
+    Errors:
+
+    * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
+    * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not confirmed.
+    * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
+    * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
+    * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
+    """
     Release: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReleaseRequest, _reservation_service_pb2.ReleaseResponse]
     """Gives promised units up, whole or in part.
 
@@ -295,6 +310,27 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not confirmed.
         * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
+        """
+
+    @_abc_1.abstractmethod
+    def Transfer(
+        self,
+        request: _reservation_service_pb2.TransferRequest,
+        context: _aio.ServicerContext[_reservation_service_pb2.TransferRequest, _abc.Awaitable[_reservation_service_pb2.TransferResponse]],
+    ) -> _abc.Awaitable[_reservation_service_pb2.TransferResponse]:
+        """Moves promised units to other stock items in place of sending them out, whole or in part.
+
+        They change location, custodian or condition in the commit in which they cease to be promised, so that nobody can have them in
+        between; of the reservation they count as fulfilled. All or nothing; idempotent by `request_id`.
+
+        Errors:
+
+        * `NOT_FOUND`, `RESERVATION_NOT_FOUND` or `RESERVATION_LINE_NOT_FOUND`: no such reservation or line.
+        * `NOT_FOUND`, `LOCATION_NOT_FOUND`: a location does not exist.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE`: it is not confirmed.
+        * `FAILED_PRECONDITION`, `RESERVATION_LINE_EXCEEDED`: more than is open.
+        * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: the promised units are not there; the status lists each.
+        * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: a count would pass 9 * 10^18.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,8 @@
+"""Par levels, alerts and notifications."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Make the tables, walled by tenant."""
