@@ -72,9 +72,10 @@ class Peer:
         *,
         telemetry: Telemetry | None = None,
         tenant: str | None = None,
+        user: str | None = None,
     ) -> None:
         """Connects when first called. Names `tenant`, or that of the call being answered, or none where there is
-        neither.
+        neither; and `user` as the person that calls are made for, where one is given.
 
         Raises ClientFileUnusable.
         """
@@ -83,6 +84,7 @@ class Peer:
         self._telemetry = telemetry or active()
         self._wire = _Wire(target, self._settings)
         self._token = None if self._settings.token_file is None else _TokenFile(self._settings.token_file)
+        self._user = user
         self.channel: grpc.aio.Channel = self._channel(tenant)
 
     def with_tenant(self, tenant: str) -> "TenantPeer":
@@ -102,7 +104,7 @@ class Peer:
         await self.close()
 
     def _channel(self, tenant: str | None) -> grpc.aio.Channel:
-        return _Channel(self._wire, _Terms(self._settings, self._token, tenant, self._telemetry))
+        return _Channel(self._wire, _Terms(self._settings, self._token, tenant, self._user, self._telemetry))
 
 
 class TenantPeer:
@@ -149,12 +151,18 @@ class _Terms:
     """What every call is sent with: how long it may take, for whom, by whom, and in which trace."""
 
     def __init__(
-        self, settings: ClientSettings, token: _TokenFile | None, tenant: str | None, telemetry: Telemetry
+        self,
+        settings: ClientSettings,
+        token: _TokenFile | None,
+        tenant: str | None,
+        user: str | None,
+        telemetry: Telemetry,
     ) -> None:
         self._default_seconds = settings.deadline_seconds
         self._margin_seconds = settings.margin_seconds
         self._token = token
         self._tenant = tenant
+        self._user = user
         self._tasks: set[asyncio.Task[None]] = set()
         self.telemetry = telemetry
 
@@ -176,7 +184,7 @@ class _Terms:
         return left if asked is None else min(asked, left)
 
     def metadata(self, given: Iterable[tuple[str, str | bytes]] | None, span: trace.Span | None) -> Pairs:
-        """What the caller gave, and what it left out of token, tenant and trace."""
+        """What the caller gave, and what it left out of token, tenant, person and trace."""
         pairs: Pairs = [] if given is None else list(given)
         named = {key for key, _ in pairs}
         if self._token is not None and "authorization" not in named:
@@ -187,6 +195,8 @@ class _Terms:
                 tenant = answered.principal.tenant
             if tenant is not None:
                 pairs.append(("weir-tenant", tenant))
+        if self._user is not None and "weir-user" not in named:
+            pairs.append(("weir-user", self._user))
         if self.telemetry.tracing:
             carrier: dict[str, str] = {}
             propagate.inject(carrier, None if span is None else trace.set_span_in_context(span))

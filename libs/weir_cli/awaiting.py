@@ -12,14 +12,13 @@ from rich.text import Text
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import waiting_pb2, waiting_service_pb2
 from weir_chassis import revisions
-from weir_chassis.watch import Fenced, later, watch
 from weir_cli import tables
 from weir_cli.documents import document
 from weir_cli.merchant.columns import WAITING_MAX
-from weir_cli.options import REFUSED
 from weir_cli.paging import listed
 from weir_cli.promising import LineUnreadable
 from weir_cli.session import Answer, Session, changed
+from weir_cli.watching import followed
 
 
 async def waiting(session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, limit: int) -> Answer:
@@ -44,28 +43,19 @@ async def watch_waiting(
             request.after.CopyFrom(after.to_wire())
         return session.waiting.WatchWaiting(request)
 
+    def told(message: waiting_service_pb2.WatchWaitingResponse) -> Answer | None:
+        found = [each for each in message.waiting if _named(asked, each)]
+        if not found:
+            return None
+        said = {"waiting": [document(each) for each in found], "through": document(message.through)}
+        return Answer(said, [change_line(each) for each in found])
+
     if count == 1:
         return
-    answered = 1
-    after = revisions.from_wire(first.revision)
-    try:
-        async with aclosing(watch(opened, after=after, through=_through, newer=later)) as messages:
-            async for message in messages:
-                found = [each for each in message.waiting if _named(asked, each)]
-                if not found:
-                    continue
-                told = {"waiting": [document(each) for each in found], "through": document(message.through)}
-                yield Answer(told, [change_line(each) for each in found])
-                answered += 1
-                if answered == count:
-                    return
-    except Fenced as fence:
-        told = {"refusal": {"reason": fence.reason, "message": str(fence)}}
-        yield Answer(told, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)
-
-
-def _through(message: waiting_service_pb2.WatchWaitingResponse) -> revisions.Revision:
-    return revisions.from_wire(message.through)
+    more = None if count is None else count - 1
+    async with aclosing(followed(opened, told, after=revisions.from_wire(first.revision), count=more)) as answers:
+        async for answer in answers:
+            yield answer
 
 
 def _named(asked: waiting_service_pb2.ListWaitingRequest, found: waiting_pb2.Waiting) -> bool:

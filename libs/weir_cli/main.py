@@ -78,6 +78,16 @@ def shared(
         str | None,
         typer.Option(envvar="WEIR_TENANT", help="Tenant to act for, where the token names none.", show_default=False),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            envvar="WEIR_USER",
+            metavar="USER",
+            help="Person to act as, where the token is a service's.",
+            show_default=False,
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(envvar="WEIR_TOKEN_FILE", help="File of the bearer token.", show_default=False)
     ] = None,
@@ -108,6 +118,7 @@ def shared(
         base,
         targets={**base.targets, **{name: target for name, target in named.items() if target}},
         tenant=tenant,
+        user=user,
         token_file=token_file,
         tls_ca_file=tls_ca_file,
         deadline_seconds=deadline,

@@ -20,7 +20,7 @@ OK, REFUSED, USAGE, UNAVAILABLE = 0, 1, 2, 3
 """Exit statuses: done; refused, or the books differ; the line cannot be read; no answer, so that it is not known
 whether a change was made: repeat it with the same --request-id."""
 
-_VALUED = (*(f"--{name}" for name in SERVICES), "--tenant", "--token-file", "--tls-ca-file", "--deadline")
+_VALUED = (*(f"--{name}" for name in SERVICES), "--tenant", "--as", "--token-file", "--tls-ca-file", "--deadline")
 _FLAGS = ("--json",)
 
 
@@ -30,6 +30,7 @@ class Options:
 
     targets: dict[str, str]
     tenant: str | None = None
+    user: str | None = None
     token_file: Path | None = None
     tls_ca_file: Path | None = None
     deadline_seconds: float = 10.0

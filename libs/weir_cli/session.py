@@ -25,6 +25,12 @@ from weir.ledger.v1 import (
     waiting_service_pb2_grpc,
 )
 from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_pb2_grpc
+from weir.pooling.v1 import (
+    alert_service_pb2_grpc,
+    case_service_pb2_grpc,
+    pooling_service_pb2_grpc,
+    transfer_service_pb2_grpc,
+)
 from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc, sharing_service_pb2_grpc
 from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
 from weir_chassis import status
@@ -102,7 +108,7 @@ class Session:
                 settings = replace(settings, token_file=options.token_file)
             if options.tls_ca_file is not None:
                 settings = replace(settings, tls_ca_file=options.tls_ca_file)
-            peer = Peer(options.targets[service], settings, tenant=options.tenant)
+            peer = Peer(options.targets[service], settings, tenant=options.tenant, user=options.user)
             self._closing.push_async_callback(peer.close)
             self._channels[service] = peer.channel
         return self._channels[service]
@@ -141,6 +147,26 @@ class Session:
     def rules(self) -> rule_service_pb2_grpc.RuleServiceStub:
         """What stores are told."""
         return rule_service_pb2_grpc.RuleServiceStub(self.channel("sync"))
+
+    @cached_property
+    def pooling(self) -> pooling_service_pb2_grpc.PoolingServiceStub:
+        """Who answers for goods, and what each person sees of them."""
+        return pooling_service_pb2_grpc.PoolingServiceStub(self.channel("pooling"))
+
+    @cached_property
+    def transfers(self) -> transfer_service_pb2_grpc.TransferServiceStub:
+        """How goods pass from one person to another."""
+        return transfer_service_pb2_grpc.TransferServiceStub(self.channel("pooling"))
+
+    @cached_property
+    def cases(self) -> case_service_pb2_grpc.CaseServiceStub:
+        """What was used."""
+        return case_service_pb2_grpc.CaseServiceStub(self.channel("pooling"))
+
+    @cached_property
+    def alerts(self) -> alert_service_pb2_grpc.AlertServiceStub:
+        """How much shall be there, and who is told."""
+        return alert_service_pb2_grpc.AlertServiceStub(self.channel("pooling"))
 
     @cached_property
     def availability(self) -> availability_service_pb2_grpc.AvailabilityServiceStub:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -121,6 +121,35 @@ def _through(message: contract.WatchLevelsResponse) -> list[dict[str, Any]]:
     return [document(each) for each in message.through]
 
 
+async def followed(
+    opened: Callable[[revisions.Revision | None], Any],
+    told: Callable[[Any], Answer | None],
+    *,
+    after: revisions.Revision | None,
+    count: int | None,
+) -> AsyncGenerator[Answer]:
+    """What is `told` of every commit after a revision, over any number of broken streams that `opened` begins; None is
+    passed over, `count` answers end it.
+    """
+    answered = 0
+    try:
+        async with aclosing(watch(opened, after=after, through=_reached, newer=later)) as messages:
+            async for message in messages:
+                answer = told(message)
+                if answer is not None:
+                    yield answer
+                    answered += 1
+                    if answered == count:
+                        return
+    except Fenced as fence:
+        refused = {"refusal": {"reason": fence.reason, "message": str(fence)}}
+        yield Answer(refused, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)
+
+
+def _reached(message: Any) -> revisions.Revision:
+    return revisions.from_wire(message.through)
+
+
 async def watch_entries(
     session: Session, asked: ledger_service_pb2.WatchEntriesRequest, *, history: bool, count: int | None
 ) -> AsyncGenerator[Answer]:
@@ -135,24 +164,13 @@ async def watch_entries(
             request.after.CopyFrom(after.to_wire())
         return session.ledger.WatchEntries(request)
 
-    answered = 0
-    messages = watch(opened, after=after, through=_through_entries, newer=later)
-    try:
-        async with aclosing(messages):
-            async for message in messages:
-                if not (message.entries or message.shortfalls or message.claims):
-                    continue
-                yield Answer(document(message), _commit(message))
-                answered += 1
-                if answered == count:
-                    return
-    except Fenced as fence:
-        told = {"refusal": {"reason": fence.reason, "message": str(fence)}}
-        yield Answer(told, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)
+    def told(message: ledger_service_pb2.WatchEntriesResponse) -> Answer | None:
+        moved = message.entries or message.shortfalls or message.claims
+        return Answer(document(message), _commit(message)) if moved else None
 
-
-def _through_entries(message: ledger_service_pb2.WatchEntriesResponse) -> revisions.Revision:
-    return revisions.from_wire(message.through)
+    async with aclosing(followed(opened, told, after=after, count=count)) as answers:
+        async for answer in answers:
+            yield answer
 
 
 def _commit(message: ledger_service_pb2.WatchEntriesResponse) -> list[Text]:

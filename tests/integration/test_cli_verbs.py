@@ -57,7 +57,7 @@ async def test_stock_moves_and_is_shown(weir: Weir, tmp_path: Path) -> None:
         await weir("consume", "MUG", "DE1", "1", "--json"),
         await weir("adjust", "MUG", "DE1", "-3", "--json"),
         await weir("count", "MUG", "DE1", "6", "--json"),
-        await weir("transfer", "MUG", "DE1", "FR", "4", "--to-condition", "hold", "--json"),
+        await weir("move", "MUG", "DE1", "FR", "4", "--to-condition", "hold", "--json"),
     ]
     assert [each.status for each in told] == [0] * 7, told
     assert [each.document["balances"][0]["on_hand"] for each in told] == [10, 8, 9, 8, 5, 6, 2]

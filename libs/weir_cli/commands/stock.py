@@ -146,7 +146,7 @@ _declare("adjust", "ADJUST", "Correct the units on hand by a difference.", DIFFE
 
 
 @app.command(rich_help_panel=PANEL)
-def transfer(
+def move(
     context: typer.Context, sku: Sku,
     location: Annotated[str, typer.Argument(metavar="FROM", help="Location that units leave.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="Location that units arrive in; may be the same.")],
