@@ -250,6 +250,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "custodian": CUSTODIAN,
             "condition": 1,
             "shortfall_only": True,
+            "after_stock_item": STOCK_ITEM,
             "page_size": 10,
             "freshness": freshness,
             "as_of": {"occurred_time": {"seconds": 1_700_000_000, "nanos": 1000}},

@@ -167,6 +167,7 @@ ITEMS = [
     *of_item("ReserveBatch", "drafts[0].lines[0].stock_item", "drafts", 0, "lines", 0, "stock_item"),
     *of_item("Amend", "lines[0].stock_item", "lines", 0, "stock_item"),
     *of_item("GetBalance", "stock_item", "stock_item"),
+    *of_item("ListBalances", "after_stock_item", "after_stock_item"),
 ]
 REQUIRED: list[Place] = [
     *((method, "request_id", at("request_id")) for method in WRITES),

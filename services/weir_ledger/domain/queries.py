@@ -5,13 +5,16 @@ from datetime import datetime
 
 from weir_ledger.domain.entries import EntryKind
 from weir_ledger.domain.reservations import State
-from weir_ledger.domain.stock import Condition
+from weir_ledger.domain.stock import Condition, StockItem
 from weir_ledger.domain.waiting import Product, WaitingState
 
 
 @dataclass(frozen=True, slots=True)
 class BalanceQuery:
-    """Which balances are meant; an empty `lot` or `custodian` means those without, None all."""
+    """Which balances are meant; an empty `lot` or `custodian` means those without, None all.
+
+    `after` is a stock item that all that are meant come after, in the order of its fields.
+    """
 
     owner: str | None = None
     skus: tuple[str, ...] = ()
@@ -20,6 +23,7 @@ class BalanceQuery:
     custodian: str | None = None
     condition: Condition | None = None
     shortfall_only: bool = False
+    after: StockItem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import Select, exists, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis.database import Database, Driver, head, retrying
@@ -264,9 +264,14 @@ async def _with_hits(connection: AsyncConnection, tenant: str, short: Sequence[r
 def after_item(wanted: Select[Any], after: StockItem | None, limit: int) -> Select[Any]:
     """The first `limit` rows after a stock item, of rows that have its columns."""
     if after is not None:
-        fields = (after.owner, after.sku, after.location, after.lot, after.uom, after.custodian, after.condition)
-        wanted = wanted.where(tuple_(*ITEM) > tuple_(*fields))
+        wanted = wanted.where(_is_after(after))
     return wanted.order_by(*ITEM).limit(limit)
+
+
+def _is_after(item: StockItem) -> ColumnElement[bool]:
+    """Whether a row that has the columns of a stock item comes after that one."""
+    fields = (item.owner, item.sku, item.location, item.lot, item.uom, item.custodian, item.condition)
+    return tuple_(*ITEM) > tuple_(*fields)
 
 
 def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
@@ -286,6 +291,8 @@ def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
         wanted = wanted.where(balances.c.condition == query.condition)
     if query.shortfall_only:
         wanted = wanted.where(balances.c.reserved > balances.c.on_hand)
+    if query.after is not None:
+        wanted = wanted.where(_is_after(query.after))
     return wanted
 
 

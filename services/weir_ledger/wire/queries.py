@@ -102,6 +102,9 @@ def list_balances(
             fields.identifier("custodian", request.custodian, optional=True) if request.HasField("custodian") else None,
             fields.enum("condition", request.condition, CONDITIONS) if request.condition else None,
             request.shortfall_only,
+            after=stock_item(fields.inner("after_stock_item"), request.after_stock_item)
+            if request.HasField("after_stock_item")
+            else None,
         )
         point = _point(fields.inner("as_of"), request.as_of) if request.HasField("as_of") else None
         return query, point, at_least(fields, request.freshness)

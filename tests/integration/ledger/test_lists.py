@@ -73,6 +73,20 @@ async def test_pages_of_balances(stocked: Caller, size: int) -> None:
     assert keys == sorted(keys)
 
 
+async def test_balances_after_a_stock_item(stocked: Caller) -> None:
+    """What comes after a stock item, whether there is such a one or not, is the rest of the list, now and at a point of
+    the past."""
+    answer = await stocked.do("ListBalances")
+    whole = list(answer.balances)
+    for point in ({}, {"as_of": {"revision": answer.revision}}):
+        for place, balance in enumerate(whole, start=1):
+            rest = await stocked.do("ListBalances", after_stock_item=balance.stock_item, **point)
+            assert list(rest.balances) == whole[place:]
+        first, *others = whole
+        behind = item(first.stock_item.product.sku, f"{first.stock_item.location} annex", custodian="nobody")
+        assert list((await stocked.do("ListBalances", after_stock_item=behind, **point)).balances) == others
+
+
 async def test_entries_by_filter(stocked: Caller) -> None:
     """Each filter lets through what it says, oldest first, and none lets through everything."""
     every = await stocked.entries()

@@ -65,6 +65,7 @@ def of_books(word: str, reservation: str, named: list[Any]) -> dict[str, list[di
         "GetBalance": [{"stock_item": each} for each in named],
         "ListBalances": [
             {"owner": word}, {"skus": [word]}, {"locations": [word]}, {"lot": word}, {"custodian": word},
+            *({"after_stock_item": each} for each in named),
         ],
         "ListShortfalls": [{"owner": word}, {"skus": [word]}, {"locations": [word]}],
         "ListEntries": [

@@ -481,6 +481,7 @@ class ListBalancesRequest(_message.Message):
     FRESHNESS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     HELD_ONLY_FIELD_NUMBER: _builtins.int
+    AFTER_STOCK_ITEM_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     """Only goods of this owner. Default: all owners."""
     lot: _builtins.str
@@ -513,6 +514,10 @@ class ListBalancesRequest(_message.Message):
     def as_of(self) -> _ledger_pb2.AsOf:
         """Which state to read. Default: the newest."""
 
+    @_builtins.property
+    def after_stock_item(self) -> _stock_pb2.StockItem:
+        """Only what comes after this stock item, which need not exist, in the order of the list. Default: from the beginning."""
+
     def __init__(
         self,
         *,
@@ -528,10 +533,11 @@ class ListBalancesRequest(_message.Message):
         freshness: _revision_pb2.Freshness | None = ...,
         as_of: _ledger_pb2.AsOf | None = ...,
         held_only: _builtins.bool = ...,
+        after_stock_item: _stock_pb2.StockItem | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "custodian", b"custodian", "freshness", b"freshness", "lot", b"lot", "owner", b"owner"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "after_stock_item", b"after_stock_item", "as_of", b"as_of", "custodian", b"custodian", "freshness", b"freshness", "lot", b"lot", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "as_of", b"as_of", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "held_only", b"held_only", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custodian", b"_custodian", "_lot", b"_lot", "_owner", b"_owner", "after_stock_item", b"after_stock_item", "as_of", b"as_of", "condition", b"condition", "custodian", b"custodian", "freshness", b"freshness", "held_only", b"held_only", "locations", b"locations", "lot", b"lot", "owner", b"owner", "page_size", b"page_size", "page_token", b"page_token", "shortfall_only", b"shortfall_only", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__custodian: _TypeAlias = _typing.Literal["custodian"]  # noqa: Y015
     _WhichOneofArgType__custodian: _TypeAlias = _typing.Literal["_custodian", b"_custodian"]  # noqa: Y015
