@@ -59,7 +59,7 @@ async def test_what_is_written_is_read(networks: Networks, tenant: str) -> None:
 
 
 async def test_objects_come_in_order_of_code_points(networks: Networks, tenant: str) -> None:
-    """The order of a list is that of its identifiers' code points, and `after` and `limit` cut it anywhere."""
+    """A list is in the order of its identifiers' code points or against it; `after` and `limit` cut it anywhere."""
     names = ["B", "a", "a b", "a-b", "aa", "b", "ä", "Ω", "你", "😀"]
     for name in reversed(names):
         await write(networks, handlers.create_channel_group, ChannelGroup(name, ""), tenant=tenant)
@@ -68,6 +68,10 @@ async def test_objects_come_in_order_of_code_points(networks: Networks, tenant: 
         for position, name in enumerate(names):
             some = await network.select(ChannelGroup, after=(name,), limit=3)
             assert [each.channel_group for each in some] == names[position + 1 : position + 4]
+            some = await network.select(ChannelGroup, after=(name,), limit=3, descending=True)
+            assert [each.channel_group for each in some] == names[:position][::-1][:3]
+        newest = await network.select(ChannelGroup, limit=1, descending=True)
+        assert [each.channel_group for each in newest] == names[-1:]
 
 
 async def test_objects_are_found_by_what_they_hold(networks: Networks, tenant: str) -> None:
@@ -86,6 +90,8 @@ async def test_objects_are_found_by_what_they_hold(networks: Networks, tenant: s
     async with networks.reading(tenant) as network:
         assert await network.select(GroupLink, {"warehouse_group": "a"}) == [GroupLink("a", "x"), GroupLink("a", "y")]
         assert await network.select(GroupLink, {"channel_group": "x"}, after=("a", "x")) == [GroupLink("c", "x")]
+        back = await network.select(GroupLink, {"channel_group": "x"}, after=("c", "x"), descending=True)
+        assert back == [GroupLink("a", "x")]
         assert await network.select(GroupLink, {"warehouse_group": "c", "channel_group": "y"}) == []
         assert [each.channel for each in await network.select(Channel, {"channel_group": "y"})] == ["in y"]
         assert [each.warehouse_group for each in await network.select(WarehouseGroup, {"location": "2"})] == ["a"]

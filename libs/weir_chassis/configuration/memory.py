@@ -50,10 +50,17 @@ class MemoryObjects:
         return self.all(kind).get(key)
 
     async def select(
-        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
+        self,
+        kind: type[T],
+        where: Where | None = None,
+        *,
+        after: Key = (),
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[T]:
         asked = (where or {}).items()
-        past = [each for key, each in sorted(self.all(kind).items()) if key > after]
+        kept = sorted(self.all(kind).items(), reverse=descending)
+        past = [each for key, each in kept if not after or (key < after if descending else key > after)]
         return [each for each in past if all(each.has(name, value) for name, value in asked)][:limit]
 
 

@@ -25,10 +25,16 @@ class Objects(Protocol):
         ...
 
     async def select(
-        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
+        self,
+        kind: type[T],
+        where: Where | None = None,
+        *,
+        after: Key = (),
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[T]:
-        """Objects of this kind that have what `where` asks for, in order of their identifiers (by code point), from the
-        first one past `after`.
+        """Objects of this kind that have what `where` asks for, in order of their identifiers (by code point), or against
+        it, from the first one past `after` that way.
         """
         ...
 

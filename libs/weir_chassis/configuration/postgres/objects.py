@@ -60,12 +60,20 @@ class PostgresObjects:
         return found[0] if found else None
 
     async def select(
-        self, kind: type[T], where: Where | None = None, *, after: Key = (), limit: int | None = None
+        self,
+        kind: type[T],
+        where: Where | None = None,
+        *,
+        after: Key = (),
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[T]:
         kept = self._tables[kind]
-        query = kept.query(self._tenant).order_by(*kept.identity).limit(limit)
+        order = [each.desc() if descending else each for each in kept.identity]
+        query = kept.query(self._tenant).order_by(*order).limit(limit)
         if after:
-            query = query.where(tuple_(*kept.identity) > tuple_(*map(literal, after)))
+            here, there = tuple_(*kept.identity), tuple_(*map(literal, after))
+            query = query.where(here < there if descending else here > there)
         for name, value in (where or {}).items():
             query = query.where(kept.has(name, value))
         return await self._objects(kind, query)
