@@ -180,6 +180,15 @@ class Page:
         found = self.books.balances.get(item)
         return found.revision if found else 0
 
+    def revisions_before(self, items: Iterable[StockItem]) -> int | None:
+        """The newest of the revisions that changed the counts of some stock items, 0 if none was ever booked.
+
+        None where a command of the same group did: its revision is not drawn yet.
+        """
+        found = [self.revision_before(each) for each in items]
+        drawn = [each for each in found if each is not None]
+        return max(drawn, default=0) if len(drawn) == len(found) else None
+
     def claim(self, claim: str) -> Claim:
         """What is claimed under a key as it stands on this page."""
         return self.claims.get(claim) or self.books.claims.get(claim) or Claim(claim)

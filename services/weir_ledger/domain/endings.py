@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from weir_chassis.errors import Malformed, Violation
 from weir_ledger.domain.books import Page
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import Account, EntryKind
-from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.domain.reservations import Line, LineTransfer, Reservation, State
+from weir_ledger.domain.stock import StockItem
 from weir_ledger.errors import (
     InsufficientOnHand,
     ReservationExpired,
@@ -97,6 +99,66 @@ class Fulfil(Command[Reservation]):
         if shortages:
             raise InsufficientOnHand(shortages)
         return page.keep(settled(found, lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Command[Reservation]):
+    """Move promised units to other stock items: of each line, which is named once, some units to a destination.
+
+    A destination is of the same product, lot and unit of measure as its line, and not the line's own stock item.
+    """
+
+    reservation: str
+    lines: tuple[LineTransfer, ...]
+    reference: str = ""
+    occurred_at: datetime | None = None
+
+    def items(self) -> Iterable[StockItem]:
+        return (each.destination for each in self.lines)
+
+    def reservations(self) -> Iterable[str]:
+        return (self.reservation,)
+
+    def size(self) -> int:
+        return 2 * len(self.lines)
+
+    def decide(self, page: Page) -> Reservation:
+        found = page.reservation(self.reservation)
+        for each in self.lines:
+            page.require_location(each.destination.location)
+        require_running(page, found, (State.CONFIRMED,), "transferred")
+        open_units(found, [(each.line, each.quantity) for each in self.lines])
+        _require_same_goods(found, self.lines)
+        lines = list(found.lines)
+        shortages: list[Shortage] = []
+        for position, each in enumerate(self.lines):
+            line = lines[each.line - 1]
+            on_hand = page.balance(line.item).on_hand
+            if on_hand < each.quantity:
+                item = line.item
+                shortages.append(Shortage(f"lines[{position}]", item.sku, item.location, each.quantity, on_hand))
+                continue
+            lines[each.line - 1] = self._moved(page, line, each)
+        if shortages:
+            raise InsufficientOnHand(shortages)
+        return page.keep(settled(found, lines))
+
+    def _moved(self, page: Page, line: Line, moving: LineTransfer) -> Line:
+        """Book that units of a line have moved; the line then."""
+        units = moving.quantity
+        for item, on_hand, reserved in ((line.item, -units, -units), (moving.destination, units, 0)):
+            page.book(
+                EntryKind.TRANSFER,
+                item,
+                on_hand=on_hand,
+                reserved=reserved,
+                reservation=self.reservation,
+                line=moving.line,
+                reference=self.reference,
+                occurred_at=self.occurred_at,
+            )
+        page.count_claims(line.claims, open=-units, fulfilled=units)
+        return replace(line, open=line.open - units, fulfilled=line.fulfilled + units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +256,22 @@ def open_units(found: Reservation, asked: Sequence[tuple[int, int]]) -> list[tup
         if units > left:
             raise ReservationLineExceeded(found.reservation, number, requested=units, open_units=left)
     return list(asked)
+
+
+def _require_same_goods(found: Reservation, lines: Sequence[LineTransfer]) -> None:
+    """Raise Malformed unless what leaves each line is what arrives, and somewhere else."""
+    violations: list[Violation] = []
+    for position, each in enumerate(lines):
+        item = found.lines[each.line - 1].item
+        if each.destination == item:
+            said = "Another location, custodian or condition than that of the line."
+        elif each.destination.goods != item.goods:
+            said = "Product, lot and unit of measure are those of the line."
+        else:
+            continue
+        violations.append(Violation(f"lines[{position}].destination", said))
+    if violations:
+        raise Malformed(violations)
 
 
 def give_up(page: Page, found: Reservation, units_of: Sequence[tuple[int, int]], kind: EntryKind) -> list[Line]:

@@ -11,7 +11,8 @@ from weir_ledger.domain.waiting import BackOrders, PlannedWaiting
 
 
 class EntryKind(enum.IntEnum):
-    """What moved. Up to RETURN these are movements, from RESERVE on they belong to reservations."""
+    """What moved. RESERVE, RELEASE, EXPIRE and FULFIL belong to reservations, as a TRANSFER of promised units does; the
+    others are movements."""
 
     RECEIVE = 1
     SHIP = 2
@@ -24,6 +25,7 @@ class EntryKind(enum.IntEnum):
     RELEASE = 9
     EXPIRE = 10
     FULFIL = 11
+    RESTORE = 12
 
 
 class Account(enum.IntEnum):
@@ -51,6 +53,8 @@ class Movement(Struct, frozen=True):
     reference: str = ""
     expected_revision: int | None = None
     """Revision that the balance must have, 0 if it must never have been booked; None for any."""
+    available_only: bool = False
+    """Whether it is a wish and no fact: it takes units only that are available."""
 
 
 class Entry(Struct, frozen=True, gc=False):

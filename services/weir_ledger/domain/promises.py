@@ -122,11 +122,10 @@ def size(lines: Iterable[DraftLine], plan: bytes) -> int:
 
 def refused(page: Page, short: Sequence[tuple[str, ShortLine]]) -> Refusal:
     """Why lines, each with the field it stands in, are not promised: missing units first, then claims."""
-    revisions = [page.revision_before(each.item) for _, each in short if each.claim is None]
-    if not revisions:
-        return refusal(short, revision=page.claims_before(each.claim.claim for _, each in short if each.claim))
-    drawn = [each for each in revisions if each is not None]
-    return refusal(short, revision=max(drawn) if len(drawn) == len(revisions) else None)
+    missing = [each.item for _, each in short if each.claim is None]
+    if missing:
+        return refusal(short, revision=page.revisions_before(missing))
+    return refusal(short, revision=page.claims_before(each.claim.claim for _, each in short if each.claim))
 
 
 def refusal(short: Sequence[tuple[str, ShortLine]], *, revision: int | None) -> Refusal:

@@ -104,6 +104,14 @@ class Line(Struct, frozen=True):
     handed_over_at: datetime | None = None
 
 
+class LineTransfer(Struct, frozen=True):
+    """Units of a line, counted from 1, and the stock item that they arrive in."""
+
+    line: int
+    quantity: int
+    destination: StockItem
+
+
 class Reservation(Struct, frozen=True):
     """A promise; line n stands at `lines[n - 1]`.
 

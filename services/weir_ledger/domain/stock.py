@@ -79,6 +79,11 @@ class StockItem(Struct, frozen=True, cache_hash=True, gc=False):
     custodian: str = ""
     condition: Condition = Condition.SELLABLE
 
+    @property
+    def goods(self) -> tuple[str, str, str, str]:
+        """What lies there, wherever it is and whoever answers for it: owner, product, lot and unit of measure."""
+        return self.owner, self.sku, self.lot, self.uom
+
 
 class Balance(Struct, frozen=True, gc=False):
     """The counts of one stock item; `revision` is that of their last change, 0 while it is being written.

@@ -31,6 +31,7 @@ RESERVATION_POLICY = policy.of(
     Confirm=_WRITE,
     Extend=_WRITE,
     Fulfil=_WRITE,
+    Transfer=_WRITE,
     Release=_WRITE,
     MarkHandedOver=_WRITE,
     GetClaims=_READ,
@@ -104,6 +105,13 @@ class ReservationServicer(ReservationServiceServicer):
     async def Fulfil(self, request: pb.FulfilRequest, context: Context) -> pb.FulfilResponse:
         done = await carry_out(self._books, request, requests.fulfil(request))
         return pb.FulfilResponse(
+            reservation=answers.reservation(done.receipt, done.revision),
+            revision=self._origin.revision(done.revision).to_wire(),
+        )
+
+    async def Transfer(self, request: pb.TransferRequest, context: Context) -> pb.TransferResponse:
+        done = await carry_out(self._books, request, requests.transfer(request))
+        return pb.TransferResponse(
             reservation=answers.reservation(done.receipt, done.revision),
             revision=self._origin.revision(done.revision).to_wire(),
         )

@@ -24,6 +24,7 @@ _RECEIPTS: dict[str, Any] = {
     "Confirm": Reservation,
     "Extend": Reservation,
     "Fulfil": Reservation,
+    "Transfer": Reservation,
     "Release": Reservation,
     "MarkHandedOver": Reservation,
     "CancelWaiting": Waiting,

@@ -46,7 +46,7 @@ WITH asked AS (
     ) e
 ), touched AS (
     SELECT number, reservation, reservation_line AS line, sum(reserved_delta) AS delta
-    FROM since WHERE $5 AND reservation IS NOT NULL GROUP BY 1, 2, 3
+    FROM since WHERE $5 AND reserved_delta <> 0 GROUP BY 1, 2, 3
 ), promised AS (
     SELECT t.number, greatest(0, l.open - t.delta) AS units, l.handed_over_at
     FROM touched t

@@ -9,14 +9,14 @@ from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, rese
 from weir_chassis.fields import Fields
 from weir_ledger.domain.amending import RESERVATION_LINES_MAX, Amend
 from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
-from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.endings import Confirm, Extend, Fulfil, MarkHandedOver, Release, Transfer
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.lots import SetLot
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.places import CreateLocation, DeleteLocation, UpdateLocation
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode
-from weir_ledger.domain.stock import QUANTITY_MAX, Location, LocationKind, Lot
+from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, LineTransfer, Mode
+from weir_ledger.domain.stock import QUANTITY_MAX, Condition, Location, LocationKind, Lot, StockItem
 from weir_ledger.domain.waiting import WaitingDraft, WaitingDraftLine
 from weir_ledger.wire.items import day, lot_name, product, reservation_name, stock_item
 
@@ -38,7 +38,9 @@ AHEAD = timedelta(days=1)
 """How far ahead of our clock a caller's may run."""
 
 KINDS = {each.value: each for each in LocationKind}
-_MOVEMENTS = {each.value: each for each in EntryKind if each <= EntryKind.RETURN}
+_PROMISING = (EntryKind.RESERVE, EntryKind.RELEASE, EntryKind.EXPIRE, EntryKind.FULFIL)
+_MOVEMENTS = {each.value: each for each in EntryKind if each not in _PROMISING}
+_TAKING = (EntryKind.SHIP, EntryKind.TRANSFER, EntryKind.CONSUME)
 _MODES = {each.value: each for each in Mode}
 
 
@@ -102,9 +104,7 @@ def _movement(fields: Fields, message: ledger_pb2.Movement) -> Movement:
     destination = None
     if kind is EntryKind.TRANSFER:
         destination = stock_item(fields.inner("destination"), message.destination)
-        if (destination.owner, destination.sku, destination.lot, destination.uom) != (
-            item.owner, item.sku, item.lot, item.uom,
-        ):  # fmt: skip
+        if destination.goods != item.goods:
             fields.refuse("destination", "Product, lot and unit of measure are those of stock_item.")
         elif destination == item:
             fields.refuse("destination", "Another location, custodian or condition than that of stock_item.")
@@ -118,6 +118,7 @@ def _movement(fields: Fields, message: ledger_pb2.Movement) -> Movement:
         _past(fields, message, "occurred_time"),
         fields.text("reference", message.reference, length_max=REFERENCE_MAX),
         _expected_revision(fields, kind, message),
+        _available_only(fields, kind, item, message),
     )
 
 
@@ -139,6 +140,16 @@ def _expected_revision(fields: Fields, kind: EntryKind, message: ledger_pb2.Move
     if kind not in (EntryKind.COUNT, EntryKind.ADJUST):
         fields.refuse("expected_revision", "Only a COUNT or an ADJUST has one.")
     return fields.number("expected_revision", message.expected_revision, least=0, most=2**63 - 1)
+
+
+def _available_only(fields: Fields, kind: EntryKind, item: StockItem, message: ledger_pb2.Movement) -> bool:
+    """Whether a movement takes units only that are not promised."""
+    if message.available_only:
+        if kind not in _TAKING:
+            fields.refuse("available_only", "Only of a SHIP, a TRANSFER or a CONSUME.")
+        elif item.condition is not Condition.SELLABLE:
+            fields.refuse("available_only", "Only of sellable goods.")
+    return message.available_only
 
 
 def _past(fields: Fields, message: Message, name: str) -> datetime | None:
@@ -297,6 +308,26 @@ def fulfil(request: reservation_service_pb2.FulfilRequest) -> Fulfil:
         return Fulfil(
             reservation_name(fields, "reservation", request.reservation),
             line_quantities(fields, "lines", request.lines),
+            fields.text("reference", request.reference, length_max=REFERENCE_MAX),
+            _past(fields, request, "occurred_time"),
+        )
+
+
+def transfer(request: reservation_service_pb2.TransferRequest) -> Transfer:
+    """What a Transfer asks for."""
+    with Fields() as fields:
+        fields.request_id(request.request_id)
+        fields.unique("lines", [each.line for each in request.lines])
+        return Transfer(
+            reservation_name(fields, "reservation", request.reservation),
+            tuple(
+                LineTransfer(
+                    each.number("line", message.line, least=1, most=RESERVATION_LINES_MAX),
+                    each.quantity("quantity", message.quantity),
+                    stock_item(each.inner("destination"), message.destination),
+                )
+                for each, message in fields.each("lines", request.lines, most=LINES_MAX)
+            ),
             fields.text("reference", request.reference, length_max=REFERENCE_MAX),
             _past(fields, request, "occurred_time"),
         )
