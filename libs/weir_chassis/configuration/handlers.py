@@ -37,11 +37,11 @@ class Handlers(Generic[O]):
     """
 
     def __init__(self, tenants: Tenants[O], origin: Origin, kinds: Sequence[type[Configured]]) -> None:
-        """Answer from `tenants`, whose revisions are drawn at `origin`; `kinds` are all there are, each after those it
-        refers to.
+        """Answer from `tenants`, whose revisions are drawn at `origin`; `kinds` are those that exports and watches
+        tell, each after those it refers to.
         """
         self._tenants = tenants
-        self._kinds = kinds
+        self.kinds = tuple(kinds)
         self.origin = origin
 
     async def write(self, attempt: Attempt, decide: Decide[O, W, T], wanted: W) -> tuple[T, Revision]:
@@ -69,12 +69,12 @@ class Handlers(Generic[O]):
             return await objects.select(kind, where, after=after, limit=limit), revision
 
     async def export(self, tenant: str, fresh: Vector) -> tuple[list[Configured], Revision]:
-        """Every object, each after those it refers to.
+        """Every object of the kinds that are told, each after those it refers to.
 
         Configuration fits in memory: it is read at once, so that no slow reader holds a snapshot open.
         """
         async with self.reading(tenant, fresh) as (objects, revision):
-            return [each for kind in self._kinds for each in await objects.select(kind)], revision
+            return [each for kind in self.kinds for each in await objects.select(kind)], revision
 
     async def watch_start(self, tenant: str, after: Revision | None) -> int:
         """The revision to watch from: `after`, or the oldest kept. Raises RevisionForeign, RevisionAhead."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -23,6 +23,9 @@ S = TypeVar("S")
 
 Render = Callable[[Change], Message]
 """Makes of a change the message of the contract, with the object as it stands after it."""
+
+Tell = Callable[[Sequence[Commit]], Awaitable[Sequence[Sequence[Message]]]]
+"""What to tell of each commit, in order."""
 
 
 class Listed(NamedTuple, Generic[M]):
@@ -75,21 +78,41 @@ class Answering(Generic[O]):
             yield made(revision=revision.to_wire(), objects=messages)
 
     async def _watch(self, request: wire.Watch, response: type[R], render: Render) -> AsyncIterator[R]:
-        """Every commit, in messages that have `through`, `changes` and `recorded_time`."""
+        """Every change of the kinds that are told, in messages that have `through`, `changes` and `recorded_time`."""
+
+        def told(commit: Commit) -> Sequence[Message]:
+            return [render(each) for each in commit.changes if isinstance(each.object, self._handlers.kinds)]
+
+        async def tell(commits: Sequence[Commit]) -> Sequence[Sequence[Message]]:
+            return [told(each) for each in commits]
+
+        async for message in self._tell(request, response, tell):
+            yield message
+
+    async def _tell(
+        self, request: wire.Watch, response: type[R], tell: Tell, *, field: str = "changes"
+    ) -> AsyncIterator[R]:
+        """What there is to tell of every commit, in messages that have `through`, `recorded_time` and this `field`; a
+        heartbeat goes over commits of which there is nothing to tell.
+        """
         tenant, made = call.tenant(), cast(Any, response)
 
         def heartbeat(through: int) -> Any:
             return made(through=self._handlers.origin.revision(through).to_wire())
 
-        def told(commit: Commit) -> Any:
+        def message_of(commit: Commit, told: Sequence[Message]) -> Any:
             message = heartbeat(commit.revision)
-            message.changes.extend(map(render, commit.changes))
+            getattr(message, field).extend(told)
             message.recorded_time.FromDatetime(commit.recorded_at)
             return message
 
         async def read(after: int) -> Batch[Any]:
             batch = await self._handlers.changes(tenant, after)
-            return Batch([told(each) for each in batch.messages], batch.through, batch.more)
+            pairs = list(zip(batch.messages, await tell(batch.messages), strict=True))
+            messages = [message_of(commit, told) for commit, told in pairs if told]
+            if pairs and not pairs[-1][1]:
+                messages.append(heartbeat(batch.through))
+            return Batch(messages, batch.through, batch.more)
 
         start = await self._handlers.watch_start(tenant, wire.after(request))
         with self._wakeups.bell(tenant) as bell:

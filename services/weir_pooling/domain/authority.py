@@ -32,17 +32,29 @@ class Standing:
         return self.role is UserRole.ADMINISTRATOR
 
     @property
+    def persons(self) -> tuple[str, ...]:
+        """Those who exist for him, if he is no administrator."""
+        return self.pool.persons if self.pool is not None else (self.user,)
+
+    @property
     def hub(self) -> bool:
         """Whether he is the hub of his pool."""
         return self.pool is not None and self.pool.hub == self.user
 
     def names(self, user: str) -> bool:
         """Whether the person exists for him."""
-        return self.administrator or user == self.user or (self.pool is not None and user in self.pool.persons)
+        return self.administrator or user == self.user or user in self.persons
 
     def acts_for(self, user: str) -> bool:
         """Whether he may do for the person what the person may do."""
         return self.administrator or user == self.user or (self.hub and self.names(user))
+
+    @property
+    def charges(self) -> frozenset[str] | None:
+        """All for whom he acts; None for everybody."""
+        if self.administrator:
+            return None
+        return frozenset(self.pool.persons if self.pool is not None and self.hub else (self.user,))
 
     def sees(self, custodian: str) -> bool:
         """Whether he sees what is in the custody of the person."""
@@ -60,6 +72,11 @@ class Standing:
         if not self.acts_for(user):
             raise self.refusal(user, action)
         return Actor(self.user, user)
+
+    def administering(self, user: str, action: str) -> None:
+        """Raise AuthorityInsufficient unless he is an administrator; what is done concerns the person."""
+        if not self.administrator:
+            raise self.refusal(user, action)
 
     def sending(self, sender: str, recipient: str, action: str) -> Actor:
         """Himself on the sender's side of a transfer; raises UserNotFound, AuthorityInsufficient.
