@@ -51,6 +51,7 @@ SERVICES = {
             peers=("ledger", "sharing", "aggregator"),
         ),
         Service("sync", "weir_sync", 7104, schema="weir_sync"),
+        Service("pooling", "weir_pooling", 7105, schema="weir_pooling", peers=("ledger",)),
         Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync")),
     )
 }

@@ -40,6 +40,39 @@ class UserInUse(InUse):
     thing = "user"
 
 
+class UserRoleOther(Refusal):
+    """The person does not have the role that is needed."""
+
+    kind = Kind.UNMET
+    reason = "USER_ROLE"
+
+    def __init__(self, *, user: str, role: str, required: str) -> None:
+        """Refuse a person who has `role` for a place that only `required` can have."""
+        super().__init__(f"'{user}' is {role}, not {required}.", user=user, role=role, required=required)
+
+
+class UserPooled(Refusal):
+    """The person is in another pool, or its hub."""
+
+    kind = Kind.TAKEN
+    reason = "USER_POOLED"
+
+    def __init__(self, *, user: str, pool: str) -> None:
+        """Refuse a second pool for a person who is in `pool`."""
+        super().__init__(f"'{user}' is in the pool '{pool}' already.", user=user, pool=pool)
+
+
+class ChannelTaken(Refusal):
+    """Another person sells through the channel."""
+
+    kind = Kind.TAKEN
+    reason = "CHANNEL_TAKEN"
+
+    def __init__(self, *, channel: str, user: str) -> None:
+        """Refuse a channel through which `user` sells."""
+        super().__init__(f"'{user}' sells through the channel '{channel}' already.", channel=channel, user=user)
+
+
 class PoolNotFound(Missing):
     """No such pool."""
 
@@ -52,6 +85,18 @@ class PoolExists(Taken):
 
     reason = "POOL_EXISTS"
     thing = "pool"
+
+
+class HubAccessOff(Refusal):
+    """The switch of the pool is off, or the person is in none."""
+
+    kind = Kind.UNMET
+    reason = "HUB_ACCESS_OFF"
+
+    def __init__(self, *, user: str, pool: str) -> None:
+        """Refuse the hub's stock to a person; `pool` is empty where he is in none."""
+        sentence = f"The hub of the pool '{pool}' shares its stock with nobody." if pool else f"'{user}' is in no pool."
+        super().__init__(sentence, user=user, pool=pool)
 
 
 class UnderWay(Refusal):
@@ -81,18 +126,6 @@ class CaseClosed(Refusal):
     def __init__(self, *, case: str) -> None:
         """Refuse to change `case` until it is opened again."""
         super().__init__(f"The case '{case}' is closed: open it again first.", case=case)
-
-
-class HubAccessOff(Refusal):
-    """The switch of the pool is off, or the person is in none."""
-
-    kind = Kind.UNMET
-    reason = "HUB_ACCESS_OFF"
-
-    def __init__(self, *, user: str, pool: str) -> None:
-        """Refuse that hub stock of `pool`, empty for none, is used for `user`."""
-        why = f"hub stock is not open to the members of pool '{pool}'" if pool else "that person is in no pool"
-        super().__init__(f"Hub stock cannot be used for '{user}': {why}.", user=user, pool=pool)
 
 
 class UsageNotFound(Refusal):

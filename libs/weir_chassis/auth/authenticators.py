@@ -12,7 +12,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
 from joserfc.jwk import KeySet
 
 from weir_chassis.auth.keys import FileKeys, Keys, UrlKeys
-from weir_chassis.auth.principals import TENANT, Credentials, Metadata, Principal, Role, credentials
+from weir_chassis.auth.principals import TENANT, USER, Credentials, Metadata, Principal, Role, credentials
 from weir_chassis.errors import Malformed, Misconfigured, RoleInsufficient, TokenInvalid, TokenMissing, Violation
 from weir_chassis.ids import identifier_fault
 from weir_chassis.settings import Address, AuthSettings
@@ -38,8 +38,8 @@ class Authenticator(Protocol):
         ...
 
     async def authenticate(self, metadata: Metadata) -> Principal:
-        """The principal; raises TokenMissing, TokenInvalid, RoleInsufficient (another tenant is named), Malformed or
-        KeysAway."""
+        """The principal; raises TokenMissing, TokenInvalid, RoleInsufficient (another tenant or person is named),
+        Malformed or KeysAway."""
         ...
 
 
@@ -69,17 +69,18 @@ class DevelopmentAuthenticator:
 
     def __init__(self) -> None:
         """Start with no tenant seen."""
-        self._seen: dict[str | None, Principal] = {}
+        self._seen: dict[tuple[str | None, str | None], Principal] = {}
 
     def recall(self, metadata: Metadata) -> Principal | None:
-        """The principal of the tenant named; raises Malformed if that is no identifier."""
-        tenant = credentials(metadata).tenant
-        principal = self._seen.get(tenant)
+        """The principal of the tenant named; raises Malformed if that, or a person named, is no identifier."""
+        _, tenant, user = credentials(metadata)
+        principal = self._seen.get((tenant, user))
         if principal is None:
-            principal = Principal(_named_tenant("default" if tenant is None else tenant), "development", Role.SERVICE)
+            named = _named("default" if tenant is None else tenant, TENANT)
+            principal = Principal(named, "development", Role.SERVICE, _named_user(user))
             if len(self._seen) >= VERIFIED_MAX:
                 self._seen.clear()
-            self._seen[tenant] = principal
+            self._seen[tenant, user] = principal
         return principal
 
     async def authenticate(self, metadata: Metadata) -> Principal:
@@ -120,7 +121,7 @@ class BearerAuthenticator:
         """Verify the token; raises TokenMissing, TokenInvalid, RoleInsufficient, Malformed or KeysAway."""
         proof = credentials(metadata)
         claims = await self._claims_of(_bearer(proof.authorization))
-        principal = self._principal(claims, proof.tenant)
+        principal = self._principal(claims, proof)
         self._remember(proof, principal, claims["exp"])
         return principal
 
@@ -147,20 +148,20 @@ class BearerAuthenticator:
         self._claims.validate(claims)
         return dict(claims)
 
-    def _principal(self, claims: Mapping[str, Any], named: str | None) -> Principal:
+    def _principal(self, claims: Mapping[str, Any], said: Credentials) -> Principal:
         role = _role(claims.get(self._settings.role_claim))
         own = claims.get(self._settings.tenant_claim)
         if own is not None and (not isinstance(own, str) or identifier_fault(own) is not None):
             raise _invalid("tenant claim is no identifier")
         subject = str(claims["sub"])
         if role is Role.SERVICE:
-            tenant = own if named is None else _named_tenant(named)
+            tenant = own if said.tenant is None else _named(said.tenant, TENANT)
             if tenant is None:
                 raise Malformed([Violation(TENANT, "Required metadata: a service must name the tenant it acts for.")])
-            return Principal(tenant, subject, role)
+            return Principal(tenant, subject, role, _named_user(said.user))
         if own is None:
             raise _invalid("no tenant claim")
-        if named is not None and named != own:
+        if said.tenant not in (None, own) or said.user not in (None, subject):
             raise RoleInsufficient(required=Role.SERVICE.name, held=role.name)
         return Principal(own, subject, role)
 
@@ -197,8 +198,12 @@ def _role(claim: object) -> Role:
     return Role[name]
 
 
-def _named_tenant(named: str) -> str:
+def _named_user(named: str | None) -> str:
+    return "" if named is None else _named(named, USER)
+
+
+def _named(named: str, key: str) -> str:
     fault = identifier_fault(named)
     if fault is not None:
-        raise Malformed([Violation(TENANT, fault)])
+        raise Malformed([Violation(key, fault)])
     return named

@@ -1,4 +1,4 @@
-"""The caller as the suite sees it, and the two metadata keys that say who it is."""
+"""The caller as the suite sees it, and the metadata keys that say who it is."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 AUTHORIZATION = "authorization"
 TENANT = "weir-tenant"
+USER = "weir-user"
 
 
 class Role(IntEnum):
@@ -24,11 +25,20 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller whose proof held: acting for one tenant, under one role."""
+    """A caller whose proof held: acting for one tenant, under one role.
+
+    `user` is the person whom a service names, on whose behalf it calls; empty where it names none, as for others.
+    """
 
     tenant: str
     subject: str
     role: Role
+    user: str = ""
+
+    @property
+    def person(self) -> str:
+        """Who is answered: the person named, or the caller itself."""
+        return self.user or self.subject
 
     @property
     def service(self) -> bool:
@@ -41,20 +51,16 @@ class Credentials(NamedTuple):
 
     authorization: str | None
     tenant: str | None
+    user: str | None = None
 
 
 def credentials(metadata: Metadata) -> Credentials:
     """Read the proof out of a call's metadata; raises TokenInvalid if a key appears twice, because then it is unclear
     which counts."""
-    authorization: str | None = None
-    tenant: str | None = None
+    said: dict[str, str] = {}
     for key, value in metadata:
-        if key == AUTHORIZATION:
-            if authorization is not None:
+        if key in (AUTHORIZATION, TENANT, USER):
+            if key in said:
                 raise TokenInvalid
-            authorization = value if isinstance(value, str) else value.decode("latin-1")
-        elif key == TENANT:
-            if tenant is not None:
-                raise TokenInvalid
-            tenant = value if isinstance(value, str) else value.decode("latin-1")
-    return Credentials(authorization, tenant)
+            said[key] = value if isinstance(value, str) else value.decode("latin-1")
+    return Credentials(said.get(AUTHORIZATION), said.get(TENANT), said.get(USER))

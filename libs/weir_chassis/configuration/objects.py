@@ -14,8 +14,10 @@ T = TypeVar("T", bound="Configured")
 Key = tuple[str, ...]
 """An object's identifier: the values of the fields that its kind names in `identity`."""
 
-Where = Mapping[str, str | int | Key]
-"""What objects must have to be meant: names of fields, or others that the kind knows by `has`, and their values."""
+Where = Mapping[str, str | int | Key | frozenset[str]]
+"""What objects must have to be meant: names of fields, or others that the kind knows by `has`, and their values; of a
+set any one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Configured:
 
     def has(self, name: str, value: Any) -> bool:
         """Whether it has what `Where` asks for under this name."""
-        return bool(getattr(self, name) == value)
+        mine = getattr(self, name)
+        return mine in value if isinstance(value, frozenset) else bool(mine == value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ class Objects(Protocol):
         limit: int | None = None,
         descending: bool = False,
     ) -> list[T]:
-        """Objects of this kind that have what `where` asks for, in order of their identifiers (by code point), or against
-        it, from the first one past `after` that way.
+        """Objects of this kind that have what `where` asks for, in order of their identifiers (by code point), or
+        against it, from the first one past `after` that way.
         """
         ...
 

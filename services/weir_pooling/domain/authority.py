@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weir_chassis.configuration.objects import Where
 from weir_pooling.domain.people import Actor, Pool, UserRole
 from weir_pooling.errors import AuthorityInsufficient, UserNotFound
 
@@ -100,3 +101,13 @@ class Standing:
     def refusal(self, user: str, action: str) -> AuthorityInsufficient:
         """That he may not do something for the person."""
         return AuthorityInsufficient(user=self.user, acting_for=user, action=action)
+
+
+def users(who: Standing, where: Where) -> Where:
+    """Of the persons asked for those who exist for him."""
+    return where if who.administrator else {**where, "user": frozenset(who.persons)}
+
+
+def pools(who: Standing, where: Where) -> Where:
+    """Of the pools asked for those that exist for him: his own."""
+    return where if who.administrator else {**where, "person": who.user}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from weir_chassis.configuration.objects import Configured
+from weir_chassis.configuration.objects import Configured, Named
 from weir_pooling.errors import PoolExists, PoolNotFound, UserExists, UserNotFound
 
 
@@ -53,6 +54,19 @@ class Pool(Configured):
         """The hub, then the members."""
         return (self.hub, *self.members)
 
+    def has(self, name: str, value: Any) -> bool:
+        """Whether a `person`, or one of several, is its hub or a member; or whether it has a field of this value."""
+        if name != "person":
+            return Configured.has(self, name, value)
+        return not frozenset(self.persons).isdisjoint(value if isinstance(value, frozenset) else {value})
+
+
+class Switch(NamedTuple):
+    """How the switch of a pool shall stand."""
+
+    pool: Named[Pool]
+    on: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -60,3 +74,7 @@ class Actor:
 
     user: str
     acting_for: str
+
+
+KINDS: tuple[type[Configured], ...] = (User, Pool)
+"""What is told to everybody who follows pooling, each after those it refers to."""

@@ -14,7 +14,7 @@ from weir_pooling.errors import AuthorityInsufficient
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, by his token; `trusted` where that says ADMINISTRATOR or SERVICE."""
+    """Who calls; `trusted` where his token says ADMINISTRATOR or SERVICE, and names nobody else."""
 
     user: str
     trusted: bool
@@ -23,7 +23,7 @@ class Caller:
 def caller() -> Caller:
     """Who makes the current call."""
     principal = call.current().principal
-    return Caller(principal.subject, principal.role >= Role.ADMINISTRATOR)
+    return Caller(principal.person, principal.role >= Role.ADMINISTRATOR and not principal.user)
 
 
 async def standing(objects: Objects, calling: Caller) -> Standing:

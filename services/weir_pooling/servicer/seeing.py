@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
 from google.protobuf.message import Message
 
+from weir.common.v1.revision_pb2 import Revision
 from weir_chassis import call
 from weir_chassis.configuration import wire
 from weir_chassis.configuration.handlers import O
-from weir_chassis.configuration.objects import Change, Commit, T, Where
+from weir_chassis.configuration.objects import Change, Commit, Key, T, Where
 from weir_chassis.configuration.servicer import Answering, Listed, shown
 from weir_chassis.revisions import Vector
 from weir_pooling.domain.authority import Standing
@@ -19,9 +20,13 @@ from weir_pooling.handlers.standing import caller, standing
 
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
+S = TypeVar("S")
 
 Seen = Callable[[Standing, Where], Where]
 """Narrows what is asked for to what somebody may see of it; raises the refusal of what he may not ask."""
+
+Get = Callable[[O, Standing, Key], Awaitable[S]]
+"""What somebody may see under an identifier; raises the refusal where that is nothing."""
 
 Render = Callable[[Standing, Change], Message | None]
 """Makes of a change what somebody sees of it; None where that is nothing."""
@@ -29,6 +34,12 @@ Render = Callable[[Standing, Change], Message | None]
 
 class Seeing(Answering[O]):
     """Answers for the caller, as far as he may see."""
+
+    async def _get_seen(self, asked: tuple[Key, Vector], get: Get[O, S]) -> tuple[S, Revision]:
+        """One thing, if the caller may see it."""
+        key, fresh = asked
+        async with self._handlers.reading(call.tenant(), fresh) as (objects, revision):
+            return await get(objects, await standing(objects, caller()), key), revision.to_wire()
 
     async def _list_seen(
         self,

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    DateTime,
     MetaData,
     Select,
     Table,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal,
     literal_column,
     select,
 )
@@ -89,7 +91,10 @@ class Kept:
     def has(self, name: str, value: Any) -> ColumnElement[bool]:
         """Whether an object has what `Where` asks for under this name."""
         if self.children is None or name != self.children.asked:
-            equal: ColumnElement[bool] = self.table.c[name] == value
+            mine = self.table.c[name]
+            if isinstance(value, frozenset):
+                return mine == func.any(cast(literal(sorted(value), postgresql.ARRAY(Text)), postgresql.ARRAY(Text)))
+            equal: ColumnElement[bool] = mine == value
             return equal
         values = value if isinstance(value, tuple) else (value,)
         assert self.rows is not None
@@ -99,6 +104,8 @@ class Kept:
     def values(self, each: Configured, tenant: str) -> dict[str, Any]:
         """The object as a row."""
         plain = msgspec.to_builtins(each)
+        instants = {name: getattr(each, name) for name in self.fields if isinstance(self.table.c[name].type, DateTime)}
+        plain |= instants  # the others are as JSON has them
         return {**{name: plain[name] for name in self.fields}, "tenant": tenant, "changed": int(each.etag)}
 
     def child_key(self, each: Configured, tenant: str) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+"""PoolingService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from grpc.aio import ServicerContext
+
+from weir.pooling.v1 import pooling_service_pb2 as pb
+from weir.pooling.v1 import pooling_service_pb2_grpc
+from weir_chassis import policy
+from weir_chassis.configuration import wire
+from weir_chassis.configuration.ports import Objects
+from weir_chassis.server import Registration
+from weir_pooling.domain import authority
+from weir_pooling.domain.people import Pool, User
+from weir_pooling.handlers import people as handlers
+from weir_pooling.servicer.access import FOLLOW, READ, WRITE
+from weir_pooling.servicer.seeing import Seeing
+from weir_pooling.wire import people, reading
+
+Context = ServicerContext[Any, Any]
+
+PEOPLE_POLICY = policy.of(
+    "weir.pooling.v1.PoolingService",
+    CreateUser=WRITE,
+    GetUser=READ,
+    ListUsers=READ,
+    UpdateUser=WRITE,
+    DeleteUser=WRITE,
+    CreatePool=WRITE,
+    GetPool=READ,
+    ListPools=READ,
+    UpdatePool=WRITE,
+    DeletePool=WRITE,
+    SetHubAccess=WRITE,
+    ListStock=READ,
+    ExportPooling=FOLLOW,
+    WatchPooling=FOLLOW,
+)
+
+
+class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceServicer):
+    """Every rpc of the pooling service, for the person who calls."""
+
+    @property
+    def registration(self) -> Registration:
+        """What a server needs to serve it."""
+        service = pb.DESCRIPTOR.services_by_name["PoolingService"]
+        return Registration(service, pooling_service_pb2_grpc.add_PoolingServiceServicer_to_server, self)
+
+    async def CreateUser(self, request: pb.CreateUserRequest, context: Context) -> pb.CreateUserResponse:
+        done, revision = await self._write(request, people.user(request), handlers.create_user)
+        return pb.CreateUserResponse(user=people.to_user(done), revision=revision)
+
+    async def GetUser(self, request: pb.GetUserRequest, context: Context) -> pb.GetUserResponse:
+        found, revision = await self._get_seen(wire.lookup(request, User), handlers.user)
+        return pb.GetUserResponse(user=people.to_user(found), revision=revision)
+
+    async def ListUsers(self, request: pb.ListUsersRequest, context: Context) -> pb.ListUsersResponse:
+        found, token, revision = await self._list_seen(
+            request, User, people.user_listing(request), people.to_user, seen=authority.users
+        )
+        return pb.ListUsersResponse(users=found, next_page_token=token, revision=revision)
+
+    async def UpdateUser(self, request: pb.UpdateUserRequest, context: Context) -> pb.UpdateUserResponse:
+        done, revision = await self._write(request, people.user(request), handlers.update_user)
+        return pb.UpdateUserResponse(user=people.to_user(done), revision=revision)
+
+    async def DeleteUser(self, request: pb.DeleteUserRequest, context: Context) -> pb.DeleteUserResponse:
+        _, revision = await self._write(request, reading.removal(request, User), handlers.delete_user)
+        return pb.DeleteUserResponse(revision=revision)
+
+    async def CreatePool(self, request: pb.CreatePoolRequest, context: Context) -> pb.CreatePoolResponse:
+        done, revision = await self._write(request, people.pool(request), handlers.create_pool)
+        return pb.CreatePoolResponse(pool=people.to_pool(done), revision=revision)
+
+    async def GetPool(self, request: pb.GetPoolRequest, context: Context) -> pb.GetPoolResponse:
+        found, revision = await self._get_seen(wire.lookup(request, Pool), handlers.pool)
+        return pb.GetPoolResponse(pool=people.to_pool(found), revision=revision)
+
+    async def ListPools(self, request: pb.ListPoolsRequest, context: Context) -> pb.ListPoolsResponse:
+        found, token, revision = await self._list_seen(
+            request, Pool, wire.listing(request), people.to_pool, seen=authority.pools
+        )
+        return pb.ListPoolsResponse(pools=found, next_page_token=token, revision=revision)
+
+    async def UpdatePool(self, request: pb.UpdatePoolRequest, context: Context) -> pb.UpdatePoolResponse:
+        done, revision = await self._write(request, people.pool(request), handlers.update_pool)
+        return pb.UpdatePoolResponse(pool=people.to_pool(done), revision=revision)
+
+    async def DeletePool(self, request: pb.DeletePoolRequest, context: Context) -> pb.DeletePoolResponse:
+        _, revision = await self._write(request, reading.removal(request, Pool), handlers.delete_pool)
+        return pb.DeletePoolResponse(revision=revision)
+
+    async def SetHubAccess(self, request: pb.SetHubAccessRequest, context: Context) -> pb.SetHubAccessResponse:
+        done, revision = await self._write(request, people.switch(request), handlers.set_hub_access)
+        return pb.SetHubAccessResponse(pool=people.to_pool(done), revision=revision)
+
+    def ExportPooling(
+        self, request: pb.ExportPoolingRequest, context: Context
+    ) -> AsyncIterator[pb.ExportPoolingResponse]:
+        return self._export(request, pb.ExportPoolingResponse, people.to_object)
+
+    def WatchPooling(self, request: pb.WatchPoolingRequest, context: Context) -> AsyncIterator[pb.WatchPoolingResponse]:
+        return self._watch(request, pb.WatchPoolingResponse, people.to_change)

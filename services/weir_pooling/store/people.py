@@ -1,0 +1,50 @@
+"""Where persons, pools and deeds are kept; members of a pool in rows of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, DateTime, Text, func, select, tuple_
+from sqlalchemy.dialects import postgresql
+
+from weir_chassis.configuration.postgres import Children, Kept, column, nested
+from weir_pooling.domain.deeds import Deed
+from weir_pooling.domain.people import Pool, User
+
+_MEMBERS = Children("members", "pool_members", parent=("pool",), columns=(column("user", Text),), asked="member")
+
+
+class _KeptPools(Kept):
+    """Pools, which can be asked for by `person`: their hub or a member."""
+
+    def has(self, name: str, value: Any) -> ColumnElement[bool]:
+        """Whether a pool has what `Where` asks for under this name."""
+        if name != "person":
+            return super().has(name, value)
+        assert self.rows is not None
+        persons = func.any(postgresql.array(sorted(value) if isinstance(value, frozenset) else [value], type_=Text))
+        # one after the other, for each has an index
+        as_hub = select(self.table.c.tenant, self.table.c.pool).where(self.table.c.hub == persons)
+        as_member = select(self.rows.c.tenant, self.rows.c.pool).where(self.rows.c.user == persons)
+        return tuple_(self.table.c.tenant, self.table.c.pool).in_(as_hub.union_all(as_member))
+
+
+PEOPLE = (
+    Kept(User, "users", "user", "role", "display_name", "channel"),
+    _KeptPools(Pool, "pools", "pool", "display_name", "hub", column("access_hub_stock", Boolean), children=_MEMBERS),
+    Kept(
+        Deed,
+        "deeds",
+        "deed",
+        "subject",
+        "action",
+        "work",
+        nested("portions"),
+        nested("by"),
+        column("at", DateTime(timezone=True)),
+        "reservation",
+        column("things", postgresql.ARRAY(Text)),
+        "words",
+    ),
+)
+"""Persons, pools, and what is to be done in the ledger."""
