@@ -14,8 +14,8 @@ from weir_allocation.cap import cap
 from weir_allocation.configuration import Configuration
 from weir_allocation.goods import Goods
 from weir_allocation.offer import offer, rule_supply
-from weir_allocation.pipeline import Question, Trace, conclude, places
-from weir_allocation.reach import Reach, reach
+from weir_allocation.pipeline import Question, Trace, conclude, looked_at, places
+from weir_allocation.reach import Reach
 from weir_allocation.rules import Rule
 from weir_allocation.sharing import Link
 from weir_allocation.split import split
@@ -87,12 +87,10 @@ class Advice:
 
 def advise(question: Question) -> Advice:
     """What holds the level of a question down, and what would raise it."""
-    configuration, product = question.configuration, question.product
-    reached = reach(configuration.network, question.channel, configuration.rule(product))
-    goods = Goods(question.holdings, question.demand, question.today)
-    there = places(product, reached, configuration.sharing, goods)
+    reached, goods = looked_at(question)
+    there = places(question.product, reached, question.configuration.sharing, goods)
     traced = conclude(question, reached, there)
-    if question.channel.by_custody:
+    if question.channel.by_custody and reached.custodians is None:
         return Advice(Stage.REACH, ())
     remedies: dict[tuple[Lever, str, Product | None], Remedy] = {}
     for remedy, changed, served in _changes(question, reached, there, goods, traced):
@@ -108,8 +106,12 @@ def advise(question: Question) -> Advice:
 def _binding(question: Question, reached: Reach, there: Mapping[str, Step], traced: Trace) -> Stage:
     """The last stage where one unit more that goes in does not come out as a higher level."""
     channel, product, configuration = question.channel, question.product, question.configuration
-    _, supplied, shared, offered, _ = traced.steps
     limits = configuration.limits_of(channel)
+    if channel.by_custody:
+        if cap(limits, channel.channel, product, traced.supply + 1).units_out <= traced.level:
+            return Stage.CAP
+        return Stage.SUPPLY if there else Stage.REACH
+    _, supplied, shared, offered, _ = traced.steps
     if cap(limits, channel.channel, product, max(0, offered.units_out) + 1).units_out <= traced.level:
         return Stage.CAP
     if offer(configuration, channel, product, shared.units_out + 1, there).units_out <= max(0, offered.units_out):
@@ -140,8 +142,7 @@ def _level(question: Question, remedy: Remedy, served: Product | None, there: Ma
             if location in there and _may_rise(question, there[location], frozenset([served]))
         }
         there = {**there, **more}
-    reached = reach(configuration.network, question.channel, configuration.rule(product))
-    return conclude(question, reached, there).level
+    return conclude(question, looked_at(question)[0], there).level
 
 
 def _may_rise(question: Question, there: Step, served: frozenset[Product]) -> bool:
@@ -172,11 +173,12 @@ def _changes(
 ) -> Iterator[Change]:
     yield from _limits(question)
     rule = question.configuration.rule(question.product)
-    if rule is not None:
+    if rule is not None and not question.channel.by_custody:
         for lever, units, location, changed in _rules(question, rule, reached, there, traced):
             rules = tuple(changed if each is rule else each for each in question.configuration.rules)
             yield Remedy(lever, rule.rule, units, location), replace(question.configuration, rules=rules), None
-    yield from _policies(question)
+    if not question.channel.by_custody:
+        yield from _policies(question)
     yield from _links(question, reached, goods)
 
 
@@ -247,7 +249,7 @@ def _terms(link: Link, verdict: Verdict, reached: Reach, goods: Goods) -> Iterat
         yield Lever.BUNDLE_FLAG, 0, "", replace(link, bundles=True)
     if verdict is Verdict.COUNTED:
         for location in goods.locations([link.source]):
-            if location in reached.locations and not link.lends_at(location):
+            if reached.verdict(location) is Verdict.COUNTED and not link.lends_at(location):
                 yield Lever.LINK_LOCATIONS, 0, location, replace(link, locations=link.locations | {location})
         if link.keep_back:
             yield Lever.KEEP_BACK, link.keep_back - 1, "", replace(link, keep_back=link.keep_back - 1)
@@ -259,13 +261,15 @@ def _stocked(
     """More units of each product that counts, at the first location where they raise the level.
 
     As few as make the location hold one more. Whether that helps is the same for all locations of a warehouse group
-    that the rule looks at, and for those that it does not, so that it is computed once for each.
+    that the rule looks at, and for those that it does not, so that it is computed once for each; and for all at which
+    something in custody lies, where that decides.
     """
     rule = question.configuration.rule(question.product)
     levels: dict[tuple[str, bool], int] = {}
     helping: list[tuple[str, int]] = []
-    for location in sorted(reached.locations):
-        zone = (reached.network.grouped[location], rule is not None and location in rule.warehouses)
+    for location in sorted(there if reached.custodians else reached.locations):
+        ruled = rule is not None and location in rule.warehouses
+        zone = ("", False) if reached.custodians else (reached.network.grouped[location], ruled)
         if zone not in levels:
             more = replace(there[location], units_out=there[location].units_out + 1)
             levels[zone] = conclude(question, reached, {**there, location: more}).level

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from weir_allocation.custody import Seller
 from weir_allocation.network import Channel, Network
 from weir_allocation.policy import Policy
 from weir_allocation.rules import NO_LIMITS, Limits, Rule
@@ -14,7 +15,9 @@ from weir_allocation.stock import Product
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Network, sharing, policies, rules and limits of one tenant; made by `of`, which puts everything in order."""
+    """Network, sharing, policies, rules, limits and sellers of one tenant; made by `of`, which puts everything in
+    order.
+    """
 
     network: Network
     sharing: Sharing
@@ -24,6 +27,8 @@ class Configuration:
     """Those enabled, first tried first."""
     limits: Mapping[str, Limits]
     """By store; one that is not in it has none."""
+    sellers: Mapping[str, Seller] = field(default_factory=dict)
+    """By channel, of those that persons sell through."""
 
     @classmethod
     def of(
@@ -34,6 +39,7 @@ class Configuration:
         policies: Iterable[Policy] = (),
         rules: Iterable[Rule] = (),
         limits: Mapping[str, Limits] | None = None,
+        sellers: Mapping[str, Seller] | None = None,
     ) -> Configuration:
         """The configuration of these objects, in any order; what is disabled is left out."""
         return cls(
@@ -42,6 +48,7 @@ class Configuration:
             tuple(sorted((each for each in policies if each.enabled), key=lambda each: (each.priority, each.policy))),
             tuple(sorted((each for each in rules if each.enabled), key=lambda each: (each.priority, each.rule))),
             limits or {},
+            sellers or {},
         )
 
     def policy(self, product: Product) -> Policy | None:
@@ -55,6 +62,10 @@ class Configuration:
     def limits_of(self, channel: Channel) -> Limits:
         """The limits of a store."""
         return self.limits.get(channel.channel, NO_LIMITS)
+
+    def seller(self, channel: Channel) -> Seller | None:
+        """The person who sells through a channel; None: it is not reached by custody, or nobody does."""
+        return self.sellers.get(channel.channel) if channel.by_custody else None
 
     def lends_alone(self, other: Configuration) -> bool:
         """Whether another one differs in links and bundles at most."""

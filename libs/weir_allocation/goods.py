@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date
 
 from weir_allocation.stock import Condition, Demand, Holdings, Product, Stock, StockItem, serving_order
 from weir_allocation.trace import Stage, Step, Subject, Verdict
 
+OF_THE_LOCATION = frozenset([""])
+"""Custody of the location itself."""
 
-def fit(item: StockItem, demand: Demand) -> Verdict:
+
+def fit(item: StockItem, demand: Demand, custodians: Collection[str] = OF_THE_LOCATION) -> Verdict:
     """COUNTED if units of this stock item can serve the demand where the location is reached; otherwise why not.
 
-    Only sellable goods in the custody of the location itself, of the unit of measure asked for and, where one is
-    asked for, of the lot. The first reason that holds is given.
+    Only sellable goods in the custody of the location itself, or of these persons in its place, of the unit of measure
+    asked for and, where one is asked for, of the lot. The first reason that holds is given.
     """
     if item.condition is not Condition.SELLABLE:
         return Verdict.NOT_SELLABLE
-    if item.custodian:
+    if item.custodian not in custodians:
         return Verdict.IN_CUSTODY
     if item.uom != demand.uom:
         return Verdict.OTHER_UOM
@@ -28,11 +31,17 @@ def fit(item: StockItem, demand: Demand) -> Verdict:
 
 
 class Goods:
-    """The stock items of all products at all locations, each as the step that says what it gives to the demand."""
+    """The stock items of all products at all locations, each as the step that says what it gives to the demand.
 
-    def __init__(self, holdings: Holdings, demand: Demand, today: date) -> None:
+    Where `custodians` are given, what is in the custody of anybody else is as if it did not exist.
+    """
+
+    def __init__(
+        self, holdings: Holdings, demand: Demand, today: date, custodians: frozenset[str] | None = None
+    ) -> None:
         """Look at `holdings` with the eyes of `demand`, on the day `today`."""
         self.demand = demand
+        self._custodians = custodians
         self._holdings = holdings
         self._today = today
         self._steps: dict[Product, dict[str, tuple[Step, ...]]] = {}
@@ -43,14 +52,17 @@ class Goods:
         if not self.demand.lot:
             return self
         if self._any_lot is None:
-            self._any_lot = Goods(self._holdings, replace(self.demand, lot=""), self._today)
+            self._any_lot = Goods(self._holdings, replace(self.demand, lot=""), self._today, self._custodians)
         return self._any_lot
 
     def more(self, product: Product, location: str, units: int) -> Goods:
-        """The same with more units of a product at a location, such as serve the demand."""
-        item = StockItem(*product, location, self.demand.lot, self.demand.uom)
+        """The same with more units of a product at a location, such as serve the demand; in custody of the first, where
+        it is that of persons.
+        """
+        custodian = min(self._custodians) if self._custodians else ""
+        item = StockItem(*product, location, self.demand.lot, self.demand.uom, custodian)
         there = (*self._holdings.get(product, ()), Stock(item, units, 0))
-        goods = Goods({**self._holdings, product: there}, self.demand, self._today)
+        goods = Goods({**self._holdings, product: there}, self.demand, self._today, self._custodians)
         goods._steps = {known: steps for known, steps in self._steps.items() if known != product}
         return goods
 
@@ -70,14 +82,22 @@ class Goods:
         located = self._steps.get(product)
         if located is None:
             located = self._steps[product] = {}
-            for each in sorted(self._holdings.get(product, ()), key=serving_order):
+            for each in sorted(self._seen(product), key=serving_order):
                 there = located.get(each.item.location, ())
-                located[each.item.location] = (*there, _step(each, self.demand, self._today))
+                located[each.item.location] = (*there, self._step(each))
         return located
 
+    def _seen(self, product: Product) -> Iterable[Stock]:
+        held, custodians = self._holdings.get(product, ()), self._custodians
+        return held if custodians is None else (each for each in held if each.item.custodian in custodians)
 
-def _step(stock: Stock, demand: Demand, today: date) -> Step:
-    verdict = fit(stock.item, demand)
+    def _step(self, stock: Stock) -> Step:
+        verdict = fit(stock.item, self.demand, OF_THE_LOCATION if self._custodians is None else self._custodians)
+        return _step(stock, verdict, self._today)
+
+
+def _step(stock: Stock, verdict: Verdict, today: date) -> Step:
+    """A stock item as a step, given whether it fits."""
     if verdict is Verdict.COUNTED and stock.expired(today):
         verdict = Verdict.EXPIRED
     if verdict is Verdict.COUNTED and not stock.available:

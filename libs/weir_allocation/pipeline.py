@@ -13,6 +13,7 @@ from datetime import date
 
 from weir_allocation.cap import cap
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import View
 from weir_allocation.goods import Goods
 from weir_allocation.network import Channel
 from weir_allocation.offer import offer
@@ -38,6 +39,8 @@ class Question:
     shares: Shares = field(default_factory=dict, repr=False)
     """What channel groups have left of their shares of the product, of each supply of it that was divided at an
     instant."""
+    view: View = View.BOTH
+    """Whose custody counts, of the person who sells through a channel by custody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,19 @@ class Trace:
 def explain(question: Question) -> Trace:
     """Compute a level in all five stages.
 
-    Of a channel by custody only reach and supply are known: nothing is divided or offered.
+    Of a channel by custody nothing is divided or offered; where nobody sells through it, reach and supply are all that
+    is known.
     """
-    channel, product, configuration = question.channel, question.product, question.configuration
-    reached = reach(configuration.network, channel, configuration.rule(product))
-    goods = Goods(question.holdings, question.demand, question.today)
-    return conclude(question, reached, places(product, reached, configuration.sharing, goods))
+    reached, goods = looked_at(question)
+    return conclude(question, reached, places(question.product, reached, question.configuration.sharing, goods))
+
+
+def looked_at(question: Question) -> tuple[Reach, Goods]:
+    """What the channel reaches, and what lies where as it sees it."""
+    channel, configuration = question.channel, question.configuration
+    rule, seller = configuration.rule(question.product), configuration.seller(channel)
+    reached = reach(configuration.network, channel, rule, seller, question.view)
+    return reached, Goods(question.holdings, question.demand, question.today, reached.custodians)
 
 
 def conclude(question: Question, reached: Reach, there: Mapping[str, Step]) -> Trace:
@@ -72,7 +82,11 @@ def conclude(question: Question, reached: Reach, there: Mapping[str, Step]) -> T
     channel, product, configuration = question.channel, question.product, question.configuration
     supplied = supply(product[1], reached, there)
     if channel.by_custody:
-        return Trace(supplied.units_out, supplied.units_out, supplied.units_out, (reached.step, supplied))
+        units, steps = supplied.units_out, (reached.step, supplied)
+        if reached.custodians is None:
+            return Trace(units, units, units, steps)
+        capped = cap(configuration.limits_of(channel), channel.channel, product, units)
+        return Trace(capped.units_out, units, units, (*steps, capped), capped.verdict is not Verdict.DENIED)
     shared = split(configuration, reached, product, supplied, question.shares)
     offered = offer(configuration, channel, product, shared.units_out, there)
     capped = cap(configuration.limits_of(channel), channel.channel, product, offered.units_out)

@@ -121,6 +121,11 @@ class Verdict(enum.Enum):
     SHARE_SPENT = enum.auto()
     """The channel group has spent its share; what is left is for others."""
 
+    HUB_ACCESS_ON = enum.auto()
+    """The hub of the pool has opened its stock to members: what is in its custody counts."""
+    HUB_ACCESS_OFF = enum.auto()
+    """It has not, or there is no pool."""
+
 
 class Subject(enum.Enum):
     """Sort of thing a step is about."""
@@ -138,6 +143,8 @@ class Subject(enum.Enum):
     CHANNEL_GROUP = enum.auto()
     POLICY = enum.auto()
     RULE = enum.auto()
+    CUSTODIAN = enum.auto()
+    """A person in whose custody goods are."""
 
 
 Terms = tuple[tuple[str, int], ...]

@@ -14,6 +14,7 @@ from weir_aggregator.wire.remedies import advised
 from weir_aggregator.wire.sentences import sentence
 from weir_allocation.advice import Lever, Remedy, advise
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import Seller
 from weir_allocation.network import Channel, Network
 from weir_allocation.pipeline import Question, explain
 from weir_allocation.policy import Mode, Part, Policy, Strategy
@@ -33,6 +34,8 @@ NETWORK = Network.of(
     links=[("north", "shop"), ("north", "till"), ("empty", "shop")],
 )
 PLAIN = Configuration.of(NETWORK)
+OPEN = replace(PLAIN, sellers={"ann": Seller("anna", "dora", hub_access=True)})
+CLOSED = replace(PLAIN, sellers={"ann": Seller("anna", "dora")})
 RULE = Rule("five", 1, frozenset(["shop", "till"]))
 LINK = Link("internal", SPARE, BIKE)
 
@@ -112,6 +115,27 @@ CASES = [
         "REACH CHANNEL BY_CUSTODY",
         "'ann' sells what is in custody, not what warehouse groups hold.",
     ),
+    (
+        asked(OPEN, channel="ann"),
+        "REACH CUSTODIAN COUNTED",
+        "What is in the custody of 'anna', who sells through it, counts.",
+    ),
+    (
+        asked(OPEN, channel="ann"),
+        "REACH CUSTODIAN HUB_ACCESS_ON",
+        "What is in the custody of 'dora' counts: the hub of the pool has opened its stock to members.",
+    ),
+    (
+        asked(CLOSED, channel="ann"),
+        "REACH CUSTODIAN HUB_ACCESS_OFF",
+        "What is in the custody of 'dora' does not count: the hub of the pool has not opened its stock to members.",
+    ),
+    (
+        asked(CLOSED, stock(custodian="anna", reserved=2), channel="ann"),
+        "SUPPLY STOCK_ITEM COUNTED",
+        "EACH, with 'anna': 5 units there, 2 promised, 3 units free.",
+    ),
+    (asked(OPEN, stock(custodian="dora"), channel="ann"), "CAP CHANNEL COUNTED", "'ann' is told 5 units."),
     (asked(PLAIN), "REACH WAREHOUSE_GROUP COUNTED", "Warehouse group 'north' is linked, with 2 locations."),
     (asked(PLAIN), "REACH WAREHOUSE_GROUP EMPTY", "Warehouse group 'empty' is linked but has no locations."),
     (asked(PLAIN), "REACH LOCATION COUNTED", "'W1' may serve it."),
@@ -447,6 +471,14 @@ def test_every_sentence_is_read_once() -> None:
             asked(limited(Limits(max_quantity=2)), stock()),
             ["A limit of 3 for 'shop' gives 1 more."],
         ),
+        (asked(OPEN, stock(custodian="dora"), channel="ann"), ["One more of 'BIKE' at 'W1' gives 1 more."]),
+        (
+            asked(
+                replace(OPEN, limits={"ann": Limits(denied=frozenset([BIKE]))}), stock(custodian="anna"), channel="ann"
+            ),
+            ["Letting 'ann' sell the product gives 5 more."],
+        ),
+        (asked(CLOSED, stock(custodian="dora"), stock(), channel="ann"), []),
     ],
 )
 def test_what_would_raise_a_level(question: Question, expected: list[str]) -> None:

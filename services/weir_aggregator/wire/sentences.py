@@ -15,6 +15,15 @@ _REACH: Templates = {
     (Subject.CHANNEL, Verdict.BY_CUSTODY): "'{name}' sells what is in custody, not what warehouse groups hold.",
     (Subject.WAREHOUSE_GROUP, Verdict.COUNTED): "Warehouse group '{name}' is linked, with {count}.",
     (Subject.WAREHOUSE_GROUP, Verdict.EMPTY): "Warehouse group '{name}' is linked but has no locations.",
+    (Subject.CUSTODIAN, Verdict.COUNTED): "What is in the custody of '{name}', who sells through it, counts.",
+    (
+        Subject.CUSTODIAN,
+        Verdict.HUB_ACCESS_ON,
+    ): "What is in the custody of '{name}' counts: the hub of the pool has opened its stock to members.",
+    (
+        Subject.CUSTODIAN,
+        Verdict.HUB_ACCESS_OFF,
+    ): "What is in the custody of '{name}' does not count: the hub of the pool has not opened its stock to members.",
     (Subject.LOCATION, Verdict.COUNTED): "'{name}' may serve it.",
     (Subject.LOCATION, Verdict.OUTSIDE_RULE): "'{name}' is none of the warehouses that the product's rule names.",
 }

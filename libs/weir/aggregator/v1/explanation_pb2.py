@@ -26,23 +26,23 @@ from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.common.v1 import verdict_pb2 as weir_dot_common_dot_v1_dot_verdict__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$weir/aggregator/v1/explanation.proto\x12\x12weir.aggregator.v1\x1a\x1aweir/common/v1/stock.proto\x1a\x1cweir/common/v1/verdict.proto\"\x9f\x05\n\x04Step\x12(\n\x05stage\x18\x01 \x01(\x0e\x32\x19.weir.aggregator.v1.Stage\x12\x31\n\x07subject\x18\x02 \x01(\x0e\x32 .weir.aggregator.v1.Step.Subject\x12\x0c\n\x04name\x18\x03 \x01(\t\x12(\n\x07verdict\x18\x04 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08units_in\x18\x05 \x01(\x03\x12\x11\n\tunits_out\x18\x06 \x01(\x03\x12\x10\n\x08sentence\x18\x07 \x01(\t\x12-\n\nstock_item\x18\x08 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12(\n\x07product\x18\t \x01(\x0b\x32\x17.weir.common.v1.Product\x12\'\n\x05terms\x18\n \x03(\x0b\x32\x18.weir.aggregator.v1.Term\x12\'\n\x05steps\x18\x0b \x03(\x0b\x32\x18.weir.aggregator.v1.Step\"\x9f\x02\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x13\n\x0fSUBJECT_CHANNEL\x10\x01\x12\x1b\n\x17SUBJECT_WAREHOUSE_GROUP\x10\x02\x12\x14\n\x10SUBJECT_LOCATION\x10\x03\x12\x13\n\x0fSUBJECT_PRODUCT\x10\x04\x12\x16\n\x12SUBJECT_STOCK_ITEM\x10\x05\x12\x18\n\x14SUBJECT_PRODUCT_LINK\x10\x06\x12\x14\n\x10SUBJECT_ASSEMBLY\x10\x07\x12\x15\n\x11SUBJECT_COMPONENT\x10\x08\x12\x19\n\x15SUBJECT_CHANNEL_GROUP\x10\t\x12\x12\n\x0eSUBJECT_POLICY\x10\n\x12\x10\n\x0cSUBJECT_RULE\x10\x0b\"#\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03\"\xfa\x03\n\x06Remedy\x12/\n\x05lever\x18\x01 \x01(\x0e\x32 .weir.aggregator.v1.Remedy.Lever\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x03\x12\x10\n\x08location\x18\x04 \x01(\t\x12(\n\x07product\x18\x05 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\r\n\x05level\x18\x06 \x01(\x03\x12\x10\n\x08sentence\x18\x07 \x01(\t\"\xc4\x02\n\x05Lever\x12\x15\n\x11LEVER_UNSPECIFIED\x10\x00\x12\x0e\n\nLEVER_SELL\x10\x01\x12\x16\n\x12LEVER_MAX_QUANTITY\x10\x02\x12\x10\n\x0cLEVER_STORES\x10\x03\x12\x13\n\x0fLEVER_THRESHOLD\x10\x04\x12\x1b\n\x17LEVER_PRIORITY_QUANTITY\x10\x05\x12\x0e\n\nLEVER_RATE\x10\x06\x12\x12\n\x0eLEVER_CONSTANT\x10\x07\x12\x14\n\x10LEVER_WAREHOUSES\x10\x08\x12\x10\n\x0cLEVER_POLICY\x10\t\x12\x15\n\x11LEVER_LINK_ACTIVE\x10\n\x12\x15\n\x11LEVER_BUNDLE_FLAG\x10\x0b\x12\x18\n\x14LEVER_LINK_LOCATIONS\x10\x0c\x12\x13\n\x0fLEVER_KEEP_BACK\x10\r\x12\x0f\n\x0bLEVER_STOCK\x10\x0e*r\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTAGE_REACH\x10\x01\x12\x10\n\x0cSTAGE_SUPPLY\x10\x02\x12\x0f\n\x0bSTAGE_SPLIT\x10\x03\x12\x0f\n\x0bSTAGE_OFFER\x10\x04\x12\r\n\tSTAGE_CAP\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$weir/aggregator/v1/explanation.proto\x12\x12weir.aggregator.v1\x1a\x1aweir/common/v1/stock.proto\x1a\x1cweir/common/v1/verdict.proto\"\xb6\x05\n\x04Step\x12(\n\x05stage\x18\x01 \x01(\x0e\x32\x19.weir.aggregator.v1.Stage\x12\x31\n\x07subject\x18\x02 \x01(\x0e\x32 .weir.aggregator.v1.Step.Subject\x12\x0c\n\x04name\x18\x03 \x01(\t\x12(\n\x07verdict\x18\x04 \x01(\x0e\x32\x17.weir.common.v1.Verdict\x12\x10\n\x08units_in\x18\x05 \x01(\x03\x12\x11\n\tunits_out\x18\x06 \x01(\x03\x12\x10\n\x08sentence\x18\x07 \x01(\t\x12-\n\nstock_item\x18\x08 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12(\n\x07product\x18\t \x01(\x0b\x32\x17.weir.common.v1.Product\x12\'\n\x05terms\x18\n \x03(\x0b\x32\x18.weir.aggregator.v1.Term\x12\'\n\x05steps\x18\x0b \x03(\x0b\x32\x18.weir.aggregator.v1.Step\"\xb6\x02\n\x07Subject\x12\x17\n\x13SUBJECT_UNSPECIFIED\x10\x00\x12\x13\n\x0fSUBJECT_CHANNEL\x10\x01\x12\x1b\n\x17SUBJECT_WAREHOUSE_GROUP\x10\x02\x12\x14\n\x10SUBJECT_LOCATION\x10\x03\x12\x13\n\x0fSUBJECT_PRODUCT\x10\x04\x12\x16\n\x12SUBJECT_STOCK_ITEM\x10\x05\x12\x18\n\x14SUBJECT_PRODUCT_LINK\x10\x06\x12\x14\n\x10SUBJECT_ASSEMBLY\x10\x07\x12\x15\n\x11SUBJECT_COMPONENT\x10\x08\x12\x19\n\x15SUBJECT_CHANNEL_GROUP\x10\t\x12\x12\n\x0eSUBJECT_POLICY\x10\n\x12\x10\n\x0cSUBJECT_RULE\x10\x0b\x12\x15\n\x11SUBJECT_CUSTODIAN\x10\x0c\"#\n\x04Term\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03\"\xfa\x03\n\x06Remedy\x12/\n\x05lever\x18\x01 \x01(\x0e\x32 .weir.aggregator.v1.Remedy.Lever\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x03\x12\x10\n\x08location\x18\x04 \x01(\t\x12(\n\x07product\x18\x05 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\r\n\x05level\x18\x06 \x01(\x03\x12\x10\n\x08sentence\x18\x07 \x01(\t\"\xc4\x02\n\x05Lever\x12\x15\n\x11LEVER_UNSPECIFIED\x10\x00\x12\x0e\n\nLEVER_SELL\x10\x01\x12\x16\n\x12LEVER_MAX_QUANTITY\x10\x02\x12\x10\n\x0cLEVER_STORES\x10\x03\x12\x13\n\x0fLEVER_THRESHOLD\x10\x04\x12\x1b\n\x17LEVER_PRIORITY_QUANTITY\x10\x05\x12\x0e\n\nLEVER_RATE\x10\x06\x12\x12\n\x0eLEVER_CONSTANT\x10\x07\x12\x14\n\x10LEVER_WAREHOUSES\x10\x08\x12\x10\n\x0cLEVER_POLICY\x10\t\x12\x15\n\x11LEVER_LINK_ACTIVE\x10\n\x12\x15\n\x11LEVER_BUNDLE_FLAG\x10\x0b\x12\x18\n\x14LEVER_LINK_LOCATIONS\x10\x0c\x12\x13\n\x0fLEVER_KEEP_BACK\x10\r\x12\x0f\n\x0bLEVER_STOCK\x10\x0e*r\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTAGE_REACH\x10\x01\x12\x10\n\x0cSTAGE_SUPPLY\x10\x02\x12\x0f\n\x0bSTAGE_SPLIT\x10\x03\x12\x0f\n\x0bSTAGE_OFFER\x10\x04\x12\r\n\tSTAGE_CAP\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.aggregator.v1.explanation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STAGE']._serialized_start=1338
-  _globals['_STAGE']._serialized_end=1452
+  _globals['_STAGE']._serialized_start=1361
+  _globals['_STAGE']._serialized_end=1475
   _globals['_STEP']._serialized_start=119
-  _globals['_STEP']._serialized_end=790
+  _globals['_STEP']._serialized_end=813
   _globals['_STEP_SUBJECT']._serialized_start=503
-  _globals['_STEP_SUBJECT']._serialized_end=790
-  _globals['_TERM']._serialized_start=792
-  _globals['_TERM']._serialized_end=827
-  _globals['_REMEDY']._serialized_start=830
-  _globals['_REMEDY']._serialized_end=1336
-  _globals['_REMEDY_LEVER']._serialized_start=1012
-  _globals['_REMEDY_LEVER']._serialized_end=1336
+  _globals['_STEP_SUBJECT']._serialized_end=813
+  _globals['_TERM']._serialized_start=815
+  _globals['_TERM']._serialized_end=850
+  _globals['_REMEDY']._serialized_start=853
+  _globals['_REMEDY']._serialized_end=1359
+  _globals['_REMEDY_LEVER']._serialized_start=1035
+  _globals['_REMEDY_LEVER']._serialized_end=1359
 # @@protoc_insertion_point(module_scope)

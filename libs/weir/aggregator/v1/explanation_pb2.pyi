@@ -93,6 +93,8 @@ class Step(_message.Message):
         """A policy."""
         SUBJECT_RULE: Step._Subject.ValueType  # 11
         """A rule."""
+        SUBJECT_CUSTODIAN: Step._Subject.ValueType  # 12
+        """A person in whose custody goods are."""
 
     class Subject(_Subject, metaclass=_SubjectEnumTypeWrapper):
         """Sort of thing a step is about."""
@@ -121,6 +123,8 @@ class Step(_message.Message):
     """A policy."""
     SUBJECT_RULE: Step.Subject.ValueType  # 11
     """A rule."""
+    SUBJECT_CUSTODIAN: Step.Subject.ValueType  # 12
+    """A person in whose custody goods are."""
 
     STAGE_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int

@@ -108,6 +108,10 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """A policy divided the supply at an instant, and this is what the channel group has left of its share."""
     VERDICT_SHARE_SPENT: _Verdict.ValueType  # 42
     """The channel group has spent its share; what is left is for others."""
+    VERDICT_HUB_ACCESS_ON: _Verdict.ValueType  # 43
+    """The hub of the pool has opened its stock to members: what is in its custody counts."""
+    VERDICT_HUB_ACCESS_OFF: _Verdict.ValueType  # 44
+    """It has not, or there is no pool."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
     """Why something counted towards a level, or did not."""
@@ -198,4 +202,8 @@ VERDICT_BALANCED: Verdict.ValueType  # 41
 """A policy divided the supply at an instant, and this is what the channel group has left of its share."""
 VERDICT_SHARE_SPENT: Verdict.ValueType  # 42
 """The channel group has spent its share; what is left is for others."""
+VERDICT_HUB_ACCESS_ON: Verdict.ValueType  # 43
+"""The hub of the pool has opened its stock to members: what is in its custody counts."""
+VERDICT_HUB_ACCESS_OFF: Verdict.ValueType  # 44
+"""It has not, or there is no pool."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
