@@ -51,8 +51,8 @@ class Standing:
         return self.administrator or user == self.user or (self.hub and self.names(user))
 
     @property
-    def charges(self) -> frozenset[str] | None:
-        """All for whom he acts; None for everybody."""
+    def entitled(self) -> frozenset[str] | None:
+        """All for whom he acts; None: everybody."""
         if self.administrator:
             return None
         return frozenset(self.pool.persons if self.pool is not None and self.hub else (self.user,))
