@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from weir_chassis.revisions import Revision
-from weir_pooling.domain.deeds import Deed
+from weir_chassis.revisions import Revision, Vector
+from weir_pooling.domain.deeds import Deed, Item
+from weir_pooling.domain.views import Count, StockQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +29,35 @@ class Books(Protocol):
     async def carry_out(self, tenant: str, deed: Deed) -> Done:
         """Have the deed done, once however often it is asked for; raises the ledger's refusal, the same each time if it
         is definite. Raises PeerAway where it is not known whether it was done.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Some of what is in somebody's custody at a revision of the ledger; `more` where there may be more of it."""
+
+    counts: Sequence[Count]
+    revision: Revision
+    more: bool
+
+
+class Holdings(Protocol):
+    """The ledger of the tenant whose call is being answered, as far as it says who holds what."""
+
+    async def held(
+        self,
+        custodian: str,
+        asked: StockQuery,
+        *,
+        after: Item | None,
+        limit: int,
+        fresh: Vector,
+        at: Revision | None = None,
+    ) -> Held:
+        """The first `limit` stock items in somebody's custody after another, in the order of the ledger, of which units
+        are there or promised: now, from books that include `fresh`, or as they were at a revision.
+
+        Raises PeerAway, and what the ledger refuses.
         """
         ...

@@ -735,8 +735,8 @@ class ListStockRequest(_message.Message):
     """Token of the page before."""
     @_builtins.property
     def custodians(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Of a viewer who is a hub or an administrator, only the custody of these, and of members only where they are named or nothing
-        is: up to 100. Default: of a hub its own and its members', of others as the view says.
+        """Only the custody of these, as far as the view shows it: up to 100. A hub may name itself and its members, an administrator
+        anybody, others themselves and their hub. Default: what the view shows; of a hub `STOCK_VIEW_BOTH` shows its members', too.
         """
 
     @_builtins.property
@@ -794,7 +794,7 @@ class ListStockResponse(_message.Message):
 
     @_builtins.property
     def ledger_revision(self) -> _revision_pb2.Revision:
-        """Revision of the ledger that the counts are of."""
+        """Revision of the ledger that the counts are of; unset where there is nobody whose goods the view shows."""
 
     def __init__(
         self,

@@ -286,7 +286,9 @@ class PoolingServiceServicer:
         their identifiers), then by stock item.
 
         The counts are the ledger's. Goods that are on hold or damaged are listed and never available. A page rests on one revision
-        of the ledger and one of pooling, the next page perhaps on later ones.
+        of the ledger and one of pooling, the next page perhaps on later ones; what goes from one custody to another is in one of
+        them on a page. A page may be shorter than asked though there is a next one: where it would not fit into 1 MiB, or where many
+        hold little.
 
         Errors:
 
