@@ -118,8 +118,9 @@ def test_every_table_is_walled(database: FreshDatabase) -> None:
 
 
 def test_the_wall_is_the_tenant(database: FreshDatabase) -> None:
-    """Every policy of every table compares the tenant with the one of the transaction; only the list of tenants, which
-    workers walk, can be read by all."""
+    """Every policy of every table compares the tenant with the one of the transaction; only the list of tenants,
+    which workers walk, can be read by all. It is asked as a query of its own, or a tenant that came after the newest
+    statistics would be planned for as if it had nothing."""
     policies = asked(database, "SELECT * FROM pg_policies WHERE schemaname = ANY($1)", SCHEMAS)
     assert {(each["schemaname"], each["tablename"]) for each in policies} == {
         (each["schema"], each["table"]) for each in tables(database)
@@ -129,7 +130,7 @@ def test_the_wall_is_the_tenant(database: FreshDatabase) -> None:
         if (each["tablename"], each["cmd"]) == ("tenants", "SELECT"):
             continue
         assert walls, each
-        assert all("weir.tenant" in wall and "tenant =" in wall for wall in walls), each
+        assert all("weir.tenant" in wall and "tenant = ( SELECT" in wall for wall in walls), each
 
 
 def test_the_application_owns_nothing(database: FreshDatabase) -> None:

@@ -18,7 +18,7 @@ row-level security, and change no table.
 
 from weir_chassis.migrations.bootstrap import MigrationFailed
 from weir_chassis.migrations.running import SchemaUnfit, bump_epoch, check, migrate, owning
-from weir_chassis.migrations.steps import OWN, foundation, permit, rewrite, script, wall
+from weir_chassis.migrations.steps import OWN, foundation, permit, rewall, rewrite, script, wall
 
 __all__ = [
     "OWN",
@@ -30,6 +30,7 @@ __all__ = [
     "migrate",
     "owning",
     "permit",
+    "rewall",
     "rewrite",
     "script",
     "wall",

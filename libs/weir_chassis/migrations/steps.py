@@ -42,14 +42,36 @@ GRANT SELECT ON cluster, alembic_version TO {role};
 GRANT SELECT, INSERT, UPDATE ON tenants TO {role};
 """
 
-OWN = "tenant = nullif(current_setting('weir.tenant', true), '')"
-"""The wall, as a condition on a row: it is of the tenant of the transaction."""
+OWN = "tenant = (SELECT nullif(current_setting('weir.tenant', true), ''))"
+"""The wall, as a condition on a row: it is of the tenant of the transaction.
+
+Asked as a query of its own, so that a plan is made for a tenant as large as they are on average. By the name itself
+the planner takes a tenant that its statistics have not met for one without rows, and reads all of them for each row
+to change.
+"""
 
 _WALL = """
 ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
 CREATE POLICY wall ON {table} USING ({own}) WITH CHECK ({own});
 GRANT {rights} ON {table} TO {role};
+"""
+
+_REWALL = """
+DO $do$
+DECLARE
+    each record;
+BEGIN
+    FOR each IN
+        SELECT tablename, policyname, qual, with_check FROM pg_policies
+        WHERE schemaname = current_schema() AND starts_with(policyname, 'wall')
+    LOOP
+        EXECUTE format('ALTER POLICY %I ON %I', each.policyname, each.tablename)
+            || CASE WHEN each.qual IS NULL THEN '' ELSE $own$ USING ({own})$own$ END
+            || CASE WHEN each.with_check IS NULL THEN '' ELSE $own$ WITH CHECK ({own})$own$ END;
+    END LOOP;
+END
+$do$
 """
 
 
@@ -71,6 +93,11 @@ def wall(table: str, *, append_only: bool = False, read_only: bool = False) -> N
     if read_only:
         rights = "SELECT"
     script(_WALL.format(table=table, own=OWN, rights=rights, role=_role()))
+
+
+def rewall() -> None:
+    """Make the walls of all tables that are there what `wall` makes of new ones."""
+    script(_REWALL.format(own=OWN))
 
 
 def rewrite(statements: str, *tables: str) -> None:
