@@ -30,6 +30,7 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_pooling.domain.people import KINDS
+from weir_pooling.peers.balances import PeerHoldings
 from weir_pooling.servicer import POLICIES, registrations
 from weir_pooling.store import postgres_pooling
 
@@ -61,7 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     async with (
         provided(settings.database, SERVICE) as database,
         Wakeups(database).listening() as wakeups,
-        Peer(settings.ledger_target, settings.client),
+        Peer(settings.ledger_target, settings.client) as ledger,
     ):
         cluster = await database.identity()
         tenants = postgres_pooling(database)
@@ -69,7 +70,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=registrations(handlers, wakeups),
+            registrations=registrations(handlers, PeerHoldings(ledger), wakeups),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )

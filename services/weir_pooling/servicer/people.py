@@ -9,16 +9,22 @@ from grpc.aio import ServicerContext
 
 from weir.pooling.v1 import pooling_service_pb2 as pb
 from weir.pooling.v1 import pooling_service_pb2_grpc
-from weir_chassis import policy
+from weir_chassis import call, policy
 from weir_chassis.configuration import wire
+from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
+from weir_chassis.paging import Pages
 from weir_chassis.server import Registration
+from weir_chassis.watch import Wakeups
 from weir_pooling.domain import authority
 from weir_pooling.domain.people import Pool, User
 from weir_pooling.handlers import people as handlers
+from weir_pooling.handlers.standing import caller
+from weir_pooling.handlers.views import list_stock
+from weir_pooling.ports import Holdings
 from weir_pooling.servicer.access import FOLLOW, READ, WRITE
 from weir_pooling.servicer.seeing import Seeing
-from weir_pooling.wire import people, reading
+from weir_pooling.wire import people, reading, views
 
 Context = ServicerContext[Any, Any]
 
@@ -43,6 +49,11 @@ PEOPLE_POLICY = policy.of(
 
 class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceServicer):
     """Every rpc of the pooling service, for the person who calls."""
+
+    def __init__(self, answering: Handlers[Objects], holdings: Holdings, *, pages: Pages, wakeups: Wakeups) -> None:
+        """Answer by handlers; `holdings` says who holds what."""
+        super().__init__(answering, pages=pages, wakeups=wakeups)
+        self._holdings = holdings
 
     @property
     def registration(self) -> Registration:
@@ -97,6 +108,21 @@ class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceSe
     async def SetHubAccess(self, request: pb.SetHubAccessRequest, context: Context) -> pb.SetHubAccessResponse:
         done, revision = await self._write(request, people.switch(request), handlers.set_hub_access)
         return pb.SetHubAccessResponse(pool=people.to_pool(done), revision=revision)
+
+    async def ListStock(self, request: pb.ListStockRequest, context: Context) -> pb.ListStockResponse:
+        asked, fresh = views.list_stock(request)
+        page = self._pages.read(request, views.POSITION)
+        found = await list_stock(
+            self._handlers, self._holdings, call.tenant(), caller(), asked, fresh,
+            begin=views.begin(page), limit=page.size,
+        )  # fmt: skip
+        stock, token = views.listed(page, found.stock, found.then)
+        return pb.ListStockResponse(
+            stock=stock,
+            next_page_token=token,
+            revision=found.revision.to_wire(),
+            ledger_revision=found.books.to_wire() if found.books is not None else None,
+        )
 
     def ExportPooling(
         self, request: pb.ExportPoolingRequest, context: Context
