@@ -28,6 +28,7 @@ from weir.partitioning.v1 import partitioning_service_pb2, partitioning_service_
 from weir.pooling.v1 import (
     alert_service_pb2_grpc,
     case_service_pb2_grpc,
+    pooling_service_pb2,
     pooling_service_pb2_grpc,
     transfer_service_pb2_grpc,
 )
@@ -212,6 +213,8 @@ class Session:
             case "partitioning":
                 policies = partitioning_service_pb2.ListPoliciesRequest(page_size=1)
                 return (await self.partitioning.ListPolicies(policies)).revision
+            case "pooling":
+                return (await self.pooling.ListUsers(pooling_service_pb2.ListUsersRequest(page_size=1))).revision
             case _:
                 rules = rule_service_pb2.ListRulesRequest(page_size=1)
                 return (await self.rules.ListRules(rules)).revision

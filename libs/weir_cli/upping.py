@@ -31,6 +31,7 @@ COLOURS = {
     "sharing": "magenta",
     "partitioning": "bright_magenta",
     "sync": "bright_cyan",
+    "pooling": "bright_green",
     "aggregator": "green",
     "migrate": "yellow",
 }

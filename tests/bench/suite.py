@@ -18,7 +18,7 @@ from weir_chassis.migrations import migrate
 from weir_cli.suite import kept_port
 
 START_SECONDS = 60.0
-CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync", "pooling")
 """What the aggregator follows."""
 ALONE = "alone"
 """The ledger that nobody watches; the one named `ledger` is watched by the aggregator."""

@@ -14,6 +14,7 @@ import weir_aggregator.errors
 import weir_chassis.errors
 import weir_ledger.errors
 import weir_partitioning.errors
+import weir_pooling.errors
 import weir_sharing.errors
 import weir_sync.errors
 from tests.contract import protos
@@ -24,7 +25,7 @@ from weir_chassis.configuration.errors import InUse, Missing, Taken
 from weir_chassis.errors import Kind, RecordedRefusal, Refusal, Violation
 from weir_ledger.errors import Exceeded, Excess, Shortage
 
-PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_partitioning, weir_sync, weir_aggregator)
+PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_partitioning, weir_sync, weir_pooling, weir_aggregator)
 BY_THE_EDGE = {"ACCIDENT"}
 """Sent without a refusal: an accident is not one."""
 

@@ -223,7 +223,7 @@ async def test_settings_are_described() -> None:
     weir = Weir()
     found = (await weir("settings", "--json")).document["settings"]
     by_name = {each["name"]: each for each in found}
-    ports = {"ledger": 7101, "sharing": 7102, "partitioning": 7103, "sync": 7104, "aggregator": 7100}
+    ports = {"ledger": 7101, "sharing": 7102, "partitioning": 7103, "sync": 7104, "pooling": 7105, "aggregator": 7100}
     assert by_name["WEIR_LISTEN"]["defaults"] == {name: f"127.0.0.1:{port}" for name, port in ports.items()}
     assert by_name["WEIR_DATABASE_URL"]["secret"] is True
     assert set(by_name["WEIR_DATABASE_URL"]["defaults"]) == ports.keys() - {"aggregator"}

@@ -26,6 +26,14 @@ from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir.partitioning.v1 import partitioning_service_pb2 as partitioning_pb
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
+from weir.pooling.v1 import alert_service_pb2 as alerts_pb
+from weir.pooling.v1 import case_service_pb2 as cases_pb
+from weir.pooling.v1 import pooling_service_pb2 as pooling_pb
+from weir.pooling.v1 import transfer_service_pb2 as transfers_pb
+from weir.pooling.v1.alert_service_pb2_grpc import AlertServiceStub
+from weir.pooling.v1.case_service_pb2_grpc import CaseServiceStub
+from weir.pooling.v1.pooling_service_pb2_grpc import PoolingServiceStub
+from weir.pooling.v1.transfer_service_pb2_grpc import TransferServiceStub
 from weir.sharing.v1 import network_pb2
 from weir.sharing.v1 import network_service_pb2 as network_pb
 from weir.sharing.v1 import sharing_service_pb2 as sharing_pb
@@ -40,6 +48,7 @@ from weir_chassis.settings import Address, AuthSettings, ServerSettings
 from weir_cli.suite import kept_port
 from weir_ledger import app as ledger_app
 from weir_partitioning import app as partitioning_app
+from weir_pooling import app as pooling_app
 from weir_sharing import app as sharing_app
 from weir_sync import app as sync_app
 
@@ -80,12 +89,13 @@ class Market:
     sharing: Service
     partitioning: Service
     sync: Service
+    pooling: Service
     aggregator: Service
 
     @property
     def services(self) -> tuple[Service, ...]:
         """All of them; each is called by later ones only, but for the aggregator, which partitioning calls, too."""
-        return self.ledger, self.sharing, self.partitioning, self.sync, self.aggregator
+        return self.ledger, self.sharing, self.partitioning, self.sync, self.pooling, self.aggregator
 
     def caller(self, tenant: str = "acme", *, metadata: Sequence[tuple[str, str]] | None = None) -> Caller:
         """A caller of a tenant in development mode, or one with other metadata; close it."""
@@ -93,7 +103,7 @@ class Market:
         return Caller(addresses, (("weir-tenant", tenant),) if metadata is None else tuple(metadata))
 
 
-SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync")
+SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync", "weir_pooling")
 
 
 @asynccontextmanager
@@ -108,6 +118,7 @@ async def market(
     calling = {
         sharing_app: ("ledger_target",),
         partitioning_app: ("ledger_target", "sharing_target", "aggregator_target"),
+        pooling_app: ("ledger_target",),
     }
 
     def keeping(app: Any, schema: str) -> Service:
@@ -132,11 +143,10 @@ async def market(
         )
         return aggregator_app.running(made)
 
-    ledger, sharing, partitioning, sync = (
-        keeping(*each) for each in zip((ledger_app, sharing_app, partitioning_app, sync_app), SCHEMAS, strict=True)
-    )
+    apps = (ledger_app, sharing_app, partitioning_app, sync_app, pooling_app)
+    ledger, sharing, partitioning, sync, pooling = (keeping(*each) for each in zip(apps, SCHEMAS, strict=True))
     with kept_port() as port:
-        running = Market(ledger, sharing, partitioning, sync, Service(aggregator, f"127.0.0.1:{port}"))
+        running = Market(ledger, sharing, partitioning, sync, pooling, Service(aggregator, f"127.0.0.1:{port}"))
         try:
             for service in running.services:
                 await service.begin()
@@ -157,7 +167,7 @@ class Caller:
         """Calls the services at these addresses, in the order of `Market.services`; connects when first used."""
         self._metadata = metadata
         self._channels = [connect(address) for address in addresses]
-        ledger, sharing, partitioning, sync, aggregator = self._channels
+        ledger, sharing, partitioning, sync, pooling, aggregator = self._channels
         self._stubs: list[tuple[Any, Any]] = [
             (AvailabilityServiceStub(aggregator), availability_pb),
             (FulfilmentServiceStub(aggregator), fulfilment_pb),
@@ -168,6 +178,10 @@ class Caller:
             (SharingServiceStub(sharing), sharing_pb),
             (PartitioningServiceStub(partitioning), partitioning_pb),
             (RuleServiceStub(sync), rules_pb),
+            (PoolingServiceStub(pooling), pooling_pb),
+            (TransferServiceStub(pooling), transfers_pb),
+            (CaseServiceStub(pooling), cases_pb),
+            (AlertServiceStub(pooling), alerts_pb),
         ]
 
     async def close(self) -> None:

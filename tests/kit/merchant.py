@@ -26,6 +26,10 @@ from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir.ledger.v1.waiting_service_pb2_grpc import WaitingServiceStub
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
+from weir.pooling.v1.alert_service_pb2_grpc import AlertServiceStub
+from weir.pooling.v1.case_service_pb2_grpc import CaseServiceStub
+from weir.pooling.v1.pooling_service_pb2_grpc import PoolingServiceStub
+from weir.pooling.v1.transfer_service_pb2_grpc import TransferServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
 from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
@@ -53,6 +57,10 @@ class Stubs:
     availability: AvailabilityServiceStub
     fulfilment: FulfilmentServiceStub
     waiting: WaitingServiceStub
+    pooling: PoolingServiceStub
+    transfers: TransferServiceStub
+    cases: CaseServiceStub
+    alerts: AlertServiceStub
 
 
 class _InTheNameOf:
@@ -88,6 +96,10 @@ def stubs(channels: Mapping[str, Channel], metadata: tuple[tuple[str, str], ...]
         AvailabilityServiceStub(named("aggregator")),
         FulfilmentServiceStub(named("aggregator")),
         WaitingServiceStub(named("ledger")),
+        PoolingServiceStub(named("pooling")),
+        TransferServiceStub(named("pooling")),
+        CaseServiceStub(named("pooling")),
+        AlertServiceStub(named("pooling")),
     )
 
 

@@ -22,6 +22,7 @@ import grpc
 import weir_aggregator.app
 import weir_ledger.app
 import weir_partitioning.app
+import weir_pooling.app
 import weir_sharing.app
 import weir_sync.app
 from tests.kit.connecting import connect
@@ -32,7 +33,7 @@ from weir_chassis.server import Server
 from weir_chassis.settings import Address, AuthSettings, ClientSettings, ServerSettings
 from weir_cli.suite import kept_port
 
-CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync", "pooling")
 """What the aggregator follows."""
 SCHEMAS = tuple(f"weir_{context}" for context in CONTEXTS)
 HERE = Address("127.0.0.1", 0)
@@ -166,6 +167,7 @@ async def books_and_rules(
             aggregator_target=aggregator,
         ),
         "weir_sync": await start(weir_sync.app),
+        "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
     }
 
 

@@ -33,7 +33,7 @@ from weir.sharing.v1 import network_pb2, network_service_pb2
 
 METHODS = {rpcs.full_name(method): method for method in protos.methods()}
 
-CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync", "pooling")
 REVISION: dict[str, Any] = {"cluster": "somewhere", "epoch": 1, "number": 1}
 GLOBAL = network_pb2.LOCATION_POLICY_GLOBAL
 NOW = int(time.time())

@@ -24,6 +24,7 @@ class ServiceName(StrEnum):
     SHARING = "sharing"
     PARTITIONING = "partitioning"
     SYNC = "sync"
+    POOLING = "pooling"
     AGGREGATOR = "aggregator"
 
 
@@ -49,6 +50,7 @@ LedgerPort = Annotated[
 SharingPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_SHARING_PORT", help="As above.")]
 PartitioningPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_PARTITIONING_PORT", help="As above.")]
 SyncPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_SYNC_PORT", help="As above.")]
+PoolingPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_POOLING_PORT", help="As above.")]
 AggregatorPort = Annotated[int, typer.Option(min=0, max=65_535, envvar="WEIR_AGGREGATOR_PORT", help="As above.")]
 
 
@@ -63,6 +65,7 @@ def up(
     sharing_port: SharingPort = SERVICES["sharing"].port,
     partitioning_port: PartitioningPort = SERVICES["partitioning"].port,
     sync_port: SyncPort = SERVICES["sync"].port,
+    pooling_port: PoolingPort = SERVICES["pooling"].port,
     aggregator_port: AggregatorPort = SERVICES["aggregator"].port,
     free_ports: FreePorts = False,
     addresses: Addresses = None,
@@ -79,6 +82,7 @@ def up(
         "sharing": sharing_port,
         "partitioning": partitioning_port,
         "sync": sync_port,
+        "pooling": pooling_port,
         "aggregator": aggregator_port,
     }
     sys.exit(
@@ -102,6 +106,7 @@ def demo(
     sharing_port: SharingPort = SERVICES["sharing"].port,
     partitioning_port: PartitioningPort = SERVICES["partitioning"].port,
     sync_port: SyncPort = SERVICES["sync"].port,
+    pooling_port: PoolingPort = SERVICES["pooling"].port,
     aggregator_port: AggregatorPort = SERVICES["aggregator"].port,
     free_ports: FreePorts = False,
     stay: Annotated[
@@ -117,6 +122,7 @@ def demo(
         "sharing": sharing_port,
         "partitioning": partitioning_port,
         "sync": sync_port,
+        "pooling": pooling_port,
         "aggregator": aggregator_port,
     }
     sys.exit(
