@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weir_chassis.configuration.errors import InUse, Missing, Taken
+from weir_chassis.configuration.priorities import Exhausted
 from weir_chassis.errors import Kind, Refusal
 
 
@@ -153,3 +154,24 @@ class UsageExceeded(Refusal):
             requested=requested,
             marked=marked,
         )
+
+
+class ParLevelNotFound(Missing):
+    """No such par level that the caller may see."""
+
+    reason = "PAR_LEVEL_NOT_FOUND"
+    thing = "par level"
+
+
+class ParLevelsExhausted(Exhausted):
+    """There are as many par levels of the person as this installation allows."""
+
+    reason = "PAR_LEVELS_EXHAUSTED"
+    things = "par levels of this person"
+
+
+class NotificationNotFound(Missing):
+    """No such notification of the person."""
+
+    reason = "NOTIFICATION_NOT_FOUND"
+    thing = "notification"

@@ -111,3 +111,11 @@ def users(who: Standing, where: Where) -> Where:
 def pools(who: Standing, where: Where) -> Where:
     """Of the pools asked for those that exist for him: his own."""
     return where if who.administrator else {**where, "person": who.user}
+
+
+def custodians(who: Standing, where: Where) -> Where:
+    """Of what is asked for by `custodian`, what is in the custody of those for whom he acts."""
+    if who.entitled is None:
+        return where
+    asked = where.get("custodian")
+    return {**where, "custodian": who.entitled & {str(asked)} if asked else who.entitled}

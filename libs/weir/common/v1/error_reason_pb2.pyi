@@ -284,7 +284,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PAR_LEVEL_NOT_FOUND: _ErrorReason.ValueType  # 620
     """`NOT_FOUND`. No such par level that the caller may see. Metadata: `custodian`, `location`, `owner`, `sku`."""
     ERROR_REASON_PAR_LEVELS_EXHAUSTED: _ErrorReason.ValueType  # 621
-    """`RESOURCE_EXHAUSTED`. There are as many par levels as this installation allows. Metadata: `limit`."""
+    """`RESOURCE_EXHAUSTED`. There are as many par levels of the person as this installation allows. Metadata: `limit`."""
     ERROR_REASON_NOTIFICATION_NOT_FOUND: _ErrorReason.ValueType  # 622
     """`NOT_FOUND`. No such notification of the person. Metadata: `notification`."""
     ERROR_REASON_UNDER_WAY: _ErrorReason.ValueType  # 623
@@ -561,7 +561,7 @@ ERROR_REASON_USAGE_EXCEEDED: ErrorReason.ValueType  # 619
 ERROR_REASON_PAR_LEVEL_NOT_FOUND: ErrorReason.ValueType  # 620
 """`NOT_FOUND`. No such par level that the caller may see. Metadata: `custodian`, `location`, `owner`, `sku`."""
 ERROR_REASON_PAR_LEVELS_EXHAUSTED: ErrorReason.ValueType  # 621
-"""`RESOURCE_EXHAUSTED`. There are as many par levels as this installation allows. Metadata: `limit`."""
+"""`RESOURCE_EXHAUSTED`. There are as many par levels of the person as this installation allows. Metadata: `limit`."""
 ERROR_REASON_NOTIFICATION_NOT_FOUND: ErrorReason.ValueType  # 622
 """`NOT_FOUND`. No such notification of the person. Metadata: `notification`."""
 ERROR_REASON_UNDER_WAY: ErrorReason.ValueType  # 623

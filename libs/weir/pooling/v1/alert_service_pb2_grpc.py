@@ -115,7 +115,7 @@ class AlertServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whom the caller may name.
-        * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many of the person as this installation allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +196,7 @@ class AlertServiceServicer:
 
         Errors:
 
+        * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whose notifications the caller may see.
         * `NOT_FOUND`, `NOTIFICATION_NOT_FOUND`: there is none that is the person's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -38,7 +38,7 @@ class AlertServiceStub:
     Errors:
 
     * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whom the caller may name.
-    * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many as this installation allows.
+    * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many of the person as this installation allows.
     """
     ListParLevels: _aio.UnaryUnaryMultiCallable[_alert_service_pb2.ListParLevelsRequest, _alert_service_pb2.ListParLevelsResponse]
     """Lists par levels of whom the caller may see, by custodian, location and product."""
@@ -89,6 +89,7 @@ class AlertServiceStub:
 
     Errors:
 
+    * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whose notifications the caller may see.
     * `NOT_FOUND`, `NOTIFICATION_NOT_FOUND`: there is none that is the person's.
     """
 
@@ -122,7 +123,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whom the caller may name.
-        * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many as this installation allows.
+        * `RESOURCE_EXHAUSTED`, `PAR_LEVELS_EXHAUSTED`: there are as many of the person as this installation allows.
         """
 
     @_abc_1.abstractmethod
@@ -215,6 +216,7 @@ class AlertServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
 
+        * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whose notifications the caller may see.
         * `NOT_FOUND`, `NOTIFICATION_NOT_FOUND`: there is none that is the person's.
         """
 
