@@ -17,7 +17,7 @@ from tests.simulation.play import play
 from tests.simulation.world import World
 
 HISTORIES = 3
-TRIES = 8
+TRIES = 24
 KILLS = [Misfortune(share, What.POSTGRES, 0) for share in (0.3, 0.5, 0.7)]
 SLOW = [Misfortune(0.0, What.SLOW, 8)]
 NEEDED: Mapping[str, Sequence[Misfortune]] = {"careless": KILLS, "hasty": KILLS, "unlocked": SLOW}
