@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import waiting_pb2, waiting_service_pb2
-from weir_chassis import revisions
 from weir_cli import tables
 from weir_cli.documents import document
 from weir_cli.merchant.columns import WAITING_MAX
 from weir_cli.paging import listed
 from weir_cli.promising import LineUnreadable
 from weir_cli.session import Answer, Session, changed
-from weir_cli.watching import followed
+from weir_cli.watching import listed_and_followed, news
 
 
 async def waiting(session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, limit: int) -> Answer:
@@ -27,35 +24,20 @@ async def waiting(session: Session, asked: waiting_service_pb2.ListWaitingReques
     return Answer(found.document, [_demands(found.found), found.footnote])
 
 
-async def watch_waiting(
+def watch_waiting(
     session: Session, asked: waiting_service_pb2.ListWaitingRequest, *, limit: int, count: int | None
 ) -> AsyncGenerator[Answer]:
     """One answer for what waits now, then one for each commit that changes demands which `asked` names."""
     asking = waiting_service_pb2.ListWaitingRequest()
     asking.CopyFrom(asked)
     asking.states[:] = asked.states or [waiting_pb2.WAITING_STATE_WAITING]
-    first = await listed(session.waiting.ListWaiting, asking, "waiting", limit=limit)
-    yield Answer(first.document, [_demands(first.found), first.footnote])
-
-    def opened(after: revisions.Revision | None) -> Any:
-        request = waiting_service_pb2.WatchWaitingRequest(channel=asked.channel)
-        if after is not None:
-            request.after.CopyFrom(after.to_wire())
-        return session.waiting.WatchWaiting(request)
 
     def told(message: waiting_service_pb2.WatchWaitingResponse) -> Answer | None:
-        found = [each for each in message.waiting if _named(asked, each)]
-        if not found:
-            return None
-        said = {"waiting": [document(each) for each in found], "through": document(message.through)}
-        return Answer(said, [change_line(each) for each in found])
+        return news("waiting", [each for each in message.waiting if _named(asked, each)], message.through, change_line)
 
-    if count == 1:
-        return
-    more = None if count is None else count - 1
-    async with aclosing(followed(opened, told, after=revisions.from_wire(first.revision), count=more)) as answers:
-        async for answer in answers:
-            yield answer
+    watch = waiting_service_pb2.WatchWaitingRequest(channel=asked.channel)
+    first = listed(session.waiting.ListWaiting, asking, "waiting", limit=limit)
+    return listed_and_followed(first, _demands, session.waiting.WatchWaiting, watch, told, count=count)
 
 
 def _named(asked: waiting_service_pb2.ListWaitingRequest, found: waiting_pb2.Waiting) -> bool:
@@ -69,7 +51,7 @@ def _named(asked: waiting_service_pb2.ListWaitingRequest, found: waiting_pb2.Wai
 
 def change_line(found: waiting_pb2.Waiting) -> Text:
     """One demand that began to wait, was promised or was cancelled."""
-    said = Text.assemble((f"{found.changed_revision}".rjust(8), "dim"), "  ", tables.demand(found))
+    said = tables.demand(found)
     for line in found.lines:
         said.append_text(Text.assemble("  ", _product(line.product), f" {line.open:,} of {line.quantity:,} to come"))
     return said

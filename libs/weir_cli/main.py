@@ -15,10 +15,13 @@ from typing import Annotated
 import typer
 
 from weir_cli.commands import (
+    alerts,
     books,
+    cases,
     levels,
     merchant,
     orders,
+    people,
     products,
     reservations,
     rules,
@@ -26,6 +29,7 @@ from weir_cli.commands import (
     snapshots,
     stock,
     suite,
+    transfers,
     waiting,
 )
 from weir_cli.options import default_options, hoisted
@@ -44,7 +48,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
-for part in (suite, merchant, stock, snapshots, orders, waiting, reservations, products, rules, levels, shares, books):
+PARTS = (
+    suite, merchant, stock, snapshots, orders, waiting, reservations, people, transfers, cases, alerts, products, rules,
+    levels, shares, books,
+)  # fmt: skip
+for part in PARTS:
     for command in part.app.registered_commands:
         app.registered_commands.append(command)
     app.registered_groups.extend(part.app.registered_groups)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
 from rich.console import RenderableType
@@ -18,7 +19,22 @@ from weir_cli.documents import word
 
 Cell = str | Text
 
-KEPT_WHOLE = ("product", "location", "reservation", "waiting", "state", "kind", "variable")
+KEPT_WHOLE = (
+    "product",
+    "location",
+    "reservation",
+    "waiting",
+    "state",
+    "kind",
+    "variable",
+    "transfer",
+    "case",
+    "usage",
+    "notification",
+    "stocking order",
+    "custody",
+    "custodian",
+)
 """Columns that are cut last: what stands there is copied."""
 
 
@@ -59,12 +75,12 @@ def product(owner: str, sku: str) -> Text:
     return Text.assemble((f"{owner}/", "dim") if owner else "", sku)
 
 
-def details(item: stock_pb2.StockItem) -> Text:
-    """What sets a stock item apart from the plain one of its product and location."""
+def details(item: stock_pb2.StockItem, *, custody: bool = True) -> Text:
+    """What sets a stock item apart from the plain one of its product and location; with or without its custodian."""
     said = [
         f"lot {item.lot}" if item.lot else "",
         item.uom if item.uom not in ("", "EACH") else "",
-        f"custody {item.custodian}" if item.custodian else "",
+        f"custody {item.custodian}" if custody and item.custodian else "",
         word(item, "condition") if item.condition > stock_pb2.CONDITION_SELLABLE else "",
     ]
     return Text(", ".join(filter(None, said)), style="yellow")
@@ -191,12 +207,13 @@ def _claim(found: reservation_pb2.LineClaim) -> str:
 
 _STATE_STYLES = {
     "HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim",
-    "WAITING": "yellow", "PROMISED": "green", "CANCELLED": "dim",
+    "WAITING": "yellow", "PROMISED": "green", "CANCELLED": "dim", "REQUESTED": "yellow", "PENDING": "yellow",
+    "ACCEPTED": "green", "DECLINED": "red", "RETURNED": "blue", "OPEN": "green", "CLOSED": "dim",
 }  # fmt: skip
 
 
-def state(found: reservation_pb2.Reservation | waiting_pb2.Waiting) -> Text:
-    """How far a reservation or a waiting demand has come."""
+def state(found: Message) -> Text:
+    """How far a reservation, a waiting demand, a transfer or a case has come, or an alert."""
     name = word(found, "state")
     return Text(name, style=_STATE_STYLES.get(name, ""))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -10,12 +10,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from weir.aggregator.v1 import availability_service_pb2 as contract
+from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2
 from weir_chassis import revisions
 from weir_chassis.watch import Fenced, later, watch
 from weir_cli import tables
 from weir_cli.documents import document, word
 from weir_cli.options import REFUSED
+from weir_cli.paging import Listed
 from weir_cli.selling import Levels, level, level_rows, read_table
 from weir_cli.session import Answer, Session
 
@@ -122,15 +124,24 @@ def _through(message: contract.WatchLevelsResponse) -> list[dict[str, Any]]:
 
 
 async def followed(
-    opened: Callable[[revisions.Revision | None], Any],
+    call: Callable[[Any], Any],
+    asked: Any,
     told: Callable[[Any], Answer | None],
     *,
     after: revisions.Revision | None,
     count: int | None,
 ) -> AsyncGenerator[Answer]:
-    """What is `told` of every commit after a revision, over any number of broken streams that `opened` begins; None is
-    passed over, `count` answers end it.
+    """What is `told` of every commit after a revision, over any number of broken streams of `call`; None is passed
+    over, `count` answers end it. `asked` carries the filters.
     """
+
+    def opened(after: revisions.Revision | None) -> Any:
+        request = type(asked)()
+        request.CopyFrom(asked)
+        if after is not None:
+            request.after.CopyFrom(after.to_wire())
+        return call(request)
+
     answered = 0
     try:
         async with aclosing(watch(opened, after=after, through=_reached, newer=later)) as messages:
@@ -146,6 +157,36 @@ async def followed(
         yield Answer(refused, [Text.assemble(("Refused: ", "bold red"), str(fence))], REFUSED)
 
 
+async def listed_and_followed(
+    listing: Awaitable[Listed],
+    shown: Callable[[Sequence[Any]], RenderableType],
+    call: Callable[[Any], Any],
+    asked: Any,
+    told: Callable[[Any], Answer | None],
+    *,
+    count: int | None,
+) -> AsyncGenerator[Answer]:
+    """One answer for a list, then what is `told` of every commit after it, as `followed` does it."""
+    first = await listing
+    yield Answer(first.document, [shown(first.found), first.footnote])
+    if count == 1:
+        return
+    more = None if count is None else count - 1
+    after = revisions.from_wire(first.revision)
+    async with aclosing(followed(call, asked, told, after=after, count=more)) as answers:
+        async for answer in answers:
+            yield answer
+
+
+def news(name: str, found: Sequence[Any], through: revision_pb2.Revision, line: Callable[[Any], Text]) -> Answer | None:
+    """What a commit changed, a line for each object; None where nothing of it is meant."""
+    if not found:
+        return None
+    mark = Text(f"{through.number}".rjust(8), style="dim")
+    told = {name: [document(each) for each in found], "through": document(through)}
+    return Answer(told, [Text.assemble(mark, "  ", line(each)) for each in found])
+
+
 def _reached(message: Any) -> revisions.Revision:
     return revisions.from_wire(message.through)
 
@@ -158,17 +199,11 @@ async def watch_entries(
     if not history:
         after = revisions.from_wire(await session.head())
 
-    def opened(after: revisions.Revision | None) -> Any:
-        request = ledger_service_pb2.WatchEntriesRequest(products=asked.products)
-        if after is not None:
-            request.after.CopyFrom(after.to_wire())
-        return session.ledger.WatchEntries(request)
-
     def told(message: ledger_service_pb2.WatchEntriesResponse) -> Answer | None:
         moved = message.entries or message.shortfalls or message.claims
         return Answer(document(message), _commit(message)) if moved else None
 
-    async with aclosing(followed(opened, told, after=after, count=count)) as answers:
+    async with aclosing(followed(session.ledger.WatchEntries, asked, told, after=after, count=count)) as answers:
         async for answer in answers:
             yield answer
 

@@ -259,7 +259,7 @@ def test_what_waits_is_told_by_line_with_who_promises_the_rest() -> None:
         "└── promised by r-2",
     ]
     assert shown(change_line(WAITING)) == [
-        "       7  w-1  WAITING  order A-1  channel shop  promised all at once  BLUE 2 of 5 to come  acme/POT 1 of 1 to"
+        "w-1  WAITING  order A-1  channel shop  promised all at once  BLUE 2 of 5 to come  acme/POT 1 of 1 to"
         " come"
     ]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from weir_cli.commands.levels import Count
+from weir_cli.commands.lists import Watch, show
 from weir_cli.commands.reservations import Parts
 from weir_cli.options import CheckOnly, Limit, Owner, Owners, RequestId, options_of
 
@@ -41,9 +42,7 @@ def demands(
         ),
     ] = None,
     limit: Limit = 200,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Then print every change, until Ctrl-C; leaves nothing out.")
-    ] = False,
+    watch: Watch = False,
     count: Count = None,
 ) -> None:
     """Show which orders wait for what, first come first; or cancel with `weir waiting cancel`."""
@@ -52,10 +51,7 @@ def demands(
     from weir.common.v1 import stock_pb2
     from weir.ledger.v1 import waiting_pb2, waiting_service_pb2
     from weir_cli import awaiting
-    from weir_cli.session import perform, stream
 
-    if count is not None and not watch:
-        raise typer.BadParameter("--count goes with --watch.")
     states = state or ([] if watch else [State.WAITING])
     asked = waiting_service_pb2.ListWaitingRequest(
         states=[waiting_pb2.WaitingState.Value(f"WAITING_STATE_{each}") for each in states],
@@ -63,9 +59,7 @@ def demands(
         channel=channel,
         product=stock_pb2.Product(owner=owner, sku=sku) if sku else None,
     )
-    if watch:
-        stream(options_of(context), lambda session: awaiting.watch_waiting(session, asked, limit=limit, count=count))
-    perform(options_of(context), lambda session: awaiting.waiting(session, asked, limit=limit))
+    show(context, awaiting.waiting, awaiting.watch_waiting, asked, limit=limit, watch=watch, count=count)
 
 
 @waiting.command("cancel")
