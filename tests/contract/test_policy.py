@@ -17,7 +17,7 @@ from weir_chassis.auth import DevelopmentAuthenticator, Role
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Server
 
-LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan")
+LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "Report")
 
 
 def access(suite: Suite) -> dict[str, Access]:

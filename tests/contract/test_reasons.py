@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,10 +22,13 @@ from weir.common.v1.error_reason_pb2 import ErrorReason
 from weir_aggregator.errors import Unfilled
 from weir_chassis import errors, status
 from weir_chassis.configuration.errors import InUse, Missing, Taken
+from weir_chassis.configuration.objects import Configured
 from weir_chassis.errors import Kind, RecordedRefusal, Refusal, Violation
 from weir_ledger.errors import Exceeded, Excess, Shortage
 
 PACKAGES = (weir_chassis, weir_ledger, weir_sharing, weir_partitioning, weir_sync, weir_pooling, weir_aggregator)
+T = TypeVar("T")
+
 BY_THE_EDGE = {"ACCIDENT"}
 """Sent without a refusal: an accident is not one."""
 
@@ -45,8 +48,9 @@ def example(kind: type[Refusal]) -> Refusal:
     """A refusal of a kind, made as the code would make it, with an argument for every parameter."""
     if issubclass(kind, (Missing, Taken, InUse)):
         named = kind.__name__.removesuffix("NotFound").removesuffix("Exists").removesuffix("InUse")
-        domain = importlib.import_module(f"{kind.__module__.split('.')[0]}.domain")
-        key = dict.fromkeys(getattr(domain, named).identity, "x")
+        domain = f"{kind.__module__.split('.')[0]}.domain"
+        [thing] = [each for each in _below(Configured) if each.__name__ == named and each.__module__.startswith(domain)]
+        key = dict.fromkeys(thing.identity, "x")
         return kind(["channel web"], **key) if issubclass(kind, InUse) else kind(**key)
     positional, named_only = [], {}
     for name, parameter in inspect.signature(kind).parameters.items():
@@ -75,7 +79,7 @@ def argument(name: str, parameter: inspect.Parameter) -> Any:
     return values[name] if name in values else typed[parameter.annotation]
 
 
-def _below(kind: type[Refusal]) -> set[type[Refusal]]:
+def _below(kind: type[T]) -> set[type[T]]:
     return {each for direct in kind.__subclasses__() for each in (direct, *_below(direct))}
 
 

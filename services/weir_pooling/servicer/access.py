@@ -6,5 +6,3 @@ from weir_chassis.policy import Access, Traffic
 READ = Access(Role.READER, Traffic.READ)
 WRITE = Access(Role.OPERATOR, Traffic.WRITE)
 WATCH = Access(Role.READER, Traffic.WATCH)
-FOLLOW = Access(Role.ADMINISTRATOR, Traffic.WATCH)
-"""Everything, whoever it concerns: for administrators and other services."""

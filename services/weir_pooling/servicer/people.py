@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
 from weir.pooling.v1 import pooling_service_pb2 as pb
@@ -12,17 +13,19 @@ from weir.pooling.v1 import pooling_service_pb2_grpc
 from weir_chassis import call, policy
 from weir_chassis.configuration import wire
 from weir_chassis.configuration.handlers import Handlers
+from weir_chassis.configuration.objects import Change
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.paging import Pages
 from weir_chassis.server import Registration
 from weir_chassis.watch import Wakeups
 from weir_pooling.domain import authority
-from weir_pooling.domain.people import Pool, User
+from weir_pooling.domain.authority import Standing
+from weir_pooling.domain.people import KINDS, Pool, User
 from weir_pooling.handlers import people as handlers
-from weir_pooling.handlers.standing import caller
+from weir_pooling.handlers.standing import caller, standing
 from weir_pooling.handlers.views import list_stock
 from weir_pooling.ports import Holdings
-from weir_pooling.servicer.access import FOLLOW, READ, WRITE
+from weir_pooling.servicer.access import READ, WATCH, WRITE
 from weir_pooling.servicer.seeing import Seeing
 from weir_pooling.wire import people, reading, views
 
@@ -42,8 +45,8 @@ PEOPLE_POLICY = policy.of(
     DeletePool=WRITE,
     SetHubAccess=WRITE,
     ListStock=READ,
-    ExportPooling=FOLLOW,
-    WatchPooling=FOLLOW,
+    ExportPooling=WATCH,
+    WatchPooling=WATCH,
 )
 
 
@@ -124,10 +127,27 @@ class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceSe
             ledger_revision=found.books.to_wire() if found.books is not None else None,
         )
 
-    def ExportPooling(
+    async def ExportPooling(
         self, request: pb.ExportPoolingRequest, context: Context
     ) -> AsyncIterator[pb.ExportPoolingResponse]:
-        return self._export(request, pb.ExportPoolingResponse, people.to_object)
+        await self._administering("ExportPooling")
+        async for message in self._export(request, pb.ExportPoolingResponse, people.to_object):
+            yield message
 
-    def WatchPooling(self, request: pb.WatchPoolingRequest, context: Context) -> AsyncIterator[pb.WatchPoolingResponse]:
-        return self._watch(request, pb.WatchPoolingResponse, people.to_change)
+    async def WatchPooling(
+        self, request: pb.WatchPoolingRequest, context: Context
+    ) -> AsyncIterator[pb.WatchPoolingResponse]:
+        await self._administering("WatchPooling")
+
+        def told(viewer: Standing, change: Change) -> Message | None:
+            viewer.administering(viewer.user, "WatchPooling")  # he may have ceased to be one
+            return people.to_change(change) if isinstance(change.object, KINDS) else None
+
+        async for message in self._watch_seen(request, pb.WatchPoolingResponse, told, field="changes"):
+            yield message
+
+    async def _administering(self, action: str) -> None:
+        """Raise AuthorityInsufficient unless the caller is an administrator."""
+        async with self._handlers.reading(call.tenant(), {}) as (objects, _):
+            viewer = await standing(objects, caller())
+        viewer.administering(viewer.user, action)
