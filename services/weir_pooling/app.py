@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
 from weir_chassis.configuration.handlers import Handlers
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.worker import forgetting
 from weir_chassis.idempotency import purging
 from weir_chassis.provision import provided
@@ -31,6 +30,7 @@ from weir_chassis.settings import (
 from weir_chassis.watch import Wakeups
 from weir_pooling.domain.people import KINDS
 from weir_pooling.peers.balances import PeerHoldings
+from weir_pooling.ports import Pooling
 from weir_pooling.servicer import POLICIES, registrations
 from weir_pooling.store import postgres_pooling
 
@@ -66,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     ):
         cluster = await database.identity()
         tenants = postgres_pooling(database)
-        handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
+        handlers: Handlers[Pooling] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
         server = Server(
             settings.server,
             name=SERVICE,

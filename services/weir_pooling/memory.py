@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
+from weir_pooling.domain.cases import Case, Period, Usage, UsageSum
 
 
-def memory_pooling() -> MemoryTenants[MemoryObjects]:
+class MemoryPooling(MemoryObjects):
+    """What pooling keeps of one tenant: `Pooling`."""
+
+    async def used(
+        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
+    ) -> list[UsageSum]:
+        found: dict[UsageSum, list[Usage]] = defaultdict(list)
+        for each in self.all(Usage).values():
+            if each.marked and period.has(each) and (persons is None or {each.user, each.custodian} & persons):
+                found[UsageSum.of(each, self.all(Case)[each.case,].kind)].append(each)
+        sums = [
+            summed._replace(quantity=sum(each.marked for each in them), cases=len({each.case for each in them}))
+            for summed, them in sorted(found.items())
+        ]
+        return [each for each in sums if after is None or each[:-2] > after[:-2]][:limit]
+
+
+def memory_pooling() -> MemoryTenants[MemoryPooling]:
     """The objects of all tenants in this process: none yet."""
-    return MemoryTenants(MemoryObjects)
+    return MemoryTenants(MemoryPooling)

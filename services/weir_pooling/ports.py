@@ -1,4 +1,4 @@
-"""What the handlers need from the world beside objects: the ledger."""
+"""What the handlers need from the world: what pooling keeps, and the ledger."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from weir_chassis.configuration.ports import Objects
 from weir_chassis.revisions import Revision, Vector
+from weir_pooling.domain.cases import Period, UsageSum
 from weir_pooling.domain.deeds import Deed, Item
 from weir_pooling.domain.views import Count, StockQuery
+
+
+class Pooling(Objects, Protocol):
+    """What pooling keeps of one tenant, as it stands at one moment."""
+
+    async def used(
+        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
+    ) -> list[UsageSum]:
+        """The first `limit` sums after another, in order: of what was marked in a period and not taken back, in cases
+        of any of the persons or from their custody; None: of everybody.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,14 @@ from weir_chassis.errors import Malformed, Violation
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.deeds import Deed, Item, Portion, Work
 from weir_pooling.domain.people import Actor, Pool
+from weir_pooling.domain.views import Custody
 from weir_pooling.errors import CaseClosed, CaseNotFound, HubAccessOff, UsageExceeded, UsageNotFound
 
 MARK = "MarkUsed"
 UNMARK = "UnmarkUsed"
 """What is done in a case: the actions of its deeds."""
+SUBJECT = "case/"
+"""What their subjects begin with."""
 
 
 class CaseKind(enum.StrEnum):
@@ -39,13 +42,6 @@ class CaseState(enum.StrEnum):
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
-
-
-class Custody(enum.StrEnum):
-    """Whose custody goods are in, to the person whose case it is."""
-
-    OWN = "OWN"
-    HUB = "HUB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +66,13 @@ class Case(Configured):
     @property
     def subject(self) -> str:
         """What its deeds are about."""
-        return f"case/{self.case}"
+        return SUBJECT + self.case
 
 
 @dataclass(frozen=True, slots=True)
 class Usage(Configured):
-    """Units of a stock item, marked used in a case of `user`.
-
-    `under_way` is the action that the ledger was not heard of yet, empty mostly: of a mark that is, it is not known
-    whether it holds.
+    """Units of a stock item, marked used in a case of `user`; `under_way` while it is not known whether units that were
+    to be unmarked are back.
     """
 
     identity = ("case", "usage")
@@ -92,17 +86,21 @@ class Usage(Configured):
     lot: str
     uom: str
     custodian: str
-    custody: Custody
     quantity: int
     marked_by: Actor
     mark_time: datetime
     unmarked: int = 0
-    under_way: str = ""
+    under_way: bool = False
 
     @property
     def item(self) -> Item:
         """Where it lay."""
         return Item(self.owner, self.sku, self.location, self.lot, self.uom, self.custodian)
+
+    @property
+    def custody(self) -> Custody:
+        """Whose custody that was, to the person whose case it is."""
+        return Custody.OWN if self.custodian == self.user else Custody.HUB
 
     @property
     def marked(self) -> int:
@@ -196,6 +194,29 @@ class UsageSum(NamedTuple):
     quantity: int = 0
     cases: int = 0
 
+    @classmethod
+    def of(cls, usage: Usage, kind: CaseKind) -> UsageSum:
+        """The one that a usage counts in, of which nothing is counted yet."""
+        return cls(usage.custodian, usage.user, kind, usage.owner, usage.sku, usage.lot, usage.uom)
+
+
+class Period(NamedTuple):
+    """What shall be summed up: what was marked from `begin` on, before `end`; empty lets everything through."""
+
+    begin: datetime
+    end: datetime | None = None
+    custodian: str = ""
+    user: str = ""
+
+    def has(self, usage: Usage) -> bool:
+        """Whether a usage is meant."""
+        return (
+            self.begin <= usage.mark_time
+            and (self.end is None or usage.mark_time < self.end)
+            and self.custodian in ("", usage.custodian)
+            and self.user in ("", usage.user)
+        )
+
 
 def seen(case: str, found: Case | None, caller: Standing) -> Case:
     """The case, if the caller may see it; raises CaseNotFound."""
@@ -265,43 +286,47 @@ def lines_of(lines: Sequence[Portion], custodian: str) -> tuple[Portion, ...]:
 def mark(
     case: Case, portions: tuple[Portion, ...], *, by: Actor, at: datetime, deed: str, usages: Sequence[str]
 ) -> Decision[Deed]:
-    """Use units of stock up, as `usages` in the order of the portions; raises CaseClosed."""
+    """Have units of stock used up, which will be marked as `usages`, in the order of the portions.
+
+    What is marked is seen once the ledger has done it. Raises CaseClosed.
+    """
     check_open(case)
-    made = [
-        Usage(
-            case=case.case,
-            usage=usage,
-            user=case.user,
-            owner=item.owner,
-            sku=item.sku,
-            location=item.location,
-            lot=item.lot,
-            uom=item.uom,
-            custodian=item.custodian,
-            custody=Custody.OWN if item.custodian == case.user else Custody.HUB,
-            quantity=quantity,
-            marked_by=by,
-            mark_time=at,
-            under_way=MARK,
-        )
-        for usage, (item, quantity, *_) in zip(usages, portions, strict=True)
-    ]
     done = Deed(deed, case.subject, MARK, Work.CONSUME, portions, by, at, things=tuple(usages))
-    return Decision(done, (Change(done), *map(Change, made)))
+    return Decision(done, (Change(done),))
 
 
 def unmark(
     case: Case, units: Sequence[Units], found: Mapping[str, Usage], *, by: Actor, at: datetime, deed: str
 ) -> Decision[Deed]:
-    """Bring units back to where they lay, of the usages that were `found`.
+    """Have units put back where they lay, of the usages that were `found`; these are under way until that is done.
 
     Raises CaseClosed, UsageNotFound, UsageExceeded.
     """
     check_open(case)
     portions = tuple(_returned(case, each, found.get(each.usage)) for each in units)
-    done = Deed(deed, case.subject, UNMARK, Work.RESTORE, portions, by, at, things=tuple(each.usage for each in units))
-    under_way = [replace(found[each.usage], under_way=UNMARK) for each in units]
-    return Decision(done, (Change(done), *map(Change, under_way)))
+    things = tuple(each.usage for each in units)
+    done = Deed(deed, case.subject, UNMARK, Work.RESTORE, portions, by, at, things=things)
+    return Decision(done, (Change(done), *(Change(replace(found[each], under_way=True)) for each in things)))
+
+
+def marked(case: Case, deed: Deed) -> Usages:
+    """What the ledger has used up by a deed in the case."""
+    return Usages(
+        tuple(
+            Usage(case.case, usage, case.user, *portion.item[:6], portion.quantity, deed.by, deed.at)
+            for usage, portion in zip(deed.things, deed.portions, strict=True)
+        )
+    )
+
+
+def unmarked(deed: Deed, found: Mapping[str, Usage], *, done: bool) -> Usages:
+    """The usages of a deed once the ledger has put their units back, or refused to."""
+    return Usages(
+        tuple(
+            replace(found[each], unmarked=found[each].unmarked + portion.quantity * done, under_way=False)
+            for each, portion in zip(deed.things, deed.portions, strict=True)
+        )
+    )
 
 
 def _returned(case: Case, units: Units, usage: Usage | None) -> Portion:
@@ -311,17 +336,6 @@ def _returned(case: Case, units: Units, usage: Usage | None) -> Portion:
     if quantity > usage.marked:
         raise UsageExceeded(usage=units.usage, requested=quantity, marked=usage.marked)
     return Portion(usage.item, quantity)
-
-
-def concluded(deed: Deed, usages: Sequence[Usage], *, done: bool) -> Decision[Configured]:
-    """What becomes of the `usages` of a deed, in the order of its portions, once the ledger did it, or refused it."""
-    if deed.action == MARK and not done:
-        return Decision(Usages(tuple(usages)), tuple(Change(each, deleted=True) for each in usages))
-    back = [portion.quantity if deed.action == UNMARK and done else 0 for portion in deed.portions]
-    after = tuple(
-        replace(usage, unmarked=usage.unmarked + units, under_way="") for usage, units in zip(usages, back, strict=True)
-    )
-    return Decision(Usages(after), tuple(map(Change, after)))
 
 
 def mentioned(text: str, persons: Iterable[str], author: str) -> tuple[str, ...]:

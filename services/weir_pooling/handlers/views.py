@@ -14,7 +14,7 @@ from weir_pooling.domain.people import User
 from weir_pooling.domain.views import Count, Custodian, Position, Stock, StockQuery
 from weir_pooling.errors import UserNotFound
 from weir_pooling.handlers.standing import Caller, pool_of, standing
-from weir_pooling.ports import Holdings
+from weir_pooling.ports import Holdings, Pooling
 
 CUSTODIANS_MAX = 50
 """Of how many persons the ledger is asked for one page: many who hold little take several."""
@@ -40,7 +40,7 @@ class _Counted:
 
 
 async def list_stock(
-    handlers: Handlers[Objects],
+    handlers: Handlers[Pooling],
     holdings: Holdings,
     tenant: str,
     calling: Caller,

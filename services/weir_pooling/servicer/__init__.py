@@ -3,11 +3,10 @@
 """
 
 from weir_chassis.configuration.handlers import Handlers
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.paging import Pages
 from weir_chassis.server import Registration
 from weir_chassis.watch import Wakeups
-from weir_pooling.ports import Holdings
+from weir_pooling.ports import Holdings, Pooling
 from weir_pooling.servicer.alerts import ALERTS_POLICY, AlertServicer
 from weir_pooling.servicer.cases import CASES_POLICY, CaseServicer
 from weir_pooling.servicer.people import PEOPLE_POLICY, PoolingServicer
@@ -16,7 +15,7 @@ from weir_pooling.servicer.transfers import TRANSFERS_POLICY, TransferServicer
 POLICIES = (PEOPLE_POLICY, TRANSFERS_POLICY, CASES_POLICY, ALERTS_POLICY)
 
 
-def registrations(handlers: Handlers[Objects], holdings: Holdings, wakeups: Wakeups) -> list[Registration]:
+def registrations(handlers: Handlers[Pooling], holdings: Holdings, wakeups: Wakeups) -> list[Registration]:
     """All services, answering by `handlers`; `holdings` says who holds what."""
     pages = Pages(handlers.origin.cluster)
     return [

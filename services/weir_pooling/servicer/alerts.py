@@ -9,8 +9,8 @@ from grpc.aio import ServicerContext
 from weir.pooling.v1 import alert_service_pb2 as pb
 from weir.pooling.v1 import alert_service_pb2_grpc
 from weir_chassis import policy
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.server import Registration
+from weir_pooling.ports import Pooling
 from weir_pooling.servicer.access import READ, WATCH, WRITE
 from weir_pooling.servicer.seeing import Seeing
 
@@ -29,7 +29,7 @@ ALERTS_POLICY = policy.of(
 )
 
 
-class AlertServicer(Seeing[Objects], alert_service_pb2_grpc.AlertServiceServicer):
+class AlertServicer(Seeing[Pooling], alert_service_pb2_grpc.AlertServiceServicer):
     """Every rpc of the alert service, for the person who calls."""
 
     @property

@@ -9,8 +9,8 @@ from grpc.aio import ServicerContext
 from weir.pooling.v1 import case_service_pb2 as pb
 from weir.pooling.v1 import case_service_pb2_grpc
 from weir_chassis import policy
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.server import Registration
+from weir_pooling.ports import Pooling
 from weir_pooling.servicer.access import READ, WATCH, WRITE
 from weir_pooling.servicer.seeing import Seeing
 
@@ -34,7 +34,7 @@ CASES_POLICY = policy.of(
 )
 
 
-class CaseServicer(Seeing[Objects], case_service_pb2_grpc.CaseServiceServicer):
+class CaseServicer(Seeing[Pooling], case_service_pb2_grpc.CaseServiceServicer):
     """Every rpc of the case service, for the person who calls."""
 
     @property

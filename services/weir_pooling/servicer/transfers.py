@@ -9,8 +9,8 @@ from grpc.aio import ServicerContext
 from weir.pooling.v1 import transfer_service_pb2 as pb
 from weir.pooling.v1 import transfer_service_pb2_grpc
 from weir_chassis import policy
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.server import Registration
+from weir_pooling.ports import Pooling
 from weir_pooling.servicer.access import READ, WATCH, WRITE
 from weir_pooling.servicer.seeing import Seeing
 
@@ -34,7 +34,7 @@ TRANSFERS_POLICY = policy.of(
 )
 
 
-class TransferServicer(Seeing[Objects], transfer_service_pb2_grpc.TransferServiceServicer):
+class TransferServicer(Seeing[Pooling], transfer_service_pb2_grpc.TransferServiceServicer):
     """Every rpc of the transfer service, for the person who calls."""
 
     @property

@@ -1,14 +1,26 @@
-"""What pooling keeps, on Postgres: `people` names the tables of persons, pools and deeds."""
+"""What pooling keeps, on Postgres: `people` names the tables of persons, pools and deeds, `cases` those of cases."""
 
 from __future__ import annotations
 
 from weir_chassis.configuration.postgres import PostgresObjects, PostgresTenants, Tables
 from weir_chassis.database import Database
+from weir_pooling.domain.cases import CaseKind, Period, Usages, UsageSum
+from weir_pooling.store.cases import CASES, used
 from weir_pooling.store.people import PEOPLE
 
-TABLES = Tables(*PEOPLE)
+TABLES = Tables(*PEOPLE, *CASES, answers=[Usages])
 
 
-def postgres_pooling(database: Database) -> PostgresTenants[PostgresObjects]:
+class PostgresPooling(PostgresObjects):
+    """What pooling keeps of one tenant, within one transaction: `Pooling`."""
+
+    async def used(
+        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
+    ) -> list[UsageSum]:
+        rows = await self._connection.execute(used(self._tenant, period, persons, after=after, limit=limit))
+        return [UsageSum._make((*row[:2], CaseKind(row[2]), *row[3:])) for row in rows]
+
+
+def postgres_pooling(database: Database) -> PostgresTenants[PostgresPooling]:
     """The objects of all tenants in one schema, which is the one of `migrations`."""
-    return PostgresTenants(database, TABLES, PostgresObjects)
+    return PostgresTenants(database, TABLES, PostgresPooling)
