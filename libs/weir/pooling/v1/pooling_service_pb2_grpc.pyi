@@ -20,7 +20,9 @@ class PoolingServiceStub:
     `access_hub_stock` is on, the hub's. Of other persons, and of other pools, nobody learns whether they exist.
 
     Who calls is the subject of the token. A caller who is no person here acts as an administrator if his token says ADMINISTRATOR
-    or SERVICE, and may do nothing otherwise; who is a person here has that person's role, whatever the token says.
+    or SERVICE, and may do nothing otherwise; who is a person here has that person's role, whatever the token says. Another service
+    may name whom it calls for in the metadata key `weir-user`: then that person calls. Only administrators add, change and remove
+    persons and pools.
 
     Every mutation carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers
     the first outcome and changes nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check
@@ -163,7 +165,9 @@ class PoolingServiceServicer(metaclass=_abc_1.ABCMeta):
     `access_hub_stock` is on, the hub's. Of other persons, and of other pools, nobody learns whether they exist.
 
     Who calls is the subject of the token. A caller who is no person here acts as an administrator if his token says ADMINISTRATOR
-    or SERVICE, and may do nothing otherwise; who is a person here has that person's role, whatever the token says.
+    or SERVICE, and may do nothing otherwise; who is a person here has that person's role, whatever the token says. Another service
+    may name whom it calls for in the metadata key `weir-user`: then that person calls. Only administrators add, change and remove
+    persons and pools.
 
     Every mutation carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers
     the first outcome and changes nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check
