@@ -23,6 +23,7 @@ class BalanceQuery:
     custodian: str | None = None
     condition: Condition | None = None
     shortfall_only: bool = False
+    held_only: bool = False
     after: StockItem | None = None
 
 

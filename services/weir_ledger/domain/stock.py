@@ -84,11 +84,17 @@ class StockItem(Struct, frozen=True, cache_hash=True, gc=False):
         """What lies there, wherever it is and whoever answers for it: owner, product, lot and unit of measure."""
         return self.owner, self.sku, self.lot, self.uom
 
+    @property
+    def lot_name(self) -> LotName:
+        """What names its lot; of no lot where goods are not tracked by lot."""
+        return self.owner, self.sku, self.lot
+
 
 class Balance(Struct, frozen=True, gc=False):
     """The counts of one stock item; `revision` is that of their last change, 0 while it is being written.
 
-    `counted_at` is when the units on hand were last counted or reported, None if never.
+    `counted_at` is when the units on hand were last counted or reported, None if never. `expiry` is that of the lot, as
+    it was known when the balance was read; it is empty in the books, where nothing looks at it.
     """
 
     item: StockItem
@@ -96,6 +102,7 @@ class Balance(Struct, frozen=True, gc=False):
     reserved: int = 0
     revision: int = 0
     counted_at: datetime | None = None
+    expiry: str = ""
 
     @property
     def available(self) -> int:

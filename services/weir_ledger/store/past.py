@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Select, bindparam, column, text, true
+from sqlalchemy import BigInteger, DateTime, Select, bindparam, column, or_, text, true
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from weir_chassis.database import BY_KEY, Database, Driver, retrying
@@ -22,7 +22,7 @@ from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.reader import ITEM, after_item, driver_of, of_balances
+from weir_ledger.store.reader import EXPIRY, ITEM, after_item, driver_of, of_balances
 from weir_ledger.store.tables import balances
 
 LATE = timedelta(days=1)
@@ -169,7 +169,7 @@ class PastReader:
     async def past_balances(
         self, tenant: str, query: BalanceQuery, as_of: AsOf, *, after: StockItem | None, limit: int
     ) -> Sequence[Balance]:
-        return await self._bounded(tenant, after_item(_wanted(tenant, query, as_of), after, limit), as_of)
+        return await self._bounded(tenant, after_item(_wanted(tenant, query, as_of), query, after, limit), as_of)
 
     async def _bounded(self, tenant: str, wanted: Select[Any], as_of: AsOf) -> list[Balance]:
         """The balances of the rows `wanted`, bounded as `as_of` asks."""
@@ -183,7 +183,7 @@ class PastReader:
                     found = (await connection.execute(wanted, asdict(bounds))).mappings().all()
                     # Where history was put away meanwhile, what was just read may miss some of it.
                     if (await driver.fetchval(statements.HORIZON, tenant) or 0) == bounds.horizon:
-                        return [rows.balance(row) for row in found]
+                        return [rows.dated_balance(row) for row in found]
 
         return await retrying(work)
 
@@ -191,10 +191,12 @@ class PastReader:
 def _wanted(tenant: str, query: BalanceQuery, as_of: AsOf) -> Select[Any]:
     """The rows of the balances that `query` means, with the counts they had."""
     past = _lateral(_RECORDED if as_of.occurred_by is None else _OCCURRED, tenant)
-    wanted = of_balances(tenant, replace(query, shortfall_only=False)).join(past, true())
+    wanted = of_balances(tenant, replace(query, shortfall_only=False, held_only=False)).join(past, true())
     if query.shortfall_only:
         wanted = wanted.where(past.c.reserved > past.c.on_hand)
-    return wanted.with_only_columns(*ITEM, *past.c)
+    if query.held_only:
+        wanted = wanted.where(or_(past.c.on_hand != 0, past.c.reserved != 0))
+    return wanted.with_only_columns(*ITEM, *past.c, EXPIRY)
 
 
 async def _bounds(driver: Driver, tenant: str, as_of: AsOf) -> _Bounds:

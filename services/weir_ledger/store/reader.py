@@ -1,14 +1,14 @@
 """Answer questions about the books, each from one snapshot of the database."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg import Record
-from sqlalchemy import ColumnElement, Select, exists, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weir_chassis.database import Database, Driver, head, retrying
+from weir_chassis.database import BY_KEY, Database, Driver, head, retrying
 from weir_chassis.errors import RequestIdReused, RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, ReservationQuery
@@ -47,8 +47,26 @@ ITEM = (
 LOT = (lots.c.owner, lots.c.sku, lots.c.lot)
 """The columns that name a lot, in the order that lots are listed."""
 
+EXPIRY = func.coalesce(
+    select(lots.c.expiry)
+    .where(
+        lots.c.tenant == balances.c.tenant,
+        lots.c.owner == balances.c.owner,
+        lots.c.sku == balances.c.sku,
+        lots.c.lot == balances.c.lot,
+    )
+    .scalar_subquery(),
+    "",
+).label("expiry")
+"""Until when the lot of a balance can be sold, as is known; it is looked up for each row that is answered."""
+
 # A page of many is read along its key; a planner that believes the tenant to have little would read all, and sort it.
 _IN_ORDER = text("SET LOCAL enable_sort = off")
+
+_ALONG_A_KEY = f"{BY_KEY}; SET LOCAL enable_sort = off"
+
+# Stands in the statement itself: whatever the custodian is that it is planned for, there is an index for all of them.
+_IN_CUSTODY = text("balances.custodian <> ''")
 
 
 class Reader:
@@ -72,7 +90,7 @@ class Reader:
             found = (
                 None
                 if row["on_hand"] is None
-                else Balance(item, row["on_hand"], row["reserved"], row["revision"], row["counted_at"])
+                else Balance(item, row["on_hand"], row["reserved"], row["revision"], row["counted_at"], row["expiry"])
             )
             return found, row["newest"]
 
@@ -81,13 +99,21 @@ class Reader:
     async def balances(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
-        return await self._list(tenant, after_item(of_balances(tenant, query), after, limit), rows.balance)
+        wanted = after_item(of_balances(tenant, query), query, after, limit).add_columns(EXPIRY)
+
+        async def work(connection: AsyncConnection) -> tuple[Sequence[Balance], int]:
+            if _is_walked(query):
+                await (await driver_of(connection)).execute(_ALONG_A_KEY)
+            found = (await connection.execute(wanted)).mappings()
+            return [rows.dated_balance(row) for row in found], await head(connection, tenant)
+
+        return await self._read(tenant, work)
 
     async def shortfalls(
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Shortfall], int]:
         short = shortfalls
-        wanted = after_item(of_balances(tenant, query), after, limit).add_columns(short.c.opened_at)
+        wanted = after_item(of_balances(tenant, query), query, after, limit).add_columns(short.c.opened_at)
         wanted = wanted.join(short, (short.c.tenant == balances.c.tenant) & (short.c.item == balances.c.item))
 
         async def work(connection: AsyncConnection) -> tuple[Sequence[Shortfall], int]:
@@ -185,6 +211,16 @@ class Reader:
             wanted = wanted.where(tuple_(*LOT) > tuple_(*after))
         return await self._list(tenant, wanted.order_by(*LOT).limit(limit), rows.lot)
 
+    async def expiries(self, tenant: str, names: Collection[LotName]) -> Mapping[LotName, str]:
+        columns = [list(column) for column in zip(*names, strict=True)]
+
+        async def work() -> Mapping[LotName, str]:
+            async with self._database.driving(tenant) as driver:
+                found = await driver.fetch(statements.EXPIRIES, tenant, *columns)
+            return {(row["owner"], row["sku"], row["lot"]): row["expiry"] for row in found}
+
+        return await retrying(work) if columns else {}
+
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         async with self._database.driving(tenant) as driver:
             return [str(row["reservation"]) for row in await driver.fetch(statements.DUE, tenant, limit)]
@@ -261,17 +297,23 @@ async def _with_hits(connection: AsyncConnection, tenant: str, short: Sequence[r
     ]
 
 
-def after_item(wanted: Select[Any], after: StockItem | None, limit: int) -> Select[Any]:
-    """The first `limit` rows after a stock item, of rows that have its columns."""
+def after_item(wanted: Select[Any], query: BalanceQuery, after: StockItem | None, limit: int) -> Select[Any]:
+    """The first `limit` rows after a stock item, of rows that have its columns and are of the owner that `query`
+    names.
+    """
     if after is not None:
-        wanted = wanted.where(_is_after(after))
+        wanted = wanted.where(_is_after(after, query.owner))
     return wanted.order_by(*ITEM).limit(limit)
 
 
-def _is_after(item: StockItem) -> ColumnElement[bool]:
-    """Whether a row that has the columns of a stock item comes after that one."""
+def _is_after(item: StockItem, owner: str | None) -> ColumnElement[bool]:
+    """Whether a row that has the columns of a stock item comes after that one; all rows are of `owner` unless None.
+
+    What is the same for all is not compared, so that an index is entered where the rows after it begin.
+    """
     fields = (item.owner, item.sku, item.location, item.lot, item.uom, item.custodian, item.condition)
-    return tuple_(*ITEM) > tuple_(*fields)
+    same = int(item.owner == owner)
+    return tuple_(*ITEM[same:]) > tuple_(*fields[same:])
 
 
 def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
@@ -287,13 +329,23 @@ def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
         wanted = wanted.where(balances.c.lot == query.lot)
     if query.custodian is not None:
         wanted = wanted.where(balances.c.custodian == query.custodian)
+    if query.custodian:
+        wanted = wanted.where(_IN_CUSTODY)
     if query.condition is not None:
         wanted = wanted.where(balances.c.condition == query.condition)
     if query.shortfall_only:
         wanted = wanted.where(balances.c.reserved > balances.c.on_hand)
+    if query.held_only:
+        wanted = wanted.where(or_(balances.c.on_hand != 0, balances.c.reserved != 0))
     if query.after is not None:
-        wanted = wanted.where(_is_after(query.after))
+        wanted = wanted.where(_is_after(query.after, query.owner))
     return wanted
+
+
+def _is_walked(query: BalanceQuery) -> bool:
+    """Whether a page is read along a key: nothing that `query` asks for would find its rows sooner."""
+    rare = query.skus or query.locations or query.shortfall_only
+    return not rare and (bool(query.custodian) or query.condition is None)
 
 
 def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
@@ -310,7 +362,11 @@ def _of_entries(tenant: str, query: EntryQuery) -> Select[Any]:
     if query.reservation:
         lines = reservation_lines
         named = select(lines.c.item).where(lines.c.tenant == tenant, lines.c.reservation == UUID(query.reservation))
-        wanted = wanted.where(entries.c.item.in_(named), entries.c.reservation == UUID(query.reservation))
+        own = entries.alias("own")  # units that it promised may have gone to stock items that it does not name
+        booked = select(own.c.revision).where(
+            own.c.tenant == tenant, own.c.item.in_(named), own.c.reservation == UUID(query.reservation)
+        )
+        wanted = wanted.where(entries.c.revision.in_(booked), entries.c.reservation == UUID(query.reservation))
     if query.kinds:
         wanted = wanted.where(entries.c.kind.in_(query.kinds))
     if query.recorded_after is not None:

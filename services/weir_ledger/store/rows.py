@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, repeat
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from weir_ledger.domain.entries import Account, BookedEntry, Commit, Entry, EntryKind
 from weir_ledger.domain.reservations import Claim, Line, LineClaim, Reservation, State
 from weir_ledger.domain.shortfalls import Promised
@@ -35,6 +37,11 @@ def stock_item(row: Row) -> StockItem:
 def balance(row: Row) -> Balance:
     """The balance of a row of `balances`."""
     return Balance(stock_item(row), row["on_hand"], row["reserved"], row["revision"], row["counted_at"])
+
+
+def dated_balance(row: Row) -> Balance:
+    """The balance of a row that also tells until when its lot can be sold."""
+    return replace(balance(row), expiry=row["expiry"])
 
 
 def claim(row: Row) -> Claim:

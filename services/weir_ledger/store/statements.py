@@ -288,8 +288,18 @@ HORIZON = "SELECT revision FROM horizons WHERE tenant = $1"
 
 BALANCE = """
 SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
+       coalesce((SELECT expiry FROM lots WHERE tenant = $1 AND owner = b.owner AND sku = b.sku AND lot = b.lot), '')
+           AS expiry,
        coalesce((SELECT revision FROM tenants WHERE tenant = $1), 0) AS newest
 FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
+"""
+
+EXPIRIES = """
+SELECT l.* FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (owner, sku, lot)
+CROSS JOIN LATERAL (
+    SELECT owner, sku, lot, expiry FROM lots
+    WHERE tenant = $1 AND owner = asked.owner AND sku = asked.sku AND lot = asked.lot LIMIT 1
+) l
 """
 
 RESERVATION = """

@@ -71,6 +71,7 @@ def balance(found: Balance, revision: int = 0) -> ledger_pb2.Balance:
         shortfall=found.shortfall,
         changed_revision=found.revision or revision,
         counted_time=timestamp(found.counted_at),
+        expiry_date=found.expiry,
     )
 
 

@@ -102,6 +102,7 @@ def list_balances(
             fields.identifier("custodian", request.custodian, optional=True) if request.HasField("custodian") else None,
             fields.enum("condition", request.condition, CONDITIONS) if request.condition else None,
             request.shortfall_only,
+            request.held_only,
             after=stock_item(fields.inner("after_stock_item"), request.after_stock_item)
             if request.HasField("after_stock_item")
             else None,
