@@ -123,7 +123,7 @@ async def test_forgeries_are_refused(guard: BearerAuthenticator, signer: Signer)
 
 
 async def test_metadata_must_be_clear(guard: BearerAuthenticator, signer: Signer) -> None:
-    """No token, another scheme, two tokens or two tenants are refused."""
+    """No token, another scheme, two tokens, two tenants or two persons are refused."""
     with pytest.raises(TokenMissing):
         await guard.authenticate(())
     with pytest.raises(TokenInvalid):
@@ -132,6 +132,8 @@ async def test_metadata_must_be_clear(guard: BearerAuthenticator, signer: Signer
         await guard.authenticate(bearer(signer.token()) * 2)
     with pytest.raises(TokenInvalid):
         await guard.authenticate((*bearer(signer.token(), "acme"), ("weir-tenant", "other")))
+    with pytest.raises(TokenInvalid):
+        await guard.authenticate((*bearer(signer.token()), ("weir-user", "a"), ("weir-user", "b")))
 
 
 async def test_only_a_service_names_its_tenant(guard: BearerAuthenticator, signer: Signer) -> None:
@@ -147,6 +149,33 @@ async def test_only_a_service_names_its_tenant(guard: BearerAuthenticator, signe
     assert (await guard.authenticate(bearer(own, "acme"))).tenant == "acme"
     with pytest.raises(RoleInsufficient):
         await guard.authenticate(bearer(own, "other"))
+
+
+async def test_only_a_service_names_whom_it_calls_for(guard: BearerAuthenticator, signer: Signer) -> None:
+    """A service may name the person it calls for, who then is whom the call is of; anyone else may name himself alone,
+    and one who names nobody calls for himself."""
+    service = bearer(signer.token(tenant=None, role="SERVICE"), "acme")
+    named = await guard.authenticate((*service, ("weir-user", "rep 1")))
+    assert (named.subject, named.person, named.role) == ("someone", "rep 1", Role.SERVICE)
+    unnamed = await guard.authenticate(service)
+    assert (unnamed.user, unnamed.person) == ("", "someone")
+    for malformed in ("", " rep", "a\x00b", "x" * 129):
+        with pytest.raises(Malformed):
+            await guard.authenticate((*service, ("weir-user", malformed)))
+    for role in ("READER", "OPERATOR", "ADMINISTRATOR"):
+        own = bearer(signer.token(role=role))
+        assert (await guard.authenticate((*own, ("weir-user", "someone")))).person == "someone"
+        with pytest.raises(RoleInsufficient):
+            await guard.authenticate((*own, ("weir-user", "somebody else")))
+
+
+async def test_a_person_named_is_not_remembered_for_another(guard: BearerAuthenticator, signer: Signer) -> None:
+    """What was verified for one person is not recalled for another, nor for nobody."""
+    service = bearer(signer.token(tenant=None, role="SERVICE"), "acme")
+    first = await guard.authenticate((*service, ("weir-user", "rep 1")))
+    assert guard.recall((*service, ("weir-user", "rep 1"))) is first
+    assert guard.recall((*service, ("weir-user", "rep 2"))) is None
+    assert guard.recall(service) is None
 
 
 async def test_verified_tokens_are_remembered_for_their_tenant_alone(
@@ -299,6 +328,9 @@ async def test_development_mode_trusts_everyone() -> None:
     assert principal == Principal("default", "development", Role.SERVICE)
     assert guard.recall((("weir-tenant", "acme"),)) == Principal("acme", "development", Role.SERVICE)
     assert await guard.authenticate(()) is principal
+    named = guard.recall((("weir-tenant", "acme"), ("weir-user", "rep 1")))
+    assert named == Principal("acme", "development", Role.SERVICE, "rep 1")
     for name in ("", " acme", "a\nb", "x" * 129):
-        with pytest.raises(Malformed):
-            guard.recall((("weir-tenant", name),))
+        for key in ("weir-tenant", "weir-user"):
+            with pytest.raises(Malformed):
+                guard.recall(((key, name),))

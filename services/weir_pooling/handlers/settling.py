@@ -135,7 +135,7 @@ class Settling(Generic[O]):
         return Settled(outcome.object, self._origin.revision(outcome.revision), done.revision)
 
     async def _foresee(self, attempt: Attempt, deed: Deed) -> None:
-        """Raise what the ledger would refuse the deed with; a definite refusal is kept as what the request ended with."""
+        """Raise what the ledger would refuse the deed with; if it is definite the request has ended with it."""
         try:
             await self._books.check(attempt.tenant, deed)
         except Refusal as refusal:
