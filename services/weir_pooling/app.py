@@ -54,6 +54,9 @@ class Settings:
         integer(86_400, 315_360_000),
         2_592_000,
     )
+    par_levels_max: int = setting(
+        "WEIR_POOLING_PAR_LEVELS_MAX", "Par levels that a person may have.", integer(1, 10_000), 1000
+    )
 
 
 @asynccontextmanager
@@ -70,7 +73,9 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=registrations(handlers, PeerHoldings(ledger), wakeups),
+            registrations=registrations(
+                handlers, PeerHoldings(ledger), wakeups, par_levels_max=settings.par_levels_max
+            ),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )

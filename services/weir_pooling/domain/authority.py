@@ -57,6 +57,10 @@ class Standing:
             return None
         return frozenset(self.pool.persons if self.pool is not None and self.hub else (self.user,))
 
+    def reads(self, user: str) -> bool:
+        """Whether he sees what the person is told by name: nobody does for another, but an administrator."""
+        return self.administrator or user == self.user
+
     def sees(self, custodian: str) -> bool:
         """Whether he sees what is in the custody of the person."""
         return self.acts_for(custodian) or self.shares(custodian)

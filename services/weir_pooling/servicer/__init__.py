@@ -15,12 +15,14 @@ from weir_pooling.servicer.transfers import TRANSFERS_POLICY, TransferServicer
 POLICIES = (PEOPLE_POLICY, TRANSFERS_POLICY, CASES_POLICY, ALERTS_POLICY)
 
 
-def registrations(handlers: Handlers[Pooling], holdings: Holdings, wakeups: Wakeups) -> list[Registration]:
-    """All services, answering by `handlers`; `holdings` says who holds what."""
+def registrations(
+    handlers: Handlers[Pooling], holdings: Holdings, wakeups: Wakeups, *, par_levels_max: int
+) -> list[Registration]:
+    """All services, answering by `handlers`; `holdings` says who holds what, a person may have so many par levels."""
     pages = Pages(handlers.origin.cluster)
     return [
         PoolingServicer(handlers, holdings, pages=pages, wakeups=wakeups).registration,
         TransferServicer(handlers, pages=pages, wakeups=wakeups).registration,
         CaseServicer(handlers, pages=pages, wakeups=wakeups).registration,
-        AlertServicer(handlers, pages=pages, wakeups=wakeups).registration,
+        AlertServicer(handlers, pages=pages, wakeups=wakeups, par_levels_max=par_levels_max).registration,
     ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from weir_chassis.configuration.postgres import PostgresObjects, PostgresTenants, Tables
 from weir_chassis.database import Database
+from weir_pooling.domain.alerts import Notifications
 from weir_pooling.domain.cases import CaseKind, Period, Usages, UsageSum
+from weir_pooling.store.alerts import ALERTS
 from weir_pooling.store.cases import CASES, used
 from weir_pooling.store.people import PEOPLE
 
-TABLES = Tables(*PEOPLE, *CASES, answers=[Usages])
+TABLES = Tables(*PEOPLE, *CASES, *ALERTS, answers=[Usages, Notifications])
 
 
 class PostgresPooling(PostgresObjects):

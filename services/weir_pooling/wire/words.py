@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from weir.common.v1 import stock_pb2
 from weir.pooling.v1 import pool_pb2 as pb
@@ -38,3 +41,12 @@ def to_item(item: Item) -> stock_pb2.StockItem:
         custodian=item.custodian,
         condition=CONDITIONS_TOLD[item.condition],
     )
+
+
+def to_instant(moment: datetime | None) -> Timestamp | None:
+    """A moment, if there was one."""
+    if moment is None:
+        return None
+    instant = Timestamp()
+    instant.FromDatetime(moment)
+    return instant

@@ -1,0 +1,53 @@
+"""Par levels, alerts and notifications: one function for each request about them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from weir_chassis.configuration.handlers import found
+from weir_chassis.configuration.objects import Decision, Key, Named, Where
+from weir_chassis.configuration.ports import Objects
+from weir_chassis.configuration.rules import existing
+from weir_pooling.domain import alerts as rules
+from weir_pooling.domain.alerts import Alert, AlertState, Notification, Notifications, ParLevel, Reading
+from weir_pooling.domain.authority import Standing
+from weir_pooling.domain.people import User
+from weir_pooling.errors import ParLevelNotFound, UserNotFound
+from weir_pooling.handlers.standing import caller, standing
+
+
+async def set_par_level(objects: Objects, wanted: ParLevel, *, most: int) -> Decision[ParLevel]:
+    """Say how much of a product shall be there, of a person who may have so many par levels."""
+    who = await standing(objects, caller())
+    who.actor(wanted.custodian, "SetParLevel")
+    existing(User, (wanted.custodian,), await objects.get(User, (wanted.custodian,)))
+    current = await objects.get(ParLevel, wanted.key)
+    others = [] if current else await objects.select(ParLevel, {"custodian": wanted.custodian}, limit=most)
+    return rules.set_par_level(wanted, current, len(others), most=most)
+
+
+async def delete_par_level(objects: Objects, named: Named[ParLevel]) -> Decision[ParLevel]:
+    """Want a par level no more; raises ParLevelNotFound where the caller may not see it either."""
+    who = await standing(objects, caller())
+    if not who.acts_for(named.key[0]):
+        raise ParLevelNotFound(**dict(zip(ParLevel.identity, named.key, strict=True)))
+    current = await found(objects, named)
+    where = dict(zip(ParLevel.identity, named.key, strict=True))
+    opened = await objects.select(Alert, {**where, "state": AlertState.OPEN})
+    return rules.delete_par_level(current, opened, datetime.now(UTC))
+
+
+async def reader(objects: Objects, who: Standing, key: Key) -> User:
+    """The person whose notifications are meant: the caller where none is named; raises UserNotFound."""
+    user = key[0] or who.user
+    if not who.reads(user):
+        raise UserNotFound(user=user)
+    return existing(User, (user,), await objects.get(User, (user,)))
+
+
+async def mark_notifications_read(objects: Objects, wanted: Reading) -> Decision[Notifications]:
+    """Note that a person has read notifications."""
+    user = (await reader(objects, await standing(objects, caller()), (wanted.user,))).user
+    where: Where = {"user": user, "notification": frozenset(wanted.notifications)}
+    theirs = {each.notification: each for each in await objects.select(Notification, where)}
+    return rules.read(wanted.notifications, theirs, datetime.now(UTC))
