@@ -111,6 +111,74 @@ class UnderWay(Refusal):
         super().__init__(f"Another request about {subject} is under way; ask again.", subject=subject)
 
 
+class TransferNotFound(Missing):
+    """No such transfer that the caller may see."""
+
+    reason = "TRANSFER_NOT_FOUND"
+    thing = "transfer"
+
+
+class TransferState(Refusal):
+    """The transfer is in another state than is needed."""
+
+    kind = Kind.UNMET
+    reason = "TRANSFER_STATE"
+
+    def __init__(self, *, transfer: str, state: str, required: str) -> None:
+        """Refuse what only a transfer in state `required` allows."""
+        super().__init__(
+            f"The transfer '{transfer}' is {state}, not {required}.", transfer=transfer, state=state, required=required
+        )
+
+
+class TransferLineNotFound(Refusal):
+    """The transfer has no such line."""
+
+    kind = Kind.UNKNOWN
+    reason = "TRANSFER_LINE_NOT_FOUND"
+
+    def __init__(self, *, transfer: str, line: int) -> None:
+        """Refuse for want of `line`."""
+        super().__init__(f"The transfer '{transfer}' has no line {line}.", transfer=transfer, line=line)
+
+
+class TransferLineExceeded(Refusal):
+    """More units than are left of a line."""
+
+    kind = Kind.UNMET
+    reason = "TRANSFER_LINE_EXCEEDED"
+
+    def __init__(self, *, transfer: str, line: int, requested: int, left: int) -> None:
+        """Refuse to take `requested` units out of a line of which so many are `left`."""
+        super().__init__(
+            f"{requested} units cannot be taken out of line {line} of '{transfer}': {left} are left.",
+            transfer=transfer,
+            line=line,
+            requested=requested,
+            left=left,
+        )
+
+
+class StockingOrderNotFound(Missing):
+    """No such stocking order that the caller may see."""
+
+    reason = "STOCKING_ORDER_NOT_FOUND"
+    thing = "stocking order"
+
+
+class LocationKind(Refusal):
+    """The location is of another kind than is needed."""
+
+    kind = Kind.UNMET
+    reason = "LOCATION_KIND"
+
+    def __init__(self, *, location: str, kind: str, required: str) -> None:
+        """Refuse a location of this `kind` where only a `required` one will do."""
+        super().__init__(
+            f"The location '{location}' is a {kind}, not a {required}.", location=location, kind=kind, required=required
+        )
+
+
 class CaseNotFound(Missing):
     """No such case that the caller may see."""
 

@@ -36,8 +36,10 @@ class Done:
 class Books(Protocol):
     """The ledger, as far as deeds are done there."""
 
-    async def check(self, tenant: str, deed: Deed) -> None:
-        """Raise the refusal that the ledger would answer the deed with now; changes nothing. Raises PeerAway."""
+    async def check(self, tenant: str, deed: Deed) -> Done:
+        """What the ledger would do now, which changes nothing; raises what it would refuse the deed with. Raises
+        PeerAway.
+        """
         ...
 
     async def carry_out(self, tenant: str, deed: Deed) -> Done:

@@ -48,6 +48,8 @@ class Work(enum.StrEnum):
     """Give up promised units of `reservation`, by line of it."""
     TAKE = "TAKE"
     """Move units that nobody was promised to the destinations."""
+    STOCK = "STOCK"
+    """The same, to facilities."""
     RETURN = "RETURN"
     """Move units, which are not sellable, to the destinations."""
     CONSUME = "CONSUME"
@@ -57,7 +59,9 @@ class Work(enum.StrEnum):
 
 
 class Portion(NamedTuple):
-    """Units of a stock item, where they go, and the line of a reservation that promises them; 0 for none."""
+    """Units of a stock item, where they go, now or once promised units move, and the line of a reservation that
+    promises or promised them; 0 for none.
+    """
 
     item: Item
     quantity: int

@@ -51,7 +51,7 @@ CREATE TABLE deeds (
     deed text COLLATE "C" NOT NULL,
     subject text COLLATE "C" NOT NULL,
     action text NOT NULL,
-    work text NOT NULL CHECK (work IN ('PROMISE', 'MOVE', 'GIVE_UP', 'TAKE', 'RETURN', 'CONSUME', 'RESTORE')),
+    work text NOT NULL CHECK (work IN ('PROMISE', 'MOVE', 'GIVE_UP', 'TAKE', 'STOCK', 'RETURN', 'CONSUME', 'RESTORE')),
     portions jsonb NOT NULL,
     "by" jsonb NOT NULL,
     at timestamptz NOT NULL,
