@@ -24,7 +24,6 @@ from weir_chassis import status
 T = TypeVar("T")
 
 CALL_SECONDS = 10.0
-INSIST_SECONDS = 60
 LINES_A_MESSAGE = 3
 EPOCH_MICROS = 200_000
 """How long the epochs of ceilings last that clients set."""
@@ -173,7 +172,7 @@ class Clients:
 
         Give up where that takes longer than any accident does: an outcome that nobody can learn is for the checker.
         """
-        end = now() + INSIST_SECONDS * 1_000_000
+        end = now() + round(self._plan.insist_seconds * 1_000_000)
         call = await self.ask(client, method, asked, ledger)
         while not call.known and not call.accident and now() < end:
             await asyncio.sleep(pause(chance))

@@ -15,6 +15,7 @@ from typing import Any
 from tests.simulation.wishes import Wish, wish
 
 PATIENCE_SECONDS = 1.5
+INSIST_SECONDS = 60.0
 CLIENTS = 48
 STEPS = 12
 ENDERS = ("Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "Amend")
@@ -90,6 +91,8 @@ class Plan:
     misfortunes: Sequence[Misfortune]
     patience_seconds: float
     """How long a client waits for a hold to run out."""
+    insist_seconds: float
+    """How long an outcome that nobody knows is asked for."""
 
     @property
     def steps(self) -> int:
@@ -104,6 +107,7 @@ def drawn(
     steps: int = STEPS,
     misfortunes: Sequence[Misfortune] | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
+    insist_seconds: float = INSIST_SECONDS,
 ) -> Plan:
     """The plan of a seed; `misfortunes` replace those that the seed has."""
     return Plan(
@@ -111,6 +115,7 @@ def drawn(
         [[_step(random.Random(f"{seed} {client} {step}")) for step in range(steps)] for client in range(clients)],
         _misfortunes(random.Random(f"misfortunes {seed}")) if misfortunes is None else misfortunes,
         patience_seconds,
+        insist_seconds,
     )
 
 

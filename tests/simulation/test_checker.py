@@ -13,7 +13,7 @@ from tests.simulation.checker import violations
 from tests.simulation.checker.commits import LAST
 from tests.simulation.history import Call, History, Refusal
 from tests.simulation.model.books import micros
-from tests.simulation.plan import PATIENCE_SECONDS, Manner, Plan, Step
+from tests.simulation.plan import INSIST_SECONDS, PATIENCE_SECONDS, Manner, Plan, Step
 from tests.simulation.play import play
 from tests.simulation.wishes import GOODS
 from tests.simulation.world import World
@@ -288,7 +288,7 @@ async def test_a_hold_that_is_ended_before_it_has_run_out_is_found(here: World, 
         ("GetReservation", request("GetReservation"), Manner.AS_IT_EXPIRES),
     )
     steps = [Step((method, asked), manner, 0, 0.0, 0.03, stubborn=True) for method, asked, manner in wishes]
-    (await play(here, Plan(1, [steps], [], PATIENCE_SECONDS))).save(tmp_path / "history.jsonl")
+    (await play(here, Plan(1, [steps], [], PATIENCE_SECONDS, INSIST_SECONDS))).save(tmp_path / "history.jsonl")
     history = History.load(tmp_path / "history.jsonl")
     assert ledger_pb2.ENTRY_KIND_EXPIRE in [entry.kind for entry in history.entries]
     assert violations(history) == []

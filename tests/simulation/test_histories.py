@@ -12,7 +12,7 @@ import pytest
 
 from tests.kit.sabotages import SABOTAGES
 from tests.simulation.figures import REACHED, Verdict, judged, table
-from tests.simulation.plan import PATIENCE_SECONDS, Misfortune, Plan, What, drawn
+from tests.simulation.plan import INSIST_SECONDS, PATIENCE_SECONDS, Misfortune, Plan, What, drawn
 from tests.simulation.play import play
 from tests.simulation.world import World
 
@@ -64,4 +64,5 @@ def _plan(name: str, seed: int) -> Plan:
         steps=steps,
         misfortunes=NEEDED.get(name, ()),
         patience_seconds=PATIENCE_SECONDS if name in ("late", "early") else 0.1,
+        insist_seconds=5 if name == "forgetful" else INSIST_SECONDS,
     )
