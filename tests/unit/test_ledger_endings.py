@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.kit.books import NAME, NOW, counts, decide, goods, opened, promise, wish, written
-from weir_chassis.errors import Refusal
+from tests.kit.books import HELD_BACK, NAME, NOW, counts, decide, entries, goods, opened, promise, wish, written
+from weir_chassis.errors import Malformed, Refusal
 from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.command import Command
-from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release, Transfer
 from weir_ledger.domain.entries import Account, EntryKind
-from weir_ledger.domain.reservations import Line, Reservation, State
+from weir_ledger.domain.reservations import Claim, Line, LineClaim, LineTransfer, Reservation, State
+from weir_ledger.domain.stock import ON_HAND_MAX, StockItem
 from weir_ledger.errors import InsufficientOnHand, ReservationLineExceeded
 
+REPS, FULL = goods(custodian="rep"), goods(custodian="full")
 LATER, EARLIER = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
 S = State
 
@@ -23,6 +25,7 @@ COMMANDS: dict[str, Callable[[], Command[Any]]] = {
     "confirm": lambda: Confirm(NAME),
     "extend": lambda: Extend(NAME, 60),
     "fulfil": lambda: Fulfil(NAME, ()),
+    "transfer": lambda: Transfer(NAME, (LineTransfer(1, 3, REPS),)),
     "release": lambda: Release(NAME, ()),
     "hand over": lambda: MarkHandedOver(NAME, ()),
     "amend": lambda: Amend(NAME, ((1, 1),), (wish("A", 2),)),
@@ -40,14 +43,14 @@ STATES: dict[str, tuple[State, datetime | None]] = {
 
 OVER, WRONG = "RESERVATION_EXPIRED", "RESERVATION_STATE"
 OUTCOMES: dict[str, list[State | str]] = {
-    # confirm, extend, fulfil, release, hand over, amend
-    "held": [S.CONFIRMED, S.HELD, WRONG, S.RELEASED, S.HELD, S.HELD],
-    "due": [OVER, OVER, OVER, OVER, OVER, OVER],
-    "overdue": [OVER, OVER, OVER, OVER, OVER, OVER],
-    "confirmed": [S.CONFIRMED, WRONG, S.FULFILLED, S.RELEASED, S.CONFIRMED, S.CONFIRMED],
-    "fulfilled": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
-    "expired": [OVER, OVER, OVER, OVER, OVER, OVER],
-    "released": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
+    # confirm, extend, fulfil, transfer, release, hand over, amend
+    "held": [S.CONFIRMED, S.HELD, WRONG, WRONG, S.RELEASED, S.HELD, S.HELD],
+    "due": [OVER, OVER, OVER, OVER, OVER, OVER, OVER],
+    "overdue": [OVER, OVER, OVER, OVER, OVER, OVER, OVER],
+    "confirmed": [S.CONFIRMED, WRONG, S.FULFILLED, S.FULFILLED, S.RELEASED, S.CONFIRMED, S.CONFIRMED],
+    "fulfilled": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
+    "expired": [OVER, OVER, OVER, OVER, OVER, OVER, OVER],
+    "released": [WRONG, WRONG, WRONG, WRONG, WRONG, WRONG, WRONG],
 }
 LIFE = {state: dict(zip(COMMANDS, row, strict=True)) for state, row in OUTCOMES.items()}
 """What each command makes of a reservation in each state: its next state, or the reason why not."""
@@ -107,11 +110,92 @@ def test_fulfilled_in_parts() -> None:
     assert counts(books, "A") == (4, 0)
 
 
+def moving(*moves: tuple[int, int, StockItem], **others: Any) -> Transfer:
+    """A Transfer of lines, each with its units and where they go."""
+    return Transfer(NAME, tuple(LineTransfer(*each) for each in moves), **others)
+
+
+def test_transferred_in_parts() -> None:
+    """Units that move leave on hand and reserved of their line, and are on hand where they arrive; of the reservation
+    they count as fulfilled, under its claims too, and the last one ends it."""
+    books = opened(("A", 9, 5), reservations=[promise(3, 2)])
+    part = decide(books, moving((2, 2, REPS), (1, 1, HELD_BACK), reference="transfer/1"))
+    assert isinstance(part, Reservation)
+    assert part.state is S.CONFIRMED
+    assert part.lines == (Line(goods(), 3, 3, 2, 1, 0), Line(goods(), 2, 2, 0, 2, 0))
+    assert [counts(books, each) for each in ("A", REPS, HELD_BACK)] == [(6, 2), (2, 0), (1, 0)]
+    assert [(each.kind, each.item, each.on_hand_delta, each.reserved_delta) for each in entries(books)] == [
+        (EntryKind.TRANSFER, goods(), -2, -2), (EntryKind.TRANSFER, REPS, 2, 0),
+        (EntryKind.TRANSFER, goods(), -1, -1), (EntryKind.TRANSFER, HELD_BACK, 1, 0),
+    ]  # fmt: skip
+    assert {(each.reservation, each.reference) for each in entries(books)} == {(NAME, "transfer/1")}
+    assert [each.reservation_line for each in entries(books)] == [2, 2, 1, 1]
+    last = decide(books, moving((1, 2, REPS)))
+    assert isinstance(last, Reservation)
+    assert (last.state, counts(books, "A"), counts(books, REPS)) == (S.FULFILLED, (4, 0), (4, 0))
+
+
+def test_transferred_claims() -> None:
+    """What moves goes on counting under the claims of its line, as what went out does."""
+    reserved = promise(3)
+    [line] = reserved.lines
+    books = opened(
+        ("A", 9, 3),
+        reservations=[replace(reserved, lines=(replace(line, claims=(LineClaim("k", 5, 2),)),))],
+        claims=[Claim("k", open=6)],
+    )
+    decide(books, moving((1, 2, REPS)))
+    assert (books.claims["k"].open, books.claims["k"].fulfilled) == (2, 4)
+
+
+NOWHERE = [
+    (goods(), "Another location, custodian or condition than that of the line."),
+    (goods("B", custodian="rep"), "Product, lot and unit of measure are those of the line."),
+    (goods(lot="L1", custodian="rep"), "Product, lot and unit of measure are those of the line."),
+    (goods(uom="CARTON", custodian="rep"), "Product, lot and unit of measure are those of the line."),
+    (StockItem("shop", "A", "W1", custodian="rep"), "Product, lot and unit of measure are those of the line."),
+]
+
+
+@pytest.mark.parametrize(("destination", "said"), NOWHERE)
+def test_transferred_to_something_else(destination: StockItem, said: str) -> None:
+    """Units arrive as what they left as, and somewhere else; each line of which that is not so is told, and the same
+    attempt may be made again."""
+    books = opened(("A", 9, 5), reservations=[promise(3, 2)])
+    refusal = decide(books, moving((1, 1, REPS), (2, 1, destination)))
+    assert isinstance(refusal, Malformed)
+    assert [(each.field, each.description) for each in refusal.violations] == [("lines[1].destination", said)]
+    assert (refusal.kind.definite, written(books)) == (False, [])
+
+
+REFUSED: list[tuple[Transfer, str, dict[str, str]]] = [
+    (moving((2, 1, REPS)), "RESERVATION_LINE_NOT_FOUND", {"line": "2"}),
+    (moving((1, 4, REPS)), "RESERVATION_LINE_EXCEEDED", {"line": "1", "requested": "4", "open": "3"}),
+    (moving((1, 1, goods(location="X"))), "LOCATION_NOT_FOUND", {"location": "X"}),
+    (moving((1, 3, REPS)), "INSUFFICIENT_ON_HAND", {"requested": "3", "on_hand": "2", "lines": "1"}),
+    (moving((1, 2, FULL)), "BALANCE_OVERFLOW", {"on_hand": str(ON_HAND_MAX), "requested": "2"}),
+]
+
+
+@pytest.mark.parametrize(("command", "reason", "numbers"), REFUSED)
+def test_transfers_that_do_not_fit(command: Transfer, reason: str, numbers: dict[str, str]) -> None:
+    """A line that is not there or has fewer units open, a place that does not exist, promised units that are gone, a
+    count that would grow too large: each is told with its numbers, and nothing moves."""
+    books = opened(("A", 2, 3), (FULL, ON_HAND_MAX, 0), reservations=[promise(3)])
+    refusal = decide(books, command)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, {key: refusal.metadata[key] for key in numbers}) == (reason, numbers)
+    assert (counts(books, "A"), written(books), books.touched_reservations) == ((2, 3), [], {})
+
+
 ENDS: list[tuple[list[Command[Any]], State]] = [
     ([Release(NAME, ((1, 3),))], S.RELEASED),
     ([Release(NAME, ((1, 2),)), Fulfil(NAME, ())], S.FULFILLED),
     ([Fulfil(NAME, ((1, 2),)), Release(NAME, ())], S.FULFILLED),
     ([Release(NAME, ((1, 2),))], S.CONFIRMED),
+    ([Transfer(NAME, (LineTransfer(1, 2, REPS),)), Release(NAME, ())], S.FULFILLED),
+    ([Release(NAME, ((1, 2),)), Transfer(NAME, (LineTransfer(1, 1, REPS),))], S.FULFILLED),
+    ([Fulfil(NAME, ((1, 1),)), Transfer(NAME, (LineTransfer(1, 1, REPS),))], S.CONFIRMED),
 ]
 
 

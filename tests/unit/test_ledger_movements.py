@@ -3,13 +3,21 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.kit.books import HELD_BACK, NOW, counts, decide, entries, fact, goods, opened, written
 from weir_chassis.errors import Kind
 from weir_ledger.domain.entries import Account, EntryKind, Movement
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
-from weir_ledger.errors import BalanceChanged, BalanceOverflow, InsufficientOnHand, LocationNotFound, settle
+from weir_ledger.errors import (
+    BalanceChanged,
+    BalanceOverflow,
+    InsufficientOnHand,
+    InsufficientStock,
+    LocationNotFound,
+    settle,
+)
 
 K = EntryKind
 
@@ -20,6 +28,7 @@ BOOKED: list[tuple[EntryKind, int, int, int, Account | None]] = [
     (K.SHIP, 5, 5, 0, Account.CUSTOMER),
     (K.RETURN, 0, 2, 2, Account.CUSTOMER),
     (K.CONSUME, 5, 2, 3, Account.CONSUMED),
+    (K.RESTORE, 3, 2, 5, Account.CONSUMED),
     (K.ADJUST, 5, -5, 0, Account.ADJUSTMENT),
     (K.ADJUST, 5, 4, 9, Account.ADJUSTMENT),
     (K.COUNT, 5, 9, 9, Account.ADJUSTMENT),
@@ -83,6 +92,51 @@ def test_facts_win(kind: EntryKind) -> None:
     assert isinstance(receipt, tuple)
     assert counts(books, "A") == (2, 5)
     assert (receipt[0].available, receipt[0].shortfall) == (0, 3)
+
+
+WISHES = [(K.SHIP, None), (K.CONSUME, None), (K.TRANSFER, goods(custodian="rep"))]
+
+
+def wishing(kind: EntryKind, what: str | StockItem, quantity: int, destination: StockItem | None = None) -> Movement:
+    """A movement of units that are available only."""
+    return replace(fact(kind, what, quantity, destination), available_only=True)
+
+
+@pytest.mark.parametrize(("kind", "destination"), WISHES)
+def test_wishes_give_way(kind: EntryKind, destination: StockItem | None) -> None:
+    """What takes available units only takes no promised one: it is refused with what is available, where there are
+    fewer; all that is available it may take."""
+    books = opened(("A", 5, 3))
+    refusal = decide(books, RecordMovements((wishing(kind, "A", 3, destination),)))
+    assert isinstance(refusal, InsufficientStock)
+    assert refusal.metadata == {
+        "sku": "A", "location": "W1", "requested": "3", "available": "2", "lines": "1", "revision": "0",
+    }  # fmt: skip
+    assert (refusal.kind.definite, written(books)) == (True, [])
+    decide(books, RecordMovements((wishing(kind, "A", 2, destination),)))
+    assert counts(books, "A") == (3, 3)
+
+
+def test_wishes_of_one_request_are_summed() -> None:
+    """Each movement sees what those before it left, and every wish that goes too far is told; where facts take more
+    than is there, that is told first."""
+    wishes = (wishing(K.CONSUME, "A", 2), wishing(K.CONSUME, "A", 1), fact(K.RECEIVE, "A", 1), wishing(K.SHIP, "A", 2))
+    refusal = decide(opened(("A", 5, 3)), RecordMovements(wishes))
+    assert isinstance(refusal, InsufficientStock)
+    assert [each.field for each in refusal.violations] == ["movements[1]", "movements[3]"]
+    refusal = decide(opened(("A", 5, 3)), RecordMovements((*wishes, fact(K.SHIP, "A", 99))))
+    assert isinstance(refusal, InsufficientOnHand)
+    assert [each.field for each in refusal.violations] == ["movements[4]"]
+
+
+def test_a_wish_after_a_neighbour() -> None:
+    """What a request of the same commit took is missing since a revision that is not drawn yet."""
+    books = opened(("A", 5, 0))
+    decide(books, RecordMovements((wishing(K.SHIP, "A", 4),)))
+    refusal = decide(books, RecordMovements((wishing(K.SHIP, "A", 2),)))
+    assert isinstance(refusal, InsufficientStock)
+    settle(refusal, 8)
+    assert (refusal.metadata["available"], refusal.metadata["revision"]) == ("1", "8")
 
 
 def test_golden_case_eleven() -> None:

@@ -34,6 +34,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "Confirm": requests.confirm,
     "Extend": requests.extend,
     "Fulfil": requests.fulfil,
+    "Transfer": requests.transfer,
     "Release": requests.release,
     "MarkHandedOver": requests.mark_handed_over,
     "GetLocation": queries.get_location,
@@ -74,6 +75,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "Confirm": lambda: {"reservation": NAME},
     "Extend": lambda: {"reservation": NAME, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
+    "Transfer": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1, "destination": item("A")}]},
     "Release": lambda: {"reservation": NAME, "lines": [{"line": 1, "quantity": 1}]},
     "MarkHandedOver": lambda: {"reservation": NAME, "lines": [1]},
     "GetLocation": lambda: {"location": "W1"},
@@ -81,7 +83,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "GetLot": lambda: {"product": {"sku": "A"}, "lot": "L1"},
     "ListLots": lambda: {"product": {"sku": "A"}},
     "GetBalance": lambda: {"stock_item": item("A")},
-    "ListBalances": dict,
+    "ListBalances": lambda: {"after_stock_item": item("A")},
     "ListShortfalls": dict,
     "ListEntries": dict,
     "GetClaims": lambda: {"claims": ["share"]},
@@ -160,12 +162,13 @@ def of_item(method: str, path: str, *steps: str | int) -> list[Place]:
 
 
 WRITES = ("CreateLocation", "UpdateLocation", "DeleteLocation", "SetLot", "RecordMovements", "Reserve", "ReserveBatch",
-          "Amend", "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver")  # fmt: skip
+          "Amend", "Confirm", "Extend", "Fulfil", "Transfer", "Release", "MarkHandedOver")  # fmt: skip
 ITEMS = [
     *of_item("RecordMovements", "movements[0].stock_item", "movements", 0, "stock_item"),
     *of_item("Reserve", "draft.lines[0].stock_item", "draft", "lines", 0, "stock_item"),
     *of_item("ReserveBatch", "drafts[0].lines[0].stock_item", "drafts", 0, "lines", 0, "stock_item"),
     *of_item("Amend", "lines[0].stock_item", "lines", 0, "stock_item"),
+    *of_item("Transfer", "lines[0].destination", "lines", 0, "destination"),
     *of_item("GetBalance", "stock_item", "stock_item"),
     *of_item("ListBalances", "after_stock_item", "after_stock_item"),
 ]
@@ -184,10 +187,10 @@ REQUIRED: list[Place] = [
     ("GetLot", "lot", at("lot")),
     ("ListLots", "product.sku", at("product", "sku")),
     ("Reserve", "draft.lines[0].claims[0].claim", at("draft", "lines", 0, "claims", 0, "claim")),
-    *(each for each in ITEMS if each[1].endswith((".sku", "m.location"))),
+    *(each for each in ITEMS if each[1].endswith((".sku", "m.location", "n.location"))),
 ]
 OPTIONAL: list[Place] = [
-    *(each for each in ITEMS if not each[1].endswith((".sku", "m.location"))),
+    *(each for each in ITEMS if not each[1].endswith((".sku", "m.location", "n.location"))),
     ("UpdateLocation", "location.etag", at("location", "etag")),
     ("DeleteLocation", "etag", at("etag")),
     ("SetLot", "lot.etag", at("lot", "etag")),
@@ -216,6 +219,7 @@ TEXTS: list[Place] = [
     ("CreateLocation", "location.display_name", at("location", "display_name")),
     ("RecordMovements", "movements[0].reference", at("movements", 0, "reference")),
     ("Fulfil", "reference", at("reference")),
+    ("Transfer", "reference", at("reference")),
 ]
 
 named = pytest.mark.parametrize(("method", "path", "put"), [*REQUIRED, *OPTIONAL, *REPEATED])
@@ -262,11 +266,13 @@ NUMBERS: list[tuple[str, str, Set, int, int]] = [
     ("Reserve", "draft.lines[0].quantity", at("draft", "lines", 0, "quantity"), 1, MOST),
     ("ReserveBatch", "drafts[0].lines[0].quantity", at("drafts", 0, "lines", 0, "quantity"), 1, MOST),
     ("Fulfil", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
+    ("Transfer", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
     ("Release", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
     ("Amend", "releases[0].quantity", at("releases", 0, "quantity"), 1, MOST),
     ("Amend", "lines[0].quantity", at("lines", 0, "quantity"), 1, MOST),
     ("Amend", "expected_revision", at("expected_revision"), 0, 2**63 - 1),
     ("Fulfil", "lines[0].line", at("lines", 0, "line"), 1, 1000),
+    ("Transfer", "lines[0].line", at("lines", 0, "line"), 1, 1000),
     ("Release", "lines[0].line", at("lines", 0, "line"), 1, 1000),
     ("Amend", "releases[0].line", at("releases", 0, "line"), 1, 1000),
     ("Reserve", "draft.lines[0].claims[0].ceiling", at("draft", "lines", 0, "claims", 0, "ceiling"), 0, 10**15),
@@ -297,6 +303,7 @@ KINDS: list[tuple[int, dict[int, bool]]] = [
     (5, {-MOST - 1: False, -MOST: True, -1: True, 0: False, 1: True, MOST: True, MOST + 1: False}),
     (1, {0: False}),
     (2, {0: False, -1: False}),
+    (12, {0: False, -1: False, 1: True, MOST: True, MOST + 1: False}),
 ]
 
 
@@ -312,11 +319,12 @@ ENUMS: list[tuple[str, str, Set, int, int]] = [
     # the first and the last value that mean something
     ("CreateLocation", "location.kind", at("location", "kind"), 1, 4),
     ("RecordMovements", "movements[0].kind", at("movements", 0, "kind"), 1, 7),
+    ("RecordMovements", "movements[0].kind", at("movements", 0, "kind"), 12, 12),
     ("RecordMovements", "movements[0].stock_item.condition", at("movements", 0, "stock_item", "condition"), 0, 3),
     ("Reserve", "draft.mode", at("draft", "mode"), 0, 2),
     ("ListLocations", "kind", at("kind"), 0, 4),
     ("ListBalances", "condition", at("condition"), 0, 3),
-    ("ListEntries", "kinds[0]", at_end("kinds"), 1, 11),
+    ("ListEntries", "kinds[0]", at_end("kinds"), 1, 12),
     ("ListReservations", "states[0]", at_end("states"), 1, 5),
 ]
 
@@ -342,6 +350,9 @@ NUMBERS_OF: list[tuple[str, str, Callable[[int], dict[str, Any]], int, int]] = [
     ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(1)] * n}, 1, 1000),
     ("ReserveBatch", "drafts", lambda n: {"drafts": [lines(500)] * 3 + [lines(n - 1500)]}, 1501, 2000),
     ("Fulfil", "lines", lambda n: {"lines": [{"line": each % 500 + 1, "quantity": 1} for each in range(n)]}, 0, 500),
+    ("Transfer", "lines",
+     lambda n: {"lines": [{"line": each % 500 + 1, "quantity": 1, "destination": item("A")} for each in range(n)]},
+     1, 500),
     ("Amend", "releases", lambda n: {"releases": [{"line": each + 1, "quantity": 1} for each in range(n)]}, 0, 500),
     ("Amend", "lines", lambda n: {"lines": lines(n).lines}, 0, 500),
     ("Amend", "lines[0].claims", lambda n: {"lines": [claiming("A", 1, **{f"k{each}": 1 for each in range(n)})]}, 0, 8),
@@ -389,6 +400,7 @@ def test_how_many(method: str, path: str, make: Callable[[int], dict[str, Any]],
 
 DOUBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("Fulfil", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
+    ("Transfer", "lines[1]", {"lines": [{"line": 1, "quantity": 1, "destination": item("A", each)} for each in "XY"]}),
     ("Release", "lines[1]", {"lines": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("Amend", "releases[1]", {"releases": [{"line": 1, "quantity": 1}, {"line": 1, "quantity": 2}]}),
     ("MarkHandedOver", "lines[1]", {"lines": [3, 3]}),
@@ -424,7 +436,8 @@ def test_doubles(method: str, path: str, fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["Amend", "Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "GetReservation", "ListEntries"]
+    "method",
+    ["Amend", "Confirm", "Extend", "Fulfil", "Transfer", "Release", "MarkHandedOver", "GetReservation", "ListEntries"],
 )
 def test_reservation_names(method: str) -> None:
     """A reservation is named as the ledger named it; anything else is malformed, and where it must be named, nothing
@@ -459,14 +472,27 @@ def test_destinations() -> None:
     """A transfer needs a destination, and nothing else may have one."""
     found = bad(request("RecordMovements", movements=[movement(3, "A", 1)]))
     assert {"movements[0].destination.product.sku", "movements[0].destination.location"} <= set(found)
-    for kind in (1, 2, 4, 5, 6, 7):
+    for kind in (1, 2, 4, 5, 6, 7, 12):
         found = bad(request("RecordMovements", movements=[movement(kind, "A", 1, destination=W2)]))
         assert found == ["movements[0].destination"]
 
 
+@pytest.mark.parametrize(("kind", "good"), [(1, False), (2, True), (3, True), (4, False), (5, False), (6, True),
+                                            (7, False), (12, False)])  # fmt: skip
+def test_what_gives_way(kind: int, good: bool) -> None:
+    """What takes sellable units to a customer, to another place or to be used up may be bound to what is available;
+    anything else cannot be, for it only ever brings units, says what was found, or takes what is never available."""
+    others = {"available_only": True, **({"destination": W2} if kind == 3 else {})}
+    asked = request("RecordMovements", movements=[movement(kind, "A", 1, **others)])
+    assert bad(asked) == ([] if good else ["movements[0].available_only"])
+    others = {"available_only": True, **({"destination": item("A")} if kind == 3 else {})}
+    held = request("RecordMovements", movements=[movement(kind, item("A", condition=2), 1, **others)])
+    assert bad(held) == ["movements[0].available_only"]
+
+
 @pytest.mark.parametrize(("kind", "expected", "good"), [
     (4, 0, True), (4, 2**63 - 1, True), (5, 1, True), (4, -1, False), (5, -(2**63), False),
-    (1, 1, False), (2, 1, False), (3, 0, False), (6, 1, False), (7, 1, False),
+    (1, 1, False), (2, 1, False), (3, 0, False), (6, 1, False), (7, 1, False), (12, 1, False),
 ])  # fmt: skip
 def test_expected_revisions(kind: int, expected: int, good: bool) -> None:
     """A COUNT or an ADJUST may expect a revision from 0 on, and nothing else may."""
@@ -494,6 +520,7 @@ def test_times() -> None:
         for message, path in (
             (request("RecordMovements", movements=[movement(1, "A", 1, occurred_time=moment)]), "movements[0]."),
             (request("Fulfil", reservation=NAME, occurred_time=moment), ""),
+            (request("Transfer", **GOOD["Transfer"](), occurred_time=moment), ""),
         ):
             assert bad(message) == ([] if good else [f"{path}occurred_time"])
         message = request("MarkHandedOver", reservation=NAME, handed_over_time=moment)
@@ -572,6 +599,9 @@ ALL_BAD: list[tuple[str, dict[str, Any], set[str]]] = [
      {"request_id", "drafts[0].lines", "drafts[1].lines[0].quantity"}),
     ("Fulfil", {"request_id": "", "lines": [{}], "reference": "x" * 257, "reservation": "?"},
      {"request_id", "lines[0].line", "lines[0].quantity", "reference", "reservation"}),
+    ("Transfer", {"request_id": "", "lines": [{}], "reference": "x" * 257, "reservation": "?"},
+     {"request_id", "lines[0].line", "lines[0].quantity", "lines[0].destination.product.sku",
+      "lines[0].destination.location", "reference", "reservation"}),
     ("Amend", {"request_id": "", "releases": [{}], "lines": [claiming("", 0)], "expected_revision": -1,
                "digest": b"x" * 65, "plan": b"x" * 131073, "reservation": "?"},
      {"request_id", "releases[0].line", "releases[0].quantity", "lines[0].stock_item.product.sku", "lines[0].quantity",
