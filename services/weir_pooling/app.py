@@ -29,7 +29,10 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_pooling.domain.people import KINDS
+from weir_pooling.handlers.cases import CONCLUSIONS
+from weir_pooling.handlers.settling import Settling
 from weir_pooling.peers.balances import PeerHoldings
+from weir_pooling.peers.books import PeerBooks
 from weir_pooling.ports import Pooling
 from weir_pooling.servicer import POLICIES, registrations
 from weir_pooling.store import postgres_pooling
@@ -69,12 +72,14 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     ):
         cluster = await database.identity()
         tenants = postgres_pooling(database)
-        handlers: Handlers[Pooling] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
+        origin = Origin(CONTEXT, cluster.id, cluster.epoch)
+        handlers: Handlers[Pooling] = Handlers(tenants, origin, KINDS)
+        settling: Settling[Pooling] = Settling(tenants, PeerBooks(ledger), origin, CONCLUSIONS)
         server = Server(
             settings.server,
             name=SERVICE,
             registrations=registrations(
-                handlers, PeerHoldings(ledger), wakeups, par_levels_max=settings.par_levels_max
+                handlers, settling, PeerHoldings(ledger), wakeups, par_levels_max=settings.par_levels_max
             ),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
+from weir_chassis.configuration.objects import Key
 from weir_pooling.domain.cases import Case, Period, Usage, UsageSum
 
 
 class MemoryPooling(MemoryObjects):
     """What pooling keeps of one tenant: `Pooling`."""
 
-    async def used(
-        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
-    ) -> list[UsageSum]:
+    async def used(self, period: Period, persons: frozenset[str] | None, *, after: Key, limit: int) -> list[UsageSum]:
         found: dict[UsageSum, list[Usage]] = defaultdict(list)
         for each in self.all(Usage).values():
             if each.marked and period.has(each) and (persons is None or {each.user, each.custodian} & persons):
@@ -22,7 +21,7 @@ class MemoryPooling(MemoryObjects):
             summed._replace(quantity=sum(each.marked for each in them), cases=len({each.case for each in them}))
             for summed, them in sorted(found.items())
         ]
-        return [each for each in sums if after is None or each[:-2] > after[:-2]][:limit]
+        return [each for each in sums if each.key > after][:limit]
 
 
 def memory_pooling() -> MemoryTenants[MemoryPooling]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.revisions import Revision, Vector
 from weir_pooling.domain.cases import Period, UsageSum
@@ -16,11 +17,9 @@ from weir_pooling.domain.views import Count, StockQuery
 class Pooling(Objects, Protocol):
     """What pooling keeps of one tenant, as it stands at one moment."""
 
-    async def used(
-        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
-    ) -> list[UsageSum]:
-        """The first `limit` sums after another, in order: of what was marked in a period and not taken back, in cases
-        of any of the persons or from their custody; None: of everybody.
+    async def used(self, period: Period, persons: frozenset[str] | None, *, after: Key, limit: int) -> list[UsageSum]:
+        """The first `limit` sums past the one of a key, in order: of what was marked in a period and not taken back,
+        in cases of any of the persons or from their custody; None: of everybody.
         """
         ...
 
@@ -76,4 +75,30 @@ class Holdings(Protocol):
 
         Raises PeerAway, and what the ledger refuses.
         """
+        ...
+
+
+class Touched(NamedTuple):
+    """What a commit of the ledger touched: products in somebody's custody, as custodian, owner and SKU."""
+
+    through: Revision
+    products: Sequence[tuple[str, str, str]]
+
+
+class Counts(Protocol):
+    """The ledger, as far as it says how much is available in somebody's custody, and when that may have changed."""
+
+    async def head(self, tenant: str) -> Revision:
+        """The newest revision; raises PeerAway."""
+        ...
+
+    async def count(self, tenant: str, custodian: str, owner: str, skus: Sequence[str], *, fresh: Revision) -> Count:
+        """Count up to 100 products of an owner, in books that include `fresh`; of every lot, in the unit EACH.
+
+        Raises PeerAway.
+        """
+        ...
+
+    def touched(self, tenant: str, after: Revision) -> AsyncGenerator[Touched, None]:
+        """What is touched by each commit after a revision, for ever. Raises Fenced where history is gone, PeerAway."""
         ...

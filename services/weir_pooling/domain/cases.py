@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from weir_chassis.configuration.objects import Change, Configured, Decision
+from weir_chassis.configuration.objects import Change, Configured, Decision, Key
 from weir_chassis.configuration.rules import check_etag, existing, written
 from weir_chassis.errors import Malformed, Violation
 from weir_pooling.domain.authority import Standing
@@ -21,8 +21,6 @@ from weir_pooling.errors import CaseClosed, CaseNotFound, HubAccessOff, UsageExc
 MARK = "MarkUsed"
 UNMARK = "UnmarkUsed"
 """What is done in a case: the actions of its deeds."""
-SUBJECT = "case/"
-"""What their subjects begin with."""
 
 
 class CaseKind(enum.StrEnum):
@@ -62,11 +60,6 @@ class Case(Configured):
     state: CaseState = CaseState.OPEN
     closed_by: Actor | None = None
     close_time: datetime | None = None
-
-    @property
-    def subject(self) -> str:
-        """What its deeds are about."""
-        return SUBJECT + self.case
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +187,11 @@ class UsageSum(NamedTuple):
     quantity: int = 0
     cases: int = 0
 
+    @property
+    def key(self) -> Key:
+        """What it is of."""
+        return (self.custodian, self.user, self.kind, self.owner, self.sku, self.lot, self.uom)
+
     @classmethod
     def of(cls, usage: Usage, kind: CaseKind) -> UsageSum:
         """The one that a usage counts in, of which nothing is counted yet."""
@@ -216,6 +214,16 @@ class Period(NamedTuple):
             and self.custodian in ("", usage.custodian)
             and self.user in ("", usage.user)
         )
+
+
+def subject(case: str) -> str:
+    """What deeds of a case are about."""
+    return f"case/{case}"
+
+
+def case_of(deed: Deed) -> str:
+    """The case that a deed is about."""
+    return deed.subject.removeprefix(subject(""))
 
 
 def seen(case: str, found: Case | None, caller: Standing) -> Case:
@@ -291,7 +299,7 @@ def mark(
     What is marked is seen once the ledger has done it. Raises CaseClosed.
     """
     check_open(case)
-    done = Deed(deed, case.subject, MARK, Work.CONSUME, portions, by, at, things=tuple(usages))
+    done = Deed(deed, subject(case.case), MARK, Work.CONSUME, portions, by, at, things=tuple(usages))
     return Decision(done, (Change(done),))
 
 
@@ -305,7 +313,7 @@ def unmark(
     check_open(case)
     portions = tuple(_returned(case, each, found.get(each.usage)) for each in units)
     things = tuple(each.usage for each in units)
-    done = Deed(deed, case.subject, UNMARK, Work.RESTORE, portions, by, at, things=things)
+    done = Deed(deed, subject(case.case), UNMARK, Work.RESTORE, portions, by, at, things=things)
     return Decision(done, (Change(done), *(Change(replace(found[each], under_way=True)) for each in things)))
 
 

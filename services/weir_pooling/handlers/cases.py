@@ -60,8 +60,8 @@ async def close_case(objects: Objects, named: Named[Case]) -> Decision[Case]:
     """Close a case; raises UnderWay while units are being marked in it."""
     current, who = await _seen(objects, *named.key)
     check_etag(current, named.etag)
-    if await objects.select(Deed, {"subject": current.subject}, limit=1):
-        raise UnderWay(subject=current.subject)
+    if await objects.select(Deed, {"subject": cases.subject(current.case)}, limit=1):
+        raise UnderWay(subject=cases.subject(current.case))
     return cases.close(current, who.actor(current.user, "CloseCase"), datetime.now(UTC))
 
 
@@ -101,13 +101,13 @@ async def unmark_used(objects: Objects, wanted: Unmarking) -> Decision[Deed]:
 
 async def marked(objects: Objects, deed: Deed) -> Usages:
     """What a deed of MarkUsed comes to."""
-    case = (deed.subject.removeprefix(cases.SUBJECT),)
+    case = (cases.case_of(deed),)
     return cases.marked(existing(Case, case, await objects.get(Case, case)), deed)
 
 
 async def unmarked(objects: Objects, deed: Deed, *, done: bool = True) -> Usages:
     """What a deed of UnmarkUsed comes to."""
-    found = await _usages(objects, deed.subject.removeprefix(cases.SUBJECT), deed.things)
+    found = await _usages(objects, cases.case_of(deed), deed.things)
     return cases.unmarked(deed, found, done=done)
 
 
@@ -173,7 +173,7 @@ def seen(who: Standing, where: Where) -> Where:
     return {**where, "user": who.entitled & {str(asked)} if asked else who.entitled}
 
 
-async def report(objects: Pooling, period: Period, *, after: UsageSum | None, limit: int) -> list[UsageSum]:
+async def report(objects: Pooling, period: Period, *, after: Key, limit: int) -> list[UsageSum]:
     """Sums of what was used, in cases of those for whom the caller may act or from their custody."""
     who = await standing(objects, caller())
     return await objects.used(period, who.entitled, after=after, limit=limit)

@@ -17,6 +17,7 @@ from weir_pooling.ports import Books, Done
 
 O = TypeVar("O", bound=Objects)  # noqa: E741 -- the objects of the service
 W = TypeVar("W")
+A = TypeVar("A")
 
 TRIES_MAX = 16
 """How often a request that meets other deeds about the same subject brings them to their end first."""
@@ -93,6 +94,17 @@ class Settling(Generic[O]):
             deed = (await decide(objects, wanted)).object
         await self._books.check(tenant, deed)
         return deed
+
+    async def alone(self, tenant: str, write: Callable[[], Awaitable[A]], *, subject: str) -> A:
+        """What `write` comes to, which raises UnderWay where something was begun about the subject: that is brought to
+        its end first. Raises UnderWay, PeerAway.
+        """
+        for _ in range(TRIES_MAX):
+            try:
+                return await write()
+            except UnderWay:
+                await self.clear(tenant, subject)
+        raise UnderWay(subject=subject)
 
     async def clear(self, tenant: str, subject: str) -> None:
         """Bring what was begun about the subject to its end; raises PeerAway."""

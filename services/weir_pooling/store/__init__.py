@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.postgres import PostgresObjects, PostgresTenants, Tables
 from weir_chassis.database import Database
-from weir_pooling.domain.alerts import Notifications
+from weir_pooling.domain.alerts import Alerts, Notifications
 from weir_pooling.domain.cases import CaseKind, Period, Usages, UsageSum
 from weir_pooling.store.alerts import ALERTS
 from weir_pooling.store.cases import CASES, used
 from weir_pooling.store.people import PEOPLE
 
-TABLES = Tables(*PEOPLE, *CASES, *ALERTS, answers=[Usages, Notifications])
+TABLES = Tables(*PEOPLE, *CASES, *ALERTS, answers=[Usages, Notifications, Alerts])
 
 
 class PostgresPooling(PostgresObjects):
     """What pooling keeps of one tenant, within one transaction: `Pooling`."""
 
-    async def used(
-        self, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
-    ) -> list[UsageSum]:
+    async def used(self, period: Period, persons: frozenset[str] | None, *, after: Key, limit: int) -> list[UsageSum]:
         rows = await self._connection.execute(used(self._tenant, period, persons, after=after, limit=limit))
         return [UsageSum._make((*row[:2], CaseKind(row[2]), *row[3:])) for row in rows]
 

@@ -20,8 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
+from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.postgres import Kept, column, nested
-from weir_pooling.domain.cases import Case, Comment, Period, Usage, UsageSum
+from weir_pooling.domain.cases import Case, Comment, Period, Usage
 
 _INSTANT = DateTime(timezone=True)
 _CASES = Kept(
@@ -72,9 +73,7 @@ CASES = (_CASES, _USAGES, _COMMENTS)
 """Cases, what was used in them, and what was said on them."""
 
 
-def used(
-    tenant: str, period: Period, persons: frozenset[str] | None, *, after: UsageSum | None, limit: int
-) -> Select[Any]:
+def used(tenant: str, period: Period, persons: frozenset[str] | None, *, after: Key, limit: int) -> Select[Any]:
     """What `Pooling.used` gives, a field a column."""
     case, usage = _CASES.table.c, _USAGES.table.c
     product = (usage.owner, usage.sku, usage.lot, usage.uom)
@@ -96,6 +95,6 @@ def used(
         query = query.where(usage.user == period.user)
     if persons is not None:
         query = query.where(or_(_USAGES.has("user", persons), _USAGES.has("custodian", persons)))
-    if after is not None:
-        query = query.where(tuple_(*summed) > tuple_(*map(literal, after[:-2])))
+    if after:
+        query = query.where(tuple_(*summed) > tuple_(*map(literal, after)))
     return query

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from weir.common.v1 import stock_pb2
 from weir.pooling.v1 import case_pb2 as pb
@@ -33,11 +30,13 @@ from weir_pooling.domain.cases import (
 from weir_pooling.domain.deeds import Condition
 from weir_pooling.domain.views import Custody
 from weir_pooling.wire.reading import attempt, display_name, part, portions
-from weir_pooling.wire.words import to_actor, to_item
+from weir_pooling.wire.words import to_actor, to_instant, to_item
 
 LINES_MAX = 500
 REFERENCE_LENGTH_MAX = 256
 TEXT_LENGTH_MAX = 4096
+SUM_SHAPE = (str,) * 7
+"""The key of a sum, after which a page begins."""
 
 KINDS_TOLD: Mapping[CaseKind, pb.CaseKind.ValueType] = {
     each: pb.CaseKind.Value(f"CASE_KIND_{each.name}") for each in CaseKind
@@ -85,7 +84,7 @@ def case_listing(request: service_pb.ListCasesRequest) -> tuple[Where, Vector]:
         return {name: value for name, value in asked.items() if value}, at_least(fields, request.freshness)
 
 
-def ended(request: service_pb.CloseCaseRequest | service_pb.ReopenCaseRequest) -> tuple[Attempt, Named[Case]]:
+def named(request: service_pb.CloseCaseRequest | service_pb.ReopenCaseRequest) -> tuple[Attempt, Named[Case]]:
     """The case that shall be closed, or opened again."""
     with Fields() as fields:
         return attempt(fields, request), Named(Case, plain_key(fields, request, Case), etag(fields, request))
@@ -153,9 +152,9 @@ def to_case(case: Case) -> pb.Case:
         reference=case.reference,
         state=STATES_TOLD[case.state],
         created_by=to_actor(case.created_by),
-        create_time=_instant(case.create_time),
+        create_time=to_instant(case.create_time),
         closed_by=to_actor(case.closed_by),
-        close_time=_instant(case.close_time) if case.close_time is not None else None,
+        close_time=to_instant(case.close_time),
         etag=case.etag,
     )
 
@@ -170,7 +169,7 @@ def to_usage(usage: Usage) -> pb.Usage:
         unmarked=usage.unmarked,
         custody=CUSTODIES_TOLD[usage.custody],
         marked_by=to_actor(usage.marked_by),
-        mark_time=_instant(usage.mark_time),
+        mark_time=to_instant(usage.mark_time),
         under_way=usage.under_way,
         etag=usage.etag,
     )
@@ -184,7 +183,7 @@ def to_comment(comment: Comment) -> pb.Comment:
         text=comment.text,
         author=comment.author,
         mentions=comment.mentions,
-        create_time=_instant(comment.create_time),
+        create_time=to_instant(comment.create_time),
         etag=comment.etag,
     )
 
@@ -224,9 +223,3 @@ def _wording(inner: Fields, asked: pb.Case, **which: str) -> Wording:
         reference=inner.text("reference", asked.reference, length_max=REFERENCE_LENGTH_MAX),
         **which,
     )
-
-
-def _instant(moment: datetime) -> Timestamp:
-    told = Timestamp()
-    told.FromDatetime(moment)
-    return told
