@@ -290,3 +290,32 @@ async def test_tokens(service: Pooling, caller: Caller, books: Books, tenant: st
         told = await refusal(rep.do("ListStock", page_token=token, **asked))
         assert (told.kind, told.reason) == (Kind.MALFORMED, "PAGE_TOKEN_INVALID")
     assert (await rep.refused("ListStock", page_token="x" * 64)).reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_who_holds_goods_stays(service: Pooling, caller: Caller, books: Books, tenant: str) -> None:
+    """A person in whose custody anything is, whatever its condition, is not removed, and the refusal says what holds
+    him; once all is gone he is, and a request that is repeated has its first outcome whatever he holds by then."""
+    await caller.user("leaver")
+    held = item("NAIL", custodian="leaver", lot="L1", condition=stock_pb2.CONDITION_HOLD)
+    await books.record(movement(RECEIVE, held, 5))
+    for fields in ({"request_id": "early"}, {"request_id": "early"}, {"validate_only": True}):
+        told = await caller.refused("DeleteUser", user="leaver", **fields)
+        assert (told.kind, told.reason) == (Kind.UNMET, "USER_IN_USE")
+        assert told.metadata == {"user": "leaver", "used_by": "stock item NAIL at W1, lot L1"}
+    await books.ship(held, 5)
+    assert (await caller.refused("DeleteUser", user="leaver", request_id="early")).reason == "USER_IN_USE"
+    await caller.do("DeleteUser", user="leaver", validate_only=True)
+    done = await caller.do("DeleteUser", user="leaver", request_id="late")
+    await put(books, leaver=1)
+    assert await caller.do("DeleteUser", user="leaver", request_id="late") == done
+    assert (await caller.refused("DeleteUser", user="leaver")).reason == "USER_NOT_FOUND"
+
+
+async def test_what_holds_a_person(service: Pooling, caller: Caller, books: Books, tenant: str) -> None:
+    """All that rests on a person is named at once; who may not remove him is not told."""
+    await put(books, rep=1)
+    told = await caller.refused("DeleteUser", user="rep")
+    assert told.metadata["used_by"] == "pool north, stock item NAIL at W1"
+    for name in ("rep", "hub"):
+        told = await service.caller(tenant, user=name).refused("DeleteUser", user="rep")
+        assert told.reason == "AUTHORITY_INSUFFICIENT"

@@ -32,16 +32,6 @@ async def update_user(objects: Objects, wanted: User) -> Decision[User]:
     )
 
 
-async def delete_user(objects: Objects, named: Named[User]) -> Decision[User]:
-    """Remove a person."""
-    who = await standing(objects, caller())
-    await user(objects, who, named.key)
-    who.administering(named.key[0], "DeleteUser")
-    current = await found(objects, named)
-    pool = await pool_of(objects, current.user)
-    return rules.delete_user(current, users=[f"pool {pool.pool}"] if pool is not None else [])
-
-
 async def create_pool(objects: Objects, wanted: Pool) -> Decision[Pool]:
     """Add a pool."""
     (await standing(objects, caller())).administering(wanted.hub, "CreatePool")

@@ -14,7 +14,6 @@ from weir_chassis import call, policy
 from weir_chassis.configuration import wire
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.objects import Change
-from weir_chassis.configuration.ports import Objects
 from weir_chassis.paging import Pages
 from weir_chassis.server import Registration
 from weir_chassis.watch import Wakeups
@@ -22,9 +21,10 @@ from weir_pooling.domain import authority
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.people import KINDS, Pool, User
 from weir_pooling.handlers import people as handlers
+from weir_pooling.handlers.leaving import delete_user
 from weir_pooling.handlers.standing import caller, standing
 from weir_pooling.handlers.views import list_stock
-from weir_pooling.ports import Holdings
+from weir_pooling.ports import Holdings, Pooling
 from weir_pooling.servicer.access import READ, WATCH, WRITE
 from weir_pooling.servicer.seeing import Seeing
 from weir_pooling.wire import people, reading, views
@@ -50,10 +50,10 @@ PEOPLE_POLICY = policy.of(
 )
 
 
-class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceServicer):
+class PoolingServicer(Seeing[Pooling], pooling_service_pb2_grpc.PoolingServiceServicer):
     """Every rpc of the pooling service, for the person who calls."""
 
-    def __init__(self, answering: Handlers[Objects], holdings: Holdings, *, pages: Pages, wakeups: Wakeups) -> None:
+    def __init__(self, answering: Handlers[Pooling], holdings: Holdings, *, pages: Pages, wakeups: Wakeups) -> None:
         """Answer by handlers; `holdings` says who holds what."""
         super().__init__(answering, pages=pages, wakeups=wakeups)
         self._holdings = holdings
@@ -83,7 +83,8 @@ class PoolingServicer(Seeing[Objects], pooling_service_pb2_grpc.PoolingServiceSe
         return pb.UpdateUserResponse(user=people.to_user(done), revision=revision)
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, context: Context) -> pb.DeleteUserResponse:
-        _, revision = await self._write(request, reading.removal(request, User), handlers.delete_user)
+        asked = reading.removal(request, User)
+        _, revision = await delete_user(lambda decide: self._write(request, asked, decide), self._holdings, asked[1])
         return pb.DeleteUserResponse(revision=revision)
 
     async def CreatePool(self, request: pb.CreatePoolRequest, context: Context) -> pb.CreatePoolResponse:
