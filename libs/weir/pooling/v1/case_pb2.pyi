@@ -166,7 +166,7 @@ Global___Case: _TypeAlias = Case  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
-    """Stock that was marked used in a case."""
+    """Stock that was marked used in a case: seen once the ledger has used it up."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -191,7 +191,7 @@ class Usage(_message.Message):
     custody: _pool_pb2.Custody.ValueType
     """From whose custody, to the person whose case it is: OWN or HUB."""
     under_way: _builtins.bool
-    """The ledger has not yet been heard of what was done last; the next request about it brings that to its end first."""
+    """Units were to be unmarked, and the ledger has not yet been heard of; the next request about the case brings that to its end first."""
     etag: _builtins.str
     """Mark of this version of the object. Set by the service."""
     @_builtins.property

@@ -239,7 +239,7 @@ class UpdateCaseRequest(_message.Message):
     """Check only: answer what would happen and change nothing."""
     @_builtins.property
     def case(self) -> _case_pb2.Case:
-        """Required. As it shall be; its etag, if set, is the version that is meant."""
+        """Required. As it shall be; its etag, if set, is the version that is meant. Another person than the one it is of is refused."""
 
     def __init__(
         self,
@@ -793,7 +793,7 @@ class AddCommentRequest(_message.Message):
     case: _builtins.str
     """Required. Identifier."""
     text: _builtins.str
-    """Required. What to say. 1 to 4096 characters."""
+    """Required. What to say. 1 to 4096 characters; lines may be broken by line feeds."""
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
     def __init__(

@@ -42,7 +42,8 @@ class CaseServiceStub:
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
     (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
-    `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
+    `Freshness` names, lists `PAGE_TOKEN_INVALID`, writes with an etag `ABORTED`, `ETAG_STALE`, those that mark, unmark or close
+    `ABORTED`, `UNDER_WAY`.
     """
 
     def __init__(self, channel):
@@ -135,7 +136,8 @@ class CaseServiceServicer:
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
     (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
-    `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
+    `Freshness` names, lists `PAGE_TOKEN_INVALID`, writes with an etag `ABORTED`, `ETAG_STALE`, those that mark, unmark or close
+    `ABORTED`, `UNDER_WAY`.
     """
 
     def CreateCase(self, request, context):
@@ -184,7 +186,7 @@ class CaseServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CloseCase(self, request, context):
-        """Closes a case: nothing more is marked in it.
+        """Closes a case: nothing more is marked in it. What the ledger was asked before, and not heard of, is brought to its end first.
 
         Atomic; idempotent by `request_id`. Closing what is closed changes nothing.
 
@@ -242,7 +244,7 @@ class CaseServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsages(self, request, context):
-        """Lists what was marked used, by case as ListCases lists them and by when it was marked.
+        """Lists what was marked used: cases as ListCases lists them, and in each what was marked last first.
 
         Errors:
 
@@ -255,7 +257,8 @@ class CaseServiceServicer:
     def ReportUsage(self, request, context):
         """Sums up what was used in some time, by custodian, person, kind of case and product.
 
-        Counted is what was marked in the time and not taken back by now. For whom the caller may act.
+        Counted is what was marked in the time and not taken back by now, in cases of anybody for whom the caller may act, and from
+        the custody of anybody for whom he may: a hub is told of all that was used of its stock, also by those who have left its pool.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -393,7 +396,8 @@ class CaseService:
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
     (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
-    `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
+    `Freshness` names, lists `PAGE_TOKEN_INVALID`, writes with an etag `ABORTED`, `ETAG_STALE`, those that mark, unmark or close
+    `ABORTED`, `UNDER_WAY`.
     """
 
     @staticmethod

@@ -29,7 +29,8 @@ class CaseServiceStub:
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
     (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
-    `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
+    `Freshness` names, lists `PAGE_TOKEN_INVALID`, writes with an etag `ABORTED`, `ETAG_STALE`, those that mark, unmark or close
+    `ABORTED`, `UNDER_WAY`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -62,7 +63,7 @@ class CaseServiceStub:
     * `FAILED_PRECONDITION`, `CASE_CLOSED`: it is closed; open it again first.
     """
     CloseCase: _aio.UnaryUnaryMultiCallable[_case_service_pb2.CloseCaseRequest, _case_service_pb2.CloseCaseResponse]
-    """Closes a case: nothing more is marked in it.
+    """Closes a case: nothing more is marked in it. What the ledger was asked before, and not heard of, is brought to its end first.
 
     Atomic; idempotent by `request_id`. Closing what is closed changes nothing.
 
@@ -104,7 +105,7 @@ class CaseServiceStub:
     * `FAILED_PRECONDITION`, `USAGE_EXCEEDED`: more than is marked.
     """
     ListUsages: _aio.UnaryUnaryMultiCallable[_case_service_pb2.ListUsagesRequest, _case_service_pb2.ListUsagesResponse]
-    """Lists what was marked used, by case as ListCases lists them and by when it was marked.
+    """Lists what was marked used: cases as ListCases lists them, and in each what was marked last first.
 
     Errors:
 
@@ -113,7 +114,8 @@ class CaseServiceStub:
     ReportUsage: _aio.UnaryUnaryMultiCallable[_case_service_pb2.ReportUsageRequest, _case_service_pb2.ReportUsageResponse]
     """Sums up what was used in some time, by custodian, person, kind of case and product.
 
-    Counted is what was marked in the time and not taken back by now. For whom the caller may act.
+    Counted is what was marked in the time and not taken back by now, in cases of anybody for whom the caller may act, and from
+    the custody of anybody for whom he may: a hub is told of all that was used of its stock, also by those who have left its pool.
     """
     WatchCases: _aio.UnaryStreamMultiCallable[_case_service_pb2.WatchCasesRequest, _case_service_pb2.WatchCasesResponse]
     """Streams every change of cases that the caller may see, from a revision on.
@@ -160,7 +162,8 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
     (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
-    `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
+    `Freshness` names, lists `PAGE_TOKEN_INVALID`, writes with an etag `ABORTED`, `ETAG_STALE`, those that mark, unmark or close
+    `ABORTED`, `UNDER_WAY`.
     """
 
     @_abc_1.abstractmethod
@@ -221,7 +224,7 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _case_service_pb2.CloseCaseRequest,
         context: _aio.ServicerContext[_case_service_pb2.CloseCaseRequest, _abc.Awaitable[_case_service_pb2.CloseCaseResponse]],
     ) -> _abc.Awaitable[_case_service_pb2.CloseCaseResponse]:
-        """Closes a case: nothing more is marked in it.
+        """Closes a case: nothing more is marked in it. What the ledger was asked before, and not heard of, is brought to its end first.
 
         Atomic; idempotent by `request_id`. Closing what is closed changes nothing.
 
@@ -287,7 +290,7 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _case_service_pb2.ListUsagesRequest,
         context: _aio.ServicerContext[_case_service_pb2.ListUsagesRequest, _abc.Awaitable[_case_service_pb2.ListUsagesResponse]],
     ) -> _abc.Awaitable[_case_service_pb2.ListUsagesResponse]:
-        """Lists what was marked used, by case as ListCases lists them and by when it was marked.
+        """Lists what was marked used: cases as ListCases lists them, and in each what was marked last first.
 
         Errors:
 
@@ -302,7 +305,8 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_case_service_pb2.ReportUsageResponse]:
         """Sums up what was used in some time, by custodian, person, kind of case and product.
 
-        Counted is what was marked in the time and not taken back by now. For whom the caller may act.
+        Counted is what was marked in the time and not taken back by now, in cases of anybody for whom the caller may act, and from
+        the custody of anybody for whom he may: a hub is told of all that was used of its stock, also by those who have left its pool.
         """
 
     @_abc_1.abstractmethod
