@@ -79,6 +79,9 @@ def shared(
     sync: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of sync. Also WEIR_SYNC_TARGET.")
     ] = None,
+    pooling: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Address of pooling. Also WEIR_POOLING_TARGET.")
+    ] = None,
     aggregator: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Address of the aggregator. Also WEIR_AGGREGATOR_TARGET.")
     ] = None,
@@ -120,6 +123,7 @@ def shared(
         "sharing": sharing,
         "partitioning": partitioning,
         "sync": sync,
+        "pooling": pooling,
         "aggregator": aggregator,
     }
     context.obj = replace(

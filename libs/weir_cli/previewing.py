@@ -20,13 +20,15 @@ from weir_cli.merchant.arranging import arrangement
 from weir_cli.merchant.folder import read_folder
 from weir_cli.merchant.rules import faults
 from weir_cli.merchant.state import State, Step
-from weir_cli.merchant.values import FILES, STOCK, FolderFaults
+from weir_cli.merchant.values import FILES, PEOPLE, STOCK, FolderFaults
 from weir_cli.options import USAGE
 from weir_cli.selling import level
 from weir_cli.session import Answer, Session
 from weir_cli.surveying import survey
 
 CHANGES_MAX = 1000
+LOOKED_AT = tuple(name for name in FILES if name not in (*PEOPLE, STOCK))
+"""Files of a folder that say what stores are told."""
 Difference = tuple[str, str, str, int, int]
 """Owner, stock keeping unit, channel, and the level before and after."""
 
@@ -62,7 +64,7 @@ async def preview(
 async def _arranged(session: Session, path: Path) -> tuple[list[Step], State]:
     """What loading it would do to the configuration. Raises FolderFaults."""
     folder, files = _named(path)
-    merchant, found = read_folder(folder, [name for name in files if name != STOCK])
+    merchant, found = read_folder(folder, files)
     state = await survey(session, merchant.tables)
     found += faults(merchant, state.known())
     if found:
@@ -72,7 +74,7 @@ async def _arranged(session: Session, path: Path) -> tuple[list[Step], State]:
 
 def _named(path: Path) -> tuple[Path, Sequence[str]]:
     """The folder, and the files of it that are meant."""
-    return (path.parent, [path.name]) if path.name in FILES and not path.is_dir() else (path, FILES)
+    return (path.parent, [path.name]) if path.name in LOOKED_AT and not path.is_dir() else (path, LOOKED_AT)
 
 
 def changes_of(steps: Sequence[Step], state: State) -> list[contract.ConfigurationChange]:

@@ -52,7 +52,7 @@ SERVICES = {
         ),
         Service("sync", "weir_sync", 7104, schema="weir_sync"),
         Service("pooling", "weir_pooling", 7105, schema="weir_pooling", peers=("ledger",)),
-        Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync")),
+        Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync", "pooling")),
     )
 }
 """By name, in the order they are started; they end the other way round."""

@@ -56,7 +56,7 @@ UNANSWERED = (
 """The call may be repeated: nobody said no."""
 
 
-CONTEXTS = ("ledger", "sharing", "partitioning", "sync")
+CONTEXTS = ("ledger", "sharing", "partitioning", "sync", "pooling")
 """Those that have a history, which the aggregator follows."""
 
 

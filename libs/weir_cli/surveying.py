@@ -7,11 +7,12 @@ from collections.abc import Collection
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2
+from weir.pooling.v1 import pooling_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sync.v1 import rule_service_pb2
 from weir_cli.merchant.configured import named
 from weir_cli.merchant.state import State
-from weir_cli.merchant.values import BACK_ORDERS, DIVIDING, FILES, LOTS, TELLING
+from weir_cli.merchant.values import BACK_ORDERS, DIVIDING, FILES, LOTS, PEOPLE, TELLING
 from weir_cli.paging import listed
 from weir_cli.session import Session
 
@@ -28,6 +29,8 @@ async def survey(session: Session, files: Collection[str] = FILES) -> State:
         marks.append(await _policies(session, state))
     if not set(TELLING).isdisjoint(files):
         marks.append(await _rules(session, state))
+    if not set(PEOPLE).isdisjoint(files):
+        marks.append(await _people(session, state))
     state.mark = "/".join(f"{each.cluster}:{each.number}" for each in marks)
     return state
 
@@ -99,4 +102,17 @@ async def _rules(session: Session, state: State) -> revision_pb2.Revision:
                 state.rules[each.rule.rule] = each.rule
             else:
                 state.limits[each.store_limits.store] = each.store_limits
+    return revision
+
+
+async def _people(session: Session, state: State) -> revision_pb2.Revision:
+    revision = revision_pb2.Revision()
+    asked = pooling_service_pb2.ExportPoolingRequest()
+    async for part in session.pooling.ExportPooling(asked, timeout=session.options.deadline_seconds):
+        revision = part.revision
+        for each in part.objects:
+            if each.WhichOneof("object") == "user":
+                state.users[each.user.user] = each.user
+            else:
+                state.pools[each.pool.pool] = each.pool
     return revision

@@ -12,6 +12,7 @@ from typing import Any, cast
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
+from weir.pooling.v1 import pool_pb2, pooling_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
 from weir.sync.v1 import rule_pb2, rule_service_pb2
 from weir_cli.merchant.configured import named
@@ -26,6 +27,7 @@ CONTRACTS = (
     sharing_service_pb2,
     partitioning_service_pb2,
     rule_service_pb2,
+    pooling_service_pb2,
 )
 
 
@@ -41,7 +43,7 @@ class Holding:
     def session(self) -> Session:
         """A session that calls this instead of a suite."""
         made = Session(Options(targets={}))
-        for service in ("ledger", "waiting", "network", "sharing", "partitioning", "rules"):
+        for service in ("ledger", "waiting", "network", "sharing", "partitioning", "rules", "pooling"):
             setattr(made, service, self)
         return made
 
@@ -69,6 +71,8 @@ class Holding:
             others = {each.priority for name, each in kept.items() if name != key}
             made.priority = made.priority or (kept[key].priority if key in kept else max([0, *others]) + 1)
             assert made.priority not in others, f"{method} {key}: priority {made.priority} is taken"
+        if isinstance(made, pool_pb2.User | pool_pb2.Pool):
+            self._seated(made)
         if isinstance(made, network_pb2.ProductLink):
             made.created_revision = kept[key].created_revision if key in kept else self._number
         if isinstance(made, network_pb2.Channel) and not made.channel_group:
@@ -78,6 +82,22 @@ class Holding:
         kept[key] = made
         contract = next(each for each in CONTRACTS if hasattr(each, f"{method}Response"))
         return getattr(contract, f"{method}Response")(**{field: made, "revision": self._revision()})
+
+    def _seated(self, made: pool_pb2.User | pool_pb2.Pool) -> None:
+        """Nobody is in two places, or in one that his role is not for; a channel is of one person at most."""
+        users, pools = dict(self.state.users), dict(self.state.pools)
+        if isinstance(made, pool_pb2.User):
+            users[made.user] = made
+        else:
+            pools[made.pool] = made
+        channels = [each.channel for each in users.values() if each.channel]
+        assert len(channels) == len(set(channels)), f"{made}: the channel is somebody else's"
+        persons = [person for each in pools.values() for person in (each.hub, *each.members)]
+        assert len(persons) == len(set(persons)), f"{made}: somebody is in two places"
+        for pool in pools.values():
+            assert users[pool.hub].role == pool_pb2.USER_ROLE_DISTRIBUTOR, f"{made}: {pool.hub} cannot be a hub"
+            for member in pool.members:
+                assert users[member].role == pool_pb2.USER_ROLE_REP, f"{made}: {member} cannot be a member"
 
     def _place(self, field: str, thing: Any) -> tuple[dict[Any, Any], Any]:
         state = self.state
@@ -95,6 +115,8 @@ class Holding:
             "policy": (state.policies, lambda each: each.policy),
             "rule": (state.rules, lambda each: each.rule),
             "store_limits": (state.limits, lambda each: each.store),
+            "user": (state.users, lambda each: each.user),
+            "pool": (state.pools, lambda each: each.pool),
         }
         kept, key = places[field]
         return kept, key(thing)
@@ -137,6 +159,11 @@ class Holding:
     async def _partitioning(self, asked: Any, **terms: Any) -> AsyncIterator[Any]:
         changes = [policy_pb2.PartitioningChange(policy=each) for each in self.state.policies.values()]
         yield partitioning_service_pb2.ExportPartitioningResponse(revision=self._revision(), objects=changes)
+
+    async def _pooling(self, asked: Any, **terms: Any) -> AsyncIterator[Any]:
+        users = [pooling_service_pb2.PoolingObject(user=each) for each in self.state.users.values()]
+        pools = [pooling_service_pb2.PoolingObject(pool=each) for each in self.state.pools.values()]
+        yield pooling_service_pb2.ExportPoolingResponse(revision=self._revision(), objects=[*users, *pools])
 
     async def _rules(self, asked: Any, **terms: Any) -> AsyncIterator[Any]:
         rules = [rule_pb2.RulesChange(rule=each) for each in self.state.rules.values()]

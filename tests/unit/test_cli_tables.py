@@ -26,6 +26,8 @@ TABLES = {
     "rules": 'rule,stores,threshold,priority_store,priority_quantity\nr,"shop-de,pos",5,pos,10\n',
     "rule_products": "rule,sku,owner\nr,MUG,\nr,MUG,acme\n",
     "limits": "store,limit,sku,quantity\npos,DENY,TEA,\npos,MAX,,50\nshop-de,ALLOW,,\n",
+    "users": "user,role,display_name\nnord,DISTRIBUTOR,Nord\nrosa,REP,\nada,REP,\nroot,ADMINISTRATOR,\n",
+    "pools": 'pool,hub,members,access_hub_stock\nnorth,nord,"rosa, ada",yes\n',
 }
 
 
@@ -248,6 +250,11 @@ def test_tables_are_arranged_in_an_order_that_holds(tmp_path: Path) -> None:
         "CreateRule r",
         "SetStoreLimits pos",
         "SetStoreLimits shop-de",
+        "CreateUser nord",
+        "CreateUser rosa",
+        "CreateUser ada",
+        "CreateUser root",
+        "CreatePool north",
     ]
 
 
@@ -264,6 +271,8 @@ def test_only_tables_that_differ_are_changed(tmp_path: Path) -> None:
         "back_orders": TABLES["back_orders"].replace("50", "0"),
         "rule_products": "rule,sku\n",
         "limits": "store,limit,quantity\npos,MAX,50\n",
+        "users": "user,role,display_name\nnord,DISTRIBUTOR,North\n",
+        "pools": "pool,hub,members\nnorth,nord,ada\n",
     }
     assert loaded(holding, full(tmp_path, stock=None, **changed)) == [
         "SetLot (('', 'TEA'), 'L1')",
@@ -272,6 +281,9 @@ def test_only_tables_that_differ_are_changed(tmp_path: Path) -> None:
         "UpdateProductLink (('', 'TEA'), ('', 'BREW'))",
         "UpdateRule r",
         "SetStoreLimits pos",
+        "UpdatePool north",
+        "UpdateUser nord",
+        "UpdatePool north",
     ]
     assert not holding.state.rules["r"].products
 

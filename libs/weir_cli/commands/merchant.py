@@ -39,6 +39,9 @@ HELP = "\n\n".join(
         "                     (priority_store), (priority_quantity), (disabled)\n"
         "rule_products.csv    rule, sku, (owner)\n"
         "limits.csv           store, limit (DENY, ALLOW, MAX), (sku), (owner), (quantity)\n"
+        "users.csv            user, role (ADMINISTRATOR, DISTRIBUTOR, REP),\n"
+        "                     (display_name), (channel)\n"
+        "pools.csv            pool, hub, (members), (display_name), (access_hub_stock)\n"
         "stock.csv            sku, location, quantity, (owner), (lot), (uom),\n"
         "                     (custodian), (condition)",
         "Columns in brackets may be left out, and any file but one; what an absent file would say is taken from the"

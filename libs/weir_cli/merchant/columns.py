@@ -17,10 +17,12 @@ from weir_cli.merchant.values import (
     POLICIES,
     POLICY_PARTS,
     POLICY_PRODUCTS,
+    POOLS,
     PRODUCT_LINKS,
     RULE_PRODUCTS,
     RULES,
     STOCK,
+    USERS,
 )
 from weir_cli.sheets import (
     QUANTITY_MAX,
@@ -45,6 +47,7 @@ STRATEGIES = ("EQUAL_DIVISION", "SAFETY_STOCK", "WEIGHTED", "RANKED", "FIXED", "
 MODES = ("CONTINUOUS", "BALANCED")
 ROUNDINGS = ("DOWN", "UP", "NEAREST")
 LIMITATIONS = ("DENY", "ALLOW", "MAX")
+ROLES = ("ADMINISTRATOR", "DISTRIBUTOR", "REP")
 DISPLAY_NAME_MAX = 256
 PLACE_MAX = 10**6
 """Of priorities, ranks and weights, and of units of a component in one bundle."""
@@ -160,6 +163,19 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _may("sku", optional(identifier)),
         _OWNER,
         _may("quantity", _UNITS),
+    ),
+    USERS: (
+        Column("user", identifier),
+        Column("role", one_of(*ROLES)),
+        _NAME,
+        _may("channel", optional(identifier)),
+    ),
+    POOLS: (
+        Column("pool", identifier),
+        Column("hub", identifier),
+        _may("members", several(NAMES_MAX)),
+        _NAME,
+        _may("access_hub_stock", flag),
     ),
     STOCK: STOCK_ITEM,
 }

@@ -12,6 +12,7 @@ from typing import TypeVar
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
+from weir.pooling.v1 import pool_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_cli.merchant.products import bundle, component, destination, source
@@ -23,9 +24,11 @@ from weir_cli.merchant.values import (
     POLICIES,
     POLICY_PARTS,
     POLICY_PRODUCTS,
+    POOLS,
     PRODUCT_LINKS,
     RULE_PRODUCTS,
     RULES,
+    USERS,
     Merchant,
     Product,
     Row,
@@ -46,6 +49,8 @@ M = TypeVar(
     network_pb2.Bundle,
     network_pb2.ProductLink,
     policy_pb2.Policy,
+    pool_pb2.Pool,
+    pool_pb2.User,
     rule_pb2.Rule,
     rule_pb2.StoreLimits,
 )
@@ -77,6 +82,8 @@ def plain(message: M) -> M:
             _default(made)
             made.products.sort(key=named)
             made.parts.sort(key=lambda each: (each.rank, each.channel_group))
+        case pool_pb2.Pool():
+            made.members.sort()
         case rule_pb2.Rule():
             made.rate_percent = made.rate_percent if made.HasField("rate_percent") else RATE_PERCENT
             made.rounding = made.rounding or rule_pb2.ROUNDING_DOWN
@@ -246,6 +253,35 @@ def limits(merchant: Merchant) -> dict[str, rule_pb2.StoreLimits]:
             case _:
                 made.max_quantity = row.number("quantity")
     return {store: plain(each) for store, each in wanted.items()}
+
+
+def users(merchant: Merchant) -> dict[str, pool_pb2.User]:
+    """Who is who."""
+    return {
+        row["user"]: pool_pb2.User(
+            user=row["user"],
+            role=pool_pb2.UserRole.Value(f"USER_ROLE_{row['role']}"),
+            display_name=row["display_name"],
+            channel=row["channel"],
+        )
+        for row in merchant.rows(USERS)
+    }
+
+
+def pools(merchant: Merchant) -> dict[str, pool_pb2.Pool]:
+    """Who works from whose stock."""
+    return {
+        row["pool"]: plain(
+            pool_pb2.Pool(
+                pool=row["pool"],
+                display_name=row["display_name"],
+                hub=row["hub"],
+                members=row.names("members"),
+                access_hub_stock=row.said("access_hub_stock"),
+            )
+        )
+        for row in merchant.rows(POOLS)
+    }
 
 
 def _by(column: str, rows: tuple[Row, ...]) -> dict[str, list[Row]]:

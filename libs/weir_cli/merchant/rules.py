@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from weir_cli.merchant import dividing, products, telling
+from weir_cli.merchant import dividing, people, products, telling
 from weir_cli.merchant.judging import channel_groups_named, either, group_of, locations_named, missing, twice, unknown
 from weir_cli.merchant.values import (
     CHANNEL_GROUPS,
@@ -22,6 +22,7 @@ from weir_cli.merchant.values import (
     Link,
     Member,
     Merchant,
+    Place,
 )
 from weir_cli.sheets import UNREADABLE
 
@@ -43,6 +44,7 @@ def faults(merchant: Merchant, known: Known) -> list[Fault]:
         *products.faults(merchant, known),
         *dividing.faults(merchant, known),
         *telling.faults(merchant, known),
+        *people.faults(merchant, known),
     ]
 
 
@@ -51,7 +53,7 @@ def notes(merchant: Merchant) -> list[str]:
     said: list[str] = []
     grouped = {member.location for member in merchant.groups or ()}
     if merchant.locations is not None and merchant.groups is not None:
-        loose = [place.location for place in merchant.locations if place.location not in grouped]
+        loose = [place.location for place in merchant.locations if place.location not in grouped and _feeds(place)]
         said += _note(loose, "in no warehouse group: what lies there reaches no channel")
     if merchant.groups is not None and merchant.links is not None:
         feeding = {link.warehouse_group for link in merchant.links}
@@ -59,12 +61,17 @@ def notes(merchant: Merchant) -> list[str]:
         said += _note(idle, "linked to no channel group: nobody sells from there")
     if merchant.channels is not None and merchant.links is not None:
         fed = {link.channel_group for link in merchant.links}
-        hungry = [shop.channel for shop in merchant.channels if group_of(shop) not in fed]
+        hungry = [shop.channel for shop in merchant.channels if group_of(shop) not in fed and shop.kind != "REP"]
         said += _note(hungry, "fed by no warehouse group: levels are 0 there")
     empty = sum(delivery.quantity == 0 for delivery in merchant.stock or ())
     if empty:
         said.append(f"{STOCK} has lines that bring 0 units ({empty}): nothing is received for them.")
-    return [*said, *telling.notes(merchant)]
+    return [*said, *telling.notes(merchant), *people.notes(merchant)]
+
+
+def _feeds(place: Place) -> bool:
+    """Whether it is expected to be in a warehouse group: what lies in the others is in somebody's custody."""
+    return place.kind not in ("FACILITY", "TRUNK")
 
 
 def _note(names: list[str], what: str) -> list[str]:

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
+from weir.pooling.v1 import pool_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_cli.documents import word
@@ -35,6 +36,8 @@ class State:
     policies: dict[str, policy_pb2.Policy] = field(default_factory=dict)
     rules: dict[str, rule_pb2.Rule] = field(default_factory=dict)
     limits: dict[str, rule_pb2.StoreLimits] = field(default_factory=dict)
+    users: dict[str, pool_pb2.User] = field(default_factory=dict)
+    pools: dict[str, pool_pb2.Pool] = field(default_factory=dict)
 
     def known(self) -> Known:
         """The names alone."""
@@ -57,6 +60,9 @@ class State:
             strategies={name: word(each, "strategy") for name, each in self.policies.items()},
             modes={name: word(plain(each), "mode") for name, each in self.policies.items()},
             rules={name: each.priority for name, each in self.rules.items()},
+            roles={name: word(each, "role") for name, each in self.users.items()},
+            sellers={each.channel: name for name, each in self.users.items() if each.channel},
+            pools={name: (each.hub, tuple(each.members)) for name, each in self.pools.items()},
             named=frozenset([*named_locations, *named_groups, *named_in_rules, *self.limits]),
         )
 

@@ -22,6 +22,8 @@ POLICY_PRODUCTS = "policy_products.csv"
 RULES = "rules.csv"
 RULE_PRODUCTS = "rule_products.csv"
 LIMITS = "limits.csv"
+USERS = "users.csv"
+POOLS = "pools.csv"
 STOCK = "stock.csv"
 NETWORK = (LOCATIONS, GROUPS, CHANNEL_GROUPS, CHANNELS, LINKS)
 """What lies where and who sells it."""
@@ -29,9 +31,11 @@ DIVIDING = (POLICIES, POLICY_PARTS, POLICY_PRODUCTS)
 """How stock is divided."""
 TELLING = (RULES, RULE_PRODUCTS, LIMITS)
 """What stores are told."""
-CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING)
+PEOPLE = (USERS, POOLS)
+"""Who answers for goods."""
+CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE)
 """Tables whose rows are read as `Row`."""
-FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, STOCK)
+FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE, STOCK)
 
 
 Product = tuple[str, str]
@@ -175,8 +179,9 @@ class Known:
 
     `group_of` maps a location to its warehouse group, `own_groups` a channel group to the one channel it belongs to.
     `bundles` are the components of every bundle, `product_links` say of every link whether it is for both ways,
-    `policies` and `rules` have their priorities, `strategies` and `modes` are those of policies. `named` is what
-    product links, policies, rules and limits name already, whether or not it is there.
+    `policies` and `rules` have their priorities, `strategies` and `modes` are those of policies. `roles` are those of
+    persons, `sellers` who sells through a channel, `pools` the hub of a pool and its members. `named` is what product
+    links, policies, rules and limits name already, whether or not it is there.
     """
 
     locations: frozenset[str] = frozenset()
@@ -192,4 +197,7 @@ class Known:
     strategies: Mapping[str, str] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    sellers: Mapping[str, str] = field(default_factory=dict)
+    pools: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     named: frozenset[str] = frozenset()

@@ -26,9 +26,11 @@ from weir_cli.merchant.values import (
     POLICIES,
     POLICY_PARTS,
     POLICY_PRODUCTS,
+    POOLS,
     PRODUCT_LINKS,
     RULE_PRODUCTS,
     RULES,
+    USERS,
 )
 from weir_cli.sheets import LINE_CHARACTERS_MAX, joined, spelt
 
@@ -54,6 +56,8 @@ def tables(state: State) -> dict[str, str]:
         RULES: _rules(state),
         RULE_PRODUCTS: _rule_products(state),
         LIMITS: _limits(state),
+        USERS: _users(state),
+        POOLS: _pools(state),
     }
     return {file: sheet(file, rows) for file, rows in made.items()}
 
@@ -256,3 +260,19 @@ def _limit(limits: rule_pb2.StoreLimits) -> Iterator[Cells]:
         yield {"store": limits.store, "limit": "ALLOW"}
     if limits.HasField("max_quantity"):
         yield {"store": limits.store, "limit": "MAX", "quantity": str(limits.max_quantity)}
+
+
+def _users(state: State) -> Iterator[Cells]:
+    for name, each in sorted(state.users.items()):
+        yield {"user": name, "role": word(each, "role"), "display_name": each.display_name, "channel": each.channel}
+
+
+def _pools(state: State) -> Iterator[Cells]:
+    for name, each in sorted(state.pools.items()):
+        yield {
+            "pool": name,
+            "hub": each.hub,
+            "members": joined(sorted(each.members)),
+            "display_name": each.display_name,
+            "access_hub_stock": _flag(each.access_hub_stock),
+        }

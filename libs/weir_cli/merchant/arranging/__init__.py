@@ -10,6 +10,7 @@ import hashlib
 
 from weir_cli.merchant.arranging.goods import goods_steps
 from weir_cli.merchant.arranging.network import network_steps
+from weir_cli.merchant.arranging.people import people_steps
 from weir_cli.merchant.arranging.policies import policy_steps
 from weir_cli.merchant.state import State, Step
 from weir_cli.merchant.values import Merchant
@@ -17,7 +18,12 @@ from weir_cli.merchant.values import Merchant
 
 def arrangement(merchant: Merchant, state: State) -> list[Step]:
     """The steps in the order they must be taken; none where everything is as it shall be."""
-    steps = [*network_steps(merchant, state), *goods_steps(merchant, state), *policy_steps(merchant, state)]
+    steps = [
+        *network_steps(merchant, state),
+        *goods_steps(merchant, state),
+        *policy_steps(merchant, state),
+        *people_steps(merchant, state),
+    ]
     for index, step in enumerate(steps):
         content = f"{state.mark}/{index}/{step.method}/".encode() + step.request.SerializeToString(deterministic=True)
         step.request.request_id = f"load-{hashlib.sha256(content).hexdigest()[:40]}"  # type: ignore[attr-defined]
