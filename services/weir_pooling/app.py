@@ -33,9 +33,11 @@ from weir_pooling.handlers.cases import CONCLUSIONS
 from weir_pooling.handlers.settling import Settling
 from weir_pooling.peers.balances import PeerHoldings
 from weir_pooling.peers.books import PeerBooks
+from weir_pooling.peers.tallies import PeerTallies
 from weir_pooling.ports import Pooling
 from weir_pooling.servicer import POLICIES, registrations
 from weir_pooling.store import postgres_pooling
+from weir_pooling.worker.alerts import AlertWorker
 
 SERVICE = "weir_pooling"
 CONTEXT = "pooling"
@@ -87,6 +89,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         chores = [
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(tenants, keep_seconds=settings.history_keep_seconds)),
+            asyncio.create_task(AlertWorker(database.heads, handlers, PeerTallies(ledger), wakeups).work()),
         ]
         try:
             async with server.serving():

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.revisions import Revision, Vector
+from weir_pooling.domain.alerts import Tally
 from weir_pooling.domain.cases import Period, UsageSum
 from weir_pooling.domain.deeds import Deed, Item
 from weir_pooling.domain.views import Count, StockQuery
@@ -85,14 +86,14 @@ class Touched(NamedTuple):
     products: Sequence[tuple[str, str, str]]
 
 
-class Counts(Protocol):
+class Tallies(Protocol):
     """The ledger, as far as it says how much is available in somebody's custody, and when that may have changed."""
 
     async def head(self, tenant: str) -> Revision:
         """The newest revision; raises PeerAway."""
         ...
 
-    async def count(self, tenant: str, custodian: str, owner: str, skus: Sequence[str], *, fresh: Revision) -> Count:
+    async def tally(self, tenant: str, custodian: str, owner: str, skus: Sequence[str], *, fresh: Revision) -> Tally:
         """Count up to 100 products of an owner, in books that include `fresh`; of every lot, in the unit EACH.
 
         Raises PeerAway.

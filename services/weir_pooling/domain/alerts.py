@@ -1,8 +1,8 @@
 """Par levels, the alerts of what is missing, and notifications; pure.
 
-An alert is judged by counts, never by what happened: whoever counts again after a break comes to the same. A count
-rests on a revision of the ledger, and so does an alert that it opened or closed: what was counted before that changes
-nothing any more.
+An alert is judged by what is counted, never by what happened: whoever counts again after a break comes to the same. A
+tally rests on a revision of the ledger, and so does an alert that it opened or closed: what was counted before that
+changes nothing any more.
 """
 
 from __future__ import annotations
@@ -113,6 +113,19 @@ class Notifications(Configured):
         return replace(self, etag=str(revision), notifications=tuple(after))
 
 
+@dataclass(frozen=True, slots=True)
+class Alerts(Configured):
+    """What came of a tally: each alert that it changed, as it stands after it."""
+
+    identity = ()
+
+    alerts: tuple[Alert, ...]
+
+    def stamped(self, revision: int) -> Alerts:
+        """The alerts as they are stored when `revision` changes them."""
+        return replace(self, etag=str(revision), alerts=tuple(each.stamped(revision) for each in self.alerts))
+
+
 class Reading(NamedTuple):
     """Who has read which notifications; nobody named: the caller."""
 
@@ -120,11 +133,22 @@ class Reading(NamedTuple):
     notifications: tuple[str, ...]
 
 
-class Count(NamedTuple):
-    """Units that are available, and the revision of the ledger at which they were."""
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Units of some products of an owner that were available in somebody's custody, at a revision of the ledger:
+    `available` by product and location, where there were any.
+    """
 
-    available: int
+    custodian: str
+    owner: str
+    skus: tuple[str, ...]
+    available: Mapping[tuple[str, str], int]
     books: Point
+
+    def of(self, level: ParLevel) -> int:
+        """Units of what a par level is about."""
+        lying = {key: units for key, units in self.available.items() if key[0] == level.sku}
+        return lying.get((level.sku, level.location), 0) if level.location else sum(lying.values())
 
 
 def set_par_level(wanted: ParLevel, current: ParLevel | None, others: int, *, most: int) -> Decision[ParLevel]:
@@ -144,21 +168,22 @@ def delete_par_level(current: ParLevel, alerts: Sequence[Alert], at: datetime) -
     return Decision(current, (Change(current, deleted=True), *closed))
 
 
-def judged(level: ParLevel, newest: Alert | None, count: Count, *, at: datetime, alert: str) -> Alert | None:
-    """What becomes of the `newest` alert of a par level by a count of it: opened anew as `alert`, closed, or with
-    another par; None where nothing does, or where the alert knows better.
+def judged(level: ParLevel, newest: Alert | None, tally: Tally, *, at: datetime, alert: str) -> Alert | None:
+    """What becomes of the `newest` alert of a par level by a tally of it: opened anew as `alert`, closed, or with
+    another par; None where nothing does, or where the alert rests on a later tally.
     """
-    if newest is not None and newest.books.after(count.books):
+    if newest is not None and newest.books.after(tally.books):
         return None
     opened = newest if newest is not None and newest.state is AlertState.OPEN else None
-    if count.available >= level.par:
+    available = tally.of(level)
+    if available >= level.par:
         if opened is None:
             return None
-        return replace(opened, par=level.par, books=count.books, state=AlertState.CLOSED, close_time=at)
+        return replace(opened, par=level.par, books=tally.books, state=AlertState.CLOSED, close_time=at)
     if opened is None:
         where = level.custodian, level.location, level.owner, level.sku
-        return Alert(alert, *where, level.par, count.available, at, count.books)
-    return replace(opened, par=level.par, books=count.books) if opened.par != level.par else None
+        return Alert(alert, *where, level.par, available, at, tally.books)
+    return replace(opened, par=level.par, books=tally.books) if opened.par != level.par else None
 
 
 def read(wanted: Sequence[str], found: Mapping[str, Notification], at: datetime) -> Decision[Notifications]:
