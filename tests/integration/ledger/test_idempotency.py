@@ -28,6 +28,8 @@ WRITES: dict[str, Callable[[str, str], dict[str, Any]]] = {
     "Confirm": lambda held, _: {"reservation": held},
     "Extend": lambda held, _: {"reservation": held, "hold_duration": {"seconds": 60}},
     "Fulfil": lambda _, confirmed: {"reservation": confirmed, "lines": [{"line": 1, "quantity": 1}]},
+    "Transfer": lambda _, confirmed: {"reservation": confirmed,
+                                      "lines": [{"line": 1, "quantity": 1, "destination": item("A", "W9")}]},
     "Release": lambda held, _: {"reservation": held, "lines": [{"line": 1, "quantity": 1}]},
     "MarkHandedOver": lambda held, _: {"reservation": held, "lines": [1]},
 }  # fmt: skip
@@ -79,6 +81,7 @@ WRITES_CHANGED: dict[str, dict[str, Any]] = {
     "Confirm": {"reservation": "01a200ca-98d0-74cf-9b25-c4403338ded3"},
     "Extend": {"hold_duration": {"seconds": 61}},
     "Fulfil": {"reference": "other"},
+    "Transfer": {"reference": "other"},
     "Release": {"lines": []},
     "MarkHandedOver": {"handed_over_time": {"seconds": 1}},
 }

@@ -51,6 +51,11 @@ def end(how: str) -> Model:
     return model
 
 
+def hand(state: State) -> State | None:
+    """The unit of the order, as long as it is in its first line, goes to another place if it is there."""
+    return end("fulfilled")(state) if state.order == "open" else None
+
+
 def claim(state: State) -> State | None:
     """Promise a unit of another product, of which there is plenty, under the same claim."""
     return replace(state, claimed=state.claimed + 1) if state.claimed + 1 <= state.ceiling else None
@@ -79,12 +84,17 @@ def move(units: int) -> Model:
     return lambda state: replace(state, on_hand=state.on_hand + units) if state.on_hand + units >= 0 else None
 
 
-def fact(kind: int, quantity: int) -> Callable[[Caller, str, str], Awaitable[Any]]:
+def give_way(state: State) -> State | None:
+    """What is bound to be available takes no promised unit."""
+    return replace(state, on_hand=state.on_hand - 1) if state.on_hand - state.reserved >= 1 else None
+
+
+def fact(kind: int, quantity: int, **others: Any) -> Callable[[Caller, str, str], Awaitable[Any]]:
     """Record a movement of the product."""
 
     def call(caller: Caller, sku: str, _: str) -> Awaitable[Any]:
         to = item(sku, "W2") if kind == ledger_pb2.ENTRY_KIND_TRANSFER else None
-        return caller.record(movement(kind, sku, quantity, destination=to))
+        return caller.record(movement(kind, sku, quantity, destination=to, **others))
 
     return call
 
@@ -93,6 +103,11 @@ def move_line(caller: Caller, sku: str, order: str) -> Awaitable[Any]:
     """Give the first line of the order up, and promise its unit in a second one."""
     first, again = {"line": 1, "quantity": 1}, claiming(sku, 1, **{sku: CEILING})
     return caller.do("Amend", reservation=order, releases=[first], lines=[again])
+
+
+def hand_on(caller: Caller, sku: str, order: str) -> Awaitable[Any]:
+    """Move the promised unit to another location."""
+    return caller.do("Transfer", reservation=order, lines=[{"line": 1, "quantity": 1, "destination": item(sku, "W2")}])
 
 
 def report(quantity: int, seconds: float) -> Callable[[Caller, str, str], Awaitable[Any]]:
@@ -109,12 +124,15 @@ WRITES: dict[str, tuple[Model, Callable[[Caller, str, str], Awaitable[Any]]]] = 
     "Confirm": (keep, lambda caller, _, order: caller.do("Confirm", reservation=order)),
     "MarkHandedOver": (keep, lambda caller, _, order: caller.do("MarkHandedOver", reservation=order)),
     "Fulfil": (end("fulfilled"), lambda caller, _, order: caller.do("Fulfil", reservation=order)),
+    "Transfer": (hand, hand_on),
     "Release": (end("released"), lambda caller, _, order: caller.do("Release", reservation=order)),
     "RECEIVE": (move(1), fact(ledger_pb2.ENTRY_KIND_RECEIVE, 1)),
     "RETURN": (move(1), fact(ledger_pb2.ENTRY_KIND_RETURN, 1)),
+    "RESTORE": (move(1), fact(ledger_pb2.ENTRY_KIND_RESTORE, 1)),
     "SHIP": (move(-2), fact(ledger_pb2.ENTRY_KIND_SHIP, 2)),
     "CONSUME": (move(-1), fact(ledger_pb2.ENTRY_KIND_CONSUME, 1)),
     "TRANSFER": (move(-2), fact(ledger_pb2.ENTRY_KIND_TRANSFER, 2)),
+    "TRANSFER of what is available": (give_way, fact(ledger_pb2.ENTRY_KIND_TRANSFER, 1, available_only=True)),
     "ADJUST": (move(-1), fact(ledger_pb2.ENTRY_KIND_ADJUST, -1)),
     "ImportSnapshot": (lambda state: replace(state, on_hand=0), report(0, 60)),
     "ImportSnapshot of what was there": (lambda state: state, report(2, 0)),

@@ -133,13 +133,19 @@ async def test_holds_outlive_the_process(database: FreshDatabase) -> None:
         assert await caller.verify() == []
 
 
+TO_REP = {"lines": [{"line": 1, "quantity": 3, "destination": item("A", custodian="rep")}]}
+NOWHERE = {"lines": [{"line": 1, "quantity": 3, "destination": item("A", "nowhere")}]}
 REFUSED: list[tuple[str, str, dict[str, Any], Kind, str, set[str]]] = [
     ("Confirm", "nobody", {}, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
     ("Extend", "nobody", {"hold_duration": {"seconds": 9}}, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
     ("Fulfil", "nobody", {}, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
+    ("Transfer", "nobody", TO_REP, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
     ("Release", "nobody", {}, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
     ("GetReservation", "nobody", {}, Kind.UNKNOWN, "RESERVATION_NOT_FOUND", {"reservation"}),
     ("Fulfil", "held", {}, Kind.UNMET, "RESERVATION_STATE", {"reservation", "state"}),
+    ("Transfer", "held", TO_REP, Kind.UNMET, "RESERVATION_STATE", {"reservation", "state"}),
+    ("Transfer", "expired", TO_REP, Kind.UNMET, "RESERVATION_EXPIRED", {"reservation", "expire_time"}),
+    ("Transfer", "confirmed", NOWHERE, Kind.UNKNOWN, "LOCATION_NOT_FOUND", {"location"}),
     ("Confirm", "released", {}, Kind.UNMET, "RESERVATION_STATE", {"reservation", "state"}),
     ("Release", "released", {}, Kind.UNMET, "RESERVATION_STATE", {"reservation", "state"}),
     ("Fulfil", "fulfilled", {}, Kind.UNMET, "RESERVATION_STATE", {"reservation", "state"}),
@@ -169,6 +175,14 @@ REFUSED: list[tuple[str, str, dict[str, Any], Kind, str, set[str]]] = [
         Kind.UNMET,
         "RESERVATION_LINE_EXCEEDED",
         {"reservation", "line", "requested", "open"},
+    ),
+    (
+        "Transfer",
+        "short",
+        TO_REP,
+        Kind.UNMET,
+        "INSUFFICIENT_ON_HAND",
+        {"sku", "location", "requested", "on_hand", "lines"},
     ),
     (
         "Fulfil",

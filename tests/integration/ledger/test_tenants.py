@@ -93,6 +93,7 @@ def of_promises(word: str, reservation: str, named: list[Any], goods: list[Any])
         "Confirm": [{"reservation": reservation}],
         "Extend": [{"reservation": reservation, "hold_duration": {"seconds": 9}}],
         "Fulfil": [{"reservation": reservation}],
+        "Transfer": [{"reservation": reservation, "lines": [{**unit, "destination": each}]} for each in named],
         "Release": [{"reservation": reservation}],
         "MarkHandedOver": [{"reservation": reservation}],
         "GetClaims": [{"claims": [word]}],
