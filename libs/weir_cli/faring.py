@@ -20,7 +20,7 @@ from weir.common.v1 import revision_pb2, stock_pb2
 from weir_cli import tables
 from weir_cli.documents import document
 from weir_cli.options import OK, UNAVAILABLE
-from weir_cli.session import CONTEXTS, Answer, Session
+from weir_cli.session import Answer, Session
 
 SERVING = "SERVING"
 
@@ -113,7 +113,7 @@ async def _contracts(channel: grpc.aio.Channel) -> list[str]:
 
 async def _revisions(session: Session, service: str) -> Sequence[revision_pb2.Revision]:
     try:
-        if service in CONTEXTS:
+        if service != "aggregator":
             return [await session.newest(service)]
         nothing = [stock_pb2.Product(sku="-")]  # nobody needs to stock it: the answer still says what it rests on
         asked = availability_service_pb2.BatchGetAvailabilityRequest(products=nothing)
