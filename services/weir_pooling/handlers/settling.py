@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from weir_chassis.configuration.errors import Missing
 from weir_chassis.configuration.handlers import Decide
 from weir_chassis.configuration.objects import Change, Configured, Decision
 from weir_chassis.configuration.ports import Objects, Tenants
-from weir_chassis.errors import Refusal
+from weir_chassis.errors import Kind, Refusal
 from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Origin, Revision
 from weir_pooling.domain.deeds import Deed
@@ -60,18 +61,17 @@ class Settling(Generic[O]):
         self._origin = origin
         self._conclusions = conclusions
 
-    async def settle(self, attempt: Attempt, decide: Decide[O, W, Deed], wanted: W, *, subject: str) -> Settled:
+    async def settle(self, attempt: Attempt, decide: Decide[O, W, Deed], wanted: W, *, subject: str = "") -> Settled:
         """What the request comes to, once however often it arrives.
 
-        `decide` writes the deed down, and whatever else shall be seen of it at once. Raises the refusal that it, or the
-        ledger, ended with; UnderWay; PeerAway, after which the request goes on when it is repeated.
+        `decide` writes the deed down, and whatever else shall be seen of it at once; no `subject` is of something new.
+        Raises the refusal that it, or the ledger, ended with; UnderWay; PeerAway, after which the request goes on when
+        it is repeated.
         """
         foreseen = False
 
         async def alone(objects: O) -> Decision[Deed]:
-            if await objects.select(Deed, {"subject": subject}, limit=1):
-                raise UnderWay(subject=subject)
-            decision = await decide(objects, wanted)
+            decision = await _alone(objects, decide, wanted, subject)
             if not foreseen:
                 raise _Unforeseen(decision.object)
             return decision
@@ -90,10 +90,23 @@ class Settling(Generic[O]):
 
     async def check(self, tenant: str, decide: Decide[O, W, Deed], wanted: W) -> Deed:
         """The deed that the request would come to if it came now, which the ledger would do; changes nothing."""
-        async with self._tenants.reading(tenant) as objects:
-            deed = (await decide(objects, wanted)).object
-        await self._books.check(tenant, deed)
-        return deed
+        return (await self.foreseen(tenant, decide, wanted)).object
+
+    async def foreseen(
+        self, tenant: str, decide: Decide[O, W, Deed], wanted: W, *, subject: str = ""
+    ) -> Decision[Deed]:
+        """The same with all that would be seen at once; what was begun about the subject is brought to its end first.
+
+        Raises the refusal that the request would end with, UnderWay, PeerAway.
+        """
+
+        async def decided() -> Decision[Deed]:
+            async with self._tenants.reading(tenant) as objects:
+                return await _alone(objects, decide, wanted, subject)
+
+        decision = await self.alone(tenant, decided, subject=subject)
+        await self._books.check(tenant, decision.object)
+        return decision
 
     async def alone(self, tenant: str, write: Callable[[], Awaitable[A]], *, subject: str) -> A:
         """What `write` comes to, which raises UnderWay where something was begun about the subject: that is brought to
@@ -161,3 +174,19 @@ class Settling(Generic[O]):
             raise refused
 
         await self._tenants.once(attempt, refusing)
+
+
+async def _alone(objects: O, decide: Decide[O, W, Deed], wanted: W, subject: str) -> Decision[Deed]:
+    """What the request comes to; raises UnderWay where something else was begun about the subject, unless who asks may
+    not see it or do this, whatever comes of that.
+    """
+    left = await objects.select(Deed, {"subject": subject}, limit=1) if subject else []
+    try:
+        decision = await decide(objects, wanted)
+    except Refusal as refusal:
+        if not left or refusal.kind is Kind.FORBIDDEN or isinstance(refusal, Missing):
+            raise
+        raise UnderWay(subject=subject) from refusal
+    if left:
+        raise UnderWay(subject=subject)
+    return decision
