@@ -65,7 +65,7 @@ async def delete_pool(objects: Objects, named: Named[Pool]) -> Decision[Pool]:
 async def set_hub_access(objects: Objects, wanted: Switch) -> Decision[Pool]:
     """Turn the switch of a pool."""
     who = await standing(objects, caller())
-    who.actor((await pool(objects, who, wanted.pool.key)).hub, "SetHubAccess")
+    who.administering((await pool(objects, who, wanted.pool.key)).hub, "SetHubAccess")
     return rules.set_hub_access(await found(objects, wanted.pool), on=wanted.on)
 
 
