@@ -1,0 +1,1 @@
+"""CaseService over gRPC, with a ledger beneath."""
