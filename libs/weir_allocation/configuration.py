@@ -71,6 +71,10 @@ class Configuration:
         """Whether another one differs in links and bundles at most."""
         return replace(other, sharing=self.sharing) == self
 
+    def sells_alone(self, other: Configuration) -> bool:
+        """Whether another one differs at most in the persons who sell through channels."""
+        return replace(other, sellers=self.sellers) == self
+
     def selling(self, warehouse_group: str, product: Product) -> list[str]:
         """The channel groups linked to a warehouse group that sell the product, in order.
 

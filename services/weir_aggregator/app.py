@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_aggregator.peers.arrivals import PeerArrivals
-from weir_aggregator.peers.feeds import ledger_feed, partitioning_feed, sharing_feed, sync_feed
+from weir_aggregator.peers.feeds import ledger_feed, partitioning_feed, pooling_feed, sharing_feed, sync_feed
 from weir_aggregator.peers.promises import PeerPromises
 from weir_aggregator.ports import Feeds
 from weir_aggregator.projection import Pace, Projection, Tenants, UtcCalendar, caught_up, follow
@@ -52,6 +52,7 @@ class Settings:
         "WEIR_PARTITIONING_TARGET", "Where partitioning answers.", text, "127.0.0.1:7103"
     )
     sync_target: str = setting("WEIR_SYNC_TARGET", "Where sync answers.", text, "127.0.0.1:7104")
+    pooling_target: str = setting("WEIR_POOLING_TARGET", "Where pooling answers.", text, "127.0.0.1:7105")
     tenants: tuple[str, ...] = setting(
         "WEIR_AGGREGATOR_TENANTS",
         "Tenants loaded at the start; not healthy before. Others are loaded at their first question.",
@@ -109,9 +110,15 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         Peer(settings.sharing_target, settings.client) as sharing,
         Peer(settings.partitioning_target, settings.client) as partitioning,
         Peer(settings.sync_target, settings.client) as sync,
+        Peer(settings.pooling_target, settings.client) as pooling,
     ):
-        feeds = Feeds(ledger_feed(ledger), sharing_feed(sharing), partitioning_feed(partitioning), sync_feed(sync))
-
+        feeds = Feeds(
+            ledger_feed(ledger),
+            sharing_feed(sharing),
+            partitioning_feed(partitioning),
+            sync_feed(sync),
+            pooling_feed(pooling),
+        )
         arrivals, promises = PeerArrivals(ledger), PeerPromises(ledger)
 
         async def followed(projection: Projection, tenant: str) -> None:

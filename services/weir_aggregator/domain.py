@@ -8,6 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from weir_allocation.claims import Claim
+from weir_allocation.custody import View
 from weir_allocation.fulfilment.model import Plan, Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.policy import Policy
@@ -177,8 +178,26 @@ class StoreLimits:
     limits: Limits
 
 
-Configured = WarehouseGroup | Channel | GroupLink | Link | Bundle | Policy | Rule | StoreLimits
-"""What sharing, partitioning and sync tell of."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in whose custody goods may be, and the channel that he sells through; empty: none."""
+
+    user: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A hub, its members, and whether it has opened its stock to them."""
+
+    pool: str
+    hub: str
+    members: tuple[str, ...]
+    hub_access: bool
+
+
+Configured = WarehouseGroup | Channel | GroupLink | Link | Bundle | Policy | Rule | StoreLimits | Person | Pool
+"""What sharing, partitioning, sync and pooling tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +215,8 @@ class Question:
     product: Product
     channel: str
     demand: Demand
+    view: View | None = None
+    """Whose custody counts, of a channel by custody; None: nothing is said of it."""
 
 
 @dataclass(frozen=True, slots=True)

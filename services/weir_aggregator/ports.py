@@ -61,6 +61,7 @@ class Feeds:
     sharing: ConfigurationFeed
     partitioning: ConfigurationFeed
     sync: ConfigurationFeed
+    pooling: ConfigurationFeed
 
 
 class Calendar(Protocol):

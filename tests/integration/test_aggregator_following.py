@@ -66,7 +66,7 @@ async def test_healthy_only_when_caught_up(database: FreshDatabase) -> None:
         assert await health(services) == NOT_SERVING
         refused = await caller.refused("GetAvailability", seconds=0.5, **BIKE)
         assert (refused.kind, refused.reason) == (Kind.AWAY, "NOT_CAUGHT_UP")
-        for service in (services.ledger, services.sync, services.sharing, services.partitioning):
+        for service in (services.ledger, services.pooling, services.sync, services.sharing, services.partitioning):
             assert await health(services) == NOT_SERVING
             await service.begin()
         await serving(services)

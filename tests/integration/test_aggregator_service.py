@@ -119,7 +119,7 @@ async def test_all_levels_as_a_list(caller: Caller) -> None:
     assert rows == [("", "ACORN", 3), ("", "BIKE", 80), ("other", "BIKE", 4)]
     [part] = [part async for part in caller.stream("ListLevels", owner="other", **asked)]
     assert list(part.table.levels) == [4]
-    assert [each.context for each in part.revisions] == ["ledger", "sharing", "partitioning", "sync"]
+    assert [each.context for each in part.revisions] == ["ledger", "sharing", "partitioning", "sync", "pooling"]
 
 
 async def test_an_explanation_is_the_trace_of_the_level(caller: Caller) -> None:

@@ -98,7 +98,7 @@ async def test_a_complete_watch_of_as_many(stub: AvailabilityServiceStub, tenant
     assert len(levels) == PRODUCTS
     assert levels["SKU000000"] == 77
     assert levels["SKU199999"] == 199_999
-    assert [each.number for each in message.through] == [2, 1, 1, 1]
+    assert [each.number for each in message.through] == [2, 1, 1, 1, 1]
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ async def listed(caller: Caller, at_least: list[Any], **fields: Any) -> dict[str
     """What the list tells of each product, in one warehouse group: its policy, its units, its shares."""
     found = {}
     async for part in caller.stream("ListSupplies", freshness={"at_least": at_least}, **fields):
-        assert [each.context for each in part.revisions] == ["ledger", "sharing", "partitioning", "sync"]
+        assert [each.context for each in part.revisions] == ["ledger", "sharing", "partitioning", "sync", "pooling"]
         found.update(read(part.table))
     return found
 

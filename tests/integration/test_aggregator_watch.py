@@ -77,7 +77,7 @@ async def test_everything_then_every_change(caller: Caller) -> None:
     assert [list(each.table.skus) for each in watch.messages[begun:] if each.table.skus] == [["BIKE"]]
     heartbeat = await watch.read()
     assert not heartbeat.HasField("table")
-    assert [each.number for each in heartbeat.through] == [reserved.number, made[1].number, 0, 0]
+    assert [each.number for each in heartbeat.through] == [reserved.number, made[1].number, 0, 0, 0]
 
 
 async def test_resuming_after_a_mark(caller: Caller) -> None:

@@ -139,6 +139,7 @@ async def market(
             sharing_target=running.sharing.address,
             partitioning_target=running.partitioning.address,
             sync_target=running.sync.address,
+            pooling_target=running.pooling.address,
             **{"tenants": ("acme",), **settings},
         )
         return aggregator_app.running(made)

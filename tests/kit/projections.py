@@ -31,11 +31,14 @@ LEDGER = Origin("ledger", "ledger cluster", 1)
 SHARING = Origin("sharing", "sharing cluster", 1)
 PARTITIONING = Origin("partitioning", "partitioning cluster", 1)
 SYNC = Origin("sync", "sync cluster", 1)
+POOLING = Origin("pooling", "pooling cluster", 1)
 
 
-def count(sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: str = "", lot: str = "") -> Count:
-    """The counts of a sellable stock item in the custody of its location."""
-    return Count(owner, sku, location, lot, EACH, "", Condition.SELLABLE, on_hand, reserved)
+def count(
+    sku: str, location: str, on_hand: int, reserved: int = 0, *, owner: str = "", lot: str = "", custodian: str = ""
+) -> Count:
+    """The counts of a sellable stock item in the custody of its location, or of a person."""
+    return Count(owner, sku, location, lot, EACH, custodian, Condition.SELLABLE, on_hand, reserved)
 
 
 def claimed(claim: Claim, claimed: int, ceiling: int | None, *, told: bool = True) -> ClaimChange:
@@ -63,6 +66,11 @@ def rules(number: int, *changes: Change) -> Commit[Change]:
     return Commit(SYNC.revision(number), changes)
 
 
+def pools(number: int, *changes: Change) -> Commit[Change]:
+    """A commit of pooling."""
+    return Commit(POOLING.revision(number), changes)
+
+
 def stands(configured: Configured, *, deleted: bool = False) -> Change:
     """An object as it stands, or gone."""
     return Change(configured, deleted)
@@ -86,7 +94,7 @@ def link(warehouse_group: str, channel_group: str, *, deleted: bool = False) -> 
 def loaded(
     counts: Iterable[BooksChange] = (), changes: Iterable[Change] = (), *, log_bytes_max: int = 1 << 20
 ) -> Projection:
-    """A projection that was loaded at revision 1 of every context, with nothing of partitioning and sync."""
+    """A projection that was loaded at revision 1 of every context, with nothing of partitioning, sync and pooling."""
     projection = Projection(log_bytes_max)
     load_balances(projection, LEDGER.revision(1), counts)
     load_configuration(projection, changes)
@@ -112,6 +120,7 @@ def load_configuration(projection: Projection, network: Iterable[Change] = ()) -
     projection.load_configuration(network, SHARING.revision(1))
     projection.load_configuration((), PARTITIONING.revision(1))
     projection.load_configuration((), SYNC.revision(1))
+    projection.load_configuration((), POOLING.revision(1))
 
 
 def level(projection: Projection, name: str, product: Product) -> int:

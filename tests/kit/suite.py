@@ -188,6 +188,7 @@ def aggregator_settings(
         sharing_target=contexts["sharing"],
         partitioning_target=contexts["partitioning"],
         sync_target=contexts["sync"],
+        pooling_target=contexts["pooling"],
         tenants=tenants,
         tenants_max=1000,
         heartbeat_seconds=0.5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import combinations
@@ -12,6 +12,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import Seller
 from weir_allocation.network import Channel, Network
 from weir_allocation.policy import Mode, Part, Policy, Strategy
 from weir_allocation.rules import Limits, Rounding, Rule
@@ -46,6 +47,7 @@ SORTS = (
     ("LOT2", EACH, "", Condition.DAMAGED),
 )
 """Lot, unit of measure, custodian and condition of what is not the plain sort."""
+PERSONS = ("ann", "bob", "hub")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class World:
     stock: tuple[Stock, ...]
     shares: dict[tuple[Product, str, str], int] = field(default_factory=dict)
     """What channel groups have left, by product, warehouse group and channel group."""
+    sellers: dict[str, Seller] = field(default_factory=dict)
+    """Who sells through channels."""
 
     def configuration(self) -> Configuration:
         """What is configured."""
@@ -72,6 +76,7 @@ class World:
             policies=self.policies,
             rules=self.rules,
             limits=self.limits,
+            sellers=self.sellers,
         )
 
     def holdings(self) -> Holdings:
@@ -99,6 +104,7 @@ class World:
             dict(mixed(list(self.limits.items()))),
             mixed(self.stock),
             dict(mixed(list(self.shares.items()))),
+            dict(mixed(list(self.sellers.items()))),
         )
 
 
@@ -143,6 +149,35 @@ def balanced_worlds() -> st.SearchStrategy[World]:
     balanced = _policies(tuple(Strategy), tuple(Mode))
     return st.builds(
         lambda world, policies, shares: replace(world, policies=policies, shares=shares), worlds(), balanced, shares
+    )
+
+
+def peopled_worlds() -> st.SearchStrategy[World]:
+    """The same, where persons sell through most channels, out of their custody and a hub's."""
+    seller = st.sampled_from(
+        (
+            None,
+            Seller("ann"),
+            *(Seller(person, "hub", hub_access) for person in PERSONS for hub_access in (True, True, False)),
+        )
+    )
+    sorts = [(lot, EACH, person, Condition.SELLABLE) for person in (*PERSONS, "hub") for lot in ("", "", "LOT1")]
+    sorts += [("", "CARTON", "ann", Condition.SELLABLE), ("", EACH, "hub", Condition.HOLD)]
+    item = st.builds(_item, st.sampled_from(PRODUCTS), st.sampled_from(LOCATIONS[:2]), st.sampled_from(sorts))
+    held = st.dictionaries(item, st.tuples(st.integers(0, 9), st.sampled_from((0, 0, 2))), min_size=6, max_size=24)
+    return st.builds(_peopled, worlds(), st.tuples(*(seller for _ in CHANNELS)), held)
+
+
+def _peopled(world: World, sellers: Sequence[Seller | None], held: Mapping[StockItem, tuple[int, int]]) -> World:
+    known = {each.item: each for each in world.stock}
+    expiries = {each.item.lot: each.expiry for each in world.stock}
+    known |= {item: Stock(item, *counts, expiries.get(item.lot)) for item, counts in held.items()}
+    pairs = list(zip(world.channels, sellers, strict=True))
+    return replace(
+        world,
+        channels=tuple(replace(each, by_custody=each.by_custody or seller is not None) for each, seller in pairs),
+        stock=tuple(known.values()),
+        sellers={each.channel: seller for each, seller in pairs if seller is not None},
     )
 
 

@@ -27,7 +27,7 @@ async def test_what_is_planned_is_promised_and_kept() -> None:
     assert waits is None
     assert kept.purposes == (Purpose(0, BIKE, 1), Purpose(0, KIT), Purpose(0, LAMP, 1))
     assert sorted(taken(kept)) == [("A", 1), ("A", 1), ("A", 2)]
-    assert [each.context for each in kept.revisions] == ["ledger", "sharing", "partitioning", "sync"]
+    assert [each.context for each in kept.revisions] == ["ledger", "sharing", "partitioning", "sync", "pooling"]
     assert kept.terms.reach[KIT] == frozenset({"A", "B"})
 
 

@@ -67,7 +67,7 @@ def test_golden_case_one_and_a_reservation() -> None:
     assert levels(projection) == (180, 80, 12)
     projection.apply_balances(books(2, count("BIKE", "FR", 100, reserved=5)))
     assert levels(projection) == (175, 80, 12)
-    assert [revision.number for revision in projection.revisions] == [2, 1, 1, 1]
+    assert [revision.number for revision in projection.revisions] == [2, 1, 1, 1, 1]
 
 
 def test_a_commit_seen_before_changes_nothing() -> None:
@@ -93,7 +93,7 @@ def test_a_mark_that_moves_without_changes() -> None:
     projection.apply_balances(books(2))
     projection.apply_configuration(network(2))
     assert levels(projection) == (180, 80, 12)
-    assert [revision.number for revision in projection.revisions] == [2, 2, 1, 1]
+    assert [revision.number for revision in projection.revisions] == [2, 2, 1, 1, 1]
 
 
 def test_new_products_and_locations_are_seen_at_once() -> None:

@@ -21,6 +21,7 @@ from tests.kit.projections import (
     link,
     network,
     policies,
+    pools,
     rules,
     stands,
 )
@@ -99,12 +100,11 @@ async def following(
     """A projection that follows these feeds within the block, without patience."""
     projection = Projection(1 << 20)
     quick = Patience(least_seconds=0.0, most_seconds=0.0)
-    sharing, partitioning, sync = (
-        others.get(commit.through.context, ScriptedFeed([[commit]])) for commit in (NETWORK, policies(1), rules(1))
+    configured = (
+        others.get(commit.through.context, ScriptedFeed([[commit]]))
+        for commit in (NETWORK, policies(1), rules(1), pools(1))
     )
-    task = asyncio.create_task(
-        follow(projection, "acme", Feeds(ledger, sharing, partitioning, sync), days or Days(), quick)
-    )
+    task = asyncio.create_task(follow(projection, "acme", Feeds(ledger, *configured), days or Days(), quick))
     try:
         yield projection
     finally:
@@ -142,7 +142,7 @@ async def test_half_an_export_is_never_shown() -> None:
     gate = asyncio.Event()
     ledger = ScriptedFeed([[books(3, count("BIKE", "US", 5)), PeerAway()], [gate, books(9, count("CAR", "US", 7))]])
     async with following(ledger) as projection:
-        await until(lambda: len(projection.revisions) == 3)
+        await until(lambda: len(projection.revisions) == 4)
         assert projection.revisions[0].context == "sharing"
         gate.set()
         await until(at(projection, 9))

@@ -10,6 +10,7 @@ import pytest
 from tests.kit.projections import (
     LEDGER,
     PARTITIONING,
+    POOLING,
     SHARING,
     SYNC,
     Reader,
@@ -73,7 +74,7 @@ def test_a_policy_divides_and_a_rule_offers() -> None:
     projection.apply_configuration(policies(3, stands(HALVES, deleted=True)))
     projection.apply_configuration(rules(3, stands(half, deleted=True)))
     assert told(projection) == (9, 9)
-    assert [revision.number for revision in projection.revisions] == [1, 1, 3, 3]
+    assert [revision.number for revision in projection.revisions] == [1, 1, 3, 3, 1]
 
 
 def test_a_store_that_is_told_nothing() -> None:
@@ -196,12 +197,13 @@ async def test_a_day_that_ends_is_told_at_the_same_mark() -> None:
 
 
 def test_nothing_is_computed_before_everything_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four contexts are loaded, in any order; the table is made once, by the last."""
+    """Five contexts are loaded, in any order; the table is made once, by the last."""
     made: list[Table] = []
     monkeypatch.setattr(Table, "compute", lambda table, products: made.append(table))
     projection = Projection(1 << 20)
     assert len(made) == 1
     projection.load_configuration((), SYNC.revision(1))
+    projection.load_configuration((), POOLING.revision(1))
     projection.load_configuration((), PARTITIONING.revision(1))
     load_balances(projection, LEDGER.revision(1), [count("BIKE", "W", 9)])
     projection.turn(TODAY)

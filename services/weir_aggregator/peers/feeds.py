@@ -13,6 +13,8 @@ from weir.ledger.v1 import ledger_service_pb2 as ledger_pb
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.partitioning.v1 import partitioning_service_pb2 as partitioning_pb
 from weir.partitioning.v1.partitioning_service_pb2_grpc import PartitioningServiceStub
+from weir.pooling.v1 import pooling_service_pb2 as pooling_pb
+from weir.pooling.v1.pooling_service_pb2_grpc import PoolingServiceStub
 from weir.sharing.v1 import network_service_pb2 as network_pb
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
 from weir.sync.v1 import rule_service_pb2 as rules_pb
@@ -108,6 +110,19 @@ def sync_feed(peer: Peer) -> PeerFeed[Change]:
         lambda channel, after: RuleServiceStub(channel).WatchRules(rules_pb.WatchRulesRequest(after=after.to_wire())),
         lambda part: feeds.rules(part.objects),
         lambda commit: feeds.rules(commit.changes),
+    )
+
+
+def pooling_feed(peer: Peer) -> PeerFeed[Change]:
+    """The persons and pools of pooling."""
+    return PeerFeed(
+        peer,
+        lambda channel: PoolingServiceStub(channel).ExportPooling(pooling_pb.ExportPoolingRequest()),
+        lambda channel, after: PoolingServiceStub(channel).WatchPooling(
+            pooling_pb.WatchPoolingRequest(after=after.to_wire())
+        ),
+        lambda part: feeds.pooling(part.objects),
+        lambda commit: feeds.pooling_changes(commit.changes),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weir_aggregator.domain import Count, Lot, Product, StockChange
-from weir_allocation.columns import Flags, Indices, Rows, Units, available, last_day, unexpired
+from weir_allocation.columns import Flags, Held, Indices, Rows, Units, available, last_day, unexpired
 from weir_allocation.goods import fit
 from weir_allocation.stock import ANY, Condition, Stock, StockItem
 from weir_allocation.trace import Verdict
@@ -48,10 +48,16 @@ class Balances:
         """Nothing was ever stocked."""
         self.products: list[Product] = []
         self.locations: list[str] = []
+        self.custodians: list[str] = []
         self._variants: list[Variant] = []
+        self._held = array("i")
+        """Of each variant the number of the custodian in whose custody it serves a demand that names nothing, or
+        NONE.
+        """
         self._product_of: dict[Product, int] = {}
         self._location_of: dict[str, int] = {}
         self._variant_of: dict[Variant, int] = {}
+        self._custodian_of: dict[str, int] = {}
         self._row_of: dict[int, int] = {}
         self._last_days: dict[tuple[str, str, str], int] = {}
         self._first = array("i")
@@ -137,6 +143,26 @@ class Balances:
             self._location[rows].astype(np.int64),
             available(self._on_hand[rows], self._reserved[rows], fit),
         )
+
+    def held(self, products: Indices, today: date) -> Held:
+        """The stock items of some products that are in custody, with what they give on a day to such a demand."""
+        rows = self._rows_of(products) if self.custodians else products[:0]
+        custodian = np.frombuffer(self._held, dtype=np.int32)[self._variant[rows]].astype(np.int64)
+        rows, custodian = rows[custodian != NONE], custodian[custodian != NONE]
+        fresh = unexpired(self._last_day[rows].astype(np.int64), today)
+        return Held(
+            self._product[rows].astype(np.int64),
+            self._location[rows].astype(np.int64),
+            custodian,
+            available(self._on_hand[rows], self._reserved[rows], fresh),
+        )
+
+    def in_custody(self) -> Indices:
+        """The products of which anything was ever in custody, ascending."""
+        if not self.custodians:
+            return np.zeros(0, dtype=np.int64)
+        held = np.frombuffer(self._held, dtype=np.int32)[self._variant[: len(self)]] != NONE
+        return np.unique(self._product[: len(self)][held]).astype(np.int64)
 
     def expiring(self, first: date, end: date) -> Indices:
         """Products that have a lot with its last day from `first` on and before `end`, ascending."""
@@ -234,7 +260,19 @@ class Balances:
         if variant not in self._variant_of:
             self._variant_of[variant] = len(self._variants)
             self._variants.append(variant)
+            self._held.append(self._custodian(variant))
         return self._location_of[count.location], self._variant_of[variant]
+
+    def _custodian(self, variant: Variant) -> int:
+        """The number of the custodian of a variant; NONE where it has none, or serves no demand that names nothing."""
+        lot, uom, custodian, condition = variant
+        item = StockItem("", "", "", lot, uom, custodian, condition)
+        if not custodian or fit(item, ANY, (custodian,)) is not Verdict.COUNTED:
+            return NONE
+        if custodian not in self._custodian_of:
+            self._custodian_of[custodian] = len(self.custodians)
+            self.custodians.append(custodian)
+        return self._custodian_of[custodian]
 
     def _append(self, product: int, place: int, variant: int) -> int:
         row = len(self._next)

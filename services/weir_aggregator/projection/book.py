@@ -6,8 +6,9 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from weir_aggregator.domain import Change, Configured, GroupLink, StoreLimits, WarehouseGroup
+from weir_aggregator.domain import Change, Configured, GroupLink, Person, Pool, StoreLimits, WarehouseGroup
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import Seller
 from weir_allocation.network import Channel, Network
 from weir_allocation.policy import Policy
 from weir_allocation.rules import Rule
@@ -22,11 +23,13 @@ Objects = Mapping[Kind, Mapping[Hashable, Any]]
 SHARING = "sharing"
 PARTITIONING = "partitioning"
 SYNC = "sync"
+POOLING = "pooling"
 _NETWORK: tuple[Kind, ...] = (WarehouseGroup, Channel, GroupLink)
 KINDS: Mapping[str, tuple[Kind, ...]] = {
     SHARING: (*_NETWORK, Link, Bundle),
     PARTITIONING: (Policy,),
     SYNC: (Rule, StoreLimits),
+    POOLING: (Person, Pool),
 }
 """The sorts of objects of each context."""
 
@@ -85,6 +88,10 @@ def key(configured: Configured) -> Hashable:
             return configured.rule
         case StoreLimits():
             return configured.store
+        case Person():
+            return configured.user
+        case Pool():
+            return configured.pool
 
 
 def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> Configuration:
@@ -95,6 +102,8 @@ def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> C
         configuration = replace(configuration, network=_network(objects))
     if not kinds.isdisjoint((Link, Bundle)):
         configuration = replace(configuration, sharing=_sharing(former, objects))
+    if not kinds.isdisjoint(KINDS[POOLING]):
+        configuration = replace(configuration, sellers=_sellers(objects))
     if kinds.isdisjoint((*KINDS[PARTITIONING], *KINDS[SYNC])):
         return configuration
     return Configuration.of(
@@ -103,6 +112,7 @@ def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> C
         policies=_all(objects, Policy),
         rules=_all(objects, Rule),
         limits={each.store: each.limits for each in _all(objects, StoreLimits)},
+        sellers=configuration.sellers,
     )
 
 
@@ -112,6 +122,17 @@ def _network(objects: Objects) -> Network:
         channels=_all(objects, Channel),
         links=[(each.warehouse_group, each.channel_group) for each in _all(objects, GroupLink)],
     )
+
+
+def _sellers(objects: Objects) -> dict[str, Seller]:
+    """Who sells through each channel; of several persons, which pooling refuses, the last by identifier."""
+    pool_of = {user: pool for pool in _all(objects, Pool) for user in (pool.hub, *pool.members)}
+    sellers = {}
+    for person in sorted(_all(objects, Person), key=lambda each: each.user):
+        pool = pool_of.get(person.user)
+        if person.channel:
+            sellers[person.channel] = Seller(person.user, pool.hub if pool else "", pool.hub_access if pool else False)
+    return sellers
 
 
 def _sharing(former: Book, objects: Objects) -> Sharing:

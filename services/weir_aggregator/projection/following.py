@@ -15,7 +15,7 @@ import structlog
 from weir_aggregator.domain import BooksChange, Change, ClaimChange, StockChange
 from weir_aggregator.ports import Calendar, Commit, Feed, Feeds
 from weir_aggregator.projection.balances import Balances
-from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
+from weir_aggregator.projection.book import PARTITIONING, POOLING, SHARING, SYNC
 from weir_aggregator.projection.marks import LEDGER
 from weir_aggregator.projection.shares import Shares
 from weir_aggregator.projection.state import Projection
@@ -86,7 +86,12 @@ async def follow(
         changes: list[Change] = []
         return _Loading(changes.append, partial(projection.load_configuration, changes))
 
-    configured = {SHARING: feeds.sharing, PARTITIONING: feeds.partitioning, SYNC: feeds.sync}
+    configured = {
+        SHARING: feeds.sharing,
+        PARTITIONING: feeds.partitioning,
+        SYNC: feeds.sync,
+        POOLING: feeds.pooling,
+    }
     sides = [
         _Side(context, feed, begin_configuration, projection.apply_configuration)
         for context, feed in configured.items()

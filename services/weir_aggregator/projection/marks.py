@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from weir_aggregator.projection.book import PARTITIONING, SHARING, SYNC
+from weir_aggregator.projection.book import PARTITIONING, POOLING, SHARING, SYNC
 from weir_chassis.errors import RevisionForeign, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
 
 LEDGER = "ledger"
-CONTEXTS = (LEDGER, SHARING, PARTITIONING, SYNC)
+CONTEXTS = (LEDGER, SHARING, PARTITIONING, SYNC, POOLING)
 
 
 class Marked:

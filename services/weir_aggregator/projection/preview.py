@@ -55,8 +55,8 @@ class Preview:
                 raise ChannelNotFound(channel)
         self._owner = selection.owner
         self._channels = sorted(selection.channels or there)
-        self._before = _columns(supposed.before, self._channels)
-        self._after = _columns(supposed.after, self._channels)
+        self._before = _columns(supposed.before, self._channels), _sold(supposed.sold_before, self._channels)
+        self._after = _columns(supposed.after, self._channels), _sold(supposed.sold_after, self._channels)
         self._numbers = _affected(supposed, instant.ordered)
         self._levels = 0
         self._products = 0
@@ -88,8 +88,8 @@ class Preview:
         computed = self._supposed.compute(numbers[order])
         back = np.argsort(order)
         before, after = (
-            _levels(each.level[:, back], columns)
-            for each, columns in zip(computed, (self._before, self._after), strict=True)
+            _levels(each.level[:, back], columns, each.sold[:, back], sold)
+            for each, (columns, sold) in zip(computed, (self._before, self._after), strict=True)
         )
         self._more_exposed += int((computed[1].exposure - computed[0].exposure).sum())
         products = [self._supposed.products[number] for number in numbers.tolist()]
@@ -124,10 +124,22 @@ def _columns(column_of: Mapping[str, int], channels: Sequence[str]) -> Indices:
     return np.array([column_of.get(channel, _MISSING) for channel in channels], dtype=np.int64)
 
 
-def _levels(levels: Figures, columns: Indices) -> Units:
-    """The levels in each channel: UNTOLD where it is missing, and 0 where it sells from custody."""
+def _sold(number_of: Mapping[str, int], channels: Sequence[str]) -> tuple[Indices, Indices]:
+    """The places of the channels that persons sell through, and their numbers."""
+    found = [(place, number_of[channel]) for place, channel in enumerate(channels) if channel in number_of]
+    places, numbers = np.array(found, dtype=np.int64).reshape(len(found), 2).T
+    return places, numbers
+
+
+def _levels(levels: Figures, columns: Indices, in_custody: Units, sold: tuple[Indices, Indices]) -> Units:
+    """The levels in each channel: UNTOLD where it is missing, and 0 where it sells from custody but nobody through
+    it.
+    """
     products = levels.shape[1]
     missing, custody = np.full((1, products), UNTOLD), np.zeros((1, products))
     # In this order: CUSTODY and _MISSING count from the end.
     stacked: Units = np.concatenate((levels, missing, custody)).astype(np.int64)
-    return stacked[columns]
+    told = stacked[columns]
+    places, numbers = sold
+    told[places] = in_custody[numbers]
+    return told

@@ -39,6 +39,7 @@ from weir_aggregator.projection.waiting import Queue
 from weir_allocation import claims, pipeline
 from weir_allocation.columns import UNTOLD, Indices, exposure
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import View
 from weir_allocation.pipeline import Trace
 from weir_allocation.policy import Mode
 from weir_allocation.stock import ANY, EACH, Holdings, StockItem
@@ -137,14 +138,12 @@ class Projection(Marked):
             self._ring()
 
     def availability(self, question: Question) -> Availability:
-        """Supply, share and level; raises ChannelNotFound.
-
-        A lookup unless a lot or a unit of measure is asked for, or the channel sells from custody.
-        """
-        column = self._table.column(question.channel)
+        """Supply, share and level; raises ChannelNotFound. A lookup unless a lot or a unit of measure is asked for."""
         number = self._balances.number(question.product)
-        if question.demand == ANY and NONE not in (column, number):
-            return self._table.availability(number, column)
+        if question.demand == ANY and number != NONE:
+            found = self._table.availability(number, question.channel, question.view or View.BOTH)
+            if found is not None:
+                return found
         traced = self.explain(question)
         return Availability(traced.supply, traced.share, traced.level if traced.told else UNTOLD)
 
@@ -160,7 +159,8 @@ class Projection(Marked):
         product, demand = question.product, question.demand
         holdings = self.holdings(self.configuration.sharing.reads(product))
         shares = self.remaining(product) if demand.uom == EACH else {}
-        return pipeline.Question(self.configuration, channel, product, holdings, self.today, demand, shares)
+        seen = demand, shares, question.view or View.BOTH
+        return pipeline.Question(self.configuration, channel, product, holdings, self.today, *seen)
 
     def remaining(self, product: Product) -> Mapping[Place, int]:
         """What channel groups have left of their shares of a product, in the supplies that are divided at an instant.
@@ -225,6 +225,7 @@ class Projection(Marked):
             channels=self._table.channels,
             levels=levels,
             exposure=beyond,
+            in_custody=self._table.in_custody.standing(self.today),
         )
 
     def levels(self, products: Sequence[Product], channels: Sequence[str]) -> Levels:
@@ -328,6 +329,8 @@ class Projection(Marked):
             fresh = range(known, len(self._balances.products))
             touched = _distinct([*(self._balances.number(product) for product in affected), *fresh])
             return self._table.lend(configuration, touched), touched
+        if former.sells_alone(configuration):
+            return self._table.sell(configuration), _NOTHING
         lending = self._table.columns.lending if alike else None
         table = Table(configuration, self._balances, self._shares, self.today, lending)
         changed, self._table = table.differing(self._table), table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from weir_aggregator.domain import Change, Product
 from weir_aggregator.projection.book import Book
+from weir_aggregator.projection.custody import Standing
 from weir_aggregator.projection.settling import settled
 from weir_aggregator.projection.shares import Claims, Places, scales
 from weir_aggregator.projection.table import Figures, column_of
-from weir_allocation.columns import Columns, Indices, Rows, Units
+from weir_allocation.columns import Columns, Custody, Flags, Given, Held, Indices, Rows, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Instant:
     """As `[column, product]`."""
     exposure: Units
     """By product."""
+    in_custody: Standing
 
 
 class Side(NamedTuple):
@@ -48,6 +50,8 @@ class Side(NamedTuple):
     """As `[column, product]`."""
     exposure: Units
     """By product."""
+    sold: Units
+    """As `[channel, product]`, of those in custody that persons sell through."""
 
 
 class Supposed:
@@ -79,11 +83,17 @@ class Supposed:
         if before.lends_alone(after):
             affected = after.sharing.affected(before.sharing)
             self.affected = np.array(sorted(numbers[product] for product in affected), dtype=np.int64)
+        self.sold_before: Mapping[str, int] = instant.in_custody.custody.channels
+        """Number of each channel that a person sells through, as it is."""
+        self._custody = Custody(after, custodians=instant.in_custody.custodians, locations=instant.locations)
+        self.sold_after: Mapping[str, int] = self._custody.channels
+        """The same as it would be."""
+        self._in_custody = instant.in_custody
         nowhere = instant.columns.nowhere(fresh)
         self._levels = np.concatenate((instant.levels, nowhere.level), axis=1)
         self._exposure = np.concatenate((instant.exposure, nowhere.exposure))
-        self._rows = instant.rows
         every = np.arange(len(self.products))
+        self._rows = instant.rows
         self._shares = instant.claims.current(every, scales(after.sharing, self.products)).left(
             Places.of(after.network)
         )
@@ -97,7 +107,20 @@ class Supposed:
         """Some products, given ascending by number, as they are and as they would be."""
         read = np.zeros(len(self.products), dtype=np.bool_)
         read[self._columns.lending.reads(numbers)] = True
-        rows = np.flatnonzero(read[self._rows.product])
-        computed = self._columns.compute(numbers, Rows(*(each[rows] for each in self._rows)), self._shares)
-        before = Side(self._levels[:, numbers], self._exposure[numbers])
-        return before, Side(computed.level, computed.exposure)
+        rows, held = (_where(each, read[each.product]) for each in (self._rows, self._in_custody.held))
+        computed = self._columns.compute(numbers, Rows(*rows), self._shares)
+        given = self._custody.compute(self._columns.lending, numbers, Held(*held))
+        before = Side(
+            self._levels[:, numbers],
+            self._exposure[numbers],
+            self._sold(self._in_custody.custody, self._in_custody.given, numbers),
+        )
+        return before, Side(computed.level, computed.exposure, self._sold(self._custody, given, numbers))
+
+    def _sold(self, custody: Custody, given: Given, numbers: Indices) -> Units:
+        products = [self.products[number] for number in numbers.tolist()]
+        return custody.levels(list(custody.channels), products, given.placed(numbers))
+
+
+def _where(columns: Iterable[Indices], flags: Flags) -> Iterator[Indices]:
+    return (each[flags] for each in columns)

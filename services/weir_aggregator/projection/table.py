@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -12,20 +13,26 @@ from numpy.typing import NDArray
 
 from weir_aggregator.domain import Availability, Levels, Product
 from weir_aggregator.errors import ChannelNotFound
-from weir_aggregator.projection.balances import Balances
+from weir_aggregator.projection.balances import NONE, Balances
+from weir_aggregator.projection.custody import InCustody, Sold
 from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares, scales
 from weir_aggregator.projection.supplies import Ground, SupplyPicture
 from weir_allocation.columns import NO_SHARES, Bundled, Columns, Flags, Indices, Lending, Rows, Units, exposure
 from weir_allocation.columns import Shares as ColumnShares
 from weir_allocation.configuration import Configuration
+from weir_allocation.custody import View
 from weir_allocation.policy import Mode
 
 CUSTODY = -1
-"""In place of a column: the channel is reached by custody, and no group gives it anything."""
+"""In place of a column: the channel is reached by custody, and no group gives it anything; what a person sells through
+it is kept apart.
+"""
 
 _PRODUCTS_AT_FIRST = 64
 _PRODUCTS_AT_ONCE = 65_536
 """Products computed in one piece, so that a whole table needs little room beside itself."""
+_CELLS_AT_ONCE = 1 << 20
+"""Levels of channels by custody compared in one piece."""
 _SUPPLY, _SHARE, _LEVEL = range(3)
 _NARROW_MAX = np.iinfo(np.int32).max
 
@@ -41,10 +48,21 @@ class Excerpt:
     """Levels as `[product, place]`."""
     places: Indices
     """Place of each channel."""
+    sold: Sold | None = None
+    """Those of channels that persons sell through, in place of these; None where there is none."""
+
+    def rows(self, begin: int, end: int) -> Figures:
+        """The levels of the products from `begin` up to `end`, as `[product, channel]`."""
+        rows: Figures = self.distinct[begin:end, self.places]
+        if self.sold is None:
+            return rows
+        rows = rows.astype(np.int64)
+        rows[:, self.sold.places] = self.sold.levels(begin, end)
+        return rows
 
     def row_by_row(self, begin: int, end: int) -> list[int]:
-        """The levels of the products from `begin` up to `end`: those of the first in every channel, then the next."""
-        levels: list[int] = self.distinct[begin:end, self.places].ravel().tolist()
+        """The same: those of the first in every channel, then the next."""
+        levels: list[int] = self.rows(begin, end).ravel().tolist()
         return levels
 
 
@@ -94,6 +112,7 @@ class Table:
         """Column of each channel, in order of channels."""
         self.places = Places.of(configuration.network)
         self.ground = Ground(configuration.network, self.places)
+        self.in_custody = InCustody(configuration, balances)
         self._configuration = configuration
         self._balances = balances
         self._shares = shares
@@ -114,8 +133,14 @@ class Table:
             raise ChannelNotFound(channel)
         return column
 
-    def availability(self, number: int, column: int) -> Availability:
-        """Supply, share and level of a product in a column."""
+    def availability(self, number: int, channel: str, view: View = View.BOTH) -> Availability | None:
+        """Supply, share and level of a product in a channel; of one by custody as its seller views it, None where
+        nobody sells through it. Raises ChannelNotFound.
+        """
+        column = self.column(channel)
+        if column == CUSTODY:
+            sold = channel in self.in_custody.custody.channels
+            return self.in_custody.availability(number, channel, view) if sold else None
         figures = self._figures
         return Availability(
             figures.item(_SUPPLY, column, number),
@@ -134,14 +159,14 @@ class Table:
         distinct, places = self._places(channels)
         levels = np.zeros((len(numbers), len(distinct) + 1), dtype=self._figures.dtype)
         levels[:, :-1] = self._figures[_LEVEL][np.ix_(distinct, np.array(numbers, dtype=np.int64))].T
-        return Excerpt(levels, places)
+        return Excerpt(levels, places, self._sold(numbers, channels))
 
     def nowhere(self, products: Sequence[Product], channels: Sequence[str]) -> Excerpt:
         """The same of products of which there is nothing, with or without a number."""
         distinct, places = self._places(channels)
         levels = np.zeros((len(products), len(distinct) + 1), dtype=np.int64)
         levels[:, :-1] = self.columns.nowhere(products).level[distinct].T
-        return Excerpt(levels, places)
+        return Excerpt(levels, places, self.in_custody.sold(np.full(len(products), NONE), products, channels))
 
     def copied(self) -> tuple[Figures, Units]:
         """Copies of all levels, as `[column, product]`, and of the exposure of every product."""
@@ -206,7 +231,8 @@ class Table:
             for begin in range(0, len(numbers), _PRODUCTS_AT_ONCE)
         ]
         changed: Indices = np.concatenate(pieces) if pieces else numbers
-        return changed
+        sold = self.in_custody.compute(self.columns.lending, numbers, known, self._today)
+        return np.union1d(changed, sold) if len(sold) else changed
 
     def lend(self, configuration: Configuration, affected: Indices) -> Indices:
         """Take over other links and bundles, which can affect these products; returns what `compute` does.
@@ -216,6 +242,18 @@ class Table:
         self.columns.lend(configuration.sharing, affected.tolist())
         self._configuration = configuration
         return self.compute(affected)
+
+    def sell(self, configuration: Configuration) -> Indices:
+        """Take over other sellers; returns the products of which any level is another. Nothing else may be configured
+        otherwise.
+        """
+        former = copy(self)
+        self._configuration, self.in_custody = configuration, InCustody(configuration, self._balances)
+        every = np.arange(self._products)
+        self.in_custody.compute(self.columns.lending, every, 0, self._today)
+        differs = np.zeros(self._products, dtype=np.bool_)
+        self._sold_otherwise(former, differs)
+        return np.flatnonzero(differs)
 
     def turn(self, today: date, affected: Indices) -> Indices:
         """Go over to another day, which can affect these products; returns what `compute` does."""
@@ -229,7 +267,32 @@ class Table:
         channels = [each for each in self.channels if each in former.channels]
         for before, after in dict.fromkeys((former.channels[each], self.channels[each]) for each in channels):
             differs[: former._products] |= former._levels(before) != self._levels(after)[: former._products]
+        self._sold_otherwise(former, differs)
         return np.flatnonzero(differs)
+
+    def _sold_otherwise(self, former: Table, differs: Flags) -> None:
+        """Note the products, known to both tables, whose level is another in a channel of both that a person sells or
+        sold through.
+        """
+        sellers = [set(each.in_custody.custody.channels) for each in (former, self)]
+        known = [each for each in self.channels if each in former.channels and each in set.union(*sellers)]
+        limits = self._configuration.limits_of, former._configuration.limits_of
+        channels = self._configuration.network.channels
+        steady = [each for each in known if each in set.intersection(*sellers)]
+        steady = [each for each in steady if limits[0](channels[each]) == limits[1](channels[each])]
+        given = np.union1d(former.in_custody.givings.products, self.in_custody.givings.products)
+        # What nobody gives anything of can only be told otherwise where the limits, or how the channel is reached, are.
+        changed = [each for each in known if each not in steady]
+        for some, numbers in ((steady, given[given < former._products]), (changed, np.arange(former._products))):
+            step = max(1, _CELLS_AT_ONCE // max(1, len(some)))
+            for begin in range(0, len(numbers) if some else 0, step):
+                part = numbers[begin : begin + step]
+                before, after = (each.excerpt(part.tolist(), some).rows(0, len(part)) for each in (former, self))
+                differs[part] |= (before != after).any(axis=1)
+
+    def _sold(self, numbers: Sequence[int], channels: Sequence[str]) -> Sold | None:
+        products = [self._balances.products[number] for number in numbers] if self.in_custody.custody.channels else []
+        return self.in_custody.sold(np.array(numbers, dtype=np.int64), products, channels)
 
     def _levels(self, column: int) -> Figures:
         if column == CUSTODY:

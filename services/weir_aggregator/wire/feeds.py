@@ -10,6 +10,7 @@ import structlog
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
+from weir.pooling.v1 import pooling_service_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_aggregator.domain import (
@@ -21,6 +22,8 @@ from weir_aggregator.domain import (
     Count,
     GroupLink,
     Lot,
+    Person,
+    Pool,
     Product,
     Recorded,
     StoreLimits,
@@ -122,6 +125,23 @@ def rules(changes: Iterable[rule_pb2.RulesChange]) -> list[Change]:
         )
         for change in changes
     ]
+
+
+def pooling(objects: Iterable[pooling_service_pb2.PoolingObject]) -> list[Change]:
+    """Persons and pools, of an export."""
+    return [Change(_pooled(each)) for each in objects]
+
+
+def pooling_changes(changes: Iterable[pooling_service_pb2.PoolingChange]) -> list[Change]:
+    """The same of a commit."""
+    return [Change(_pooled(change.object), change.deleted) for change in changes]
+
+
+def _pooled(each: pooling_service_pb2.PoolingObject) -> Person | Pool:
+    if each.HasField("user"):
+        return Person(each.user.user, each.user.channel)
+    pool = each.pool
+    return Pool(pool.pool, pool.hub, tuple(pool.members), pool.access_hub_stock)
 
 
 def _count(entry: ledger_pb2.Entry) -> Count:
