@@ -15,6 +15,8 @@ WITHOUT_REVISION = {
 """Reads whose revision is inside what they find."""
 WITH_REVISIONS = {"/weir.sharing.v1.SharingService/ListSources"}
 """Reads that rest on another context, too, as all of the aggregator's do."""
+WITH_COUNTS = {"/weir.pooling.v1.PoolingService/ListStock"}
+"""Reads that show counts of the ledger beside what is their own, and say of which revision of it."""
 UNPAGED = {
     "/weir.aggregator.v1.AvailabilityService/ListExposures",
     "/weir.ledger.v1.ReservationService/ListDemand",
@@ -44,7 +46,7 @@ def fields(message: Descriptor) -> list[FieldDescriptor]:
 def changes(method: MethodDescriptor) -> bool:
     """Whether the rpc changes anything: its name is none of those that only look."""
     return not method.name.startswith(
-        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan")
+        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "Report")
     )
 
 
@@ -103,6 +105,7 @@ def test_every_answer_names_what_it_rests_on(method: MethodDescriptor) -> None:
     name = protos.full_name(method)
     several = name.startswith("/weir.aggregator.") or name in WITH_REVISIONS
     one = {"through"} if name in WITH_MARKS else {"revision"}
+    one |= {"ledger_revision"} if name in WITH_COUNTS else set()
     assert named == (set() if name in WITHOUT_REVISION else {"revisions"} if several else one)
 
 
@@ -193,6 +196,10 @@ def test_there_is_something_to_hold() -> None:
         "SharingService",
         "PartitioningService",
         "RuleService",
+        "PoolingService",
+        "TransferService",
+        "CaseService",
+        "AlertService",
         "AvailabilityService",
         "FulfilmentService",
     }

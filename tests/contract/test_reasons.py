@@ -48,9 +48,12 @@ def example(kind: type[Refusal]) -> Refusal:
     """A refusal of a kind, made as the code would make it, with an argument for every parameter."""
     if issubclass(kind, (Missing, Taken, InUse)):
         named = kind.__name__.removesuffix("NotFound").removesuffix("Exists").removesuffix("InUse")
-        domain = f"{kind.__module__.split('.')[0]}.domain"
-        [thing] = [each for each in _below(Configured) if each.__name__ == named and each.__module__.startswith(domain)]
-        key = dict.fromkeys(thing.identity, "x")
+        domain = importlib.import_module(f"{kind.__module__.split('.')[0]}.domain")
+        for module in pkgutil.iter_modules(getattr(domain, "__path__", ()), f"{domain.__name__}."):
+            importlib.import_module(module.name)
+        every = [each for each in _below(Configured) if each.__module__.startswith(domain.__name__)]
+        things = [each for each in every if each.__name__ == named]
+        key = dict.fromkeys(things[-1].identity, "x")  # a class with slots may still have a twin without them
         return kind(["channel web"], **key) if issubclass(kind, InUse) else kind(**key)
     positional, named_only = [], {}
     for name, parameter in inspect.signature(kind).parameters.items():
