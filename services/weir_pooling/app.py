@@ -24,12 +24,13 @@ from weir_chassis.settings import (
     TelemetrySettings,
     group,
     integer,
+    number,
     setting,
     text,
 )
 from weir_chassis.watch import Wakeups
 from weir_pooling.domain.people import KINDS
-from weir_pooling.handlers.cases import CONCLUSIONS
+from weir_pooling.handlers import cases, transfers
 from weir_pooling.handlers.settling import Settling
 from weir_pooling.peers.balances import PeerHoldings
 from weir_pooling.peers.books import PeerBooks
@@ -38,6 +39,7 @@ from weir_pooling.ports import Pooling
 from weir_pooling.servicer import POLICIES, registrations
 from weir_pooling.store import postgres_pooling
 from weir_pooling.worker.alerts import AlertWorker
+from weir_pooling.worker.deeds import DeedWorker
 
 SERVICE = "weir_pooling"
 CONTEXT = "pooling"
@@ -59,6 +61,12 @@ class Settings:
         integer(86_400, 315_360_000),
         2_592_000,
     )
+    deed_seconds: float = setting(
+        "WEIR_POOLING_DEED_SECONDS",
+        "How long what was begun in the ledger is left to whoever asked for it, before it is ended unasked.",
+        number(0.1, 3600),
+        5.0,
+    )
     par_levels_max: int = setting(
         "WEIR_POOLING_PAR_LEVELS_MAX", "Par levels that a person may have.", integer(1, 10_000), 1000
     )
@@ -76,7 +84,8 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         tenants = postgres_pooling(database)
         origin = Origin(CONTEXT, cluster.id, cluster.epoch)
         handlers: Handlers[Pooling] = Handlers(tenants, origin, KINDS)
-        settling: Settling[Pooling] = Settling(tenants, PeerBooks(ledger), origin, CONCLUSIONS)
+        conclusions = {**transfers.CONCLUSIONS, **cases.CONCLUSIONS}
+        settling: Settling[Pooling] = Settling(tenants, PeerBooks(ledger), origin, conclusions)
         server = Server(
             settings.server,
             name=SERVICE,
@@ -89,6 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         chores = [
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(tenants, keep_seconds=settings.history_keep_seconds)),
+            asyncio.create_task(DeedWorker(database.heads, tenants, settling, settings.deed_seconds).work()),
             asyncio.create_task(AlertWorker(database.heads, handlers, PeerTallies(ledger), wakeups).work()),
         ]
         try:

@@ -108,6 +108,18 @@ CONCLUSIONS: Mapping[str, Conclude[Pooling]] = {
 """How deeds of transfers and stocking orders are concluded, by their action."""
 
 
+def foreseen(decision: Decision[Deed]) -> Transfer | StockingOrder:
+    """What a request will come to that was decided like this, if the ledger does its deed."""
+    deed = decision.object
+    for each in decision.changes:
+        match each.object:
+            case Transfer() as transfer:
+                return rules.concluded(transfer, deed, reservation=transfer.reservation).object
+            case StockingOrder() as order:
+                return rules.stocked(order, done=True).object
+    raise AssertionError(decision)
+
+
 async def transfer(objects: Objects, who: Standing, key: Key) -> Transfer:
     """A transfer that the caller may see; raises TransferNotFound."""
     found = await objects.get(Transfer, key)

@@ -30,7 +30,7 @@ def registrations(
     pages = Pages(handlers.origin.cluster)
     return [
         PoolingServicer(handlers, holdings, pages=pages, wakeups=wakeups).registration,
-        TransferServicer(handlers, pages=pages, wakeups=wakeups).registration,
+        TransferServicer(handlers, settling, pages=pages, wakeups=wakeups).registration,
         CaseServicer(handlers, settling, pages=pages, wakeups=wakeups).registration,
         AlertServicer(handlers, pages=pages, wakeups=wakeups, par_levels_max=par_levels_max).registration,
     ]

@@ -1,4 +1,5 @@
-"""What pooling keeps, on Postgres: `people` names the tables of persons, pools and deeds, `cases` those of cases."""
+"""What pooling keeps, on Postgres: `people` names the tables of persons, pools and deeds, `transfers` and
+`cases` those of transfers and of cases."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from weir_pooling.domain.cases import CaseKind, Period, Usages, UsageSum
 from weir_pooling.store.alerts import ALERTS
 from weir_pooling.store.cases import CASES, used
 from weir_pooling.store.people import PEOPLE
+from weir_pooling.store.transfers import TRANSFERS
 
-TABLES = Tables(*PEOPLE, *CASES, *ALERTS, answers=[Usages, Notifications, Alerts])
+TABLES = Tables(*PEOPLE, *TRANSFERS, *CASES, *ALERTS, answers=[Usages, Notifications, Alerts])
 
 
 class PostgresPooling(PostgresObjects):
