@@ -82,9 +82,17 @@ async def test_balances_after_a_stock_item(stocked: Caller) -> None:
         for place, balance in enumerate(whole, start=1):
             rest = await stocked.do("ListBalances", after_stock_item=balance.stock_item, **point)
             assert list(rest.balances) == whole[place:]
-        first, *others = whole
-        behind = item(first.stock_item.product.sku, f"{first.stock_item.location} annex", custodian="nobody")
-        assert list((await stocked.do("ListBalances", after_stock_item=behind, **point)).balances) == others
+        behind, elsewhere = item("A", "W1 annex", custodian="nobody"), ("", "A", "W1")
+        others = [each for each in whole if named(each.stock_item) > elsewhere]
+        assert 0 < len(others) < len(whole)
+        for filters in ({}, {"owner": ""}):
+            rest = await stocked.do("ListBalances", after_stock_item=behind, **filters, **point)
+            assert list(rest.balances) == [each for each in others if not (filters and each.stock_item.product.owner)]
+
+
+def named(found: Any) -> tuple[str, str, str]:
+    """Owner, sku and location of a stock item."""
+    return found.product.owner, found.product.sku, found.location
 
 
 async def test_entries_by_filter(stocked: Caller) -> None:
