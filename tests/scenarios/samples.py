@@ -23,6 +23,7 @@ from tests.scenarios import (
     change_samples,
     order_samples,
     policy_samples,
+    pooling_samples,
     rule_samples,
     sharing_samples,
     waiting_samples,
@@ -76,7 +77,7 @@ class World:
             self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
         )
         asked |= order_samples.requests(self.planned, STOCK_ITEM, [known, self.merchant.seen["sharing"]])
-        for context, samples in (("sharing", sharing_samples), ("sync", rule_samples)):
+        for context, samples in (("sharing", sharing_samples), ("sync", rule_samples), ("pooling", pooling_samples)):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
         seen = self.merchant.seen["partitioning"]
@@ -140,6 +141,7 @@ async def world(merchant: Merchant) -> World:
         **await sharing_samples.shared(merchant),
         **await policy_samples.divided(merchant),
         **await rule_samples.ruled(merchant),
+        **await pooling_samples.pooled(merchant),
     }
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
