@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from msgspec.structs import replace as changed
-
 from weir_chassis.errors import Malformed, PageTokenInvalid, Violation
 from weir_chassis.revisions import Origin, Revision, Vector, check, check_one
 from weir_ledger.domain.chain import ChainHead
@@ -131,11 +129,6 @@ class Questions:
             field = "as_of.occurred_time" if point.occurred else "as_of.recorded_time"
             raise Malformed([Violation(field, "Not in the future.")])
         return AsOf(head, point.moment) if point.occurred else AsOf(revision)
-
-    async def dated(self, tenant: str, balances: Sequence[Balance]) -> Sequence[Balance]:
-        """Balances of the books, each with the last day of its lot as it is known now."""
-        expiries = await self._books.expiries(tenant, {each.item.lot_name for each in balances if each.item.lot})
-        return [changed(each, expiry=expiries.get(each.item.lot_name, "")) for each in balances]
 
     async def shortfalls(
         self, tenant: str, query: BalanceQuery, seen: Vector, *, after: StockItem | None, limit: int

@@ -1,6 +1,6 @@
 """What the ledger's handlers need from the world."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -90,9 +90,6 @@ class Books(Protocol):
         self, tenant: str, query: BalanceQuery, *, after: StockItem | None, limit: int
     ) -> tuple[Sequence[Balance], int]:
         """The first `limit` balances after a stock item in the order of its fields, and the revision read at."""
-
-    async def expiries(self, tenant: str, names: Collection[LotName]) -> Mapping[LotName, str]:
-        """The last days of lots, by what names them, as they are known now; those of which nothing is are left out."""
 
     async def recorded_by(self, tenant: str, moment: datetime) -> tuple[int | None, int]:
         """The newest revision recorded by a moment, None where that lies ahead of the database's clock; and the newest

@@ -84,11 +84,6 @@ class StockItem(Struct, frozen=True, cache_hash=True, gc=False):
         """What lies there, wherever it is and whoever answers for it: owner, product, lot and unit of measure."""
         return self.owner, self.sku, self.lot, self.uom
 
-    @property
-    def lot_name(self) -> LotName:
-        """What names its lot; of no lot where goods are not tracked by lot."""
-        return self.owner, self.sku, self.lot
-
 
 class Balance(Struct, frozen=True, gc=False):
     """The counts of one stock item; `revision` is that of their last change, 0 while it is being written.

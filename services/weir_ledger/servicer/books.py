@@ -129,9 +129,8 @@ class LedgerServicer(LedgerServiceServicer):
 
     async def RecordMovements(self, request: pb.RecordMovementsRequest, context: Context) -> pb.RecordMovementsResponse:
         done = await carry_out(self._books, request, requests.record_movements(request))
-        dated = await self._questions.dated(call.tenant(), done.receipt)
         return pb.RecordMovementsResponse(
-            balances=[answers.balance(each, done.revision) for each in dated],
+            balances=[answers.balance(each, done.revision) for each in done.receipt],
             revision=self._origin.revision(done.revision).to_wire(),
         )
 

@@ -1,6 +1,6 @@
 """Answer questions about the books, each from one snapshot of the database."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -210,16 +210,6 @@ class Reader:
         if after is not None:
             wanted = wanted.where(tuple_(*LOT) > tuple_(*after))
         return await self._list(tenant, wanted.order_by(*LOT).limit(limit), rows.lot)
-
-    async def expiries(self, tenant: str, names: Collection[LotName]) -> Mapping[LotName, str]:
-        columns = [list(column) for column in zip(*names, strict=True)]
-
-        async def work() -> Mapping[LotName, str]:
-            async with self._database.driving(tenant) as driver:
-                found = await driver.fetch(statements.EXPIRIES, tenant, *columns)
-            return {(row["owner"], row["sku"], row["lot"]): row["expiry"] for row in found}
-
-        return await retrying(work) if columns else {}
 
     async def due(self, tenant: str, limit: int) -> Sequence[str]:
         async with self._database.driving(tenant) as driver:

@@ -294,14 +294,6 @@ SELECT b.on_hand, b.reserved, b.revision, b.counted_at,
 FROM (SELECT) AS one LEFT JOIN balances b ON b.tenant = $1 AND b.item = $2
 """
 
-EXPIRIES = """
-SELECT l.* FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (owner, sku, lot)
-CROSS JOIN LATERAL (
-    SELECT owner, sku, lot, expiry FROM lots
-    WHERE tenant = $1 AND owner = asked.owner AND sku = asked.sku AND lot = asked.lot LIMIT 1
-) l
-"""
-
 RESERVATION = """
 SELECT r.reservation, r.state, r.expires_at, r.created_at, r.order_name, r.channel, r.revision,
        l.line, l.requested, l.quantity, l.open, l.fulfilled, l.released, l.claims, l.ceilings, l.weights,

@@ -251,7 +251,9 @@ class Balance(_message.Message):
     changed_revision: _builtins.int
     """Number of the revision that changed the counts last."""
     expiry_date: _builtins.str
-    """Last day on which units of the lot count as available to channels, as is known now; empty: none was set."""
+    """Last day on which units of the lot count as available to channels, as is known when the balance is asked for; empty: none was set, or
+    the balance is told by a write.
+    """
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """What is counted."""

@@ -421,7 +421,9 @@ class LineTransfer(_message.Message):
     """Required. Units: 1 to 10^9, and no more than are open."""
     @_builtins.property
     def destination(self) -> _stock_pb2.StockItem:
-        """Required. Stock item that they arrive in: same product, lot and unit of measure as the line's."""
+        """Required. Stock item that they arrive in: same product, lot and unit of measure as the line's, and another location, custodian or
+        condition.
+        """
 
     def __init__(
         self,
