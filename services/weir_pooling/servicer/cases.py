@@ -110,11 +110,11 @@ class CaseServicer(Seeing[Pooling], case_service_pb2_grpc.CaseServiceServicer):
 
     async def ListUsages(self, request: pb.ListUsagesRequest, context: Context) -> pb.ListUsagesResponse:
         asked = wire.listing(request, "case")
-        if request.case:
-            await self._get_seen(((request.case,), asked[1]), handlers.case)
         found, token, revision = await self._list_seen(
             request, Usage, asked, cases.to_usage, seen=handlers.seen, descending=True
         )
+        if request.case and not found:
+            await self._get_seen(((request.case,), asked[1]), handlers.case)
         return pb.ListUsagesResponse(usages=found, next_page_token=token, revision=revision)
 
     async def ReportUsage(self, request: pb.ReportUsageRequest, context: Context) -> pb.ReportUsageResponse:
@@ -135,8 +135,9 @@ class CaseServicer(Seeing[Pooling], case_service_pb2_grpc.CaseServiceServicer):
 
     async def ListComments(self, request: pb.ListCommentsRequest, context: Context) -> pb.ListCommentsResponse:
         asked = cases.comment_listing(request)
-        await self._get_seen(((request.case,), asked[1]), handlers.case)
         found, token, revision = await self._list_seen(request, Comment, asked, cases.to_comment, seen=handlers.seen)
+        if not found:
+            await self._get_seen(((request.case,), asked[1]), handlers.case)
         return pb.ListCommentsResponse(comments=found, next_page_token=token, revision=revision)
 
     async def _settle(

@@ -114,10 +114,10 @@ def unmarking(request: service_pb.UnmarkUsedRequest) -> tuple[Attempt, Unmarking
 
 
 def remark(request: service_pb.AddCommentRequest) -> tuple[Attempt, Remark]:
-    """What shall be said on a case; lines may be broken."""
+    """What shall be said on a case."""
     with Fields() as fields:
-        fields.text("text", request.text.replace("\n", " "), length_max=TEXT_LENGTH_MAX, required=True)
-        return attempt(fields, request), Remark(fields.identifier("case", request.case), request.text)
+        text = fields.text("text", request.text, length_max=TEXT_LENGTH_MAX, required=True)
+        return attempt(fields, request), Remark(fields.identifier("case", request.case), text)
 
 
 def comment_listing(request: service_pb.ListCommentsRequest) -> tuple[Where, Vector]:

@@ -110,7 +110,7 @@ async def test_comments_notify_who_is_mentioned(
     notified once, nobody else and never the author."""
     await caller.user("boss", ADMINISTRATOR)
     case = await opened(rep)
-    text = "Two left, @hub.\n@rival and @boss, see L1; @rep knows, @hub too. @other rep @nobody"
+    text = "Two left, @hub. @rival and @boss, see L1; @rep knows, @hub too. @other rep @nobody"
     said = (await rep.do("AddComment", case=case.case, text=text)).comment
     assert (said.text, said.author, list(said.mentions)) == (text, "rep", ["boss", "hub", "rival"])
     answer = (await hub.do("AddComment", case=case.case, text="Thanks, @rep")).comment

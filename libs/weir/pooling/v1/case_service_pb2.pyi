@@ -793,7 +793,7 @@ class AddCommentRequest(_message.Message):
     case: _builtins.str
     """Required. Identifier."""
     text: _builtins.str
-    """Required. What to say. 1 to 4096 characters; lines may be broken by line feeds."""
+    """Required. What to say. 1 to 4096 characters."""
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
     def __init__(
