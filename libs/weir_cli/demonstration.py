@@ -65,7 +65,7 @@ def _run(console: Console, plan: Plan, log: TextIO, *, stay: bool) -> int:
     supervisor = Supervisor(told)
 
     async def stand() -> None:
-        tour.chapter("The suite", "Postgres and five services, each a process of its own.")
+        tour.chapter("The suite", "Postgres and six services, each a process of its own.")
         began = time.perf_counter()
         told.waiting.start()
         async with standing(plan, supervisor, told) as addresses:

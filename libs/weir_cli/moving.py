@@ -10,7 +10,7 @@ from rich.text import Text
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_cli import tables
-from weir_cli.options import Point
+from weir_cli.options import Point, View
 from weir_cli.paging import listed
 from weir_cli.session import Answer, Session, changed
 
@@ -30,6 +30,18 @@ def stock_item(
         custodian=custodian,
         condition=stock_pb2.Condition.Value(f"CONDITION_{condition or 'UNSPECIFIED'}"),
     )
+
+
+def stock_view(view: View | None) -> stock_pb2.StockView.ValueType:
+    """A view as the contracts have it; None says nothing."""
+    return _VIEWS[view] if view is not None else stock_pb2.STOCK_VIEW_UNSPECIFIED
+
+
+_VIEWS = {
+    View.MINE: stock_pb2.STOCK_VIEW_MY_CUSTODY,
+    View.SHARED: stock_pb2.STOCK_VIEW_SHARED_BY_DISTRIBUTOR,
+    View.BOTH: stock_pb2.STOCK_VIEW_BOTH,
+}
 
 
 def movement(

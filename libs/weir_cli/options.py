@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -125,6 +126,14 @@ def day(text: str) -> str:
         raise typer.BadParameter("give a day such as 2027-01-31, or never.") from None
 
 
+class View(StrEnum):
+    """Whose custody a person wants to see or to take from."""
+
+    MINE = "mine"
+    SHARED = "shared"
+    BOTH = "both"
+
+
 RequestId = Annotated[
     str | None,
     typer.Option(
@@ -145,6 +154,14 @@ Lot = Annotated[str, typer.Option(help="Batch. Default: not tracked by lot.", sh
 Uom = Annotated[str, typer.Option(help="Unit of measure, such as CARTON.")]
 Custodian = Annotated[
     str, typer.Option(help="Person who answers for the goods. Default: the location itself.", show_default=False)
+]
+SellerView = Annotated[
+    View | None,
+    typer.Option(
+        "--view",
+        case_sensitive=False,
+        help="Where a person sells through the channel: his own custody, what is shared with him, or both.",
+    ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Wait until all that was written before this call counts.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many rows.")]

@@ -15,6 +15,8 @@ from weir.aggregator.v1 import explanation_pb2
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir_cli import tables
 from weir_cli.documents import document, word
+from weir_cli.moving import stock_view
+from weir_cli.options import View
 from weir_cli.session import Answer, Session
 
 BATCH = 1000
@@ -93,10 +95,12 @@ def level_rows(found: Levels) -> list[dict[str, Any]]:
     return [{"owner": owner, "sku": sku, "levels": row} for (owner, sku), row in found.items()]
 
 
-async def explain(session: Session, sku: str, channel: str, *, owner: str, lot: str, uom: str, fresh: bool) -> Answer:
+async def explain(
+    session: Session, sku: str, channel: str, *, owner: str, lot: str, uom: str, view: View | None, fresh: bool
+) -> Answer:
     """The computation of one level as a tree."""
     request = contract.ExplainAvailabilityRequest(
-        product=stock_pb2.Product(owner=owner, sku=sku), channel=channel, lot=lot, uom=uom,
+        product=stock_pb2.Product(owner=owner, sku=sku), channel=channel, lot=lot, uom=uom, view=stock_view(view),
         freshness=await session.freshness(fresh),
     )  # fmt: skip
     response = await session.availability.ExplainAvailability(request)

@@ -28,6 +28,7 @@ from weir_chassis import status
 from weir_chassis.ids import new_id
 from weir_cli import books, loading, moving, picturing, promising, selling, spending, tables, watching
 from weir_cli.options import Options
+from weir_cli.pooling.scene import pool
 from weir_cli.session import Session
 from weir_cli.tour import WAIT_SECONDS, Tour
 from weir_cli.wishing import wish_line
@@ -60,6 +61,7 @@ async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
             await spending.spend(tour, session)
             heads = await _signed(session)
             await _report(tour, session)
+            await pool(tour, session)
             await _audit(tour, session, heads)
         except grpc.aio.AioRpcError as error:
             tour.holds(f"A call failed: {error.code().name}, {error.details()}", False)
@@ -78,7 +80,7 @@ async def _look(tour: Tour, session: Session) -> None:
         "What every channel may sell", "Europe pools DE1, DE2 and FR for three channels; others are by themselves."
     )
     found: selling.Levels = {}
-    asked = contract.ListLevelsRequest(freshness=await session.freshness(True))
+    asked = contract.ListLevelsRequest(channels=list(LEVELS), freshness=await session.freshness(True))
     async for part in session.availability.ListLevels(asked, timeout=WAIT_SECONDS):
         selling.read_table(found, part.table)
     channels = list(LEVELS)

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 
 from weir.aggregator.v1 import fulfilment_pb2
 from weir.common.v1 import stock_pb2
+from weir_cli.moving import stock_view
+from weir_cli.options import View
 from weir_cli.promising import QUANTITY_MAX, LineUnreadable, units_of
 
 DISTANCE_MAX = QUANTITY_MAX
 
 
 def wish_line(
-    text: str, *, owner: str = "", lot: str = "", uom: str = "", custodians: Sequence[str] = ()
+    text: str,
+    *,
+    owner: str = "",
+    lot: str = "",
+    uom: str = "",
+    custodians: Sequence[str] = (),
+    view: View | None = None,
 ) -> fulfilment_pb2.WishLine:
     """A line written `SKU=QUANTITY`; without `=QUANTITY` one unit. Raises LineUnreadable."""
     sku, marked, units = text.rpartition("=")
@@ -23,7 +31,7 @@ def wish_line(
         raise LineUnreadable(f"'{text}' is not of the form SKU=QUANTITY.")
     product = stock_pb2.Product(owner=owner, sku=sku)
     return fulfilment_pb2.WishLine(
-        product=product, quantity=units_of(text, units), lot=lot, uom=uom, custodians=custodians
+        product=product, quantity=units_of(text, units), lot=lot, uom=uom, custodians=custodians, view=stock_view(view)
     )
 
 

@@ -25,8 +25,8 @@ START_SECONDS = 240.0
 async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
     """180 / 80 / 12 are shown, two numbers are explained, one of them of a bundle by policy and rule; an order over
     two locations lowers every level it touches, another spends a share and has the supply divided anew, a late report
-    hits the newest promise, which is planned again, the past can be asked, the books agree; exit status 0, and nothing
-    is left of it."""
+    hits the newest promise, which is planned again, the past can be asked, a rep sees 3, 10 and 13, or 3, 0 and 3,
+    takes goods over and uses some, the books agree; exit status 0, and nothing is left of it."""
     before = leftovers()
     said = await demonstrated()
     assert said.status == 0, said
@@ -51,7 +51,14 @@ async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -
         r"1  A-1003  webshop-de    25       15 ",
         r"Revision \d+, before the report, can still be asked: 50\.",
         r"Planned again: 15 units moved in one commit, and nothing is short\.",
-        r"[\d,]+ entries folded, 892 balances and 8 reservation lines compared: 0 differences",
+        r"Shared, she sees: 3 of her own, 10 of her distributor's, 13 together\.",
+        r"Not shared: 3 of her own, 0 of her distributor's, 3 together\.",
+        r"So her channel may sell 3, and 13 again\.",
+        r"  OWN      rosa +DUTCH-OVEN-5L  VAN-ROSA  lot C-26 +3 +3",
+        r"  HUB      nordhandel  DUTCH-OVEN-5L  DE2 +lot C-26 +10 +10",
+        r"ACCEPTED  nordhandel → rosa  2 units",
+        r"Handed back at once by the distributor, who acts for both, everything is as it was\.",
+        r"[\d,]+ entries folded, 894 balances and 9 reservation lines compared: 0 differences",
         r"The head that was signed before the report stands in the chain",
     ):
         assert re.search(told, said.out), told
@@ -85,9 +92,9 @@ async def test_a_second_demo_on_the_same_data_holds_too_until_somebody_changes_t
     with directory() as home:
         said = await demonstrated("--data-directory", str(home))
         assert said.status == 0, said
-        assert "892 lines received (35,690 units in the folder)" in said.out
+        assert "894 lines received (35,703 units in the folder)" in said.out
         async with staying("--data-directory", str(home)) as (process, printed):
-            assert any("892 lines received before; nothing was added" in line for line in printed)
+            assert any("894 lines received before; nothing was added" in line for line in printed)
             assert "All of it held." in printed
             await pasted([line.strip() for line in printed if line.startswith("  ")])
             process.send_signal(signal.SIGINT)

@@ -54,7 +54,7 @@ def test_goods_on_their_way_have_a_column_where_there_are_some() -> None:
     """What is in a transfer is shown beside what is available, and the sum of each custody stands below."""
     found = [stock("nord", OWN, 7, in_transfer=3), stock("rosa", MEMBER, 1_000), stock("ada", MEMBER, 5)]
     assert shown(custody.stock(found))[0].split() == [
-        *("custody", "custodian", "product", "location", "expires", "on", "hand", "available", "in"),
+        *("custody", "custodian", "product", "location", "last", "day", "on", "hand", "available", "in"),
         "transfer",
     ]
     assert shown(custody.stock(found))[2].split() == [
@@ -144,7 +144,7 @@ def test_a_case_says_who_opened_and_closed_it() -> None:
         f"opened by rosa at {AT}, closed by nord for rosa at {AT}",
     ]
     row = shown(cases.usage_table([USAGE]))[2]
-    assert row.split() == ["u-1", "HUB", "SCREW", "VAN", "lot", "L1", "3", "1", *AT.split(), "rosa"]
+    assert row.split() == ["u-1", "HUB", "SCREW", "VAN", "lot", "L1", "3", *AT.split(), "1", "rosa"]
     assert shown(cases.comment_line(COMMENT)) == [f"{AT}  rosa  @nord all gone  → nord"]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from weir_cli.options import Fresh, Limit, Owner, Owners, Uom, options_of
+from weir_cli.options import Fresh, Limit, Owner, Owners, SellerView, Uom, options_of
 
 app = typer.Typer()
 PANEL = "Availability"
@@ -50,6 +50,7 @@ def explain(
     owner: Owner = "",
     lot: Annotated[str, typer.Option(help="Only this batch. Default: any.", show_default=False)] = "",
     uom: Uom = "EACH",
+    view: SellerView = None,
     fresh: Fresh = False,
 ) -> None:
     """Show how a level comes about in five stages: what counted or did not and why, and what would raise it."""
@@ -58,7 +59,7 @@ def explain(
 
     perform(
         options_of(context),
-        lambda session: selling.explain(session, sku, channel, owner=owner, lot=lot, uom=uom, fresh=fresh),
+        lambda session: selling.explain(session, sku, channel, owner=owner, lot=lot, uom=uom, view=view, fresh=fresh),
     )
 
 

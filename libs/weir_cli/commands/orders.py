@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from weir_cli.commands.reservations import Parts, Reservation
-from weir_cli.options import CheckOnly, Fresh, Owner, RequestId, Uom, moment, options_of, span
+from weir_cli.options import CheckOnly, Fresh, Owner, RequestId, SellerView, Uom, View, moment, options_of, span
 
 if TYPE_CHECKING:
     from weir_cli.wishing import Wished
@@ -79,6 +79,7 @@ def plan(
     lot: AnyLot = "",
     uom: Uom = "EACH",
     custodian: Custodians = None,
+    view: SellerView = None,
     fresh: Fresh = False,
 ) -> None:
     """Show which locations would send what; nothing is promised.
@@ -90,8 +91,8 @@ def plan(
     from weir_cli.session import perform
 
     wished = _wished(
-        lines, (owner, lot, uom, custodian), partial, max_locations, one_location_per_line, own_only, prefer, exclude,
-        distance,
+        lines, (owner, lot, uom, custodian, view), partial, max_locations, one_location_per_line, own_only, prefer,
+        exclude, distance,
     )  # fmt: skip
     wish = wished.of(fulfilment_pb2.Wish(channel=channel))
     perform(options_of(context), lambda session: ordering.plan(session, wish, fresh=fresh))
@@ -124,6 +125,7 @@ def place(
     lot: AnyLot = "",
     uom: Uom = "EACH",
     custodian: Custodians = None,
+    view: SellerView = None,
     fresh: Fresh = False,
     request_id: RequestId = None,
     check: CheckOnly = False,
@@ -139,8 +141,8 @@ def place(
     if confirm and hold is not None:
         raise typer.BadParameter("--confirm promises without end: there is nothing to --hold.")
     wished = _wished(
-        lines, (owner, lot, uom, custodian), partial, max_locations, one_location_per_line, own_only, prefer, exclude,
-        distance,
+        lines, (owner, lot, uom, custodian, view), partial, max_locations, one_location_per_line, own_only, prefer,
+        exclude, distance,
     )  # fmt: skip
     wish = wished.of(fulfilment_pb2.Wish(channel=channel))
     perform(
@@ -236,6 +238,7 @@ def replan(
     lot: AnyLot = "",
     uom: Uom = "EACH",
     custodian: Custodians = None,
+    view: SellerView = None,
     fresh: Fresh = False,
     request_id: RequestId = None,
     check: CheckOnly = False,
@@ -250,8 +253,8 @@ def replan(
     from weir_cli.session import perform
 
     wished = _wished(
-        lines, (owner, lot, uom, custodian), partial, max_locations, one_location_per_line, own_only, prefer, exclude,
-        distance,
+        lines, (owner, lot, uom, custodian, view), partial, max_locations, one_location_per_line, own_only, prefer,
+        exclude, distance,
     )  # fmt: skip
     perform(
         options_of(context),
@@ -261,16 +264,16 @@ def replan(
 
 
 def _wished(
-    lines: list[str] | None, item: tuple[str, str, str, list[str] | None], partial: bool | None,
+    lines: list[str] | None, item: tuple[str, str, str, list[str] | None, View | None], partial: bool | None,
     locations_max: int | None, one_location_per_line: bool | None, own_only: bool | None, prefer: list[str] | None,
     exclude: list[str] | None, distance: list[str] | None,
 ) -> Wished:  # fmt: skip
     """What the line says, and nothing of what it does not."""
     from weir_cli import wishing
 
-    owner, lot, uom, custodians = item
+    owner, lot, uom, custodians, view = item
     read = [
-        _read(wishing.wish_line, line, owner=owner, lot=lot, uom=uom, custodians=custodians or ())
+        _read(wishing.wish_line, line, owner=owner, lot=lot, uom=uom, custodians=custodians or (), view=view)
         for line in lines or ()
     ]
     return wishing.Wished(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weir_cli.commands.stock import Condition
-from weir_cli.options import CheckOnly, Limit, Locations, RequestId, options_of
+from weir_cli.options import CheckOnly, Limit, Locations, RequestId, View, options_of
 
 if TYPE_CHECKING:
     from weir.pooling.v1.pool_pb2 import Pool, User
@@ -290,14 +290,15 @@ def custody(
     """
     from weir.common.v1 import stock_pb2
     from weir.pooling.v1 import pooling_service_pb2
+    from weir_cli.moving import stock_view
     from weir_cli.pooling import custody as views
     from weir_cli.session import perform
 
     if mine + shared + both > 1:
         raise typer.BadParameter("--mine, --shared and --both are three views: name one.")
-    seen = "MY_CUSTODY" if mine else "SHARED_BY_DISTRIBUTOR" if shared else "BOTH"
+    seen = View.MINE if mine else View.SHARED if shared else View.BOTH
     asked = pooling_service_pb2.ListStockRequest(
-        viewer=viewer, view=stock_pb2.StockView.Value(f"STOCK_VIEW_{seen}"), custodians=custodian, skus=sku,
+        viewer=viewer, view=stock_view(seen), custodians=custodian, skus=sku,
         locations=location,
     )  # fmt: skip
     if condition is not None:

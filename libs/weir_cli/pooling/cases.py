@@ -179,15 +179,17 @@ def case_shown(found: case_pb2.Case) -> list[RenderableType]:
 def usage_table(found: Iterable[case_pb2.Usage]) -> RenderableType:
     """What was marked used; what was taken back altogether stands back."""
     rows = list(found)
-    made = tables.table("usage", "custody", "product", "location", "", "#used", "#taken back", "marked", "by", "")
+    back = any(each.unmarked for each in rows)
+    open_ones = any(each.under_way for each in rows)
+    more = [*(["#taken back"] if back else []), "by", *([""] if open_ones else [])]
+    made = tables.table("usage", "custody", "product", "location", "", "#used", "marked", *more)
     for each in rows:
         custody = word(each, "custody")
-        gone = each.unmarked == each.quantity
         made.add_row(
             each.usage, custody, *item_cells(each.stock_item), tables.number(each.quantity),
-            tables.number(each.unmarked), tables.time(each.mark_time), actor(each.marked_by),
-            Text("under way" if each.under_way else "", style="yellow"),
-            style="dim" if gone else STYLES.get(custody, ""),
+            tables.time(each.mark_time), *([tables.number(each.unmarked)] if back else []), actor(each.marked_by),
+            *([Text("under way" if each.under_way else "", style="yellow")] if open_ones else []),
+            style="dim" if each.unmarked == each.quantity else STYLES.get(custody, ""),
         )  # fmt: skip
     return made
 

@@ -34,17 +34,20 @@ async def view(session: Session, asked: pooling_service_pb2.ListStockRequest, *,
 
 
 def stock(found: Iterable[pool_pb2.Stock]) -> RenderableType:
-    """Goods with whose custody they are in; a column of goods on their way only where there are some."""
+    """Goods with whose custody they are in; last days, and goods on their way, only where there are some."""
     rows = list(found)
+    dated = any(each.expiry_date for each in rows)
     ways = [name for name in ("in_transfer", "incoming") if any(getattr(each, name) for each in rows)]
     headed = [f"#{name.replace('_', ' ')}" for name in ways]
-    made = tables.table("custody", "custodian", "product", "location", "", "expires", "#on hand", "#available", *headed)
+    days = ["last day"] if dated else []
+    made = tables.table("custody", "custodian", "product", "location", "", *days, "#on hand", "#available", *headed)
     for each in rows:
         item = each.stock_item
         custody = word(each, "custody")
         made.add_row(
             Text(custody, style="bold"), item.custodian, tables.product(item.product.owner, item.product.sku),
-            item.location, tables.details(item, custody=False), each.expiry_date, tables.number(each.on_hand),
+            item.location, tables.details(item, custody=False), *([each.expiry_date] if dated else []),
+            tables.number(each.on_hand),
             Text(tables.number(each.available).plain, style="bold"),
             *(tables.number(getattr(each, name)) for name in ways), style=STYLES.get(custody, ""),
         )  # fmt: skip
