@@ -16,7 +16,7 @@ from tests.simulation.history import Call, History, Refusal, now
 from tests.simulation.model.books import CONFIRMED, HELD, Item, item, micros
 from tests.simulation.model.waiting import WAITING
 from tests.simulation.plan import ENDERS, Manner, Plan, Step
-from tests.simulation.wishes import KNOWN, LONG_AGO, STALE, otherwise
+from tests.simulation.wishes import GOODS, KNOWN, LONG_AGO, STALE, otherwise
 from tests.simulation.world import World, other, pause
 from weir.ledger.v1 import reservation_pb2, waiting_pb2
 from weir_chassis import status
@@ -53,6 +53,8 @@ class Board:
     confirmed: dict[str, None] = field(default_factory=dict)
     balances: dict[Item, int] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, list[Any]] = field(default_factory=dict)
+    """The stock items of the lines of reservations, of those that are known."""
     changed: dict[str, int] = field(default_factory=dict)
     """The revisions that changed reservations last, as far as is known."""
     demands: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Board:
                 self.reservations.append(found.reservation)
             self.running_out.pop(found.reservation, None)
             self.confirmed.pop(found.reservation, None)
+            self.lines[found.reservation] = [each.stock_item for each in found.lines]
             if found.state == HELD:
                 self.running_out[found.reservation] = micros(found.expire_time)
             elif found.state == CONFIRMED:
@@ -89,7 +92,7 @@ class Board:
 
     def reservation(self, method: str, draw: float) -> str:
         """A reservation for a method: mostly one that is in the right state, as far as is known."""
-        confirmed = method == "Fulfil" or (method == "Amend" and draw * 1.5 < FITTING)
+        confirmed = method in ("Fulfil", "Transfer") or (method == "Amend" and draw * 1.5 < FITTING)
         right = list(self.confirmed if confirmed else self.running_out)
         among = right if right and draw < FITTING else self.reservations
         return _recent(among, draw / FITTING % 1.0) if among else NOBODY
@@ -187,6 +190,8 @@ class Clients:
             await self._ask(name, method, asked, step)
             return
         asked.reservation = until[min(until)]
+        if method == "Transfer":
+            self._send(asked)
         await asyncio.sleep(min(until) / 1_000_000 + step.seconds * 4 - 0.02)
         await self.ask(name, method, asked, step.ledger)
 
@@ -222,6 +227,8 @@ class Clients:
         if method in ENDERS or method == "GetReservation":
             made.reservation = self.board.reservation(method, step.draw)
             _always_alike(made)
+            if method == "Transfer":
+                self._send(made)
             if method == "Amend" and made.expected_revision < 0:
                 known = self.board.changed.get(made.reservation, 1)
                 made.expected_revision = max(1, known - (made.expected_revision == STALE))
@@ -250,6 +257,19 @@ class Clients:
         elif method == "SetLot":
             made.lot.etag = self._etag(f"{made.lot.product.sku} {made.lot.lot}", made.lot.etag)
         return made
+
+    def _send(self, asked: Any) -> None:
+        """Let arrive what leaves the lines of a reservation, of those that are known, and somewhere else."""
+        known = self.board.lines.get(asked.reservation) or [GOODS[0]]
+        for each in asked.lines:
+            each.line = min(each.line, len(known))
+            there, source = each.destination, known[each.line - 1]
+            there.product.CopyFrom(source.product)
+            there.lot, there.uom = source.lot, source.uom
+            if item(there) == item(source):
+                there.custodian = "porter"
+        if len({each.line for each in asked.lines}) < len(asked.lines):
+            del asked.lines[1:]
 
     def _choose(self, promise: Any, chance: random.Random) -> None:
         """Choose the demand that is promised units; of half of them all that waits, as far as is known."""

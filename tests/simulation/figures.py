@@ -41,6 +41,7 @@ REACHED = (
     "shortfall",
     "import",
     "promise moved",
+    "promised units moved",
     "moved meanwhile",
     "ceiling set",
     "ceiling superseded",
@@ -102,6 +103,7 @@ def _figures(history: History) -> Iterator[tuple[str, int]]:
     yield "import", sum(call.method == "ImportSnapshot" and call.answer is not None for call in history.calls)
     made = [attempt for attempt in asked.values() if attempt.told is not None and attempt.told.answer is not None]
     yield "promise moved", sum(attempt.method == "Amend" for attempt in made)
+    yield "promised units moved", sum(attempt.method == "Transfer" for attempt in made)
     yield "demand given up", sum(attempt.method == "CancelWaiting" for attempt in made)
     ceilings = [each for each in made if each.method == "SetCeilings"]
     superseded = [len(each.told.answer.superseded) for each in ceilings if each.told]

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 1.5
 INSIST_SECONDS = 60.0
 CLIENTS = 48
 STEPS = 12
-ENDERS = ("Confirm", "Extend", "Fulfil", "Release", "MarkHandedOver", "Amend")
+ENDERS = ("Confirm", "Extend", "Fulfil", "Transfer", "Release", "MarkHandedOver", "Amend")
 
 
 class Manner(enum.Enum):

@@ -15,6 +15,7 @@ from tests.kit.ledger import (
     COUNT,
     PARTIAL,
     RECEIVE,
+    RESTORE,
     RETURN,
     SHIP,
     TRANSFER,
@@ -54,6 +55,8 @@ GOODS = (
     *(item(f"N{number}") for number in range(6)),
 )
 """The hottest first; those at X1 and X2 lie where a location comes and goes, the last are booked by nobody at first."""
+PLACES = (item("", custodian="rep"), item("", "W2"), item("", condition=_HOLD), item("", "X1"))
+"""Where promised units move to, whatever they are."""
 PAIRS = ((0, 2), (0, 4), (4, 0), (2, 0), (0, 6), (6, 0))
 """Between which goods transfers go."""
 CLAIMS = ("gold", "silver", "bronze", "tin")
@@ -200,6 +203,17 @@ def fulfil(chance: random.Random) -> Wish:
     return "Fulfil", made
 
 
+def transfer(chance: random.Random) -> Wish:
+    """Move promised units to somewhere else; of what they are is for the client to say, by the reservation."""
+    numbers = sorted(chance.sample((1, 2), chance.choices((1, 2), (8, 2))[0]))
+    lines = [
+        reservation_pb2.LineTransfer(line=number, quantity=1, destination=hot(chance, PLACES)) for number in numbers
+    ]
+    made = request("Transfer", lines=lines, reference=chance.choice(("", "transfer 1")))
+    _late(chance, made.occurred_time)
+    return "Transfer", made
+
+
 def release(chance: random.Random) -> Wish:
     """Give units up, whole or in part."""
     return "Release", request("Release", lines=_lines(chance))
@@ -224,14 +238,16 @@ def record_movements(chance: random.Random) -> Wish:
 
 def _movement(chance: random.Random) -> ledger_pb2.Movement:
     """One fact; a count or a correction may expect what the balance is."""
-    kinds = (RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN)
-    kind = chance.choices(kinds, (6, 2, 3, 3, 3, 1, 1))[0]
+    kinds = (RECEIVE, SHIP, TRANSFER, COUNT, ADJUST, CONSUME, RETURN, RESTORE)
+    kind = chance.choices(kinds, (6, 2, 3, 3, 3, 1, 1, 1))[0]
     if kind == TRANSFER:
         source, destination = chance.choice(PAIRS)
         made = movement(kind, GOODS[source], chance.randint(1, 2), destination=GOODS[destination])
     else:
         units = {COUNT: chance.randint(0, 6), ADJUST: chance.choice((-2, -1, 1, 2, 3))}
         made = movement(kind, hot(chance, GOODS), units.get(kind, chance.randint(1, 3)))
+    if kind in (SHIP, TRANSFER, CONSUME) and made.stock_item.condition != _HOLD:
+        made.available_only = chance.random() < 0.4
     if kind in (COUNT, ADJUST) and chance.random() < 0.5:
         made.expected_revision = chance.choice((KNOWN, KNOWN, KNOWN, STALE, 0))
     made.reference = chance.choice(("", "", "note 7"))
@@ -326,6 +342,7 @@ WISHES: tuple[tuple[int, Callable[[random.Random], Wish]], ...] = (
     (10, confirm),
     (6, extend),
     (10, fulfil),
+    (8, transfer),
     (9, release),
     (4, mark_handed_over),
     (20, record_movements),
@@ -365,7 +382,7 @@ def otherwise(method: str, asked: Any) -> Any:
                 made.draft.plan += b"!"
         case "ReserveBatch":
             made.drafts[0].order += "!"
-        case "Fulfil":
+        case "Fulfil" | "Transfer":
             made.reference += "!"
         case "Release":
             lines = [] if made.lines else [reservation_pb2.LineQuantity(line=1, quantity=1)]

@@ -12,7 +12,7 @@ from typing import Any
 from tests.simulation.model.books import Books, Refused
 from tests.simulation.model.ceilings import set_ceilings
 from tests.simulation.model.demands import promise_waiting
-from tests.simulation.model.endings import amend, confirm, expire, extend, fulfil, mark_handed_over, release
+from tests.simulation.model.endings import amend, confirm, expire, extend, fulfil, mark_handed_over, release, transfer
 from tests.simulation.model.lots import set_lot
 from tests.simulation.model.movements import record_movements
 from tests.simulation.model.places import create_location, delete_location, update_location
@@ -32,6 +32,7 @@ DECISIONS: Mapping[str, Callable[[Books, Any, Any], Any]] = {
     "Confirm": confirm,
     "Extend": extend,
     "Fulfil": fulfil,
+    "Transfer": transfer,
     "Release": release,
     "MarkHandedOver": mark_handed_over,
     "SetCeilings": set_ceilings,

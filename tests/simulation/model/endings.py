@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.simulation.model.books import CONFIRMED, HELD, RUNNING, Books, Line, Promise, Refused, iso, micros
+from tests.simulation.model.books import CONFIRMED, HELD, RUNNING, Books, Line, Promise, Refused, iso, item, micros
 from tests.simulation.model.promises import (
     enter,
     grant,
@@ -19,8 +19,9 @@ from tests.simulation.model.promises import (
 )
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 
-FULFIL, RELEASE, EXPIRE = (
+FULFIL, TRANSFER, RELEASE, EXPIRE = (
     ledger_pb2.ENTRY_KIND_FULFIL,
+    ledger_pb2.ENTRY_KIND_TRANSFER,
     ledger_pb2.ENTRY_KIND_RELEASE,
     ledger_pb2.ENTRY_KIND_EXPIRE,
 )
@@ -72,6 +73,36 @@ def fulfil(books: Books, request: Any, told: Any = None) -> reservation_service_
                       on_hand=on_hand, lines=len(short))  # fmt: skip
     found = books.keep(_settled(found, lines))
     return reservation_service_pb2.FulfilResponse(reservation=found.message())
+
+
+def transfer(books: Books, request: Any, told: Any = None) -> reservation_service_pb2.TransferResponse:
+    """Units go somewhere else, and are promised no longer."""
+    found = books.promise(request.reservation)
+    for each in request.lines:
+        if books.get("place", each.destination.location) is None:
+            raise Refused("LOCATION_NOT_FOUND", location=each.destination.location)
+    _require(books, found, CONFIRMED)
+    occurred = micros(request.occurred_time) if request.HasField("occurred_time") else None
+    lines = list(found.lines)
+    short: list[tuple[Line, int, int]] = []
+    for (number, units), each in zip(_meant(found, request.lines), request.lines, strict=True):
+        line = lines[number - 1]
+        on_hand = books.count(line.item).on_hand
+        if on_hand < units:
+            short.append((line, units, on_hand))
+            continue
+        lines[number - 1] = replace(line, open=line.open - units, fulfilled=line.fulfilled + units)
+        source = {"reservation": found.name, "line": number, "request_id": request.request_id,
+                  "reference": request.reference, "occurred": occurred}  # fmt: skip
+        books.book(TRANSFER, line.item, on_hand=-units, reserved=-units, **source)
+        books.book(TRANSFER, item(each.destination), on_hand=units, **source)
+        books.claim(line, open=-units, fulfilled=units)
+    if short:
+        line, units, on_hand = short[0]
+        raise Refused("INSUFFICIENT_ON_HAND", sku=line.item.sku, location=line.item.location, requested=units,
+                      on_hand=on_hand, lines=len(short))  # fmt: skip
+    found = books.keep(_settled(found, lines))
+    return reservation_service_pb2.TransferResponse(reservation=found.message())
 
 
 def release(books: Books, request: Any, told: Any = None) -> reservation_service_pb2.ReleaseResponse:
@@ -138,7 +169,9 @@ def _require(books: Books, found: Promise, *states: int) -> None:
         raise Refused("RESERVATION_STATE", reservation=found.name, state=state.removeprefix("RESERVATION_STATE_"))
 
 
-def _meant(found: Promise, asked: Iterable[reservation_pb2.LineQuantity]) -> list[tuple[int, int]]:
+def _meant(
+    found: Promise, asked: Iterable[reservation_pb2.LineQuantity | reservation_pb2.LineTransfer]
+) -> list[tuple[int, int]]:
     """Lines and units: those asked, else everything open."""
     meant = [(each.line, each.quantity) for each in asked]
     for number, units in meant:

@@ -7,7 +7,12 @@ from typing import Any
 from tests.simulation.model.books import Books, Item, Refused, item, micros, moment
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 
-COMING = (ledger_pb2.ENTRY_KIND_RECEIVE, ledger_pb2.ENTRY_KIND_RETURN, ledger_pb2.ENTRY_KIND_ADJUST)
+COMING = (
+    ledger_pb2.ENTRY_KIND_RECEIVE,
+    ledger_pb2.ENTRY_KIND_RETURN,
+    ledger_pb2.ENTRY_KIND_RESTORE,
+    ledger_pb2.ENTRY_KIND_ADJUST,
+)
 COUNT, TRANSFER = ledger_pb2.ENTRY_KIND_COUNT, ledger_pb2.ENTRY_KIND_TRANSFER
 AGAINST: dict[int, int] = {
     ledger_pb2.ENTRY_KIND_RECEIVE: ledger_pb2.ACCOUNT_SUPPLIER,
@@ -16,6 +21,7 @@ AGAINST: dict[int, int] = {
     ledger_pb2.ENTRY_KIND_COUNT: ledger_pb2.ACCOUNT_ADJUSTMENT,
     ledger_pb2.ENTRY_KIND_ADJUST: ledger_pb2.ACCOUNT_ADJUSTMENT,
     ledger_pb2.ENTRY_KIND_CONSUME: ledger_pb2.ACCOUNT_CONSUMED,
+    ledger_pb2.ENTRY_KIND_RESTORE: ledger_pb2.ACCOUNT_CONSUMED,
 }
 
 
@@ -30,19 +36,28 @@ def record_movements(books: Books, request: Any, told: Any = None) -> ledger_ser
     for each in request.movements:
         if each.HasField("expected_revision"):
             _require_revision(books, item(each.stock_item), each.expected_revision)
-    short: list[tuple[Item, int, int]] = []
+    before = {what: books.count(what).revision for what in (item(each.stock_item) for each in request.movements)}
+    missing: list[tuple[Item, int, int]] = []
+    promised: list[tuple[Item, int, int]] = []
     touched: dict[Item, None] = {}
     for each in request.movements:
         what = item(each.stock_item)
         on_hand = books.count(what).on_hand
-        if on_hand + _delta(each, on_hand) < 0:
-            short.append((what, abs(each.quantity), on_hand))
+        if each.available_only and each.quantity > books.available(what):
+            promised.append((what, each.quantity, books.available(what)))
+        elif on_hand + _delta(each, on_hand) < 0:
+            missing.append((what, abs(each.quantity), on_hand))
         else:
             touched.update(dict.fromkeys(_record(books, each, request.request_id)))
-    if short:
-        what, requested, on_hand = short[0]
+    if missing:
+        what, requested, on_hand = missing[0]
         raise Refused("INSUFFICIENT_ON_HAND", sku=what.sku, location=what.location, requested=requested,
-                      on_hand=on_hand, lines=len(short))  # fmt: skip
+                      on_hand=on_hand, lines=len(missing))  # fmt: skip
+    if promised:
+        what, requested, available = promised[0]
+        raise Refused("INSUFFICIENT_STOCK", sku=what.sku, location=what.location, requested=requested,
+                      available=available, lines=len(promised),
+                      revision=max(before[what] for what, _, _ in promised))  # fmt: skip
     return ledger_service_pb2.RecordMovementsResponse(balances=[balance(books, what) for what in touched])
 
 
@@ -58,6 +73,13 @@ def balance(books: Books, what: Item) -> ledger_pb2.Balance:
         changed_revision=found.revision,
         counted_time=moment(found.counted),
     )
+
+
+def known_balance(books: Books, what: Item) -> ledger_pb2.Balance:
+    """The counts of a stock item as they are told to who asks for them: with the last day of its lot."""
+    told, lot = balance(books, what), books.get("lot", (what.owner, what.sku, what.lot))
+    told.expiry_date = lot.day if lot is not None else ""
+    return told
 
 
 def _require_revision(books: Books, what: Item, expected: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.simulation.model.books import Books, Item, Place, Promise, Refused, item, moment
 from tests.simulation.model.ceilings import claim
 from tests.simulation.model.lots import list_lots
-from tests.simulation.model.movements import balance
+from tests.simulation.model.movements import known_balance
 from tests.simulation.model.places import location
 from tests.simulation.model.waiting import get_waiting, list_back_orders, list_waiting
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
@@ -22,13 +22,13 @@ def get_balance(books: Books, request: Any) -> ledger_service_pb2.GetBalanceResp
     what = item(request.stock_item)
     if books.get("count", what) is None:
         raise Refused("BALANCE_NOT_FOUND", sku=what.sku, location=what.location)
-    return ledger_service_pb2.GetBalanceResponse(balance=balance(books, what))
+    return ledger_service_pb2.GetBalanceResponse(balance=known_balance(books, what))
 
 
 def list_balances(books: Books, request: Any) -> ledger_service_pb2.ListBalancesResponse:
     """All counts."""
     return ledger_service_pb2.ListBalancesResponse(
-        balances=[balance(books, what) for what in sorted(books.every("count"))]
+        balances=[known_balance(books, what) for what in sorted(books.every("count"))]
     )
 
 
