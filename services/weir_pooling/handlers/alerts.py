@@ -13,7 +13,7 @@ from weir_pooling.domain import alerts as rules
 from weir_pooling.domain.alerts import Alert, Alerts, AlertState, Notification, Notifications, ParLevel, Reading, Tally
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.people import User
-from weir_pooling.errors import ParLevelNotFound, UserNotFound
+from weir_pooling.errors import ParLevelNotFound
 from weir_pooling.handlers.standing import caller, standing
 
 
@@ -57,17 +57,16 @@ async def judge(objects: Objects, tally: Tally) -> Decision[Alerts]:
     return Decision(Alerts(tuple(changed)), tuple(map(Change, changed)))
 
 
-async def reader(objects: Objects, who: Standing, key: Key) -> User:
-    """The person whose notifications are meant: the caller where none is named; raises UserNotFound."""
-    user = key[0] or who.user
-    if not who.reads(user):
-        raise UserNotFound(user=user)
-    return existing(User, (user,), await objects.get(User, (user,)))
+async def reader(objects: Objects, who: Standing, key: Key) -> str:
+    """Whose notifications are meant: the caller's where nobody is named; raises UserNotFound."""
+    if key in (("",), (who.user,)):
+        return who.user
+    return existing(User, key, await objects.get(User, key) if who.administrator else None).user
 
 
 async def mark_notifications_read(objects: Objects, wanted: Reading) -> Decision[Notifications]:
     """Note that a person has read notifications."""
-    user = (await reader(objects, await standing(objects, caller()), (wanted.user,))).user
+    user = await reader(objects, await standing(objects, caller()), (wanted.user,))
     where: Where = {"user": user, "notification": frozenset(wanted.notifications)}
     theirs = {each.notification: each for each in await objects.select(Notification, where)}
     return rules.read(wanted.notifications, theirs, datetime.now(UTC))

@@ -96,7 +96,7 @@ class AlertServicer(Seeing[Pooling], alert_service_pb2_grpc.AlertServiceServicer
         reader, _ = await self._get_seen((key, fresh), handlers.reader)
 
         def theirs(_: Standing, where: Where) -> Where:
-            return {**where, "user": reader.user}
+            return {**where, "user": reader}
 
         found, token, revision = await self._list_seen(
             request, Notification, (where, fresh), alerts.to_notification, seen=theirs, descending=True
@@ -110,7 +110,7 @@ class AlertServicer(Seeing[Pooling], alert_service_pb2_grpc.AlertServiceServicer
 
         def render(viewer: Standing, change: Change) -> Message | None:
             told = change.object
-            if isinstance(told, Notification) and told.user == reader.user and viewer.reads(told.user):
+            if isinstance(told, Notification) and told.user == reader and viewer.reads(told.user):
                 return alerts.to_notification(told)
             return None
 

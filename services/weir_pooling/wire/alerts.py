@@ -11,7 +11,7 @@ from weir_chassis.configuration.objects import Key, Named, Where
 from weir_chassis.configuration.wire import etag
 from weir_chassis.fields import Fields
 from weir_chassis.idempotency import Attempt
-from weir_chassis.revisions import Vector, at_least
+from weir_chassis.revisions import Vector, at_least, revision
 from weir_pooling.domain.alerts import Alert, AlertState, Notification, ParLevel, Reading
 from weir_pooling.wire.reading import attempt, part
 from weir_pooling.wire.words import to_instant
@@ -61,8 +61,10 @@ def notification_listing(request: service_pb.ListNotificationsRequest) -> tuple[
 
 
 def watched_reader(request: service_pb.WatchNotificationsRequest) -> Key:
-    """Whose notifications."""
+    """Whose notifications; the revision to begin after is only looked at, so that all bad fields are refused at once."""
     with Fields() as fields:
+        if request.HasField("after"):
+            revision(fields.inner("after"), request.after)
         return (fields.identifier("user", request.user, optional=True),)
 
 
