@@ -28,11 +28,12 @@ WISHES = (Work.PROMISE, Work.TAKE, Work.STOCK, Work.CONSUME)
 
 @dataclass
 class Fault:
-    """What happens to one request: it arrives or not, and is answered once let go, or never."""
+    """What happens to one request: it arrives or not, which is told, and is answered once let go, or never."""
 
     arrives: bool = True
     answered: bool = False
     let_go: asyncio.Event | None = None
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -95,6 +96,7 @@ class MemoryBooks:
                 shelves.outcomes[deed.deed] = self._decide(shelves, deed)
             except Refusal as refusal:
                 shelves.outcomes[deed.deed] = refusal
+        fault.arrived.set()
         if fault.let_go is not None:
             await fault.let_go.wait()
         if not fault.answered:
