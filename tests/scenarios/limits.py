@@ -58,7 +58,9 @@ class Limit:
     zero_is_default: bool = False
 
     def allows(self, number: int) -> bool:
-        """Whether a number is within both ends."""
+        """Whether a number is within both ends, or stands for the default."""
+        if number == 0 and self.zero_is_default:
+            return True
         return (self.least is None or self.least <= number) and (self.most is None or number <= self.most)
 
 
@@ -100,6 +102,9 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("ReserveFulfilment", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.channel"): None,  # that of the order, and no other
+    ("UpdateCase", "case.case"): Limit(TEXT, 1, IDENTIFIER_MAX),  # not given by the service this time
+    ("UpdateCase", "case.user"): None,  # whose case it is, and no other
+    ("MarkUsed", "lines[0].stock_item.custodian"): None,  # from whose custody it is used, and no other
     # The samples' channel is reached by custody.
     ("PlanFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
     ("ReserveFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
@@ -203,10 +208,13 @@ def _distinct(first: Any, number: int) -> Any:
         ("claim", text),
         ("channel_group", text),
         ("location", text),
+        ("usage", text),
         ("line", number + 1),
     ):
         if name in copy.DESCRIPTOR.fields_by_name:
             setattr(copy, name, different)
     if "product" in copy.DESCRIPTOR.fields_by_name:
         copy.product.sku = text
+    if "stock_item" in copy.DESCRIPTOR.fields_by_name:
+        copy.stock_item.product.sku = text
     return copy

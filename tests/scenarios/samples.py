@@ -20,6 +20,8 @@ from tests.contract import protos
 from tests.kit import rpcs
 from tests.kit.merchant import Merchant, request_id
 from tests.scenarios import (
+    alert_samples,
+    case_samples,
     change_samples,
     order_samples,
     policy_samples,
@@ -68,6 +70,8 @@ class World:
     signed_head: str
     etags: Mapping[str, str]
     """By the name of what they are of."""
+    named: Mapping[str, str]
+    """Identifiers of further things, by what they are."""
 
     def requests(self) -> dict[str, Message]:
         """A good request of every rpc, by the rpc's full name; those that change something only check."""
@@ -80,6 +84,8 @@ class World:
         for context, samples in (("sharing", sharing_samples), ("sync", rule_samples), ("pooling", pooling_samples)):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
+        asked |= case_samples.requests(seen, first_revision(seen), self.etags, self.named)
+        asked |= alert_samples.requests(seen, first_revision(seen), self.etags, self.named["notification"])
         seen = self.merchant.seen["partitioning"]
         asked |= policy_samples.requests(seen, first_revision(seen), self.etags, known)
         return {name: _made(name, fields) for name, fields in asked.items()}
@@ -143,10 +149,23 @@ async def world(merchant: Merchant) -> World:
         **await rule_samples.ruled(merchant),
         **await pooling_samples.pooled(merchant),
     }
+    cases, named = await case_samples.used(merchant)
+    wanted, notification = await alert_samples.alerted(merchant)
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
-    return World(merchant, held, confirmed, booked, confirmed_at, planned, demand, head.signed_head, etags)
+    return World(
+        merchant,
+        held,
+        confirmed,
+        booked,
+        confirmed_at,
+        planned,
+        demand,
+        head.signed_head,
+        etags | cases | wanted,
+        named | {"notification": notification},
+    )
 
 
 def _snapshot(**fields: Any) -> ledger_service_pb2.ImportSnapshotRequest:
@@ -213,7 +232,9 @@ def imagined() -> World:
     """What a merchant has who does not exist: what requests are made of can be told before anything runs."""
     merchant = cast(Merchant, SimpleNamespace(seen={each: Revision(**REVISION, context=each) for each in CONTEXTS}))
     named = "0193c0de-0000-7000-8000-000000000000"
-    return World(merchant, named, named, 1, 1, named, named, "head", defaultdict(lambda: "1"))
+    return World(
+        merchant, named, named, 1, 1, named, named, "head", defaultdict(lambda: "1"), defaultdict(lambda: named)
+    )
 
 
 def first_revision(revision: Revision) -> Revision:

@@ -24,7 +24,15 @@ from tests.scenarios import limits, samples
 from tests.scenarios.limits import Case
 from tests.scenarios.samples import METHODS, World, world
 
-SET_BY_THE_SERVICE = {"weir.ledger.v1.BackOrders.waiting"}
+SET_BY_THE_SERVICE = {
+    "weir.ledger.v1.BackOrders.waiting",
+    "weir.pooling.v1.Actor.acting_for",
+    "weir.pooling.v1.Actor.user",
+    "weir.pooling.v1.Case.case",
+    "weir.pooling.v1.Case.close_time",
+    "weir.pooling.v1.Case.create_time",
+    "weir.pooling.v1.Case.state",
+}
 LISTS = [name for name, method in METHODS.items() if "page_token" in method.input_type.fields_by_name]
 LONG = 2**63 - 1
 BAD_TEXTS = ["a\x00b", "a\nb", "\x7f", " a", "a ", "\u2028", "\u00a0a"]

@@ -30,7 +30,7 @@ NAMELESS = {
 REVEALING = 20
 """How many of the fields below at least tell what is there from what is not to the tenant itself."""
 
-OF_ONE = ("ListSnapshotLines", "ListSources")
+OF_ONE = ("ListSnapshotLines", "ListSources", "ListComments")
 """What lists the parts of one object, which a request must name."""
 
 
