@@ -61,7 +61,7 @@ def notification_listing(request: service_pb.ListNotificationsRequest) -> tuple[
 
 
 def watched_reader(request: service_pb.WatchNotificationsRequest) -> Key:
-    """Whose notifications; the revision to begin after is only looked at, so that all bad fields are refused at once."""
+    """Whose notifications; the revision to begin after is looked at, so that all bad fields are refused at once."""
     with Fields() as fields:
         if request.HasField("after"):
             revision(fields.inner("after"), request.after)
