@@ -315,7 +315,9 @@ class Transfer(_message.Message):
     reason: _builtins.str
     """Why it was declined; empty otherwise."""
     under_way: _builtins.str
-    """What is being done to it in the ledger at this moment; empty mostly. The next request about it brings that to its end first."""
+    """What is being done to it in the ledger at this moment, as the name of an rpc; empty mostly. The next request about it brings that
+    to its end first.
+    """
     reservation: _builtins.str
     """Identifier of the reservation in the ledger that promises its units; empty of a quick one."""
     etag: _builtins.str

@@ -946,7 +946,7 @@ class TransferUnits(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     line: _builtins.int
-    """Required. Line, from 1."""
+    """Required. Line: 1 to 500."""
     quantity: _builtins.int
     """Required. Units: 1 to 10^9, and no more than are left."""
     def __init__(

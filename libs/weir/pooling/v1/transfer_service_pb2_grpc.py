@@ -46,7 +46,8 @@ class TransferServiceStub:
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
-    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
+    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`), what concerns one transfer also
+    `ABORTED` (`UNDER_WAY`: others ask about it all the time); reads with a `freshness` also what
     `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 
@@ -144,7 +145,8 @@ class TransferServiceServicer:
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
-    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
+    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`), what concerns one transfer also
+    `ABORTED` (`UNDER_WAY`: others ask about it all the time); reads with a `freshness` also what
     `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 
@@ -189,6 +191,8 @@ class TransferServiceServicer:
         * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
         * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each. Have them taken out.
+        * `NOT_FOUND`, `LOCATION_NOT_FOUND`: where they shall lie is no location any more.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,6 +208,7 @@ class TransferServiceServicer:
         * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
         * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,6 +280,9 @@ class TransferServiceServicer:
 
     def WatchTransfers(self, request, context):
         """Streams every change of transfers that the caller may see, from a revision on.
+
+        One that is asked for is told as requested before its units are promised; where the ledger refuses that, it is told as
+        cancelled, and is gone.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
         received.
@@ -420,7 +428,8 @@ class TransferService:
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
-    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
+    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`), what concerns one transfer also
+    `ABORTED` (`UNDER_WAY`: others ask about it all the time); reads with a `freshness` also what
     `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 

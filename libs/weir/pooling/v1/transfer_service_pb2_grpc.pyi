@@ -33,7 +33,8 @@ class TransferServiceStub:
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
-    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
+    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`), what concerns one transfer also
+    `ABORTED` (`UNDER_WAY`: others ask about it all the time); reads with a `freshness` also what
     `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 
@@ -71,6 +72,8 @@ class TransferServiceStub:
     * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
     * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each. Have them taken out.
+    * `NOT_FOUND`, `LOCATION_NOT_FOUND`: where they shall lie is no location any more.
+    * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
     """
     DeclineTransfer: _aio.UnaryUnaryMultiCallable[_transfer_service_pb2.DeclineTransferRequest, _transfer_service_pb2.DeclineTransferResponse]
     """Refuses the goods: they are on hold in the sender's custody until an administrator puts them back to sale.
@@ -82,6 +85,7 @@ class TransferServiceStub:
     * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
     * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
     * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each.
+    * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
     """
     CancelTransfer: _aio.UnaryUnaryMultiCallable[_transfer_service_pb2.CancelTransferRequest, _transfer_service_pb2.CancelTransferResponse]
     """Gives the transfer up: the units are the sender's as before.
@@ -128,6 +132,9 @@ class TransferServiceStub:
     """Lists transfers that the caller may see, newest first; a page is shorter than asked where it would not fit into 1 MiB."""
     WatchTransfers: _aio.UnaryStreamMultiCallable[_transfer_service_pb2.WatchTransfersRequest, _transfer_service_pb2.WatchTransfersResponse]
     """Streams every change of transfers that the caller may see, from a revision on.
+
+    One that is asked for is told as requested before its units are promised; where the ledger refuses that, it is told as
+    cancelled, and is gone.
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
     received.
@@ -181,7 +188,8 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every rpc may answer `UNAUTHENTICATED`, `PERMISSION_DENIED` (`ROLE_INSUFFICIENT`, or `AUTHORITY_INSUFFICIENT`: who calls may
     not do this for that person), `INVALID_ARGUMENT` (`REQUEST_MALFORMED`, every bad field named), `RESOURCE_EXHAUSTED`
-    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`); reads with a `freshness` also what
+    (`OVERLOADED`) and `UNAVAILABLE` (`DATABASE_AWAY`; where the ledger is asked `PEER_AWAY`), what concerns one transfer also
+    `ABORTED` (`UNDER_WAY`: others ask about it all the time); reads with a `freshness` also what
     `Freshness` names, lists `PAGE_TOKEN_INVALID`, updates and deletes with an etag `ABORTED`, `ETAG_STALE`.
     """
 
@@ -235,6 +243,8 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
         * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each. Have them taken out.
+        * `NOT_FOUND`, `LOCATION_NOT_FOUND`: where they shall lie is no location any more.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
         """
 
     @_abc_1.abstractmethod
@@ -252,6 +262,7 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         * `NOT_FOUND`, `TRANSFER_NOT_FOUND`: there is none that the caller may see.
         * `FAILED_PRECONDITION`, `TRANSFER_STATE`: it is not pending.
         * `FAILED_PRECONDITION`, `INSUFFICIENT_ON_HAND`: goods are not there any more; the status lists each.
+        * `FAILED_PRECONDITION`, `RESERVATION_STATE` or `RESERVATION_LINE_EXCEEDED`: somebody gave the promise up in the ledger. Cancel.
         """
 
     @_abc_1.abstractmethod
@@ -334,6 +345,9 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_transfer_service_pb2.WatchTransfersRequest, _abc.AsyncIterator[_transfer_service_pb2.WatchTransfersResponse]],
     ) -> _abc.AsyncIterator[_transfer_service_pb2.WatchTransfersResponse]:
         """Streams every change of transfers that the caller may see, from a revision on.
+
+        One that is asked for is told as requested before its units are promised; where the ledger refuses that, it is told as
+        cancelled, and is gone.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
         received.
