@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from tests.kit.postgres import FreshDatabase, PostgresForTests
 from weir_chassis.configuration.objects import Change, Configured, Decision
 from weir_chassis.configuration.ports import Objects, Tenants
 from weir_chassis.database import Database
+from weir_pooling.domain.alerts import Alert, AlertState, Notification, ParLevel, Point
+from weir_pooling.domain.cases import Case, CaseKind, Comment
 from weir_pooling.domain.deeds import Condition, Deed, Item, Portion, Work
 from weir_pooling.domain.people import Actor, Pool, User, UserRole
 from weir_pooling.memory import memory_pooling
@@ -20,12 +24,18 @@ from weir_pooling.store import postgres_pooling
 HUB, HUB2 = (User(name, UserRole.DISTRIBUTOR) for name in ("hub", "hub2"))
 ANN, BOB, CID = (User(name, UserRole.REP, name.title(), f"trunk of {name}") for name in ("ann", "bob", "cid"))
 NORTH, SOUTH = Pool("north", "hub", "North", ("ann", "bob"), True), Pool("south", "hub2", "", ("cid",))
+AT = Point("books", 1, 2**40)
 SHELF = Item("", "SCREW", "W1", "L1", "EACH", "hub")
 DEED = Deed(
     "d1", "transfer/t1", "AcceptTransfer", Work.MOVE,
     (Portion(SHELF, 3, SHELF._replace(custodian="ann", condition=Condition.HOLD), 1), Portion(SHELF, 2)),
     Actor("hub", "ann"), datetime(2026, 11, 22, 17, 30, 15, 123456, tzinfo=UTC), "r1", ("u1", "u2"), "Late.",
 )  # fmt: skip
+OPENED = Alert("a1", "ann", "", "", "SCREW", 5, 4, DEED.at, AT)
+CASE = Case("c1", CaseKind.CASE, "hub", DEED.by, DEED.at)
+COMMENT = Comment("c1", "m1", "hub", "see @hub", "ann", DEED.at, ("hub",))
+UNREAD = Notification("n1", "hub", "c1", "m1", "ann", COMMENT.text, DEED.at)
+READ = replace(UNREAD, notification="n2", read_time=DEED.at)
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +119,34 @@ async def test_deeds_are_found_by_their_subject(tenants: Tenants[Objects], tenan
         assert await objects.select(Deed, {"subject": "transfer/t2"}, limit=1) == []
 
 
+async def test_what_is_wanted_and_told_is_read(tenants: Tenants[Objects], tenant: str) -> None:
+    """Par levels, alerts and notifications come back as they were written, and are found by whose they are, by whether
+    they are open or were read, newest first; each once, page by page.
+    """
+    level = ParLevel("ann", "W1", "", "SCREW", 5)
+    closed: dict[str, Any] = {"state": AlertState.CLOSED, "close_time": DEED.at}
+    alerts = [Alert(f"a{number}", "ann", "W1", "", f"S{number}", 5, 4, DEED.at, AT) for number in range(6)]
+    alerts[3] = replace(alerts[3], **closed, custodian="bob")
+    alerts[4] = replace(alerts[4], **closed)
+    await write(tenants, HUB, CASE, COMMENT, level, *alerts, UNREAD, READ, tenant=tenant)
+    async with tenants.reading(tenant) as objects:
+        assert await objects.get(ParLevel, level.key) == level
+        assert await objects.select(Alert) == alerts
+        anns = {"custodian": frozenset({"ann", "hub"})}
+        first = await objects.select(Alert, anns, limit=3, descending=True)
+        rest = await objects.select(Alert, anns, after=first[-1].key, descending=True)
+        assert [each.alert for each in first + rest] == ["a5", "a4", "a2", "a1", "a0"]
+        assert await objects.select(Alert, {**anns, "state": AlertState.CLOSED}) == [alerts[4]]
+        assert await objects.select(Notification, {"user": "hub"}, descending=True) == [READ, UNREAD]
+        assert await objects.select(Notification, {"user": "hub", "unread": True}) == [UNREAD]
+        assert await objects.select(Notification, {"user": "hub", "unread": False}) == [READ]
+        assert await objects.select(Notification, {"user": "ann"}) == []
+
+
 @pytest.mark.parametrize(
     ("objects", "key"),
     [
+        ((OPENED, replace(OPENED, alert="a2")), "alerts_open"),
         ((HUB, ANN, User("spare", UserRole.REP, "", "trunk of ann")), "users_by_channel"),
         ((HUB, ANN, HUB2, Pool("a", "hub", "", ("ann",)), Pool("b", "hub2", "", ("ann",))), "pool_members_pkey"),
         ((HUB, Pool("a", "hub"), Pool("b", "hub")), "pools_tenant_hub_key"),
@@ -124,7 +159,7 @@ async def test_the_tables_hold_the_laws_too(
     database: FreshDatabase, tenant: str, objects: tuple[Configured, ...], key: str
 ) -> None:
     """Whatever the rules let through: one channel for one person, one pool for a member, one for a hub, nobody who does
-    not exist, and one deed for a subject."""
+    not exist, one deed for a subject, and one open alert for a par level."""
     settings = database.settings("weir_pooling")
     opened = await Database.open(database.url("weir_pooling"), schema="weir_pooling", settings=settings)
     try:
