@@ -112,6 +112,21 @@ async def test_tenant_is_named() -> None:
     assert probe.tenants == ["acme", "other", "third", "default"]
 
 
+async def test_person_is_named() -> None:
+    """A call is made for the person the peer is for, whom a call of its own may name otherwise; by default for none."""
+    probe = Seen()
+    async with (
+        probe_server(probe, QUICK).serving() as server,
+        Peer(server.address) as nobody,
+        Peer(server.address, user="rosa") as rosa,
+    ):
+        await ProbeStub(nobody.channel).ask("Get")
+        await ProbeStub(rosa.channel).ask("Get")
+        _ = [message async for message in ProbeStub(rosa.with_tenant("acme").channel).stream("List")]
+        await ProbeStub(rosa.channel).ask("Get", metadata=(("weir-user", "ada"),))
+    assert [each.get("weir-user") for each in probe.metadata] == [None, "rosa", "rosa", "ada"]
+
+
 async def test_token_file_is_presented_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token of the file is sent with each call, a new one once the file changed, the former one while it is
     broken."""
