@@ -199,6 +199,20 @@ async def test_goods_that_are_gone(hub: Caller, ann: Caller, books: Books) -> No
     assert await counted(books, item("SCREW", custodian="ann")) == (1, 1)
 
 
+async def test_a_promise_that_somebody_gave_up(hub: Caller, ann: Caller, books: Books) -> None:
+    """A transfer whose promise was given up in the ledger, by hand, cannot be accepted; cancelled it can be, whatever
+    is left of the promise."""
+    for released in ({}, {"lines": [{"line": 1, "quantity": 1}]}):
+        pending = await asked(hub)
+        await books.do("Release", reservation=pending.reservation, **released)
+        reason = "RESERVATION_LINE_EXCEEDED" if released else "RESERVATION_STATE"
+        assert (await ann.refused("AcceptTransfer", transfer=pending.transfer)).reason == reason
+        assert (await ann.do("GetTransfer", transfer=pending.transfer)).transfer.state == PENDING
+        done = await hub.do("CancelTransfer", transfer=pending.transfer)
+        assert done.transfer.state == CANCELLED
+        assert await counted(books, nails("hub")) == (10, 10)
+
+
 async def test_a_quick_transfer(hub: Caller, ann: Caller, bob: Caller, books: Books) -> None:
     """Accepted at once, by whoever may ask on the one side and accept on the other, wherever the goods shall lie."""
     done = await hub.do("QuickTransfer", sender="ann", recipient="bob", lines=lines(2), location="W2")

@@ -126,6 +126,8 @@ class MemoryBooks:
         shelves.revision += 1
         if deed.work is Work.PROMISE:
             shelves.promises[deed.deed] = {n: each[:2] for n, each in enumerate(deed.portions, 1)}
+        if deed.work is Work.GIVE_UP and not deed.portions:
+            del shelves.promises[deed.reservation]
         for each in deed.portions:
             _move(shelves, deed, each)
         reservation = deed.deed if deed.work is Work.PROMISE else deed.reservation

@@ -105,6 +105,10 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("UpdateCase", "case.case"): Limit(TEXT, 1, IDENTIFIER_MAX),  # not given by the service this time
     ("UpdateCase", "case.user"): None,  # whose case it is, and no other
     ("MarkUsed", "lines[0].stock_item.custodian"): None,  # from whose custody it is used, and no other
+    # Whose goods go, and nobody else's.
+    ("RequestTransfer", "lines[0].stock_item.custodian"): None,
+    ("QuickTransfer", "lines[0].stock_item.custodian"): None,
+    ("PlaceStockingOrder", "lines[0].stock_item.custodian"): None,
     # The samples' channel is reached by custody.
     ("PlanFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
     ("ReserveFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),

@@ -28,6 +28,7 @@ from tests.scenarios import (
     pooling_samples,
     rule_samples,
     sharing_samples,
+    transfer_samples,
     waiting_samples,
 )
 from weir.common.v1.revision_pb2 import Revision
@@ -85,6 +86,7 @@ class World:
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
         asked |= case_samples.requests(seen, first_revision(seen), self.etags, self.named)
+        asked |= transfer_samples.requests(seen, first_revision(seen), self.named)
         asked |= alert_samples.requests(seen, first_revision(seen), self.etags, self.named["notification"])
         seen = self.merchant.seen["partitioning"]
         asked |= policy_samples.requests(seen, first_revision(seen), self.etags, known)
@@ -95,6 +97,7 @@ class World:
         asked: dict[str, list[dict[str, Any]]] = {
             **policy_samples.others(self.etags),
             **rule_samples.others(self.etags),
+            **transfer_samples.others(),
             change_samples.PREVIEW: change_samples.previews({"at_least": list(self.merchant.seen.values())})[1:],
         }
         return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
@@ -164,7 +167,7 @@ async def world(merchant: Merchant) -> World:
         demand,
         head.signed_head,
         etags | cases | wanted,
-        named | {"notification": notification},
+        named | await transfer_samples.moved(merchant) | {"notification": notification},
     )
 
 

@@ -45,7 +45,7 @@ class Work(enum.StrEnum):
     MOVE = "MOVE"
     """Move promised units of `reservation` to the destinations, by line of it."""
     GIVE_UP = "GIVE_UP"
-    """Give up promised units of `reservation`, by line of it."""
+    """Give up promised units of `reservation`, by line of it; with no portions all that are."""
     TAKE = "TAKE"
     """Move units that nobody was promised to the destinations."""
     STOCK = "STOCK"

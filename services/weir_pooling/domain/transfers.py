@@ -236,10 +236,7 @@ def decline(transfer: Transfer, reason: str, *, by: Actor, at: datetime, deed: s
 
 def cancel(transfer: Transfer, *, by: Actor, at: datetime, deed: str) -> Decision[Deed]:
     """Have the promise given up; raises TransferState."""
-    portions = tuple(
-        Portion(line.item, line.left, line=place) for place, line in enumerate(transfer.lines, 1) if line.left
-    )
-    return _deed(transfer, CANCEL, Work.GIVE_UP, portions, State.PENDING, by=by, at=at, deed=deed)
+    return _deed(transfer, CANCEL, Work.GIVE_UP, (), State.PENDING, by=by, at=at, deed=deed)
 
 
 def remove(transfer: Transfer, units: Iterable[Units], *, by: Actor, at: datetime, deed: str) -> Decision[Deed]:

@@ -29,7 +29,7 @@ from weir_pooling.wire.words import to_item
 
 HOLD = Duration(seconds=3600)
 """How long units are held until their promise is confirmed, which follows at once unless something dies."""
-EXPIRED = "RESERVATION_EXPIRED"
+EXPIRED, ENDED = "RESERVATION_EXPIRED", "RESERVATION_STATE"
 
 _MOVEMENTS = {
     Work.TAKE: ledger_pb2.ENTRY_KIND_TRANSFER,
@@ -87,6 +87,8 @@ class PeerBooks:
             with passing_on():
                 recorded = await self._ledger(tenant).RecordMovements(recording)
             return Done(from_wire(recorded.revision))
+        if deed.work is Work.GIVE_UP:
+            return await self._give_up(tenant, deed, name, check=check)
         stub = self._reservations(tenant)
         with passing_on():
             if deed.work is Work.PROMISE:
@@ -94,12 +96,23 @@ class PeerBooks:
                     pb.ReserveRequest(request_id=name, draft=_draft(deed), validate_only=check)
                 )
                 return Done(from_wire(reserved.revision), reserved.reservation.reservation)
-            if deed.work is Work.GIVE_UP:
-                released = await stub.Release(_release(deed, name, check=check))
-                return Done(from_wire(released.revision), deed.reservation)
             assert deed.work is Work.MOVE
             moved = await stub.Transfer(_transfer(deed, name, check=check))
             return Done(from_wire(moved.revision), deed.reservation)
+
+    async def _give_up(self, tenant: str, deed: Deed, name: str, *, check: bool) -> Done:
+        """Have units promised no more; where somebody else ended the reservation, they are not."""
+        stub = self._reservations(tenant)
+        try:
+            with passing_on():
+                released = await stub.Release(_release(deed, name, check=check))
+            return Done(from_wire(released.revision), deed.reservation)
+        except Refusal as refusal:
+            if refusal.reason != ENDED:
+                raise
+        with passing_on():
+            ended = await stub.GetReservation(pb.GetReservationRequest(reservation=deed.reservation))
+        return Done(from_wire(ended.revision), deed.reservation)
 
     async def _check_places(self, tenant: str, deed: Deed) -> None:
         """Raise the refusal of a place that a request for the deed does not name yet, or that is of the wrong kind."""
