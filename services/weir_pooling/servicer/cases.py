@@ -150,11 +150,12 @@ class CaseServicer(Seeing[Pooling], case_service_pb2_grpc.CaseServiceServicer):
         """What the request comes to, the revision of the ledger of it, and that of the change; of a check what it would
         come to."""
         attempt, wanted = asked
+        about = subject(wanted.case)
         if request.validate_only:
-            deed = await self._settling.check(attempt.tenant, decide, wanted)
+            foreseen = await self._settling.foreseen(attempt.tenant, decide, wanted, subject=about)
             async with self._handlers.reading(attempt.tenant, {}) as (objects, revision):
-                return await outcome(objects, deed), None, revision.to_wire()
-        settled = await self._settling.settle(attempt, decide, wanted, subject=subject(wanted.case))
+                return await outcome(objects, foreseen.object), None, revision.to_wire()
+        settled = await self._settling.settle(attempt, decide, wanted, subject=about)
         assert isinstance(settled.answer, Usages)
         return settled.answer, settled.books.to_wire(), settled.revision.to_wire()
 
