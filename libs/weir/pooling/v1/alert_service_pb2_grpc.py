@@ -152,7 +152,7 @@ class AlertServiceServicer:
         """Streams every change of alerts that the caller may see, from a revision on.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-        received.
+        received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
         Errors:
 
@@ -182,6 +182,7 @@ class AlertServiceServicer:
 
         Errors:
 
+        * `NOT_FOUND`, `USER_NOT_FOUND`: no such person whose notifications the caller may see.
         * `INVALID_ARGUMENT`, `REVISION_FOREIGN` or `REVISION_AHEAD`: not a revision drawn here.
         * `OUT_OF_RANGE`, `REVISION_COMPACTED`: history that old is gone (30 days are kept unless configured otherwise).
         """

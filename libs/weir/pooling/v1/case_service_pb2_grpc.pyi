@@ -121,7 +121,7 @@ class CaseServiceStub:
     """Streams every change of cases that the caller may see, from a revision on.
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-    received.
+    received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
     Errors:
 
@@ -318,7 +318,7 @@ class CaseServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams every change of cases that the caller may see, from a revision on.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-        received.
+        received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
         Errors:
 

@@ -285,7 +285,7 @@ class TransferServiceServicer:
         cancelled, and is gone.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-        received.
+        received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
         Errors:
 

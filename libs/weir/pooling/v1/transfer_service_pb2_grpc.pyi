@@ -137,7 +137,7 @@ class TransferServiceStub:
     cancelled, and is gone.
 
     One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-    received.
+    received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
     Errors:
 
@@ -350,7 +350,7 @@ class TransferServiceServicer(metaclass=_abc_1.ABCMeta):
         cancelled, and is gone.
 
         One commit a message, in order, without gaps; heartbeats when nothing happens. After a break resume after the last `through`
-        received.
+        received. What the caller may see is judged when it is sent: after a change of persons or pools list again.
 
         Errors:
 
