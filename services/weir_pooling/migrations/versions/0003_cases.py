@@ -24,7 +24,8 @@ CREATE TABLE cases (
     close_time timestamptz,
     changed bigint NOT NULL CHECK (changed > 0),
     PRIMARY KEY (tenant, "case"),
-    CHECK ((state = 'CLOSED') = (closed_by IS NOT NULL AND close_time IS NOT NULL))
+    CHECK ((state = 'CLOSED') = (closed_by IS NOT NULL)),
+    CHECK ((closed_by IS NULL) = (close_time IS NULL))
 );
 CREATE INDEX cases_by_user ON cases (tenant, "user", "case");
 
