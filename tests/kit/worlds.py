@@ -152,32 +152,39 @@ def balanced_worlds() -> st.SearchStrategy[World]:
     )
 
 
-def peopled_worlds() -> st.SearchStrategy[World]:
-    """The same, where persons sell through most channels, out of their custody and a hub's."""
-    seller = st.sampled_from(
-        (
-            None,
-            Seller("ann"),
-            *(Seller(person, "hub", hub_access) for person in PERSONS for hub_access in (True, True, False)),
-        )
-    )
+def peopled_worlds(world: st.SearchStrategy[World] | None = None) -> st.SearchStrategy[World]:
+    """The same, where persons sell through some channels, out of their custody and that of the hub of their pool."""
     sorts = [(lot, EACH, person, Condition.SELLABLE) for person in (*PERSONS, "hub") for lot in ("", "", "LOT1")]
     sorts += [("", "CARTON", "ann", Condition.SELLABLE), ("", EACH, "hub", Condition.HOLD)]
     item = st.builds(_item, st.sampled_from(PRODUCTS), st.sampled_from(LOCATIONS[:2]), st.sampled_from(sorts))
     held = st.dictionaries(item, st.tuples(st.integers(0, 9), st.sampled_from((0, 0, 2))), min_size=6, max_size=24)
-    return st.builds(_peopled, worlds(), st.tuples(*(seller for _ in CHANNELS)), held)
+    homes = st.permutations((*PERSONS, None))
+    pooled = st.tuples(subsets(PERSONS[:2], 0, 2), st.sampled_from((True, True, False)))
+    return st.builds(_peopled, balanced_worlds() if world is None else world, homes, pooled, held)
 
 
-def _peopled(world: World, sellers: Sequence[Seller | None], held: Mapping[StockItem, tuple[int, int]]) -> World:
+def _peopled(
+    world: World,
+    homes: Sequence[str | None],
+    pooled: tuple[tuple[str, ...], bool],
+    held: Mapping[StockItem, tuple[int, int]],
+) -> World:
+    members, hub_access = pooled
     known = {each.item: each for each in world.stock}
     expiries = {each.item.lot: each.expiry for each in world.stock}
     known |= {item: Stock(item, *counts, expiries.get(item.lot)) for item, counts in held.items()}
-    pairs = list(zip(world.channels, sellers, strict=True))
+    pairs = [(each, user) for each, user in zip(world.channels, homes, strict=True) if user is not None]
     return replace(
         world,
-        channels=tuple(replace(each, by_custody=each.by_custody or seller is not None) for each, seller in pairs),
+        channels=tuple(
+            replace(each, by_custody=each.by_custody or home is not None)
+            for each, home in zip(world.channels, homes, strict=True)
+        ),
         stock=tuple(known.values()),
-        sellers={each.channel: seller for each, seller in pairs if seller is not None},
+        sellers={
+            each.channel: Seller(user, "hub", hub_access) if user in (*members, "hub") else Seller(user)
+            for each, user in pairs
+        },
     )
 
 

@@ -20,10 +20,11 @@ from tests.kit.projections import (
     marks,
     network,
     policies,
+    pools,
     rules,
 )
 from tests.kit.supplying import SupplyReader, ToldProduct, ToldShare, told
-from tests.kit.worlds import PRODUCTS, TODAY, World, balanced_worlds, holdings
+from tests.kit.worlds import PRODUCTS, TODAY, World, balanced_worlds, holdings, peopled_worlds
 from weir_aggregator.domain import (
     Availability,
     BooksChange,
@@ -33,6 +34,8 @@ from weir_aggregator.domain import (
     Count,
     GroupLink,
     Lot,
+    Person,
+    Pool,
     Product,
     Question,
     Selection,
@@ -68,9 +71,9 @@ class Happening:
 
 def happenings() -> st.SearchStrategy[list[Happening]]:
     """A few commits; of a few tenants, so that what goes may come back."""
-    configured = ("network", "sharing", "policies", "rules", "sharing and rules")
+    configured = ("network", "sharing", "policies", "rules", "sharing and rules", "people", "network and people")
     parts = ("stock", "lots", "claims", "day", "exported", *configured)
-    several = st.lists(balanced_worlds(), min_size=1, max_size=2)
+    several = st.lists(st.one_of(balanced_worlds(), peopled_worlds()), min_size=1, max_size=2)
     events = st.lists(
         st.tuples(st.sampled_from(parts), st.integers(0, 1), st.integers(-1, 2), st.booleans()), min_size=1, max_size=7
     )
@@ -185,8 +188,9 @@ class Tenant:
             "sharing": replace(self.world, links=target.links, bundles=target.bundles),
             "policies": replace(self.world, policies=target.policies),
             "rules": replace(self.world, rules=target.rules, limits=target.limits),
+            "people": replace(self.world, sellers=target.sellers),
         }[part]
-        commit = {"policies": policies, "rules": rules}.get(part, network)
+        commit = {"policies": policies, "rules": rules, "people": pools}.get(part, network)
         self.projection.apply_configuration(commit(self._number, *changes(self.world, after)))
         self.world = after
 
@@ -268,7 +272,16 @@ def _objects(world: World) -> dict[tuple[object, ...], Configured]:
         **{("policy", each.policy): each for each in world.policies},
         **{("rule", each.rule): each for each in world.rules},
         **{("limits", store): StoreLimits(store, limits) for store, limits in world.limits.items()},
+        **{("person", each.user): Person(each.user, channel) for channel, each in world.sellers.items()},
+        **{("pool", each.pool): each for each in _pools(world)},
     }
+
+
+def _pools(world: World) -> list[Pool]:
+    """The pool that sellers are in, if any is."""
+    pooled = [each for each in world.sellers.values() if each.hub]
+    members = sorted(each.user for each in pooled if each.user != each.hub)
+    return [Pool("P", pooled[0].hub, tuple(members), pooled[0].hub_access)] if pooled else []
 
 
 def listed(projection: Projection) -> dict[tuple[str, Product], int]:
@@ -313,7 +326,7 @@ def test_what_is_supposed_is_what_would_be(history: list[Happening], other: Worl
     for event in history:
         tenant.happen(event)
     before, former = listed(tenant.projection), tenant.world.configuration()
-    after = replace(other, stock=())
+    after = replace(other, stock=(), sellers=tenant.world.sellers)
     supposed = Supposed(tenant.projection.instant(), changes(tenant.world, after))
     affected = [supposed.products[number] for number in supposed.affected.tolist()]
     found = {

@@ -46,6 +46,7 @@ SENTENCES = [
     (Missing(0, 5, Verdict.EMPTY), "there is no more of it"),
     (Missing(0, 5, Verdict.SHARE_SPENT), "'web-de' has no more of its share"),
     (Missing(0, 5, Verdict.DENIED), "'web-de' does not sell the product"),
+    (Missing(0, 5, Verdict.HUB_ACCESS_OFF), "'web-de' is shared nothing by the hub of a pool"),
     (Missing(0, 5, Verdict.UOM_MISMATCH), "nothing else may serve it"),
 ]
 
@@ -60,7 +61,7 @@ def test_why_units_are_missing(missing: Missing, said: str) -> None:
 def test_every_reason_has_its_sentence() -> None:
     """Whatever can stand against units that are somewhere is said in words of its own."""
     assert set(plans.THERE) == set(_NEAREST) - {Verdict.EMPTY}
-    assert set(plans.NOWHERE) <= set(_NEAREST)
+    assert set(plans.NOWHERE) <= {*_NEAREST, Verdict.HUB_ACCESS_OFF}
 
 
 def test_a_plan_as_it_is_told() -> None:

@@ -9,8 +9,10 @@ from google.protobuf.duration_pb2 import Duration
 
 from weir.aggregator.v1 import fulfilment_pb2
 from weir.aggregator.v1 import fulfilment_service_pb2 as pb
+from weir.common.v1 import stock_pb2
 from weir.common.v1.stock_pb2 import Product
 from weir_aggregator.wire import fulfilments, wishes
+from weir_allocation.custody import View
 from weir_allocation.fulfilment.model import Line, Wish
 from weir_allocation.stock import ANY, Demand
 from weir_chassis.errors import Malformed
@@ -54,6 +56,18 @@ def test_what_is_said() -> None:
         found, channel = wishes.wish(fields, said)
     line = Line(("", "BIKE"), 2, Demand("L1", "CARTON"), ("ann", "bob"))
     assert found == Wish((line,), False, 3, True, True, frozenset("AB"), frozenset("C"), {"A": 7})
+    assert wishes.message(found, channel) == said
+
+
+@pytest.mark.parametrize("seen", View)
+def test_a_view_is_kept(seen: View) -> None:
+    """Which view the custodians of a line are of is read, and written again."""
+    view = stock_pb2.StockView.Value(f"STOCK_VIEW_{seen.name}")
+    said = wish(lines=[fulfilment_pb2.WishLine(product=stock_pb2.Product(sku="BIKE"), quantity=1, view=view)])
+    with Fields() as fields:
+        found, channel = wishes.wish(fields, said)
+    assert [each.view for each in found.lines] == [seen]
+    said.mode = fulfilment_pb2.FULFILMENT_MODE_WHOLE_ORDER
     assert wishes.message(found, channel) == said
 
 

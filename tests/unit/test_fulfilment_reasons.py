@@ -359,6 +359,7 @@ def test_a_channel_by_custody_is_told_nothing_of_other_persons() -> None:
     """Stock in the custody of anybody else, or of a location, is as if it did not exist."""
     there = [stock(TV, custodian="bob"), TVS]
     assert found(order(Line(TV, 3, custodians=("ann",)), there=there, by_custody=True)) == (Verdict.EMPTY, None)
+    assert found(order(Line(TV, 3), there=there, by_custody=True)) == (Verdict.HUB_ACCESS_OFF, None)
     mine = stock(TV, "W9", custodian="ann", reserved=5)
     assert found(order(Line(TV, 3, custodians=("ann",)), there=[mine], by_custody=True)) == (
         Verdict.ALL_RESERVED,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from weir_allocation.custody import View
 from weir_allocation.sharing import Sharing
 from weir_allocation.stock import ANY, EACH, Demand, Holdings, Product, StockItem
 from weir_allocation.trace import Verdict
@@ -22,6 +23,8 @@ class Line:
     demand: Demand = ANY
     custodians: tuple[str, ...] = ()
     """Persons in whose custody the units must be, of the first rather than of the second; of a channel by custody."""
+    view: View | None = None
+    """Where these are those of a view of the person who sells through the channel: which one."""
 
 
 @dataclass(frozen=True, slots=True)

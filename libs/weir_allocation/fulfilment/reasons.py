@@ -231,6 +231,8 @@ def _add(units: dict[int, int], allocation: Allocation) -> None:
 def _reason(state: _State, index: int) -> tuple[Verdict, _Units | None]:
     """What stands in the way of one unit more for a line, and the most units that it alone keeps away."""
     line = state.order.wish.lines[index]
+    if state.order.terms.by_custody and not line.custodians and line.product not in state.order.terms.denied:
+        return Verdict.HUB_ACCESS_OFF, None
     seen = [
         each.also(_away(state, index, each.item.location, each.item.uom))
         for each in state.units(index, line.product, line.demand)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from weir_allocation.configuration import Configuration
-from weir_allocation.fulfilment.model import Terms
+from weir_allocation.custody import View
+from weir_allocation.fulfilment.model import Terms, Wish
 from weir_allocation.network import Channel
 from weir_allocation.reach import reached
 from weir_allocation.sharing import NO_SHARING, Sharing
-from weir_allocation.stock import Product
+from weir_allocation.stock import Holdings, Product
 
 
 def terms(configuration: Configuration, channel: Channel, products: Iterable[Product]) -> Terms:
@@ -34,6 +35,24 @@ def terms(configuration: Configuration, channel: Channel, products: Iterable[Pro
         reach=reach,
         denied=frozenset(product for product in wanted if not limits.permit(product)),
         by_custody=channel.by_custody,
+    )
+
+
+def own_places(wish: Wish, terms: Terms, holdings: Holdings) -> frozenset[str]:
+    """Locations where persons have in their own custody what lines want that may also be filled from their hub's.
+
+    They count as `sending` already, so that what is the person's own comes first, wherever it lies; none where the
+    order limits how many locations may send.
+    """
+    if not terms.by_custody or wish.locations_max is not None:
+        return frozenset()
+    both = [line for line in wish.lines if line.view is View.BOTH and len(line.custodians) > 1]
+    return frozenset(
+        stock.item.location
+        for line in both
+        for product in terms.sharing.reads(line.product)
+        for stock in holdings.get(product, ())
+        if stock.item.custodian == line.custodians[0] and stock.on_hand > 0
     )
 
 

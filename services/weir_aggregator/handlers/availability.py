@@ -15,6 +15,7 @@ from weir_aggregator.domain import (
     Selection,
     Supplies,
 )
+from weir_aggregator.handlers.custody import check_view
 from weir_aggregator.handlers.freshness import fresh
 from weir_aggregator.projection import (
     Pace,
@@ -34,8 +35,11 @@ Revisions = tuple[Revision, ...]
 
 
 async def availability(tenants: Tenants, question: Question, asked: Vector) -> tuple[Availability, Revisions]:
-    """Supply, share and level of one product in one channel; raises ChannelNotFound and what `fresh` raises."""
+    """Supply, share and level of one product in one channel; raises ChannelNotFound, Malformed and what `fresh`
+    raises.
+    """
     projection = await fresh(tenants, asked)
+    check_view(projection, question)
     return projection.availability(question), projection.revisions
 
 
@@ -48,8 +52,9 @@ async def batch(
 
 
 async def explanation(tenants: Tenants, question: Question, asked: Vector) -> tuple[Trace, Advice, Revisions]:
-    """How a level comes about, and what would raise it; raises ChannelNotFound and what `fresh` raises."""
+    """How a level comes about, and what would raise it; raises ChannelNotFound, Malformed and what `fresh` raises."""
     projection = await fresh(tenants, asked)
+    check_view(projection, question)
     posed, revisions = projection.posed(question), projection.revisions
     trace, advice = await asyncio.to_thread(lambda: (explain(posed), advise(posed)))
     return trace, advice, revisions

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from weir_aggregator.domain import Point, Purpose, Recorded, Reserve
 from weir_aggregator.errors import ChannelNotFound, LinesExhausted, PlanNotRecorded, PlanOvertaken
+from weir_aggregator.handlers.custody import viewed
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
 from weir_aggregator.ports import Overtaken, Promises, Reserved
 from weir_aggregator.projection import (
@@ -26,7 +27,7 @@ from weir_aggregator.projection import (
 from weir_allocation.fulfilment.model import Order, Plan, Wish
 from weir_allocation.fulfilment.planner import plan
 from weir_allocation.trace import Verdict
-from weir_chassis.errors import Malformed, RevisionNotReached, Violation
+from weir_chassis.errors import Malformed, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ PLANS_MAX = 16
 """Plans that are made for one order, each on what is known since the one before was refused."""
 REFUSED_HERE = (ChannelNotFound, LinesExhausted, Malformed, PlanNotRecorded, PlanOvertaken, RevisionNotReached)
 """What a request is refused with before the ledger could say that it knows it."""
-NEVER_WAITS = (Verdict.DENIED, Verdict.SHARE_SPENT)
+NEVER_WAITS = (Verdict.DENIED, Verdict.SHARE_SPENT, Verdict.HUB_ACCESS_OFF)
 """What is missing for these reasons is not there for the channel, whatever comes."""
 LINES_AT_ONCE_MAX = 100
 """Of orders of more lines the plan is made in a thread: nobody waits for it."""
@@ -82,17 +83,7 @@ def ordered(projection: Projection, wish: Wish, channel: str) -> tuple[Order, tu
 
     Raises ChannelNotFound, and Malformed where lines do not say whose custody they want as the channel needs it.
     """
-    made, shares = order_and_shares(projection, wish, channel)
-    check_custody(wish, by_custody=made.terms.by_custody)
-    return made, shares
-
-
-def check_custody(wish: Wish, *, by_custody: bool) -> None:
-    """Raises Malformed unless each line names custodians if the channel is reached by custody, and only then."""
-    said = "Required: the channel is reached by custody." if by_custody else "Only for a channel by custody."
-    bad = [line for line, each in enumerate(wish.lines) if bool(each.custodians) is not by_custody]
-    if bad:
-        raise Malformed([Violation(f"wish.lines[{line}].custodians", said) for line in bad])
+    return order_and_shares(projection, viewed(projection, wish, channel), channel)
 
 
 async def best(wanted: Order) -> Plan:
@@ -126,7 +117,7 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
         if waits is None and (not found.allocations or (asked.wish.whole and found.missing)):
             return found
         purposes = tuple(Purpose(each.line, each.serves_as, each.bundles) for each in found.allocations)
-        by = Recorded(asked.wish, asked.channel, wanted.terms, purposes, found, mark)
+        by = Recorded(wanted.wish, asked.channel, wanted.terms, purposes, found, mark)
         kept = None if found.allocations else found
         demand = None if waits is None else Recorded(waits, asked.channel, wanted.terms, (), kept, mark)
         taken = weighed(wanted, shares, found.allocations)

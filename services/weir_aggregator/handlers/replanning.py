@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from weir_aggregator.domain import Purpose, Recorded, Replan
 from weir_aggregator.errors import PlanNotRecorded, PlanOvertaken
+from weir_aggregator.handlers.custody import viewed_again
 from weir_aggregator.handlers.freshness import fresh, patience_seconds
-from weir_aggregator.handlers.fulfilment import PLANS_MAX, REFUSED_HERE, catch_up, check_custody, in_turn, points
+from weir_aggregator.handlers.fulfilment import PLANS_MAX, REFUSED_HERE, catch_up, in_turn, points
 from weir_aggregator.handlers.standing import accepted, given_back, promised, require_room, returned, wished
 from weir_aggregator.handlers.standing import standing as stood
 from weir_aggregator.ports import Amended, Moves, Overtaken, Promised, Promises
@@ -78,7 +79,9 @@ async def _planned(
     Raises ChannelNotFound, and Malformed where the other wish is none of this order.
     """
     wish, purposes = wished(asked, recorded)
-    check_custody(wish, by_custody=recorded.terms.by_custody)
+    if asked.wish is not None:
+        by_custody = recorded.terms.by_custody
+        wish = viewed_again(projection, wish, recorded.wish, recorded.channel, by_custody=by_custody)
     under, mark = terms_again(projection, wish, recorded), points(projection)
     stands = stood(standing.lines, purposes)
     if asked.wish is None:

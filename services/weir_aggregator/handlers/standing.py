@@ -133,4 +133,4 @@ def _known_again(former: Wish, latter: Wish) -> Mapping[int, int]:
 
 
 def _sort(line: Line) -> object:
-    return line.product, line.demand, line.custodians
+    return line.product, line.demand, line.view or line.custodians

@@ -63,7 +63,7 @@ class Givings:
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class Selling:
     """Levels of some products in some channels that persons sell through, as they stood at one instant."""
 
     custody: Custody
@@ -122,7 +122,7 @@ class InCustody:
         self.givings.put(numbers, given)
         return changed
 
-    def sold(self, numbers: Indices, products: Sequence[Product], channels: Sequence[str]) -> Sold | None:
+    def sold(self, numbers: Indices, products: Sequence[Product], channels: Sequence[str]) -> Selling | None:
         """The levels of products as they stand, in those of some channels that persons sell through; None where no one
         does. A product may have no number: it is given one that no other has.
         """
@@ -130,7 +130,7 @@ class InCustody:
         if not places:
             return None
         named = [channels[place] for place in places]
-        return Sold(self.custody, named, np.array(places, dtype=np.int64), products, self.givings.of(numbers))
+        return Selling(self.custody, named, np.array(places, dtype=np.int64), products, self.givings.of(numbers))
 
     def standing(self, today: date) -> Standing:
         """All that is in custody, as it is now."""

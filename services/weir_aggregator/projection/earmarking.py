@@ -19,6 +19,7 @@ from weir_aggregator.domain import Product
 from weir_aggregator.projection.demands import Demand, Held, Look, Place
 from weir_allocation.fulfilment import planner
 from weir_allocation.fulfilment.model import Order, Plan, Terms
+from weir_allocation.fulfilment.terms import own_places
 from weir_allocation.stock import Stock, StockItem
 
 K = TypeVar("K")
@@ -110,7 +111,8 @@ class Standing:
             for item, each in there.items():
                 holdings.setdefault((item.owner, item.sku), []).append(Stock(item, units[item], 0, each.expiry))
             # With the terms, so that no others get their identity while the plan is remembered.
-            known = self._plans[key] = terms, _plan(demand, Order(demand.wish, terms, holdings, today))
+            own = own_places(demand.wish, terms, holdings)
+            known = self._plans[key] = terms, _plan(demand, Order(demand.wish, terms, holdings, today, sending=own))
         return known[1]
 
     def forget_plans(self) -> None:

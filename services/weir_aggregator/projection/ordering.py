@@ -13,7 +13,7 @@ from weir_allocation import claims
 from weir_allocation.claims import Claim
 from weir_allocation.fulfilment.harm import harm
 from weir_allocation.fulfilment.model import Order, Terms, Wish
-from weir_allocation.fulfilment.terms import terms
+from weir_allocation.fulfilment.terms import own_places, terms
 from weir_allocation.network import Channel
 from weir_allocation.policy import Mode
 from weir_allocation.sharing import NO_SHARING, Sharing
@@ -60,6 +60,7 @@ def order_under(projection: Projection, wish: Wish, under: Terms) -> Order:
         holdings,
         today,
         harm(sharing, products, held, locations, today),
+        sending=own_places(wish, under, holdings),
         awaited=projection.awaited(list(holdings)),
     )
 

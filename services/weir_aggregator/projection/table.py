@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from weir_aggregator.domain import Availability, Levels, Product
 from weir_aggregator.errors import ChannelNotFound
 from weir_aggregator.projection.balances import NONE, Balances
-from weir_aggregator.projection.custody import InCustody, Sold
+from weir_aggregator.projection.custody import InCustody, Selling
 from weir_aggregator.projection.shares import NO_CEILING, Claims, Places, Shares, scales
 from weir_aggregator.projection.supplies import Ground, SupplyPicture
 from weir_allocation.columns import NO_SHARES, Bundled, Columns, Flags, Indices, Lending, Rows, Units, exposure
@@ -48,7 +48,7 @@ class Excerpt:
     """Levels as `[product, place]`."""
     places: Indices
     """Place of each channel."""
-    sold: Sold | None = None
+    sold: Selling | None = None
     """Those of channels that persons sell through, in place of these; None where there is none."""
 
     def rows(self, begin: int, end: int) -> Figures:
@@ -290,7 +290,7 @@ class Table:
                 before, after = (each.excerpt(part.tolist(), some).rows(0, len(part)) for each in (former, self))
                 differs[part] |= (before != after).any(axis=1)
 
-    def _sold(self, numbers: Sequence[int], channels: Sequence[str]) -> Sold | None:
+    def _sold(self, numbers: Sequence[int], channels: Sequence[str]) -> Selling | None:
         products = [self._balances.products[number] for number in numbers] if self.in_custody.custody.channels else []
         return self.in_custody.sold(np.array(numbers, dtype=np.int64), products, channels)
 

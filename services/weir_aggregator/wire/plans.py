@@ -47,6 +47,7 @@ NOWHERE: Mapping[Verdict, str] = {
     Verdict.SHARE_SPENT: "'{channel}' has no more of its share",
     Verdict.DENIED: "'{channel}' does not sell the product",
     Verdict.BUNDLE_NESTED: "a component of the bundle is a bundle itself",
+    Verdict.HUB_ACCESS_OFF: "'{channel}' is shared nothing by the hub of a pool",
     Verdict.EMPTY: "there is no more of it",
 }
 """Why units are missing, where no others come near; in other words `_ELSE`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from weir.aggregator.v1 import availability_service_pb2 as pb
 from weir.common.v1 import revision_pb2
 from weir_aggregator.domain import Change, Product, Question, Selection
-from weir_aggregator.wire import changes
+from weir_aggregator.wire import changes, items
 from weir_allocation.stock import ANY, EACH, Demand
 from weir_chassis import revisions
 from weir_chassis.fields import Fields
@@ -29,6 +29,7 @@ def question(request: pb.GetAvailabilityRequest | pb.ExplainAvailabilityRequest)
                 changes.product(fields.inner("product"), request.product),
                 fields.identifier("channel", request.channel),
                 _demand(fields, request.lot, request.uom),
+                items.view(fields, request.view),
             ),
             _freshness(fields, request.freshness),
         )

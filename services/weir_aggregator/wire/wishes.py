@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weir.aggregator.v1 import fulfilment_pb2 as pb
-from weir_aggregator.wire.items import product_message
+from weir.common.v1 import stock_pb2
+from weir_aggregator.wire.items import VIEW_VALUES, product_message, view
 from weir_allocation.fulfilment.model import Line, Wish
 from weir_allocation.stock import ANY, EACH, Demand
 from weir_chassis.fields import QUANTITY_MAX, Fields
@@ -68,6 +69,7 @@ def _line(fields: Fields, asked: pb.WishLine) -> Line:
         fields.quantity("quantity", asked.quantity),
         _demand(fields, asked) if asked.lot or asked.uom else ANY,
         tuple(fields.identifiers("custodians", asked.custodians, most=CUSTODIANS_MAX)) if asked.custodians else (),
+        view(fields, asked.view),
     )
 
 
@@ -98,4 +100,5 @@ def _line_message(line: Line) -> pb.WishLine:
         lot=line.demand.lot,
         uom="" if line.demand.uom == EACH else line.demand.uom,
         custodians=line.custodians,
+        view=stock_pb2.STOCK_VIEW_UNSPECIFIED if line.view is None else VIEW_VALUES[line.view],
     )

@@ -84,7 +84,9 @@ class GetAvailabilityResponse(_message.Message):
     level: _builtins.int
     """Units the channel may sell."""
     supply: _builtins.int
-    """Units that the locations reached by the channel hold for the product."""
+    """Units that the locations reached by the channel hold for the product; of a channel by custody, units in the custody that it sells
+    from, wherever they lie: of the person who sells through it, and of his hub while its stock is open to members. 0 if nobody does.
+    """
     share: _builtins.int
     """Units of the supply that are the channel group's."""
     untold: _builtins.bool

@@ -396,7 +396,9 @@ class Objective(_message.Message):
     filled: _builtins.int
     """Units of lines that are filled: more is better."""
     locations: _builtins.int
-    """Locations that send: fewer is better."""
+    """Locations that send: fewer is better. For lines that may be filled from a person's custody and from the hub's, those where he has
+    something himself do not count, so that his own comes first; unless the wish limits the number of locations.
+    """
     assembled: _builtins.int
     """Bundles put together: fewer is better."""
     shared: _builtins.int
