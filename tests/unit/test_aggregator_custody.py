@@ -286,4 +286,6 @@ async def test_an_order_keeps_the_custody_it_was_accepted_with() -> None:
     assert [each.custodians for each in kept.wish.lines] == [("ann", "dora"), ("ann",)]
     assert kept.plan is not None
     assert {each.item.custodian for each in kept.plan.allocations} == {"ann", "dora"}
+    [moves] = ledger.moves
+    assert (moves.releases, sum(each.quantity for each in moves.lines)) == ((), 2)
     assert [each.line for each in kept.plan.missing] == [1]

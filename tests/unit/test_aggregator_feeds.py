@@ -11,6 +11,7 @@ from google.protobuf.json_format import ParseDict
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
+from weir.pooling.v1 import pooling_service_pb2
 from weir.sharing.v1 import network_pb2
 from weir.sync.v1 import rule_pb2
 from weir_aggregator.domain import (
@@ -21,6 +22,8 @@ from weir_aggregator.domain import (
     Count,
     GroupLink,
     Lot,
+    Person,
+    Pool,
     Recorded,
     StoreLimits,
     Waiting,
@@ -328,3 +331,24 @@ def test_claims(said: dict[str, Any], change: ClaimChange) -> None:
     claim = reservation_pb2.Claim(**{"claim": SHARE.key, "open": 3, "fulfilled": 4, **said})
     assert feeds.balances(ledger_service_pb2.ExportBalancesResponse(claims=[claim])) == [change]
     assert feeds.entries(ledger_service_pb2.WatchEntriesResponse(claims=[claim])) == [change]
+
+
+@pytest.mark.parametrize(
+    ("sent", "configured"),
+    [
+        ({"user": {"user": "ann", "role": "USER_ROLE_REP", "channel": "rep-ann"}}, Person("ann", "rep-ann")),
+        ({"user": {"user": "dora", "role": "USER_ROLE_DISTRIBUTOR"}}, Person("dora", "")),
+        (
+            {"pool": {"pool": "north", "hub": "dora", "members": ["ann", "bob"], "access_hub_stock": True}},
+            Pool("north", "dora", ("ann", "bob"), hub_access=True),
+        ),
+        ({"pool": {"pool": "north", "hub": "dora"}}, Pool("north", "dora", (), hub_access=False)),
+    ],
+)
+def test_persons_and_pools(sent: dict[str, Any], configured: Configured) -> None:
+    """Of a person the channel counts, of a pool who is in it and its switch; exported or changed, they are the same."""
+    told = ParseDict(sent, pooling_service_pb2.PoolingObject())
+    assert feeds.pooling([told]) == [Change(configured)]
+    for deleted in (False, True):
+        change = pooling_service_pb2.PoolingChange(object=told, deleted=deleted)
+        assert feeds.pooling_changes([change]) == [Change(configured, deleted)]

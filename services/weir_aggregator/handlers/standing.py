@@ -9,6 +9,7 @@ from dataclasses import replace
 from weir_aggregator.domain import UNWANTED, Purpose, Recorded, Replan
 from weir_aggregator.ports import PromisedLine
 from weir_aggregator.projection import Returned, Wanted, weight
+from weir_allocation.custody import View
 from weir_allocation.fulfilment.model import Line, Terms, Wish
 from weir_allocation.fulfilment.replan import Standing
 from weir_allocation.stock import Holdings, Product, Stock, StockItem
@@ -133,4 +134,4 @@ def _known_again(former: Wish, latter: Wish) -> Mapping[int, int]:
 
 
 def _sort(line: Line) -> object:
-    return line.product, line.demand, line.view or line.custodians
+    return line.product, line.demand, line.view or line.custodians or View.BOTH
