@@ -1,8 +1,9 @@
-"""A partitioning service that kills itself where it is told to, as a power cut would.
+"""A service that kills itself where it is told to, as a power cut would: partitioning, or pooling.
 
 WEIR_DIES_AT="add after" python -m tests.kit.dying serve partitioning --supervised
 
-It dies right before or after the first call of a method of its ports; which ones there are says `STEPS`.
+It dies right before or after the first call of a method of its ports; which ones there are say `STEPS`, of
+partitioning, and `DEEDS`, of pooling.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 STEPS = tuple(f"{name} {when}" for name in ("add", "put", "enforce", "count") for when in ("before", "after"))
 """Keeping epochs, telling the ledger, noting that it was told; counting demand."""
+DEEDS = ("carry_out before", "_confirm before", "carry_out after")
+"""A deed is written down and not begun; reserved and not confirmed; done and not concluded."""
 
 
 def main() -> None:
@@ -26,10 +29,7 @@ def main() -> None:
 
 
 def _die_at(name: str, when: str) -> None:
-    from weir_partitioning.peers.ceilings import PeerCeilings
-    from weir_partitioning.store import PostgresDemand, PostgresEpochs
-
-    owner: Any = {"put": PeerCeilings, "count": PostgresDemand}.get(name, PostgresEpochs)
+    owner = _owner(name)
     done = getattr(owner, name)
 
     async def dying(*arguments: Any, **options: Any) -> None:
@@ -38,6 +38,18 @@ def _die_at(name: str, when: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, name, dying)
+
+
+def _owner(name: str) -> Any:
+    """Whose method it is."""
+    if name in ("carry_out", "_confirm"):
+        from weir_pooling.peers.books import PeerBooks
+
+        return PeerBooks
+    from weir_partitioning.peers.ceilings import PeerCeilings
+    from weir_partitioning.store import PostgresDemand, PostgresEpochs
+
+    return {"put": PeerCeilings, "count": PostgresDemand}.get(name, PostgresEpochs)
 
 
 if __name__ == "__main__":

@@ -66,17 +66,20 @@ class PeerBooks:
         """Reserve and confirm; and again, where so much time went by in between that the hold ran out."""
         for turn in count():
             name = _name(deed, turn)
-            done = await self._do(tenant, deed, name, check=False)
-            confirmation = pb.ConfirmRequest(request_id=name, reservation=done.reservation)
+            reserved = await self._do(tenant, deed, name, check=False)
             try:
-                with passing_on():
-                    confirmed = await self._reservations(tenant).Confirm(confirmation)
+                return await self._confirm(tenant, reserved.reservation, name)
             except Refusal as refusal:
                 if refusal.reason != EXPIRED:
                     raise
-            else:
-                return Done(from_wire(confirmed.revision), done.reservation)
         raise AssertionError(deed)
+
+    async def _confirm(self, tenant: str, reservation: str, name: str) -> Done:
+        with passing_on():
+            confirmed = await self._reservations(tenant).Confirm(
+                pb.ConfirmRequest(request_id=name, reservation=reservation)
+            )
+        return Done(from_wire(confirmed.revision), reservation)
 
     async def _do(self, tenant: str, deed: Deed, name: str, *, check: bool) -> Done:
         """Ask the ledger once."""

@@ -1,0 +1,83 @@
+"""Pooling dies, by kill -9, wherever it may while units move: they move once, and whoever asked is told so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.kit.connecting import connect
+from tests.kit.dying import DEEDS
+from tests.kit.ledger import RECEIVE, item, ledger, movement
+from tests.kit.ledger import Caller as Books
+from tests.kit.pooling import Pooling
+from tests.kit.postgres import PostgresForTests
+from tests.kit.processes import Program
+from tests.kit.waiting import until
+from weir.pooling.v1 import pool_pb2
+
+TENANT = "mortal"
+
+
+@dataclass(frozen=True, slots=True)
+class Mortal:
+    """A pooling service that was told where to die, and its ledger."""
+
+    program: Program
+    pooling: Pooling
+    books: Books
+
+
+@pytest.fixture
+async def mortal(postgres: PostgresForTests) -> AsyncIterator[Mortal]:
+    """Its hub has 10 nails; it dies before it has the ledger do anything."""
+    async with AsyncExitStack() as stack:
+        fresh = stack.enter_context(postgres.fresh("weir_ledger", "weir_pooling"))
+        kept = await stack.enter_async_context(ledger(fresh))
+        told = {
+            "WEIR_DATABASE_URL": fresh.url("weir_pooling"),
+            "WEIR_LEDGER_TARGET": kept.server.address,
+            "WEIR_POOLING_DEED_SECONDS": "0.1",
+        }
+        running = Program("pooling", told, module="tests.kit.dying")
+        stack.push_async_callback(running.kill)
+        await running.start(WEIR_DIES_AT=DEEDS[0])
+        channel = await stack.enter_async_context(connect(running.address))
+        books = kept.caller(TENANT)
+        await books.place("W1")
+        await books.record(movement(RECEIVE, item("NAIL", custodian="hub"), 10))
+        yield Mortal(running, Pooling(None, channel), books)  # type: ignore[arg-type]
+
+
+async def test_it_dies_at_every_step_and_goes_on(mortal: Mortal) -> None:
+    """A request dies after it was written down; whatever is to finish it dies between promise and confirmation, and
+    again before it was concluded. Unasked, the units are promised in the end, once, and whoever repeats the request is
+    told so.
+    """
+    boss, hub = mortal.pooling.caller(TENANT), mortal.pooling.caller(TENANT, user="hub")
+    await boss.pool("north", "hub", "ann")
+    lines = [{"stock_item": item("NAIL"), "quantity": 3}]
+    request: dict[str, Any] = {"sender": "hub", "recipient": "ann", "lines": lines, "request_id": "one"}
+    with pytest.raises(grpc.aio.AioRpcError) as lost:
+        await hub.do("RequestTransfer", **request)
+    assert lost.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    await mortal.program.dead()
+    for step in DEEDS[1:]:
+        await mortal.program.start(WEIR_DIES_AT=step)
+        await mortal.program.dead()
+    await mortal.program.start()
+
+    async def pending() -> bool:
+        [transfer] = (await hub.do("ListTransfers")).transfers
+        return (transfer.state, transfer.under_way) == (pool_pb2.TRANSFER_STATE_PENDING, "")
+
+    await until(pending)
+    [promise] = (await mortal.books.do("ListReservations")).reservations
+    transfer = (await hub.do("RequestTransfer", **request)).transfer
+    assert (promise.reservation, promise.order) == (transfer.reservation, f"transfer/{transfer.transfer}")
+    assert await mortal.books.balance(item("NAIL", custodian="hub")) == (10, 3, 7, 0)
+    assert not await mortal.books.verify()
