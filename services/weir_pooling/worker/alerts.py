@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -176,15 +176,12 @@ class AlertWorker:
                     following.due.note(Change(level))
                 if not following.due:
                     return
-                async with asyncio.TaskGroup() as tasks:
-                    reading = tasks.create_task(self._read_books(following))
-                    judging = tasks.create_task(self._judge(following))
-                    await self._read_levels(following, revision.number)
-                    reading.cancel()
-                    judging.cancel()
-            except* Exception as faults:
+                await _first(
+                    self._read_levels(following, revision.number), self._read_books(following), self._judge(following)
+                )
+            except Exception as fault:
                 failures = 1 if following.counted else failures + 1
-                _log(faults, "par levels cannot be followed now", tenant=tenant)
+                _log(fault, "par levels cannot be followed now", tenant=tenant)
                 await asyncio.sleep(self.pace.patience(failures))
 
     async def _read_levels(self, following: _Following, after: int) -> None:
@@ -236,12 +233,22 @@ class AlertWorker:
                 following.counted = True
 
 
-def _log(fault: BaseException, said: str, **told: str) -> None:
-    """Say what will be tried again: in short where a service or the database is away, at length where it is a
-    surprise.
-    """
-    faults = fault.exceptions if isinstance(fault, BaseExceptionGroup) else (fault,)
-    if all(isinstance(each, Refusal) for each in faults):
-        log.warning(said, reasons=[each.reason for each in faults if isinstance(each, Refusal)], **told)
+async def _first(*doing: Coroutine[Any, Any, None]) -> None:
+    """Do several things until the first ends; raises what went wrong with it."""
+    tasks = [asyncio.create_task(each) for each in doing]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+    finally:
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _log(fault: Exception, said: str, **more: str) -> None:
+    """What a caller may hear of is no accident; everything else is."""
+    if isinstance(fault, Refusal):
+        log.warning(said, reason=fault.reason, **more)
     else:
-        log.error(said, exc_info=fault, **told)
+        log.error(said, exc_info=fault, **more)
