@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from weir_chassis.errors import PeerAway, Refusal
 from weir_chassis.revisions import Origin
@@ -83,7 +83,7 @@ class MemoryBooks:
         for each in deed.portions:
             if each.destination is not None:
                 self._check_place(deed, each.destination.location)
-        return self._decide(deepcopy(self.shelves[tenant]), deed)
+        return self._decide(deepcopy(replace(self.shelves[tenant], outcomes={})), deed)
 
     async def carry_out(self, tenant: str, deed: Deed) -> Done:
         fault = self.faults.popleft() if self.faults else Fault(answered=True)
