@@ -31,13 +31,13 @@ from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
-from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release, Transfer
 from weir_ledger.domain.entries import Account, Entry, EntryKind, Movement
 from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import NOTHING, Holding, Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Claim, Draft, DraftLine, LineClaim, Mode, Reservation
+from weir_ledger.domain.reservations import Claim, Draft, DraftLine, LineClaim, LineTransfer, Mode, Reservation
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure, SnapshotImport
 from weir_ledger.domain.stock import Condition, StockItem
 from weir_ledger.domain.waiting import BackOrders, Product, WaitingDraft, WaitingDraftLine
@@ -80,7 +80,17 @@ drafts = st.builds(
 open_units = st.just(()) | st.lists(st.tuples(st.integers(1, 3), few), max_size=2, unique_by=lambda each: each[0]).map(
     tuple
 )
-
+line_moves = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 1, 2, 3]),
+        st.sampled_from([1, 1, 2, 3]),
+        st.sampled_from([*[{"custodian": "rep"}, {"location": "W2"}] * 4, {"location": "W9"}, None]),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda each: each[0],
+)
+"""Line, units and what is another where they arrive; None: they arrive as something else."""
 
 awaited = st.builds(
     WaitingDraft,
@@ -100,7 +110,8 @@ feeds = st.builds(Feed, st.sampled_from(Basis), st.just(NOW), st.sampled_from(De
 @st.composite
 def facts(draw: st.DrawFn) -> tuple[Movement, str]:
     """A movement that may be impossible, and what it expects of the balance."""
-    kind = draw(st.sampled_from([*(each for each in EntryKind if each <= EntryKind.RETURN), *[EntryKind.COUNT] * 3]))
+    kinds = [*(each for each in EntryKind if each <= EntryKind.RETURN), EntryKind.RESTORE, *[EntryKind.COUNT] * 3]
+    kind = draw(st.sampled_from(kinds))
     item = draw(items)
     quantity = draw(st.integers(-4, 4).filter(bool) if kind is EntryKind.ADJUST else few)
     others = [each for each in ITEMS if each.uom == item.uom and each != item]
@@ -108,7 +119,10 @@ def facts(draw: st.DrawFn) -> tuple[Movement, str]:
         kind = EntryKind.SHIP
     to = draw(st.sampled_from(others)) if kind is EntryKind.TRANSFER else None
     expected = draw(st.sampled_from([*["anything"] * 6, "what is", "what was"]))
-    return Movement(kind, item, quantity, to, draw(moments)), expected
+    taking = kind in (EntryKind.SHIP, EntryKind.TRANSFER, EntryKind.CONSUME) and item.condition is Condition.SELLABLE
+    wish = taking and draw(st.booleans())
+    quantity = draw(st.integers(4, 9)) if wish else quantity  # so that some are promised
+    return Movement(kind, item, quantity, to, draw(moments), available_only=wish), expected
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -224,6 +238,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def fulfil(self, name: str, units: Units, moment: datetime | None, alone: bool) -> None:
         """Fulfil."""
         self.ask(Fulfil(name, units, occurred_at=moment), alone)
+
+    @rule(name=names, moves=st.none() | line_moves, moment=moments, alone=alone)
+    def transfer(
+        self,
+        name: str,
+        moves: list[tuple[int, int, dict[str, str] | None]] | None,
+        moment: datetime | None,
+        alone: bool,
+    ) -> None:
+        """Transfer, of all that is open to the rep unless lines are named."""
+        known = self.model.promises[name].lines if name in self.model.promises else []
+        everything = [(number, line.open, {"custodian": "rep"}) for number, line in enumerate(known, 1) if line.open]
+        made = []
+        for line, units, where in moves or everything or [(1, 1, None)]:
+            source = known[line - 1].item if line <= len(known) else ITEMS[0]
+            made.append(LineTransfer(line, units, ITEMS[2] if where is None else replace(source, **where)))
+        self.ask(Transfer(name, tuple(made), occurred_at=moment), alone)
 
     @rule(name=names, units=open_units, alone=alone)
     def release(self, name: str, units: Units, alone: bool) -> None:
@@ -364,7 +395,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (entry.on_hand, entry.reserved) == (self.on_hand[item], self.reserved[item])
             if entry.kind is EntryKind.RESERVE:
                 assert entry.reserved <= entry.on_hand
-            if entry.reservation and entry.kind is not EntryKind.FULFIL:
+            if entry.reservation and entry.kind not in (EntryKind.FULFIL, EntryKind.TRANSFER):
                 line = self.ledger.reservations[entry.reservation].lines[entry.reservation_line - 1]
                 for each in line.claims:
                     before = had.setdefault((entry.reservation, each.claim), self.claimed[each.claim])

@@ -19,25 +19,26 @@ from weir_ledger.domain.amending import Amend
 from weir_ledger.domain.ceilings import CeilingDraft, SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders, WaitingPromise
-from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release, Transfer
 from weir_ledger.domain.entries import EntryKind, Movement
 from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.limits import Limits
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, Mode, State
+from weir_ledger.domain.reservations import Draft, DraftLine, LineClaim, LineTransfer, Mode, State
 from weir_ledger.domain.snapshots import Basis, Deduction, Feed, Figure
 from weir_ledger.domain.stock import Condition, StockItem
 from weir_ledger.domain.waiting import Product, WaitingDraft
 
 NO_CEILING = CeilingDraft("", None, 0)
 NOTHING_HAD: Mapping[str, int] = MappingProxyType({})
-COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.ADJUST)
+COMING = (EntryKind.RECEIVE, EntryKind.RETURN, EntryKind.RESTORE, EntryKind.ADJUST)
 RUNNING = (State.HELD, State.CONFIRMED)
 ALLOWED: dict[type[Command[Any]], tuple[State, ...]] = {
     Confirm: RUNNING,
     Extend: (State.HELD,),
     Fulfil: (State.CONFIRMED,),
+    Transfer: (State.CONFIRMED,),
     Release: RUNNING,
     MarkHandedOver: RUNNING,
     Amend: RUNNING,
@@ -205,6 +206,10 @@ class Model:
             case ImportLines(begun, feed, figures):
                 if begun.request_id not in self.reports:
                     self.reports[begun.request_id] = Counter(self.report(feed, each, revision) for each in figures)
+            case Transfer(name, moves):
+                if not {each.destination.location for each in moves} <= self.places:
+                    yield "LOCATION_NOT_FOUND"
+                yield from self.change(name, command, revision)
             case Amend(name) | Confirm(name) | Extend(name) | Fulfil(name) | Release(name) | MarkHandedOver(name):
                 yield from self.change(name, command, revision)
 
@@ -290,6 +295,8 @@ class Model:
                 units = each.quantity - self.there[each.item]
                 moment = each.occurred_at or self.now
                 self.counted[each.item] = max(moment, self.counted.get(each.item, moment))
+            if each.available_only and self.available(each.item) < each.quantity:
+                yield "INSUFFICIENT_STOCK"
             if self.there[each.item] + units < 0:
                 yield "INSUFFICIENT_ON_HAND"
             for item, change in ((each.item, units), (each.destination, each.quantity)):
@@ -394,6 +401,8 @@ class Model:
                         yield "HOLD_TIME_EXHAUSTED"
                 case Fulfil(_, units, _, moment):
                     yield from self.end(promise, units or promise.open(), True, moment, revision)
+                case Transfer(_, moves, _, moment):
+                    yield from self.hand(promise, moves, moment, revision)
                 case Release(_, units):
                     yield from self.end(promise, units or promise.open(), False, None, revision)
                 case MarkHandedOver(_, numbers, moment):
@@ -413,6 +422,20 @@ class Model:
     ) -> Iterator[str]:
         """Units go out, or are given up; a promise with nothing open has ended."""
         yield from self.give(promise, units, fulfil, moment, revision)
+        self.settle(promise)
+
+    def hand(
+        self, promise: Promise, moves: Iterable[LineTransfer], moment: datetime | None, revision: int
+    ) -> Iterator[str]:
+        """Units go out as goods of some sort, and come in as the same somewhere else."""
+        for each in moves:
+            yield from self.give(promise, [(each.line, each.quantity)], True, moment, revision)
+            source, destination = promise.lines[min(each.line, len(promise.lines)) - 1].item, each.destination
+            if source == destination or _sort_of(source) != _sort_of(destination):
+                yield "REQUEST_MALFORMED"
+            self.there[destination] += each.quantity
+            self.moved.append((destination, each.quantity, moment or self.now))
+            self.changed[destination] = revision
         self.settle(promise)
 
     def settle(self, promise: Promise) -> None:
@@ -460,3 +483,8 @@ class Model:
     def overdue(self, promise: Promise) -> bool:
         """Whether a hold has run out."""
         return promise.state is State.HELD and promise.until is not None and promise.until <= self.now
+
+
+def _sort_of(item: StockItem) -> tuple[str, str, str, str]:
+    """What a stock item is, wherever it lies."""
+    return item.owner, item.sku, item.lot, item.uom

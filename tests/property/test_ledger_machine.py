@@ -20,7 +20,7 @@ from weir_ledger.domain.books import Page
 from weir_ledger.domain.ceilings import SetCeilings
 from weir_ledger.domain.command import Command
 from weir_ledger.domain.demands import CancelWaiting, PromiseWaiting, SetBackOrders
-from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release
+from weir_ledger.domain.endings import Confirm, Expire, Extend, Fulfil, MarkHandedOver, Release, Transfer
 from weir_ledger.domain.imports import ImportLines
 from weir_ledger.domain.movements import RecordMovements
 from weir_ledger.domain.promises import Reserve, ReserveBatch
@@ -31,7 +31,8 @@ SETTINGS = settings(max_examples=max(250, settings().max_examples), stateful_ste
 
 REACHED = {
     *((each, "accepted") for each in (RecordMovements, Reserve, ReserveBatch, Confirm, Extend, Fulfil, Release)),
-    *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend)),
+    *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend, Transfer)),
+    *((Transfer, each) for each in ("RESERVATION_LINE_EXCEEDED", "REQUEST_MALFORMED")),
     *((Reserve, each) for each in ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "OPEN_RESERVATIONS_EXHAUSTED")),
     *((Confirm, each) for each in ("RESERVATION_EXPIRED", "RESERVATION_STATE", "RESERVATION_NOT_FOUND")),
     *((each, "accepted") for each in (SetBackOrders, CancelWaiting, PromiseWaiting, SetCeilings)),
@@ -39,7 +40,7 @@ REACHED = {
     (Reserve, "BACK_ORDERS_EXHAUSTED"),
     (SetBackOrders, "ETAG_STALE"),
     *((Amend, each) for each in ("INSUFFICIENT_STOCK", "RESERVATION_CHANGED")),
-    (RecordMovements, "BALANCE_CHANGED"),
+    *((RecordMovements, each) for each in ("BALANCE_CHANGED", "INSUFFICIENT_STOCK")),
 }
 """What has to have happened before anything is shown."""
 
@@ -106,6 +107,13 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     ),
     "units in transit are lost": (
         movements, "_record", lambda was: lambda page, movement: was(page, replace(movement, destination=None)),
+    ),
+    "a wish takes promised units": (
+        movements, "_record", lambda was: lambda page, movement: was(page, replace(movement, available_only=False)),
+    ),
+    "what moves stays promised": (
+        endings.Transfer, "_moved", lambda was: lambda command, page, line, moving: (
+            was(command, page, line, moving) and line),
     ),
     "an impossible movement is left out": (
         movements, "_record", lambda was: lambda page, movement: was(page, movement) and None,
