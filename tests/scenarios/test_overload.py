@@ -21,6 +21,7 @@ from tests.kit.suite import Suite
 from tests.kit.waiting import until
 from weir.ledger.v1 import ledger_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
+from weir.pooling.v1 import pool_pb2, pooling_service_pb2
 from weir.sync.v1 import rule_pb2, rule_service_pb2
 from weir_chassis import status
 from weir_chassis.policy import Traffic
@@ -76,6 +77,7 @@ async def burst(merchant: Merchant, service: str) -> list[asyncio.Task[Any]]:
         "weir_sharing": merchant.group,
         "weir_partitioning": lambda name: policy(merchant, name),
         "weir_sync": lambda name: rule(merchant, name),
+        "weir_pooling": lambda name: user(merchant, name),
     }
     return [asyncio.create_task(writes[service](f"{service} {number}")) for number in range(BURST)]
 
@@ -92,6 +94,12 @@ async def rule(merchant: Merchant, name: str) -> None:
     """Add a rule."""
     made = rule_pb2.Rule(rule=name, stores=["store"])
     await merchant.stubs.rules.CreateRule(rule_service_pb2.CreateRuleRequest(request_id=request_id(), rule=made))
+
+
+async def user(merchant: Merchant, name: str) -> None:
+    """Add a person."""
+    made = pool_pb2.User(user=name, role=pool_pb2.USER_ROLE_REP)
+    await merchant.stubs.pooling.CreateUser(pooling_service_pb2.CreateUserRequest(request_id=request_id(), user=made))
 
 
 @pytest.mark.parametrize("service", kit.SCHEMAS)
