@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import calls, fulfilment, growth, levels, past, planning, rebalancing, snapshots
+from tests.bench import calls, fulfilment, growth, levels, past, planning, rebalancing, snapshots, views
 from tests.bench.measuring import Options
 
 PARTS: dict[str, Callable[[Options], None]] = {
@@ -20,9 +20,10 @@ PARTS: dict[str, Callable[[Options], None]] = {
     "planning": planning.run,
     "fulfilment": fulfilment.run,
     "rebalancing": rebalancing.run,
+    "views": views.run,
     "growth": growth.run,
 }
-USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment", "rebalancing"]
+USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment", "rebalancing", "views"]
 
 
 def main() -> None:

@@ -87,6 +87,22 @@ def ledgers(*names: str) -> Iterator[Suite]:
         yield Suite(servers, postgres)
 
 
+@contextmanager
+def pooled(name: str) -> Iterator[Suite]:
+    """A ledger of this name, pooling on it, and what its calls are compared with, for the block."""
+    with ledgers(name) as running, ExitStack() as stack:
+        home = running.postgres.directory.parent
+        environ = {
+            "WEIR_DATABASE_URL": _migrated(running.postgres, "weir_pooling", name),
+            "WEIR_LEDGER_TARGET": running.address(name),
+        }
+        servers = {
+            each: stack.enter_context(_serving(each, each, home, environ if each == "pooling" else {}))
+            for each in ("echo", "empty", "pooling")
+        }
+        yield Suite({**running.servers, **servers}, running.postgres)
+
+
 async def _create(postgres: EmbeddedPostgres, database: str) -> None:
     """Make a database."""
     connection = await asyncpg.connect(postgres.url())

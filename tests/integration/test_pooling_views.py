@@ -92,7 +92,7 @@ async def test_the_switch_on_and_off(service: Pooling, caller: Caller, books: Bo
     await put(books, rep=3, hub=10, rival=7)
     rep = service.caller(tenant, user="rep")
     assert [await sums(rep, view=view) for view in (MY, SHARED, BOTH)] == [{OWN: 3}, {HUB: 10}, {OWN: 3, HUB: 10}]
-    await service.caller(tenant, user="hub").do("SetHubAccess", pool="north", access_hub_stock=False)
+    await caller.do("SetHubAccess", pool="north", access_hub_stock=False)
     assert [await sums(rep, view=view) for view in (MY, SHARED, BOTH)] == [{OWN: 3}, {}, {OWN: 3}]
     assert await sums(rep) == {OWN: 3}
 
@@ -102,7 +102,7 @@ async def test_the_hub_sees_all_of_its_pool(service: Pooling, caller: Caller, bo
     a member's view as the member sees it."""
     await put(books, rep=3, hub=10, rival=7)
     hub = service.caller(tenant, user="hub")
-    await hub.do("SetHubAccess", pool="north", access_hub_stock=False)
+    await caller.do("SetHubAccess", pool="north", access_hub_stock=False)
     assert await sums(hub) == {OWN: 10, MEMBER: 10}
     assert await sums(hub, view=MY) == {OWN: 10}
     assert await sums(hub, custodians=["rival"]) == {MEMBER: 7}
@@ -199,7 +199,7 @@ async def test_pages_go_on_whoever_leaves(service: Pooling, caller: Caller, book
     rep, hub = service.caller(tenant, user="rep"), service.caller(tenant, user="hub")
     first = await rep.do("ListStock", page_size=1)
     assert [each.custody for each in first.stock] == [OWN]
-    await hub.do("SetHubAccess", pool="north", access_hub_stock=False)
+    await caller.do("SetHubAccess", pool="north", access_hub_stock=False)
     rest = await rep.do("ListStock", page_token=first.next_page_token, page_size=1)
     assert (list(rest.stock), rest.next_page_token) == ([], "")
     nothing = await rep.do("ListStock", view=SHARED)
@@ -319,3 +319,43 @@ async def test_what_holds_a_person(service: Pooling, caller: Caller, books: Book
     for name in ("rep", "hub"):
         told = await service.caller(tenant, user=name).refused("DeleteUser", user="rep")
         assert told.reason == "AUTHORITY_INSUFFICIENT"
+
+
+async def requested(caller: Caller, *units: int) -> str:
+    """A transfer of nails from the hub to the rep, a line as many units; which."""
+    lines = [{"stock_item": item("NAIL", lot=f"L{number}"), "quantity": count} for number, count in enumerate(units)]
+    answer = await caller.do("RequestTransfer", sender="hub", recipient="rep", lines=lines)
+    made: str = answer.transfer.transfer
+    return made
+
+
+async def test_what_is_on_its_way(service: Pooling, caller: Caller, books: Books, tenant: str) -> None:
+    """Units of a transfer that waits are with the sender and not available; every viewer is told that they are on their
+    way, and the recipient that they are on their way to him; once it is settled they are not."""
+    await books.record(*(movement(RECEIVE, item("NAIL", lot=f"L{each}", custodian="hub"), 10) for each in range(2)))
+    transfer = await requested(caller, 4, 3)
+    await caller.do("RemoveTransferUnits", transfer=transfer, units=[{"line": 2, "quantity": 1}])
+
+    async def going(user: str) -> list[tuple[int, int, int, int]]:
+        answer = await service.caller(tenant, user=user).do("ListStock", view=SHARED)
+        return [(each.on_hand, each.available, each.in_transfer, each.incoming) for each in answer.stock]
+
+    assert await going("rep") == [(10, 6, 4, 4), (10, 8, 2, 2)]
+    assert await going("rival") == await going("hub") == [(10, 6, 4, 0), (10, 8, 2, 0)]
+    await service.caller(tenant, user="rep").do("AcceptTransfer", transfer=transfer)
+    assert await going("rep") == [(6, 6, 0, 0), (8, 8, 0, 0)]
+    assert await sums(service.caller(tenant, user="rep"), view=MY) == {OWN: 6}
+
+
+async def test_what_waits_holds_a_person(service: Pooling, caller: Caller, books: Books, tenant: str) -> None:
+    """Whoever is on a side of a transfer that waits, or whose case is open, is not removed."""
+    await books.record(movement(RECEIVE, item("NAIL", lot="L0", custodian="hub"), 10))
+    transfer = await requested(caller, 4)
+    case = (await caller.do("CreateCase", case={"kind": 1, "user": "rep"})).case.case
+    await caller.do("DeletePool", pool="north")
+    holding = {"rep": f"transfer {transfer}, case {case}", "hub": f"transfer {transfer}, stock item NAIL at W1, lot L0"}
+    for user, used_by in holding.items():
+        assert (await caller.refused("DeleteUser", user=user)).metadata == {"user": user, "used_by": used_by}
+    await caller.do("CancelTransfer", transfer=transfer)
+    await caller.do("CloseCase", case=case)
+    await caller.do("DeleteUser", user="rep")

@@ -12,6 +12,7 @@ from weir_pooling.domain import pools as rules
 from weir_pooling.domain.cases import Case, CaseState
 from weir_pooling.domain.deeds import Item
 from weir_pooling.domain.people import User
+from weir_pooling.domain.transfers import State, Transfer
 from weir_pooling.domain.views import StockQuery
 from weir_pooling.handlers.people import user
 from weir_pooling.handlers.standing import caller, pool_of, standing
@@ -63,7 +64,13 @@ async def _users(objects: Objects, current: User) -> Sequence[str]:
     """What rests on the person here."""
     pool = await pool_of(objects, current.user)
     cases = await objects.select(Case, {"user": current.user, "state": CaseState.OPEN})
-    return [*([f"pool {pool.pool}"] if pool is not None else []), *(f"case {each.case}" for each in cases)]
+    waiting = frozenset({State.REQUESTED, State.PENDING})
+    transfers = await objects.select(Transfer, {"side": current.user, "state": waiting})
+    return [
+        *([f"pool {pool.pool}"] if pool is not None else []),
+        *(f"transfer {each.transfer}" for each in transfers),
+        *(f"case {each.case}" for each in cases),
+    ]
 
 
 def _told(item: Item) -> str:

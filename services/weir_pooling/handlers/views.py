@@ -11,6 +11,7 @@ from weir_chassis.revisions import Revision, Vector
 from weir_pooling.domain import views
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.people import User
+from weir_pooling.domain.transfers import State, Transfer
 from weir_pooling.domain.views import Count, Custodian, Position, Stock, StockQuery
 from weir_pooling.errors import UserNotFound
 from weir_pooling.handlers.standing import Caller, pool_of, standing
@@ -62,8 +63,10 @@ async def list_stock(
         named = [await objects.get(User, (each,)) for each in asked.custodians]
         shown = views.custodians(viewer, asked, named)
         rest = [each for each in shown if begin is None or each >= begin.custodian]
+        senders = frozenset(each.user for each in rest[:CUSTODIANS_MAX])
+        going = views.going(await objects.select(Transfer, {"sender": senders, "state": State.PENDING}))
     counted = await _counted(holdings, rest, asked, others, begin=begin, limit=limit)  # with no transaction open
-    stock = [views.stock(count, custodian, {}, viewer.user) for custodian, count in counted.counts]
+    stock = [views.stock(count, custodian, going, viewer.user) for custodian, count in counted.counts]
     return Viewed(stock, counted.then, revision, counted.revision)
 
 
