@@ -264,6 +264,12 @@ def test_who_is_mentioned(text: str, mentions: list[str]) -> None:
     assert rules.mentioned(text, ["me"], "me") == ()
 
 
+def test_the_author_is_meant_where_his_name_is_longest() -> None:
+    """Who names himself has not named another whose identifier is the beginning of his own."""
+    assert rules.mentioned("@ann lee", ["ann", "ann lee"], "ann lee") == ()
+    assert rules.mentioned("@ann lee, @ann", ["ann", "ann lee"], "ann lee") == ("ann",)
+
+
 async def test_nobody_else_is_notified(house: House) -> None:
     """Persons of the pool and administrators can be mentioned; those of other pools are only words, whoever writes."""
     case = await opened(house)

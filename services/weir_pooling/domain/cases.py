@@ -352,5 +352,7 @@ def mentioned(text: str, persons: Iterable[str], author: str) -> tuple[str, ...]
     The longest identifier that fits is meant. It stands alone: `@ann` is in `ask @ann.` and `(@ann)`, but neither in
     `@anna` or `@ann.lee`, whoever that is, nor in `mail@ann`.
     """
-    names = "|".join(re.escape(each) for each in sorted({*persons} - {author}, key=lambda each: (-len(each), each)))
-    return tuple(sorted({*re.findall(rf"(?<!\w)@({names})(?![-.@]?\w)", text)} if names else ()))
+    there = sorted((each for each in {*persons} if f"@{each}" in text), key=lambda each: (-len(each), each))
+    names = "|".join(map(re.escape, there))
+    found = re.findall(rf"(?<!\w)@({names})(?![-.@]?\w)", text) if names else []
+    return tuple(sorted({*found} - {author}))
