@@ -52,6 +52,7 @@ def recipes(addresses: Mapping[str, str]) -> list[Text]:
         f"explain {SKU} {SELLER}",
         f"order place {SKU}=3 --channel {SELLER} --order A-1004",
         "shares",
+        "custody rosa",
         "watch levels",
     ):
         parts.append(Text(f"  {weir} {verb}", style="cyan"))

@@ -95,13 +95,17 @@ def time(timestamp: Timestamp) -> str:
 
 
 def balances(found: Iterable[ledger_pb2.Balance]) -> Table:
-    """Counts of stock items."""
-    made = table("product", "location", "", "#on hand", "#reserved", "#available", "#shortfall", "#revision")
-    for each in found:
+    """Counts of stock items; last days only where there are some."""
+    rows = list(found)
+    dated = any(each.expiry_date for each in rows)
+    days = ["last day"] if dated else []
+    made = table("product", "location", "", *days, "#on hand", "#reserved", "#available", "#shortfall", "#revision")
+    for each in rows:
         item = each.stock_item
         made.add_row(
-            product(item.product.owner, item.product.sku), item.location, details(item), number(each.on_hand),
-            number(each.reserved), Text(number(each.available).plain, style="bold"),
+            product(item.product.owner, item.product.sku), item.location, details(item),
+            *([each.expiry_date] if dated else []), number(each.on_hand), number(each.reserved),
+            Text(number(each.available).plain, style="bold"),
             Text(f"{each.shortfall}", style="bold red") if each.shortfall else "",
             Text(str(each.changed_revision), style="dim"),
         )  # fmt: skip

@@ -134,7 +134,7 @@ async def test_goods_pass_from_one_to_another(weir: Weir) -> None:
     assert (taken["state"], taken["settled_by"]["user"]) == ("ACCEPTED", "rosa")
     assert (await done(rosa, "transfer", "accept", name, "--request-id", "taken"))["transfer"] == taken
     assert seen(await done(rosa, "custody")) == [("OWN", "rosa", 6), ("HUB", "nord", 7)]
-    assert await refused(rosa, "transfer", "cancel", name) == "TRANSFER_STATE"
+    assert await refused(nord, "transfer", "cancel", name) == "TRANSFER_STATE"
     shown = (await rosa("transfer", "show", name)).out.splitlines()
     assert shown[0].split()[1:] == ["ACCEPTED", "nord", "→", "rosa", "3", "units"]
     assert await refused(acting(weir, "ada"), "transfer", "show", name) == "TRANSFER_NOT_FOUND"

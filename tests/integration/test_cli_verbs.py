@@ -55,12 +55,13 @@ async def test_stock_moves_and_is_shown(weir: Weir, tmp_path: Path) -> None:
         await weir("ship", "MUG", "DE1", "2", "--json"),
         await weir("return", "MUG", "DE1", "1", "--json"),
         await weir("consume", "MUG", "DE1", "1", "--json"),
-        await weir("adjust", "MUG", "DE1", "-3", "--json"),
+        await weir("restore", "MUG", "DE1", "1", "--json"),
+        await weir("adjust", "MUG", "DE1", "-4", "--json"),
         await weir("count", "MUG", "DE1", "6", "--json"),
         await weir("move", "MUG", "DE1", "FR", "4", "--to-condition", "hold", "--json"),
     ]
-    assert [each.status for each in told] == [0] * 7, told
-    assert [each.document["balances"][0]["on_hand"] for each in told] == [10, 8, 9, 8, 5, 6, 2]
+    assert [each.status for each in told] == [0] * 8, told
+    assert [each.document["balances"][0]["on_hand"] for each in told] == [10, 8, 9, 8, 9, 5, 6, 2]
     assert [revision(each.document) for each in told] == sorted({revision(each.document) for each in told})
     stock = (await weir("stock", "MUG", "--json")).document
     counts = [

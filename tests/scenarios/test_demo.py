@@ -121,7 +121,7 @@ async def pasted(lines: list[str]) -> None:
         assert (status != 0) == refused, (line, out, err)
         assert "code" in err if refused else json.loads(out), (line, out, err)
     verbs = [line for line in lines if "/weir " in line and "watch" not in line]
-    assert len(verbs) == 4
+    assert len(verbs) == 5
     for line in verbs:
         status, out, err = await _shell(line)
         assert status == 0, (line, out, err)

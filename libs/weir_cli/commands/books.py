@@ -29,6 +29,7 @@ class Kind(StrEnum):
     RELEASE = "RELEASE"
     EXPIRE = "EXPIRE"
     FULFIL = "FULFIL"
+    RESTORE = "RESTORE"
 
 
 @app.command(rich_help_panel=PANEL)

@@ -57,6 +57,7 @@ def stock(
     lot: Annotated[str | None, typer.Option(help="Only this batch; '' is goods without one.")] = None,
     custodian: Annotated[str | None, typer.Option(help="Only in this custody; '' is the location's own.")] = None,
     condition: Annotated[Condition | None, typer.Option(case_sensitive=False, help="Only in this state.")] = None,
+    held: Annotated[bool, typer.Option("--held", help="Only what is there or promised.")] = False,
     shortfall: Annotated[bool, typer.Option("--shortfall", help="Only where promised units are missing.")] = False,
     as_of: Annotated[
         Point | None,
@@ -74,8 +75,9 @@ def stock(
     from weir_cli.session import perform
 
     asked = ledger_service_pb2.ListBalancesRequest(
-        owner=owner, skus=skus or (), locations=location or (), lot=lot, custodian=custodian, shortfall_only=shortfall
-    )
+        owner=owner, skus=skus or (), locations=location or (), lot=lot, custodian=custodian, shortfall_only=shortfall,
+        held_only=held,
+    )  # fmt: skip
     if condition is not None:
         asked.condition = moving.stock_item("", "", condition=condition).condition
     if occurred is not None:
@@ -141,6 +143,7 @@ _declare("receive", "RECEIVE", "Book goods that came in from a supplier.", UNITS
 _declare("ship", "SHIP", "Book goods that went out to a customer without a reservation.", UNITS)
 _declare("return", "RETURN", "Book goods that came back from a customer.", UNITS)
 _declare("consume", "CONSUME", "Book goods that were used up.", UNITS)
+_declare("restore", "RESTORE", "Book goods that were not used up after all.", UNITS)
 _declare("count", "COUNT", "Set the units on hand to what was counted.", FOUND)
 _declare("adjust", "ADJUST", "Correct the units on hand by a difference.", DIFFERENCE)
 
