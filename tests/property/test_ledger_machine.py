@@ -32,7 +32,6 @@ SETTINGS = settings(max_examples=max(250, settings().max_examples), stateful_ste
 REACHED = {
     *((each, "accepted") for each in (RecordMovements, Reserve, ReserveBatch, Confirm, Extend, Fulfil, Release)),
     *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend, Transfer)),
-    *((Transfer, each) for each in ("RESERVATION_LINE_EXCEEDED", "REQUEST_MALFORMED")),
     *((Reserve, each) for each in ("INSUFFICIENT_STOCK", "CLAIM_EXHAUSTED", "OPEN_RESERVATIONS_EXHAUSTED")),
     *((Confirm, each) for each in ("RESERVATION_EXPIRED", "RESERVATION_STATE", "RESERVATION_NOT_FOUND")),
     *((each, "accepted") for each in (SetBackOrders, CancelWaiting, PromiseWaiting, SetCeilings)),

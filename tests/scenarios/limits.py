@@ -36,6 +36,7 @@ OVERRIDES: dict[str, tuple[int | None, int | None]] = {
     "weir.common.v1.Revision.number": (0, None),
     "weir.ledger.v1.ListEntriesRequest.after_revision": (0, None),
     "weir.ledger.v1.LineQuantity.line": (1, None),
+    "weir.ledger.v1.LineTransfer.line": (1, None),
     "weir.ledger.v1.ImportSnapshotRequest.first_line": (0, None),
     "weir.ledger.v1.Movement.quantity": (0, 10**9),  # of the sample's kind, a COUNT
     "weir.ledger.v1.Movement.expected_revision": (0, None),
@@ -105,6 +106,12 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("UpdateCase", "case.case"): Limit(TEXT, 1, IDENTIFIER_MAX),  # not given by the service this time
     ("UpdateCase", "case.user"): None,  # whose case it is, and no other
     ("MarkUsed", "lines[0].stock_item.custodian"): None,  # from whose custody it is used, and no other
+    # What arrives is what left.
+    **{
+        (rpc, f"{where}.destination.{part}"): None
+        for rpc, where in (("Transfer", "lines[0]"), ("RecordMovements", "movements[0]"))
+        for part in ("product.owner", "product.sku", "lot", "uom")
+    },
     # Whose goods go, and nobody else's.
     ("RequestTransfer", "lines[0].stock_item.custodian"): None,
     ("QuickTransfer", "lines[0].stock_item.custodian"): None,

@@ -52,6 +52,9 @@ STOCK_ITEM = {
 }
 
 
+MOVED = {"kind": 3, "stock_item": STOCK_ITEM, "quantity": 5, "reference": "own reference"}
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What the merchant has: identifiers that begin with `own`, and what only the services could name."""
@@ -98,6 +101,9 @@ class World:
             **policy_samples.others(self.etags),
             **rule_samples.others(self.etags),
             **transfer_samples.others(),
+            "/weir.ledger.v1.LedgerService/RecordMovements": [
+                {"movements": [{**MOVED, "available_only": True, "destination": {**STOCK_ITEM, "condition": 2}}]}
+            ],
             change_samples.PREVIEW: change_samples.previews({"at_least": list(self.merchant.seen.values())})[1:],
         }
         return {name: [_made(name, fields) for fields in several] for name, several in asked.items()}
@@ -276,6 +282,7 @@ def _ledger(world: World) -> dict[str, dict[str, Any]]:
             "custodian": CUSTODIAN,
             "condition": 1,
             "shortfall_only": True,
+            "held_only": True,
             "after_stock_item": STOCK_ITEM,
             "page_size": 10,
             "freshness": freshness,
@@ -380,6 +387,12 @@ def _reservations(world: World) -> dict[str, dict[str, Any]]:
         f"{service}Fulfil": {
             "reservation": world.confirmed,
             "lines": lines,
+            "reference": "own reference",
+            "occurred_time": occurred,
+        },
+        f"{service}Transfer": {
+            "reservation": world.confirmed,
+            "lines": [{**lines[0], "destination": {**STOCK_ITEM, "condition": 2}}],
             "reference": "own reference",
             "occurred_time": occurred,
         },
