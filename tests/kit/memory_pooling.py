@@ -47,7 +47,7 @@ class House:
         async def all_of_them(_: Pooling) -> Decision[User]:
             return Decision(users[0], tuple(map(Change, (*users, *pools))))
 
-        await self.tenants.once(Attempt(TENANT, "people", "people", b""), all_of_them)
+        await self.tenants.once(Attempt(TENANT, "people", f"people {on}", b""), all_of_them)
         return self
 
     async def do(
