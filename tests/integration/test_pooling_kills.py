@@ -18,7 +18,7 @@ from tests.kit.pooling import Pooling
 from tests.kit.postgres import PostgresForTests
 from tests.kit.processes import Program
 from tests.kit.waiting import until
-from weir.pooling.v1 import pool_pb2
+from weir.pooling.v1 import case_pb2, pool_pb2
 
 TENANT = "mortal"
 
@@ -80,4 +80,30 @@ async def test_it_dies_at_every_step_and_goes_on(mortal: Mortal) -> None:
     transfer = (await hub.do("RequestTransfer", **request)).transfer
     assert (promise.reservation, promise.order) == (transfer.reservation, f"transfer/{transfer.transfer}")
     assert await mortal.books.balance(item("NAIL", custodian="hub")) == (10, 3, 7, 0)
+    assert not await mortal.books.verify()
+
+
+async def test_what_was_used_is_used_once(mortal: Mortal) -> None:
+    """A mark dies after it was written down. Unasked, the units are used up in the end, once, and marked; whoever
+    repeats the request is told so, and takes them back.
+    """
+    boss, hub = mortal.pooling.caller(TENANT), mortal.pooling.caller(TENANT, user="hub")
+    await boss.pool("north", "hub", "ann")
+    case = (await hub.do("CreateCase", case={"kind": case_pb2.CASE_KIND_CASE})).case.case
+    lines = [{"stock_item": item("NAIL"), "quantity": 3}]
+    request: dict[str, Any] = {"case": case, "custody": pool_pb2.CUSTODY_OWN, "lines": lines, "request_id": "one"}
+    with pytest.raises(grpc.aio.AioRpcError):
+        await hub.do("MarkUsed", **request)
+    await mortal.program.dead()
+    await mortal.program.start()
+
+    async def marked() -> bool:
+        return bool((await hub.do("ListUsages", case=case)).usages)
+
+    await until(marked)
+    usages = (await hub.do("MarkUsed", **request)).usages
+    assert list(usages) == list((await hub.do("ListUsages", case=case)).usages)
+    assert await mortal.books.balance(item("NAIL", custodian="hub")) == (7, 0, 7, 0)
+    await hub.do("UnmarkUsed", case=case, units=[{"usage": usages[0].usage}])
+    assert await mortal.books.balance(item("NAIL", custodian="hub")) == (10, 0, 10, 0)
     assert not await mortal.books.verify()
