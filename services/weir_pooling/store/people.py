@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, DateTime, Text, func, select, tuple_
+from sqlalchemy import Boolean, ColumnElement, DateTime, Text, cast, func, literal, select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from weir_chassis.configuration.postgres import Children, Kept, column, nested
 from weir_pooling.domain.deeds import Deed
 from weir_pooling.domain.people import Pool, User
 
-_MEMBERS = Children("members", "pool_members", parent=("pool",), columns=(column("user", Text),), asked="member")
+_MEMBERS = Children("members", "pool_members", parent=("pool",), columns=(column("user", Text),), asked="person")
 
 
 class _KeptPools(Kept):
-    """Pools, which can be asked for by `person`: their hub or a member."""
+    """Pools, whose `person` is the hub, too."""
 
     def has(self, name: str, value: Any) -> ColumnElement[bool]:
         """Whether a pool has what `Where` asks for under this name."""
         if name != "person":
             return super().has(name, value)
         assert self.rows is not None
-        persons = func.any(postgresql.array(sorted(value) if isinstance(value, frozenset) else [value], type_=Text))
+        names = postgresql.ARRAY(Text)
+        persons = func.any(cast(literal(sorted(value) if isinstance(value, frozenset) else [value], names), names))
         # one after the other, for each has an index
         as_hub = select(self.table.c.tenant, self.table.c.pool).where(self.table.c.hub == persons)
         as_member = select(self.rows.c.tenant, self.rows.c.pool).where(self.rows.c.user == persons)

@@ -91,14 +91,10 @@ class Kept:
     def has(self, name: str, value: Any) -> ColumnElement[bool]:
         """Whether an object has what `Where` asks for under this name."""
         if self.children is None or name != self.children.asked:
-            mine = self.table.c[name]
-            if isinstance(value, frozenset):
-                return mine == func.any(cast(literal(sorted(value), postgresql.ARRAY(Text)), postgresql.ARRAY(Text)))
-            equal: ColumnElement[bool] = mine == value
-            return equal
+            return _is(self.table.c[name], value)
         values = value if isinstance(value, tuple) else (value,)
         assert self.rows is not None
-        held = [self.rows.c[each.name] == part for each, part in zip(self.children.columns, values, strict=False)]
+        held = [_is(self.rows.c[each.name], part) for each, part in zip(self.children.columns, values, strict=False)]
         return exists().where(*self._of(self.children), *held)
 
     def values(self, each: Configured, tenant: str) -> dict[str, Any]:
@@ -159,6 +155,14 @@ class Tables:
     def restored(self, stored: Any) -> Any:
         """The object that `stored` put down."""
         return msgspec.convert(stored, self._named[stored["object"]])
+
+
+def _is(mine: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
+    """Whether a column has the value, or of a set any one."""
+    if isinstance(value, frozenset):
+        value = func.any(cast(literal(sorted(value), postgresql.ARRAY(Text)), postgresql.ARRAY(Text)))
+    equal: ColumnElement[bool] = mine == value
+    return equal
 
 
 def _rows(children: Children) -> Table:

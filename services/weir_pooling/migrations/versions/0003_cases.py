@@ -12,7 +12,8 @@ _CASES = """
 CREATE TABLE cases (
     tenant text NOT NULL,
     "case" text COLLATE "C" NOT NULL,
-    kind text COLLATE "C" NOT NULL CHECK (kind IN ('CASE', 'SAMPLE', 'LOAN', 'DAMAGE', 'RETURN', 'ADJUSTMENT', 'OTHER')),
+    kind text COLLATE "C" NOT NULL
+        CHECK (kind IN ('CASE', 'SAMPLE', 'LOAN', 'DAMAGE', 'RETURN', 'ADJUSTMENT', 'OTHER')),
     "user" text COLLATE "C" NOT NULL,
     display_name text NOT NULL,
     facility text NOT NULL,
