@@ -93,6 +93,9 @@ async def test_objects_are_found_by_what_they_hold(networks: Networks, tenant: s
         back = await network.select(GroupLink, {"channel_group": "x"}, after=("c", "x"), descending=True)
         assert back == [GroupLink("a", "x")]
         assert await network.select(GroupLink, {"warehouse_group": "c", "channel_group": "y"}) == []
+        assert [await network.count(GroupLink, {"channel_group": each}) for each in "xyz"] == [2, 1, 0]
+        assert await network.count(WarehouseGroup, {"location": "2"}) == 1
+        assert await network.count(WarehouseGroup, {}) == 3
         assert [each.channel for each in await network.select(Channel, {"channel_group": "y"})] == ["in y"]
         assert [each.warehouse_group for each in await network.select(WarehouseGroup, {"location": "2"})] == ["a"]
         assert dict(await network.homes(["1", "3", "4"])) == {"1": "a", "3": "b"}

@@ -63,6 +63,9 @@ class MemoryObjects:
         past = [each for key, each in kept if not after or (key < after if descending else key > after)]
         return [each for each in past if all(each.has(name, value) for name, value in asked)][:limit]
 
+    async def count(self, kind: type[T], where: Where) -> int:
+        return len(await self.select(kind, where))
+
 
 class MemoryTenants(Generic[M]):
     """The objects of all tenants in this process: `Tenants`. Every outcome is kept."""

@@ -38,6 +38,10 @@ class Objects(Protocol):
         """
         ...
 
+    async def count(self, kind: type[T], where: Where) -> int:
+        """How many objects of this kind there are that have what `where` asks for."""
+        ...
+
 
 class Tenants(Protocol[O_co]):
     """The objects of all tenants, walled from one another."""

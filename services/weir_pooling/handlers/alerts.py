@@ -23,8 +23,8 @@ async def set_par_level(objects: Objects, wanted: ParLevel, *, most: int) -> Dec
     who.actor(wanted.custodian, "SetParLevel")
     existing(User, (wanted.custodian,), await objects.get(User, (wanted.custodian,)))
     current = await objects.get(ParLevel, wanted.key)
-    others = [] if current else await objects.select(ParLevel, {"custodian": wanted.custodian}, limit=most)
-    return rules.set_par_level(wanted, current, len(others), most=most)
+    others = 0 if current else await objects.count(ParLevel, {"custodian": wanted.custodian})
+    return rules.set_par_level(wanted, current, others, most=most)
 
 
 async def delete_par_level(objects: Objects, named: Named[ParLevel]) -> Decision[ParLevel]:

@@ -16,8 +16,10 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     insert,
     literal,
+    select,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql
@@ -77,6 +79,13 @@ class PostgresObjects:
         for name, value in (where or {}).items():
             query = query.where(kept.has(name, value))
         return await self._objects(kind, query)
+
+    async def count(self, kind: type[T], where: Where) -> int:
+        kept = self._tables[kind]
+        query = select(func.count()).select_from(kept.table).where(kept.table.c.tenant == self._tenant)
+        for name, value in where.items():
+            query = query.where(kept.has(name, value))
+        return (await self._connection.execute(query)).scalar_one()
 
     async def apply(self, decision: Decision[T]) -> Outcome[T]:
         """Carry out the changes as the next revision and tell watchers; at most once, and only while writing."""
