@@ -377,6 +377,20 @@ async def test_stocking_orders(
     assert not (await ann.do("ListStockingOrders")).stocking_orders
 
 
+async def test_while_the_ledger_is_away(database: FreshDatabase, tenant: str, boss: Caller) -> None:
+    """A request that the ledger was never asked about leaves nothing behind, not even its refusal; what is read here is
+    answered as ever."""
+    async with pooling(database) as alone:
+        hub = alone.caller(tenant, user="hub")
+        fields = {"sender": "hub", "recipient": "ann", "lines": lines(3), "request_id": "one"}
+        told = await hub.refused("RequestTransfer", **fields)
+        assert (told.kind, told.reason) == (Kind.AWAY, "PEER_AWAY")
+        assert not (await hub.do("ListTransfers")).transfers
+    assert (
+        await boss.do("RequestTransfer", **{**fields, "sender": "ann", "recipient": "bob"})
+    ).transfer.state == PENDING
+
+
 async def test_malformed_requests(hub: Caller) -> None:
     """All that is wrong with a request is told at once, before anything is looked at."""
     wrong = [

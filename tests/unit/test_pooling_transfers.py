@@ -15,8 +15,9 @@ from tests.kit.memory_pooling import House, nails
 from weir_chassis.configuration.objects import Change, Decision
 from weir_chassis.errors import Kind, Refusal
 from weir_pooling.domain import transfers as rules
+from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.deeds import Condition, Deed, Item, Portion, Work
-from weir_pooling.domain.people import Actor
+from weir_pooling.domain.people import Actor, Pool, UserRole
 from weir_pooling.domain.transfers import (
     Line,
     Removal,
@@ -269,6 +270,26 @@ async def test_who_may_do_what(method: str) -> None:
     expected = {(row[0], sides): cell for row in rows for sides, cell in zip(SIDES, row[1:], strict=True)}
     assert len(expected) == 6 * len(SIDES)
     assert {each: await outcome(house, method, *each) for each in expected} == expected
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_lists_hold_what_may_be_seen(on: bool) -> None:
+    """Whoever lists, and whatever sides he asks for, is given what he could get one by one, and nothing else."""
+    north, south = Pool("north", "hub", "", ("ann", "bob"), on), Pool("south", "hub2", "", ("cid",), on)
+    homes = {"hub": north, "ann": north, "bob": north, "hub2": south, "cid": south, "lone": None}
+    made = [replace(PENDING, sender=one, recipient=other) for one, other in itertools.permutations(homes, 2)]
+    orders = [StockingOrder(each, each, "ward", (), HUB, NOON) for each in homes]
+    callers = [Standing(each, UserRole.REP, pool) for each, pool in homes.items()]
+    for who in (*callers, Standing("boss", UserRole.ADMINISTRATOR)):
+        for asked in ({}, {"sender": "hub"}, {"recipient": "ann"}, {"sender": "ann", "recipient": "bob"}):
+            where = rules.transfers(who, asked)
+            listed = [each for each in made if all(each.has(*pair) for pair in where.items())]
+            wanted = [each for each in made if all(each.has(*pair) for pair in asked.items())]
+            assert listed == [each for each in wanted if rules.visible(each, who)], (who.user, asked)
+        where = rules.stocking_orders(who, {})
+        assert [each for each in orders if all(each.has(*pair) for pair in where.items())] == [
+            each for each in orders if who.sees(each.hub)
+        ]
 
 
 async def test_the_switch() -> None:
