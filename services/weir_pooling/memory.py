@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
 from weir_chassis.configuration.objects import Key
 from weir_pooling.domain.cases import Case, Period, Usage, UsageSum
+from weir_pooling.domain.deeds import Item
+from weir_pooling.domain.transfers import State, Transfer
+from weir_pooling.domain.views import Going
 
 
 class MemoryPooling(MemoryObjects):
@@ -22,6 +26,14 @@ class MemoryPooling(MemoryObjects):
             for summed, them in sorted(found.items())
         ]
         return [each for each in sums if each.key > after][:limit]
+
+    async def going(self, items: Collection[Item]) -> Going:
+        found: dict[Item, Counter[str]] = defaultdict(Counter)
+        for each in self.all(Transfer).values():
+            for line in each.lines if each.state is State.PENDING else ():
+                if line.left and line.item in items:
+                    found[line.item][each.recipient] += line.left
+        return found
 
 
 def memory_pooling() -> MemoryTenants[MemoryPooling]:

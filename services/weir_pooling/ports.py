@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ from weir_chassis.revisions import Revision, Vector
 from weir_pooling.domain.alerts import Tally
 from weir_pooling.domain.cases import Period, UsageSum
 from weir_pooling.domain.deeds import Deed, Item
-from weir_pooling.domain.views import Count, StockQuery
+from weir_pooling.domain.views import Count, Going, StockQuery
 
 
 class Pooling(Objects, Protocol):
@@ -22,6 +22,10 @@ class Pooling(Objects, Protocol):
         """The first `limit` sums past the one of a key, in order: of what was marked in a period and not taken back,
         in cases of any of the persons or from their custody; None: of everybody.
         """
+        ...
+
+    async def going(self, items: Collection[Item]) -> Going:
+        """The units of transfers that are pending which are out of any of these stock items."""
         ...
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.deeds import Condition, Item
 from weir_pooling.domain.people import User, UserRole
-from weir_pooling.domain.transfers import Transfer
 from weir_pooling.errors import UserNotFound
 
 ACTION = "ListStock"
@@ -75,15 +73,6 @@ class Stock:
 
 Going = Mapping[Item, Mapping[str, int]]
 """Units of transfers that are pending, by what they are out of and whom they go to."""
-
-
-def going(pending: Iterable[Transfer]) -> Going:
-    """The units of these transfers."""
-    found: dict[Item, Counter[str]] = defaultdict(Counter)
-    for transfer in pending:
-        for line in transfer.lines:
-            found[line.item][transfer.recipient] += line.left
-    return found
 
 
 class Position(NamedTuple):

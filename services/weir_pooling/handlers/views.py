@@ -10,9 +10,9 @@ from weir_chassis.configuration.ports import Objects
 from weir_chassis.revisions import Revision, Vector
 from weir_pooling.domain import views
 from weir_pooling.domain.authority import Standing
+from weir_pooling.domain.deeds import Item
 from weir_pooling.domain.people import User
-from weir_pooling.domain.transfers import State, Transfer
-from weir_pooling.domain.views import Count, Custodian, Position, Stock, StockQuery
+from weir_pooling.domain.views import Count, Custodian, Going, Position, Stock, StockQuery
 from weir_pooling.errors import UserNotFound
 from weir_pooling.handlers.standing import Caller, pool_of, standing
 from weir_pooling.ports import Holdings, Pooling
@@ -63,9 +63,8 @@ async def list_stock(
         named = [await objects.get(User, (each,)) for each in asked.custodians]
         shown = views.custodians(viewer, asked, named)
         rest = [each for each in shown if begin is None or each >= begin.custodian]
-        senders = frozenset(each.user for each in rest[:CUSTODIANS_MAX])
-        going = views.going(await objects.select(Transfer, {"sender": senders, "state": State.PENDING}))
     counted = await _counted(holdings, rest, asked, others, begin=begin, limit=limit)  # with no transaction open
+    going = await _going(handlers, tenant, [count.item for _, count in counted.counts if count.reserved])
     stock = [views.stock(count, custodian, going, viewer.user) for custodian, count in counted.counts]
     return Viewed(stock, counted.then, revision, counted.revision)
 
@@ -79,6 +78,14 @@ async def _viewer(objects: Objects, who: Standing, viewer: str) -> Standing:
     if user is None:
         raise UserNotFound(user=viewer)
     return Standing(user.user, user.role, await pool_of(objects, user.user))
+
+
+async def _going(handlers: Handlers[Pooling], tenant: str, promised: Sequence[Item]) -> Going:
+    """What of stock items of which units are promised is on its way."""
+    if not promised:
+        return {}
+    async with handlers.reading(tenant, {}) as (objects, _):
+        return await objects.going(promised)
 
 
 async def _counted(
