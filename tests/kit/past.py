@@ -17,6 +17,7 @@ from tests.kit.ledger import (
     CONSUME,
     COUNT,
     RECEIVE,
+    RESTORE,
     RETURN,
     SHIP,
     TRANSFER,
@@ -26,7 +27,7 @@ from tests.kit.ledger import (
     name,
 )  # fmt: skip
 from weir.common.v1 import revision_pb2, stock_pb2
-from weir.ledger.v1 import ledger_pb2
+from weir.ledger.v1 import ledger_pb2, reservation_pb2
 from weir_chassis import status
 from weir_ledger.domain.chain import BEFORE_ALL
 from weir_ledger.store import chain
@@ -132,7 +133,7 @@ GOODS: tuple[stock_pb2.StockItem, ...] = (
 async def live(caller: Caller, chance: random.Random, steps: int) -> None:
     """So many requests of every kind, by chance; some are refused. Some facts are told late, by minutes to weeks, some
     by a clock that runs ahead."""
-    promises: list[str] = []
+    promises: list[reservation_pb2.Reservation] = []
     for _ in range(steps):
         try:
             match chance.choice(("move", "move", "move", "count", "promise", "end")):
@@ -142,21 +143,30 @@ async def live(caller: Caller, chance: random.Random, steps: int) -> None:
                     await caller.record(_dated(chance, movement(COUNT, chance.choice(GOODS), chance.randint(0, 30))))
                 case "promise":
                     made = await caller.confirmed(*((each, 1) for each in chance.sample(GOODS, 2)))
-                    promises.append(made.reservation)
+                    promises.append(made)
                 case "end" if promises:
-                    ending = chance.choice(("Fulfil", "Release"))
-                    fields = (
-                        {"occurred_time": _occurred(chance)} if ending == "Fulfil" and chance.random() < 0.5 else {}
-                    )
-                    await caller.do(ending, reservation=promises.pop(0), **fields)
+                    ending, promised = chance.choice(("Fulfil", "Release", "Transfer")), promises.pop(0)
+                    fields: dict[str, Any] = {}
+                    if ending == "Transfer":
+                        fields["lines"] = [_sent(each) for each in promised.lines]
+                    if ending != "Release" and chance.random() < 0.5:
+                        fields["occurred_time"] = _occurred(chance)
+                    await caller.do(ending, reservation=promised.reservation, **fields)
         except grpc.aio.AioRpcError as error:
             if status.reason(error) not in REFUSED:
                 raise
 
 
+def _sent(line: reservation_pb2.ReservationLine) -> reservation_pb2.LineTransfer:
+    """A line that moves whole, to somebody who has other goods, too."""
+    made = reservation_pb2.LineTransfer(line=line.line, quantity=line.quantity, destination=line.stock_item)
+    made.destination.custodian = "rep" if line.stock_item.custodian != "rep" else ""
+    return made
+
+
 def _moved(chance: random.Random) -> ledger_pb2.Movement:
     """Some fact."""
-    kind = chance.choice((RECEIVE, RECEIVE, RETURN, SHIP, ADJUST, CONSUME, TRANSFER))
+    kind = chance.choice((RECEIVE, RECEIVE, RETURN, SHIP, ADJUST, CONSUME, RESTORE, TRANSFER))
     where = chance.choice(GOODS)
     others = {}
     if kind == TRANSFER:

@@ -20,6 +20,7 @@ from tests.kit.ledger import (
     COUNT,
     EXPIRED,
     RECEIVE,
+    RESTORE,
     RETURN,
     SHIP,
     TRANSFER,
@@ -48,7 +49,7 @@ def facts(chance: random.Random) -> Any:
     """Some movements, some of which happened earlier, with references that hold whatever one may."""
     found = []
     for _ in range(chance.randint(1, 4)):
-        kind = chance.choice([RECEIVE, RECEIVE, SHIP, RETURN, CONSUME, ADJUST, COUNT, TRANSFER])
+        kind = chance.choice([RECEIVE, RECEIVE, SHIP, RETURN, CONSUME, RESTORE, ADJUST, COUNT, TRANSFER])
         goods = chance.choice(GOODS)
         others: dict[str, Any] = {"reference": chance.choice(["", "note 7", "Lieferschein „9“, 漢字|;'\"\\"])}
         if chance.random() < 0.5:
@@ -72,6 +73,7 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
             "reserve",
             "Confirm",
             "Fulfil",
+            "Transfer",
             "Release",
             "place",
             "lot",
@@ -102,7 +104,19 @@ async def attempt(caller: Caller, chance: random.Random, promises: list[str]) ->
         ]
         promises.append((await caller.reserve(*lines, mode=2, hold_seconds=60)).reservation)
     elif promises:
-        await caller.do(what, reservation=chance.choice(promises))
+        found = await caller.reservation(chance.choice(promises))
+        await caller.do(what, reservation=found.reservation, **(sent(found) if what == "Transfer" else {}))
+
+
+def sent(found: reservation_pb2.Reservation) -> dict[str, Any]:
+    """What moves all that a reservation still promises to somebody else."""
+    lines = []
+    for each in found.lines:
+        there = stock_pb2.StockItem()
+        there.CopyFrom(each.stock_item)
+        there.custodian = "somebody else"
+        lines += [{"line": each.line, "quantity": each.open, "destination": there}] if each.open else []
+    return {"lines": lines, "reference": "Übergabe 漢字"}
 
 
 async def attempt_waiting(caller: Caller, chance: random.Random, what: str) -> None:
@@ -127,7 +141,7 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     chance, promises = random.Random(seed), list[str]()
     heads = [(await acme.do("GetSignedHead")).head]
     await acme.place("W2")
-    for kind in (RECEIVE, SHIP, RETURN, CONSUME, ADJUST, COUNT):
+    for kind in (RECEIVE, SHIP, RETURN, CONSUME, RESTORE, ADJUST, COUNT):
         await acme.record(*(movement(kind, each, 100) for each in GOODS))
     await acme.record(movement(TRANSFER, "A", 1, destination=item("A", "W2")))
     set_ = [{"claim": KEYS[0], "ceiling": 1000, "epoch": 1, "subject": "Ü"}, {"claim": "spare", "epoch": 1}]
@@ -135,11 +149,13 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     short = await acme.reserve(claiming("A", 1, **dict.fromkeys(KEYS, 1000)), hold_seconds=1)
     promised = await acme.confirmed(("A", 2))
     await acme.do("Fulfil", reservation=promised.reservation, lines=[{"line": 1, "quantity": 1}])
+    moved = await acme.confirmed(claiming("A", 2, **dict.fromkeys(KEYS, 1000)))
+    await acme.do("Transfer", reservation=moved.reservation, **sent(moved))
     await acme.do("Release", reservation=promised.reservation)
     for sku in WISHED:
         await acme.allow(sku, 50)
-    waited = await acme.await_units(("A", 1), plan=b"how")
-    assert await acme.promise(promise(waited, ("A", 1))) == ["ok"]
+    waited = [await acme.await_units(("A", 1), plan=b"how") for _ in range(2)]
+    assert await acme.promise(*(promise(each, ("A", 1)) for each in waited)) == ["ok", "ok"]
     for _ in range(40):
         await outcomes(attempt(caller, chance, promises) for caller in (acme, twin, acme))
         heads.append((await acme.do("GetSignedHead")).head)
@@ -152,7 +168,7 @@ async def test_an_auditor_computes_the_chain(acme: Caller, twin: Caller, seed: i
     commits = await acme.watched(through=heads[-1].revision.number)
     computed = auditor.digests(commits)
     assert {each.revision.number: each.digest for each in heads}.items() <= computed.items()
-    assert {entry.kind for commit in commits for entry in commit.entries} == set(range(1, 12))
+    assert {entry.kind for commit in commits for entry in commit.entries} == set(range(1, 13))
     assert any(len(commit.claims) > 1 for commit in commits)
     told = [each for commit in commits for each in commit.claims if each.epoch]
     assert {(each.HasField("ceiling"), bool(each.subject), bool(each.open)) for each in told} >= {

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from tests.kit import auditor
-from tests.kit.ledger import SCHEMA, claiming, draft, item, ledger
+from tests.kit.ledger import RESTORE, SCHEMA, claiming, draft, item, ledger, movement
 from tests.kit.postgres import PostgresForTests
 from weir_chassis.migrations import migrate
 from weir_chassis.migrations.running import versions_of
@@ -56,6 +57,7 @@ async def test_old_books_are_brought_over(postgres: PostgresForTests, tmp_path: 
         async with ledger(database) as running:
             acme = running.caller("acme")
             await acme.receive("B", 1)
+            await acme.record(movement(RESTORE, "B", 1))
             head = (await acme.do("GetSignedHead")).head
             commits = await acme.watched(through=head.revision.number)
             assert [each.recorded_time.ToDatetime(UTC) for each in commits[:4]] == MOMENTS
@@ -65,6 +67,8 @@ async def test_old_books_are_brought_over(postgres: PostgresForTests, tmp_path: 
 
 
 BEFORE_CEILINGS = """
+DROP INDEX balances_by_custodian;
+ALTER TABLE entries RENAME CONSTRAINT entries_kind_check TO entries_kind_check1;
 ALTER TABLE claims DROP COLUMN ceiling, DROP COLUMN epoch, DROP COLUMN subject;
 ALTER TABLE claim_changes DROP COLUMN ceiling, DROP COLUMN epoch, DROP COLUMN subject;
 ALTER TABLE reservation_lines DROP COLUMN weights;
@@ -102,3 +106,23 @@ async def test_claims_of_before_ceilings_were_set(postgres: PostgresForTests) ->
             assert (await acme.refused("Reserve", draft=draft(claiming("A", 2, share=6)))).metadata["ceiling"] == "3"
             await acme.reserve(claiming("A", 1, share=6))
             assert await acme.verify() == []
+
+
+async def test_months_to_come_take_what_may_be_booked(postgres: PostgresForTests) -> None:
+    """A month that is opened later holds its entries to the same as those that were there when more was allowed, though
+    none of theirs was looked at."""
+    with postgres.fresh(SCHEMA) as database:
+        owner = await asyncpg.connect(database.owner_url, server_settings={"search_path": SCHEMA})
+        try:
+            await owner.execute("SELECT open_months(now() + interval '2 years', now() + interval '2 years')")
+            book = (
+                "INSERT INTO entries VALUES ('a', 1, 1, $1, 4, gen_random_uuid(), 1, 0, 0, 0, NULL, 0, '', '', NULL, "
+            )
+            for moment in ("now()", "now() + interval '2 years'"):
+                await owner.execute("SET weir.tenant = 'a'")
+                await owner.execute(f"{book}{moment})", 12)
+                with pytest.raises(asyncpg.CheckViolationError):
+                    await owner.execute(f"{book}{moment})", 13)
+            assert await owner.fetchval("SELECT count(DISTINCT tableoid) FROM entries") == 2
+        finally:
+            await owner.close()
