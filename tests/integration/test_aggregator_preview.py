@@ -186,7 +186,7 @@ async def test_what_is_told_beyond_what_there_is(caller: Caller) -> None:
     fresh: dict[str, Any] = {"freshness": {"at_least": [linked, booked]}}
     exposure = await caller.do("GetExposure", products=asked, **fresh)
     assert [(each.exposure, each.levels, each.supply) for each in exposure.exposures] == [(180, 452, 272), (0, 0, 0)]
-    assert len(exposure.revisions) == 4
+    assert len(exposure.revisions) == 5
     listed = await caller.do("ListExposures", **fresh)
     assert [(each.product.owner, each.product.sku, each.exposure) for each in listed.exposures] == [
         ("", "BIKE", 180),

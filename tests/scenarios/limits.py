@@ -116,10 +116,6 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("RequestTransfer", "lines[0].stock_item.custodian"): None,
     ("QuickTransfer", "lines[0].stock_item.custodian"): None,
     ("PlaceStockingOrder", "lines[0].stock_item.custodian"): None,
-    # The samples' channel is reached by custody.
-    ("PlanFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
-    ("ReserveFulfilment", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
-    ("ReplanReservation", "wish.lines[0].custodians"): Limit(COUNT, 1, 10),
 }
 """Of some rpcs fields that are held to more than their comment says of all."""
 

@@ -14,15 +14,12 @@ REP = "own rep"
 """A channel that is reached by custody: only there a line may say whose."""
 
 
-def wish(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Units of a stock item, with everything that may be said about how they are sent."""
-    line = {
-        "product": item["product"],
-        "quantity": 1,
-        "lot": item["lot"],
-        "uom": item["uom"],
-        "custodians": [item["custodian"]],
-    }
+def wish(item: Mapping[str, Any], *, view: int = 0) -> dict[str, Any]:
+    """Units of a stock item, with everything that may be said about how they are sent; in a view of custody, if one is
+    given, and else in the custody of the item's custodian.
+    """
+    custody = {"view": view} if view else {"custodians": [item["custodian"]]}
+    line = {"product": item["product"], "quantity": 1, "lot": item["lot"], "uom": item["uom"], **custody}
     return {
         "lines": [line],
         "channel": REP,
@@ -67,4 +64,14 @@ def requests(reservation: str, item: Mapping[str, Any], seen: Sequence[Revision]
             "wish": wish(item),
             "freshness": freshness,
         },
+    }
+
+
+def others(reservation: str, item: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """More of them: in a view of custody, as much as possible."""
+    viewed = {**wish(item, view=3), "mode": 2}
+    return {
+        f"{SERVICE}PlanFulfilment": [{"wish": viewed}],
+        f"{SERVICE}ReserveFulfilment": [{"wish": viewed}],
+        f"{SERVICE}ReplanReservation": [{"reservation": reservation, "wish": viewed}],
     }

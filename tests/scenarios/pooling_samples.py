@@ -17,7 +17,8 @@ async def pooled(merchant: Merchant) -> dict[str, str]:
     """Give the merchant a pool of a hub and a rep, a distributor and a rep to spare; the etags of all."""
     pooling, etags = merchant.stubs.pooling, {}
     for name, role in (("hub", 2), ("rep", 3), ("spare hub", 2), ("spare rep", 3)):
-        user: Any = {"user": f"own {name}", "role": role, "channel": f"own trunk of {name}"}
+        # Through the channel "own rep" that person sells.
+        user: Any = {"user": f"own {name}", "role": role, "channel": f"own {name}"}
         made = await pooling.CreateUser(pooling_service_pb2.CreateUserRequest(request_id=request_id(), user=user))
         etags[name] = made.user.etag
     pool = pool_pb2.Pool(pool="own pool", hub=HUB, members=[REP], access_hub_stock=True)

@@ -52,6 +52,9 @@ STOCK_ITEM = {
 }
 
 
+AVAILABILITY = "/weir.aggregator.v1.AvailabilityService/"
+VIEWED = {"product": STOCK_ITEM["product"], "channel": order_samples.REP, "view": 3}
+"""A question about what is in somebody's custody."""
 MOVED = {"kind": 3, "stock_item": STOCK_ITEM, "quantity": 5, "reference": "own reference"}
 
 
@@ -101,6 +104,8 @@ class World:
             **policy_samples.others(self.etags),
             **rule_samples.others(self.etags),
             **transfer_samples.others(),
+            **order_samples.others(self.planned, STOCK_ITEM),
+            **{f"{AVAILABILITY}{each}": [VIEWED] for each in ("GetAvailability", "ExplainAvailability")},
             "/weir.ledger.v1.LedgerService/RecordMovements": [
                 {"movements": [{**MOVED, "available_only": True, "destination": {**STOCK_ITEM, "condition": 2}}]}
             ],
@@ -470,7 +475,7 @@ def _availability(world: World) -> dict[str, dict[str, Any]]:
     freshness = {"at_least": [seen["ledger"], seen["sharing"]]}
     product = STOCK_ITEM["product"]
     question = {"product": product, "channel": "own channel", "lot": LOT, "uom": UOM, "freshness": freshness}
-    service = "/weir.aggregator.v1.AvailabilityService/"
+    service = AVAILABILITY
     return {
         f"{service}GetAvailability": question,
         f"{service}BatchGetAvailability": {
