@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -93,8 +95,8 @@ class PostgresObjects:
             return Outcome(decision.object, self._head)
         self._head = await draw(self._connection, self._tenant)
         done = stamped(decision, self._head)
-        for change in done.changes:
-            await (self._remove if change.deleted else self._put)(change.object)
+        for (kind, gone), some in groupby(done.changes, key=lambda each: (type(each.object), each.deleted)):
+            await (self._remove if gone else self._put)(self._tables[kind], [each.object for each in some])
         await self._connection.execute(
             insert(CHANGES),
             [
@@ -116,24 +118,25 @@ class PostgresObjects:
         names = list(map(str, rows.keys()))  # labels are a kind of str that msgspec does not know
         return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows]
 
-    async def _put(self, wanted: Configured) -> None:
-        kept = self._tables[type(wanted)]
-        values = kept.values(wanted, self._tenant)
-        keys = ("tenant", *wanted.identity)
-        replaced = {name: value for name, value in values.items() if name not in keys}
+    async def _put(self, kept: Kept, wanted: Sequence[Configured]) -> None:
+        keys = ("tenant", *kept.kind.identity)
+        put = postgresql.insert(kept.table)
+        replaced = {column.name: put.excluded[column.name] for column in kept.table.c if column.name not in keys}
         await self._connection.execute(
-            postgresql.insert(kept.table).values(values).on_conflict_do_update(index_elements=keys, set_=replaced)
+            put.on_conflict_do_update(index_elements=keys, set_=replaced),
+            [kept.values(each, self._tenant) for each in wanted],
         )
         if kept.rows is not None:
-            await self._put_children(kept, kept.rows, wanted)
+            for each in wanted:
+                await self._put_children(kept, kept.rows, each)
 
     async def _put_children(self, kept: Kept, rows: Table, wanted: Configured) -> None:
         await self._connection.execute(delete(rows).filter_by(**kept.child_key(wanted, self._tenant)))
         if held := kept.child_rows(wanted, self._tenant):
             await self._connection.execute(insert(rows), held)
 
-    async def _remove(self, last: Configured) -> None:
-        kept = self._tables[type(last)]
-        await self._connection.execute(
-            delete(kept.table).where(kept.table.c.tenant == self._tenant, *kept.bears(last.key))
-        )
+    async def _remove(self, kept: Kept, last: Sequence[Configured]) -> None:
+        for each in last:
+            await self._connection.execute(
+                delete(kept.table).where(kept.table.c.tenant == self._tenant, *kept.bears(each.key))
+            )
