@@ -134,6 +134,7 @@ async def test_a_transfer_that_is_accepted(hub: Caller, ann: Caller, books: Book
     assert await counted(books, nails("ann")) == (8, 8)
     moved = [each for each in await books.entries() if each.revision == done.ledger_revision.number]
     assert {each.reference for each in moved} == {f"transfer/{pending.transfer}"}
+    assert {each.request_id.partition("/")[0] for each in moved} == {"pooling"}
     assert (await ann.do("GetTransfer", transfer=pending.transfer)).transfer == done.transfer
     assert not await books.verify()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -65,6 +65,11 @@ class Ledger:
     stream_unary = unary_stream
 
 
+def young(ledger: Ledger) -> PeerBooks:
+    """Books that are asked when the deed was just written down."""
+    return PeerBooks(ledger, clock=lambda: NOON)  # type: ignore[arg-type]
+
+
 def refused(refusal: Refusal) -> grpc.aio.AioRpcError:
     """How a refusal arrives."""
     ending = status.refused(refusal)
@@ -94,7 +99,7 @@ async def test_what_is_recorded(wanted: Deed, recorded: ledger_pb2.Movement) -> 
     """What needs no reservation is recorded in one request, under the name of the deed; a wish gives way to promises,
     and a check only checks."""
     ledger = Ledger(RecordMovements=lambda _: ledger_service_pb2.RecordMovementsResponse(revision=TENTH))
-    books = PeerBooks(ledger)  # type: ignore[arg-type]
+    books = young(ledger)
     await books.check("acme", wanted)
     assert (await books.carry_out("acme", wanted)).revision.number == 10
     request = ledger_service_pb2.RecordMovementsRequest(request_id="pooling/d", movements=[recorded])
@@ -108,7 +113,7 @@ async def test_what_is_moved_and_given_up() -> None:
     ledger = Ledger(
         Transfer=lambda _: pb.TransferResponse(revision=TENTH), Release=lambda _: pb.ReleaseResponse(revision=TENTH)
     )
-    books = PeerBooks(ledger)  # type: ignore[arg-type]
+    books = young(ledger)
     for wanted in (
         deed(Work.MOVE, Portion(NAIL, 3, ANNS, 2), reservation="r"),
         deed(Work.GIVE_UP, Portion(NAIL, 3, None, 2), reservation="r"),
@@ -131,7 +136,8 @@ async def test_a_promise_whose_hold_ran_out_is_made_again() -> None:
     made = {"pooling/d": "r1", "pooling/d/1": "r2"}
 
     def reserve(request: pb.ReserveRequest) -> pb.ReserveResponse:
-        return pb.ReserveResponse(reservation={"reservation": made[request.request_id]}, revision=TENTH)  # type: ignore[arg-type]
+        named: Any = {"reservation": made[request.request_id]}
+        return pb.ReserveResponse(reservation=named, revision=TENTH)
 
     def confirm(request: pb.ConfirmRequest) -> Any:
         if request.reservation == "r1":
@@ -140,13 +146,73 @@ async def test_a_promise_whose_hold_ran_out_is_made_again() -> None:
 
     ledger = Ledger(Reserve=reserve, Confirm=confirm)
     for _ in range(2):
-        done = await PeerBooks(ledger).carry_out("acme", deed(Work.PROMISE, Portion(NAIL, 3, ANNS, 1)))  # type: ignore[arg-type]
+        done = await young(ledger).carry_out("acme", deed(Work.PROMISE, Portion(NAIL, 3, ANNS, 1)))
         assert done.reservation == "r2"
-    assert [each.request_id for each in ledger.asked] == ["pooling/d", "pooling/d", "pooling/d/1", "pooling/d/1"] * 2
+    names = ["pooling/d", "pooling/r1", "pooling/d/1", "pooling/r2"]
+    assert [each.request_id for each in ledger.asked] == names * 2
     draft = ledger.asked[0].draft
     assert (draft.order, draft.hold_duration.seconds) == ("transfer/t", 3600)
     line = reservation_pb2.ReservationDraftLine(stock_item=to_item(NAIL), quantity=3)
     assert list(draft.lines) == [line]
+
+
+def entries(*names: str) -> Callable[[Any], Any]:
+    """What ListEntries answers, a page for each entry, that of requests of these names."""
+
+    def answer(request: ledger_service_pb2.ListEntriesRequest) -> ledger_service_pb2.ListEntriesResponse:
+        place = int(request.page_token or 0)
+        entry = ledger_pb2.Entry(revision=place + 1, request_id=names[place], reservation=f"r{place}")
+        more = str(place + 1) if place + 1 < len(names) else ""
+        return ledger_service_pb2.ListEntriesResponse(entries=[entry], next_page_token=more, revision=TENTH)
+
+    return answer
+
+
+def old(**methods: Callable[[Any], Any]) -> tuple[PeerBooks, Ledger]:
+    """Books that are asked a day after the deed was written down, and the ledger beneath."""
+    ledger = Ledger(**methods)
+    return PeerBooks(ledger, clock=lambda: NOON + timedelta(days=1)), ledger  # type: ignore[arg-type]
+
+
+async def test_what_the_ledger_forgot_is_found_in_its_entries() -> None:
+    """What was begun so long ago that the ledger may have forgotten the request is not done a second time: its entries
+    say that it was; where they do not, it is done now."""
+    wanted = deed(Work.CONSUME, Portion(NAIL, 3))
+    books, ledger = old(ListEntries=entries("another", "pooling/d", "pooling/dd"))
+    assert (await books.carry_out("acme", wanted)).revision.number == 2
+    asked = ledger.asked[0]
+    assert (asked.product.sku, asked.location, asked.reservation) == ("NAIL", "W1", "")
+    assert asked.recorded_after_time.ToDatetime(UTC) < NOON
+    books, ledger = old(
+        ListEntries=entries("another"),
+        RecordMovements=lambda _: ledger_service_pb2.RecordMovementsResponse(revision=TENTH),
+    )
+    assert (await books.carry_out("acme", wanted)).revision.number == 10
+    books, ledger = old(ListEntries=entries("pooling/d"))
+    await books.carry_out("acme", deed(Work.GIVE_UP, reservation="r"))
+    assert (ledger.asked[0].product.sku, ledger.asked[0].reservation) == ("", "r")
+
+
+async def test_a_promise_that_the_ledger_forgot() -> None:
+    """Of a promise that was begun so long ago the newest is confirmed, which changes nothing where it was; one whose
+    hold ran out is made again."""
+    promise = deed(Work.PROMISE, Portion(NAIL, 3, ANNS, 1))
+    books, _ = old(
+        ListEntries=entries("pooling/d", "pooling/d/1"), Confirm=lambda _: pb.ConfirmResponse(revision=TENTH)
+    )
+    assert (await books.carry_out("acme", promise)).reservation == "r1"
+
+    def confirm(request: pb.ConfirmRequest) -> Any:
+        expired = refused(ReservationExpired("r0", "yesterday"))
+        return expired if request.reservation == "r0" else pb.ConfirmResponse(revision=TENTH)
+
+    made: Any = {"reservation": "r9"}
+    books, _ = old(
+        ListEntries=entries("pooling/d"),
+        Confirm=confirm,
+        Reserve=lambda _: pb.ReserveResponse(reservation=made, revision=TENTH),
+    )
+    assert (await books.carry_out("acme", promise)).reservation == "r9"
 
 
 async def test_what_is_promised_no_more_need_not_be_given_up() -> None:
@@ -155,7 +221,7 @@ async def test_what_is_promised_no_more_need_not_be_given_up() -> None:
         Release=lambda _: refused(ReservationState("r", "RELEASED", "released")),
         GetReservation=lambda _: pb.GetReservationResponse(revision=TENTH),
     )
-    done = await PeerBooks(ledger).carry_out("acme", deed(Work.GIVE_UP, reservation="r"))  # type: ignore[arg-type]
+    done = await young(ledger).carry_out("acme", deed(Work.GIVE_UP, reservation="r"))
     assert (done.revision.number, done.reservation) == (10, "r")
 
 
@@ -176,7 +242,7 @@ async def test_a_refusal_names_the_lines_that_were_asked_for(
     refusal = InsufficientStock([Shortage(told, "NAIL", "W1", 3, 1)], revision=7)
     answer = refused(refusal)
     ledger = Ledger(Reserve=lambda _: answer, RecordMovements=lambda _: answer, Transfer=lambda _: answer)
-    for ask in (PeerBooks(ledger).carry_out, PeerBooks(ledger).check):  # type: ignore[arg-type]
+    for ask in (young(ledger).carry_out, young(ledger).check):
         with pytest.raises(Refusal) as heard:
             await ask("acme", deed(work, *portions, reservation="r"))
         [line] = refusal.violations
@@ -192,4 +258,4 @@ async def test_what_is_not_heard_is_not_known() -> None:
     wanted = deed(Work.CONSUME, Portion(NAIL, 3))
     for answer, heard in ((lost, PeerAway), (refused(TokenMissing()), grpc.aio.AioRpcError)):
         with pytest.raises(heard):
-            await PeerBooks(Ledger(RecordMovements=lambda _, answer=answer: answer)).carry_out("acme", wanted)  # type: ignore[arg-type,misc]
+            await young(Ledger(RecordMovements=lambda _, answer=answer: answer)).carry_out("acme", wanted)  # type: ignore[misc]

@@ -1,14 +1,17 @@
 """Deeds done in the ledger, over gRPC.
 
-The ledger knows a deed by request ids that are made of its name, and a request that is made of the deed alone: so it is
-done once however often it is asked for, as long as the ledger keeps what came of requests (WEIR_REQUEST_KEEP_SECONDS).
+The ledger knows a deed by request ids that are made of its name, and a request that is made of the deed alone: so it
+is done once however often it is asked for. What came of requests the ledger keeps for a day at least; what was begun
+longer ago is looked for in its entries first, which bear the same names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from google.protobuf.duration_pb2 import Duration
@@ -29,6 +32,8 @@ from weir_pooling.wire.words import to_item
 
 HOLD = Duration(seconds=3600)
 """How long units are held until their promise is confirmed, which follows at once unless something dies."""
+REMEMBERED = timedelta(hours=20)
+"""How long the ledger knows for sure what came of a request, less what clocks differ."""
 EXPIRED, ENDED = "RESERVATION_EXPIRED", "RESERVATION_STATE"
 
 _MOVEMENTS = {
@@ -47,9 +52,10 @@ _LINE = re.compile(r"^(?:draft\.lines|lines|movements)\[(\d+)\]")
 class PeerBooks:
     """The ledger that `peer` reaches, asked for the tenant that is named: `Books`."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Ask `peer`."""
         self._peer = peer
+        self._clock = clock
 
     async def check(self, tenant: str, deed: Deed) -> Done:
         with _refusals(deed):
@@ -58,28 +64,44 @@ class PeerBooks:
 
     async def carry_out(self, tenant: str, deed: Deed) -> Done:
         with _refusals(deed):
-            if deed.work is not Work.PROMISE:
-                return await self._do(tenant, deed, _name(deed), check=False)
-            return await self._promise(tenant, deed)
+            found = await self._found(tenant, deed) if self._clock() - deed.at > REMEMBERED else None
+            if deed.work is Work.PROMISE:
+                return await self._promise(tenant, deed, found)
+            return found or await self._do(tenant, deed, _name(deed), check=False)
 
-    async def _promise(self, tenant: str, deed: Deed) -> Done:
-        """Reserve and confirm; and again, where so much time went by in between that the hold ran out."""
+    async def _promise(self, tenant: str, deed: Deed, found: Done | None) -> Done:
+        """Reserve, unless that is `found` to be done, and confirm; and again, where so much time went by in between
+        that the hold ran out.
+        """
         for turn in count():
-            name = _name(deed, turn)
-            reserved = await self._do(tenant, deed, name, check=False)
+            reserved = found or await self._do(tenant, deed, _name(deed, turn), check=False)
             try:
-                return await self._confirm(tenant, reserved.reservation, name)
+                return await self._confirm(tenant, reserved.reservation)
             except Refusal as refusal:
                 if refusal.reason != EXPIRED:
                     raise
+            found = None
         raise AssertionError(deed)
 
-    async def _confirm(self, tenant: str, reservation: str, name: str) -> Done:
+    async def _confirm(self, tenant: str, reservation: str) -> Done:
+        request = pb.ConfirmRequest(request_id=f"pooling/{reservation}", reservation=reservation)
         with passing_on():
-            confirmed = await self._reservations(tenant).Confirm(
-                pb.ConfirmRequest(request_id=name, reservation=reservation)
-            )
+            confirmed = await self._reservations(tenant).Confirm(request)
         return Done(from_wire(confirmed.revision), reservation)
+
+    async def _found(self, tenant: str, deed: Deed) -> Done | None:
+        """What the ledger did last for a deed, as its entries say; None where it did nothing."""
+        request = _entries(deed)
+        found: Done | None = None
+        while True:
+            with passing_on():
+                page = await self._ledger(tenant).ListEntries(request)
+            for each in page.entries:
+                if each.request_id == _name(deed) or each.request_id.startswith(f"{_name(deed)}/"):
+                    found = Done(replace(from_wire(page.revision), number=each.revision), each.reservation)
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
 
     async def _do(self, tenant: str, deed: Deed, name: str, *, check: bool) -> Done:
         """Ask the ledger once."""
@@ -139,6 +161,16 @@ class PeerBooks:
 def _name(deed: Deed, turn: int = 0) -> str:
     """The name by which the ledger knows a deed; another one for each turn that it takes."""
     return f"pooling/{deed.deed}/{turn}" if turn else f"pooling/{deed.deed}"
+
+
+def _entries(deed: Deed) -> ledger.ListEntriesRequest:
+    """Asks for entries among which those of the deed are."""
+    request = ledger.ListEntriesRequest(reservation=deed.reservation, page_size=1000)
+    request.recorded_after_time.FromDatetime(deed.at - timedelta(hours=1))
+    if not deed.reservation:
+        item = deed.portions[0].item
+        request.product.owner, request.product.sku, request.location = item.owner, item.sku, item.location
+    return request
 
 
 def _movement(deed: Deed, portion: Portion) -> ledger_pb2.Movement:
