@@ -113,16 +113,16 @@ def _compared(cases: Sequence[Case], pages: Sequence[Case], measured: Rounds) ->
 
 async def _pages(pooling: PoolingServiceStub, viewer: str, view: stock_pb2.StockView.ValueType) -> Call:
     """Ask for pages of what somebody sees of the hub's goods, anywhere among them."""
-    tokens = [""]
-    while tokens[-1] or len(tokens) == 1:
-        answer = await pooling.ListStock(_asked(viewer, view, tokens[-1], size=1000))
-        if any(each.stock_item.custodian != HUB for each in answer.stock):
+    chance, tokens, token = random.Random(5), list[str](), ""
+    while token or not tokens:
+        answer = await pooling.ListStock(_asked(view, token, size=1000), metadata=_by(viewer))
+        if {each.stock_item.custodian for each in answer.stock} != {HUB}:
             break
-        tokens.append(answer.next_page_token)
-    chance, tokens = random.Random(5), tokens[:-1]
+        tokens.append(token)
+        token = answer.next_page_token
 
     async def call(_: int) -> object:
-        response = await pooling.ListStock(_asked(viewer, view, chance.choice(tokens)))
+        response = await pooling.ListStock(_asked(view, chance.choice(tokens)), metadata=_by(viewer))
         assert response.stock
         return response
 
@@ -133,14 +133,14 @@ async def _seam(pooling: PoolingServiceStub) -> Call:
     """Ask for the page on which a rep's own goods end and the hub's begin."""
     viewer, token = _rep(2), ""
     while True:
-        answer = await pooling.ListStock(_asked(viewer, BOTH, token))
+        answer = await pooling.ListStock(_asked(BOTH, token), metadata=_by(viewer))
         if len({each.custody for each in answer.stock}) == 2:
             break
         token = answer.next_page_token
         assert token
 
     async def call(_: int) -> object:
-        response = await pooling.ListStock(_asked(viewer, BOTH, token))
+        response = await pooling.ListStock(_asked(BOTH, token), metadata=_by(viewer))
         assert len(response.stock) == PAGE
         return response
 
@@ -152,17 +152,22 @@ def _of_product(pooling: PoolingServiceStub) -> Call:
     chance = random.Random(6)
 
     async def call(_: int) -> object:
-        request = _asked(_rep(3), BOTH, "")
+        request = _asked(BOTH, "")
         request.skus.append(_sku(chance.randrange(REP_ITEMS // 2)))
-        response = await pooling.ListStock(request)
+        response = await pooling.ListStock(request, metadata=_by(_rep(3)))
         assert len(response.stock) >= len(HUB_PLACES)
         return response
 
     return call
 
 
-def _asked(viewer: str, view: stock_pb2.StockView.ValueType, token: str, size: int = PAGE) -> pb.ListStockRequest:
-    return pb.ListStockRequest(viewer=viewer, view=view, page_size=size, page_token=token)
+def _asked(view: stock_pb2.StockView.ValueType, token: str, size: int = PAGE) -> pb.ListStockRequest:
+    return pb.ListStockRequest(view=view, page_size=size, page_token=token)
+
+
+def _by(user: str) -> tuple[tuple[str, str], ...]:
+    """Metadata of a call that a person makes."""
+    return (("weir-user", user),)
 
 
 async def _places(ledger: LedgerServiceStub) -> None:

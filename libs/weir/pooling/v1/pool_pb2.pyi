@@ -247,7 +247,9 @@ class Stock(_message.Message):
     available: _builtins.int
     """Units that may be used, moved or sold now."""
     in_transfer: _builtins.int
-    """Units on their way to somebody else: of transfers that are pending. Part of those that are promised."""
+    """Units on their way to somebody else: of transfers that are pending, as is known when this is answered. Part of those that are
+    promised.
+    """
     incoming: _builtins.int
     """Units on their way to the viewer out of this: of the same transfers, those he is the recipient of."""
     expiry_date: _builtins.str
