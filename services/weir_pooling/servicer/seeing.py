@@ -18,6 +18,9 @@ from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.people import Pool, User
 from weir_pooling.handlers.standing import caller, standing
 
+PART = 128
+"""Objects of a list that are read at once."""
+
 M = TypeVar("M", bound=Message)
 R = TypeVar("R", bound=Message)
 S = TypeVar("S")
@@ -51,14 +54,23 @@ class Seeing(Answering[O]):
         seen: Seen,
         descending: bool = False,
     ) -> Listed[M]:
-        """A page of the objects that were asked for and are seen."""
+        """A page of the objects that were asked for and are seen; of large ones no more is read than a message has room
+        for, and a part.
+        """
         where, fresh = asked
         page = self._pages.read(cast(Message, request), (str,) * len(kind.identity))
         after = tuple(map(str, page.after or ()))
+        pairs: list[tuple[Key, M]] = []
         async with self._handlers.reading(call.tenant(), fresh) as (objects, revision):
             narrowed = seen(await standing(objects, caller()), where)
-            found = await objects.select(kind, narrowed, after=after, limit=page.size + 1, descending=descending)
-        return Listed(*shown(page, found, lambda each: each.key, render), revision.to_wire())
+            while len(pairs) <= page.size and wire.fitting([each for _, each in pairs]) == len(pairs):
+                limit = min(PART, page.size + 1 - len(pairs))
+                found = await objects.select(kind, narrowed, after=after, limit=limit, descending=descending)
+                pairs += [(each.key, render(each)) for each in found]
+                if len(found) < limit:
+                    break
+                after = found[-1].key
+        return Listed(*shown(page, pairs, lambda pair: pair[0], lambda pair: pair[1]), revision.to_wire())
 
     async def _watch_seen(
         self, request: wire.Watch, response: type[R], render: Render, *, field: str
