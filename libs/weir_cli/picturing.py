@@ -156,7 +156,8 @@ def waits(found: waiting_pb2.Waiting) -> Tree:
 def title(wish: fulfilment_pb2.Wish, plan: fulfilment_pb2.Plan) -> Text:
     """How much of an order a plan fills."""
     wanted = sum(line.quantity for line in wish.lines)
-    filled, locations = plan.objective.filled, plan.objective.locations
+    filled = plan.objective.filled
+    locations = len({each.stock_item.location for each in plan.allocations})  # of which a plan may not count all
     style = "bold green" if filled == wanted else "bold yellow" if filled else "bold red"
     said = Text.assemble((wish.channel, "bold"), "  ", (f"{filled:,} of {tables.counted(wanted, 'unit')}", style))
     if filled:

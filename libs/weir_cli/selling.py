@@ -159,7 +159,7 @@ def _advice(response: contract.ExplainAvailabilityResponse) -> list[Text]:
 def _grow(tree: Tree, step: explanation_pb2.Step, depth: int | None, *, idle: bool = False) -> None:
     """Add a step; below one that did not count nothing counts, whatever it would have given."""
     verdict = word(step, "verdict")
-    sums = verdict == "UNSPECIFIED"
+    sums = verdict == "UNSPECIFIED" or (verdict == "BY_CUSTODY" and bool(step.steps))  # whose custody is told below
     counted = sums or verdict in _COUNTING
     mark = Text("✓ ", style="green") if counted and not sums and not idle else Text("")
     if not counted:
@@ -174,7 +174,7 @@ def _grow(tree: Tree, step: explanation_pb2.Step, depth: int | None, *, idle: bo
             _grow(branch, inner, None if depth is None else depth - 1, idle=idle)
 
 
-_COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED")
+_COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON")
 """Verdicts of steps that have a part in the level."""
 
 

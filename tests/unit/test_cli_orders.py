@@ -183,10 +183,19 @@ def test_a_whole_order_that_cannot_be_filled_says_what_could() -> None:
 
 def test_a_plan_that_may_not_be_the_best_says_so() -> None:
     """With how much better another one might be."""
-    plan = pb.Plan(objective=pb.Objective(filled=6, locations=3), filled_bound=7, locations_bound=2)
+    sending = [pb.Allocation(stock_item=stock_pb2.StockItem(location=each), quantity=2) for each in ("A", "B", "C")]
+    objective = pb.Objective(filled=6, locations=3)
+    plan = pb.Plan(allocations=sending, objective=objective, filled_bound=7, locations_bound=2)
     assert shown(title(WISH, plan)) == [
         "shop  6 of 8 units, from 3 locations  perhaps not the best: at most 7 units, at least 2 locations"
     ]
+
+
+def test_every_location_that_sends_is_counted_for_people() -> None:
+    """Those where a person has something himself too, which a plan does not count as it chooses."""
+    sending = [pb.Allocation(stock_item=stock_pb2.StockItem(location=each), quantity=4) for each in ("van", "DE2")]
+    plan = pb.Plan(allocations=sending, objective=pb.Objective(filled=8, locations=1), exact=True)
+    assert shown(title(WISH, plan)) == ["shop  8 of 8 units, from 2 locations"]
 
 
 def test_a_reservation_is_a_picture_of_what_became_of_its_plan() -> None:
@@ -259,8 +268,7 @@ def test_what_waits_is_told_by_line_with_who_promises_the_rest() -> None:
         "└── promised by r-2",
     ]
     assert shown(change_line(WAITING)) == [
-        "w-1  WAITING  order A-1  channel shop  promised all at once  BLUE 2 of 5 to come  acme/POT 1 of 1 to"
-        " come"
+        "w-1  WAITING  order A-1  channel shop  promised all at once  BLUE 2 of 5 to come  acme/POT 1 of 1 to come"
     ]
 
 

@@ -79,6 +79,21 @@ def test_an_explanation_is_a_tree_of_stages_with_what_would_help() -> None:
     ]
 
 
+def test_whose_custody_counts_is_told_below_that_a_channel_sells_from_custody() -> None:
+    """The hub's counts while it is shared, else it does not, with the reason; a channel through which nobody sells is
+    fed by nothing."""
+    custody = (stage := explanation_pb2.STAGE_REACH, verdict_pb2.VERDICT_BY_CUSTODY, "It sells what is in custody.")
+    shared = step(stage, verdict_pb2.VERDICT_HUB_ACCESS_ON, "The hub's counts.")
+    kept = step(stage, verdict_pb2.VERDICT_HUB_ACCESS_OFF, "The hub's does not.")
+    response = contract.ExplainAvailabilityResponse(steps=[step(*custody, shared, kept), step(*custody)])
+    assert shown(explanation(response, "MUG", "rep"))[2:] == [
+        "    ├── It sells what is in custody.",
+        "    │   ├── ✓ The hub's counts.",
+        "    │   └── ✗ The hub's does not.  hub access off",
+        "    └── ✗ It sells what is in custody.  by custody",
+    ]
+
+
 def test_a_store_that_is_told_nothing_has_no_number() -> None:
     """Not 0, which is something to be told."""
     response = contract.ExplainAvailabilityResponse(untold=True, binding=explanation_pb2.STAGE_CAP)
@@ -89,7 +104,7 @@ def test_a_store_that_is_told_nothing_has_no_number() -> None:
 
 def test_every_verdict_either_counts_or_says_why_not() -> None:
     """A verdict that the tree does not know would be marked as one that did not count."""
-    counting = {"COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED"}
+    counting = {"COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON"}
     marked = {}
     for name, number in verdict_pb2.Verdict.items():
         response = contract.ExplainAvailabilityResponse(steps=[step(explanation_pb2.STAGE_SPLIT, number, "it.")])
