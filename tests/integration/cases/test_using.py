@@ -138,14 +138,18 @@ async def test_from_whose_custody(
     service: Pooling, caller: Caller, rep: Caller, hub: Caller, books: Books, tenant: str
 ) -> None:
     """Hub stock is used in a member's case while the switch is on, by the hub and an administrator always; in the
-    case of a person in no pool never. A line that names another custodian than is meant is refused."""
+    case of a person in no pool never; what was used comes back whatever the switch says. A line that names another
+    custodian than is meant is refused."""
     case = await opened(rep)
+    usage = (await mark(rep, case, HUB, (nail(""), 2))).usages[0].usage
     await caller.do("SetHubAccess", pool="north", access_hub_stock=False)
     lines = [{"stock_item": nail(""), "quantity": 1}]
     told = await rep.refused("MarkUsed", case=case.case, custody=HUB, lines=lines)
     assert (told.kind, told.reason, told.metadata) == (Kind.UNMET, "HUB_ACCESS_OFF", {"user": "rep", "pool": "north"})
     for entitled in (hub, caller):
         await mark(entitled, case, HUB, (nail("hub"), 1))
+    assert await lying(books) == [3, 2, 4]
+    await rep.do("UnmarkUsed", case=case.case, units=[{"usage": usage}])
     assert await lying(books) == [3, 4, 4]
     await caller.user("lone")
     told = await caller.refused("MarkUsed", case=(await opened(caller, user="lone")).case, custody=HUB, lines=lines)
