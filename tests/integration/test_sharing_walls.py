@@ -122,10 +122,11 @@ async def test_row_level_security_alone_holds(database: FreshDatabase) -> None:
         network = PostgresNetwork(connection, TABLES, "victim", 0)
         kinds: list[type[Configured]] = list(KINDS)
         assert [await network.select(kind) for kind in kinds] == [[]] * len(KINDS)
-        await network._remove(ChannelGroup("g", "theirs"))
+        await network._remove(TABLES[ChannelGroup], [ChannelGroup("g", "theirs")])
     with pytest.raises(Exception, match="row-level security"):
         async with opened.tenant("thief") as connection:
-            await PostgresNetwork(connection, TABLES, "victim", 0)._put(ChannelGroup("h", "thief's", etag="1"))
+            network = PostgresNetwork(connection, TABLES, "victim", 0)
+            await network._put(TABLES[ChannelGroup], [ChannelGroup("h", "thief's", etag="1")])
     async with opened.reading("victim") as connection:
         assert await PostgresNetwork(connection, TABLES, "victim", 1).select(ChannelGroup) == [
             ChannelGroup("g", "theirs")
