@@ -379,7 +379,8 @@ async def test_time_is_over(stall: Stall) -> None:
         assert stall.books.asked == []
         stall.now = NOW + timedelta(seconds=61)
         await until(half(stall, TV, 40))
-        await until(lambda: stall.books.asked == [[("", "SOFA"), ("", "TV")]])
+        # The television may be looked at for its order first, and is not asked for again then.
+        await until(lambda: stall.books.asked in ([[("", "SOFA"), ("", "TV")]], [[("", "SOFA")]]))
     assert [each.epoch.reason for each in await stall.epochs()] == [Reason.FIRST, Reason.SCHEDULE]
     assert len(await stall.epochs(SOFA)) == 1
     assert await stall.divided.epochs.due(TENANT, stall.now, limit=10) == []
