@@ -22,7 +22,7 @@ from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.reader import EXPIRY, ITEM, after_item, driver_of, of_balances
+from weir_ledger.store.reader import ALONG_A_KEY, EXPIRY, ITEM, after_item, driver_of, is_walked, of_balances
 from weir_ledger.store.tables import balances
 
 LATE = timedelta(days=1)
@@ -163,21 +163,22 @@ class PastReader:
 
     async def past_balance(self, tenant: str, item: StockItem, as_of: AsOf) -> Balance | None:
         wanted = _wanted(tenant, BalanceQuery(), as_of).where(balances.c.item == UUID(hex=key(item)))
-        found = await self._bounded(tenant, wanted, as_of)
+        found = await self._bounded(tenant, wanted, as_of, BY_KEY)
         return found[0] if found else None
 
     async def past_balances(
         self, tenant: str, query: BalanceQuery, as_of: AsOf, *, after: StockItem | None, limit: int
     ) -> Sequence[Balance]:
-        return await self._bounded(tenant, after_item(_wanted(tenant, query, as_of), query, after, limit), as_of)
+        wanted = after_item(_wanted(tenant, query, as_of), query, after, limit)
+        return await self._bounded(tenant, wanted, as_of, ALONG_A_KEY if is_walked(query) else BY_KEY)
 
-    async def _bounded(self, tenant: str, wanted: Select[Any], as_of: AsOf) -> list[Balance]:
-        """The balances of the rows `wanted`, bounded as `as_of` asks."""
+    async def _bounded(self, tenant: str, wanted: Select[Any], as_of: AsOf, planned: str) -> list[Balance]:
+        """The balances of the rows `wanted`, bounded as `as_of` asks; `planned` says how they are looked for."""
 
         async def work() -> list[Balance]:
             async with self._database.tenant(tenant) as connection:
                 driver = await driver_of(connection)
-                await driver.execute(BY_KEY)  # planned for each question, it would be looked at every month each time
+                await driver.execute(planned)  # planned for each question, it would be looked at every month each time
                 while True:
                     bounds = await _bounds(driver, tenant, as_of)
                     found = (await connection.execute(wanted, asdict(bounds))).mappings().all()

@@ -63,7 +63,8 @@ EXPIRY = func.coalesce(
 # A page of many is read along its key; a planner that believes the tenant to have little would read all, and sort it.
 _IN_ORDER = text("SET LOCAL enable_sort = off")
 
-_ALONG_A_KEY = f"{BY_KEY}; SET LOCAL enable_sort = off"
+ALONG_A_KEY = f"{BY_KEY}; SET LOCAL enable_sort = off"
+"""Plan the statements of this transaction as `BY_KEY` does, and to read rows in the order of a key."""
 
 # Stands in the statement itself: whatever the custodian is that it is planned for, there is an index for all of them.
 _IN_CUSTODY = text("balances.custodian <> ''")
@@ -102,8 +103,8 @@ class Reader:
         wanted = after_item(of_balances(tenant, query), query, after, limit).add_columns(EXPIRY)
 
         async def work(connection: AsyncConnection) -> tuple[Sequence[Balance], int]:
-            if _is_walked(query):
-                await (await driver_of(connection)).execute(_ALONG_A_KEY)
+            if is_walked(query):
+                await (await driver_of(connection)).execute(ALONG_A_KEY)
             found = (await connection.execute(wanted)).mappings()
             return [rows.dated_balance(row) for row in found], await head(connection, tenant)
 
@@ -332,7 +333,7 @@ def of_balances(tenant: str, query: BalanceQuery) -> Select[Any]:
     return wanted
 
 
-def _is_walked(query: BalanceQuery) -> bool:
+def is_walked(query: BalanceQuery) -> bool:
     """Whether a page is read along a key: nothing that `query` asks for would find its rows sooner."""
     rare = query.skus or query.locations or query.shortfall_only
     return not rare and (bool(query.custodian) or query.condition is None)

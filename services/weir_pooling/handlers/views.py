@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
@@ -99,8 +100,8 @@ async def _counted(
 ) -> _Counted:
     """What the persons hold, of one after the other, from a position on.
 
-    The first is asked about now, the others as of the same revision: goods that go from one to another while this
-    asks are shown with one of them.
+    All rests on the revision at which the first was asked about, so that goods that go from one to another while this
+    asks are shown with one of them: what the ledger answers at another is asked again as of that one.
     """
     counts: list[tuple[Custodian, Count]] = []
     revision: Revision | None = None
@@ -108,7 +109,10 @@ async def _counted(
         if place == CUSTODIANS_MAX or len(counts) == limit:
             return _Counted(counts, Position(person), revision)
         after = begin.after if begin is not None and begin.custodian == person else None
-        held = await holdings.held(person.user, asked, after=after, limit=limit - len(counts), fresh=fresh, at=revision)
+        some = partial(holdings.held, person.user, asked, after=after, limit=limit - len(counts), fresh=fresh)
+        held = await some()
+        if revision not in (None, held.revision):
+            held = await some(at=revision)
         counts += [(person, each) for each in held.counts]
         revision = held.revision
         if held.more:
