@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,27 @@ async def test_who_may_not_act_for_others_is_refused(weir: Weir) -> None:
     """A person who is nobody here may do nothing, whatever else the line says."""
     assert await refused(acting(weir, "tom"), "custody") == "AUTHORITY_INSUFFICIENT"
     assert await refused(weir, "custody", "rosa", "--as", "ada") in ("AUTHORITY_INSUFFICIENT", "USER_NOT_FOUND")
+
+
+async def test_cases_and_mentions_are_watched(weir: Weir) -> None:
+    """What is opened, used and said comes as it happens, and whoever is mentioned sees that."""
+    rosa = acting(weir, "rosa")
+    cases = await rosa.begin("case", "list", "--kind", "loan", "--watch", "--count", "4", "--json")
+    mentions = await acting(weir, "nord").begin("notifications", "--watch", "--count", "2", "--json")
+    assert cases.stdout is not None
+    assert mentions.stdout is not None
+    assert b'"cases": []' in await asyncio.wait_for(cases.stdout.readline(), 60)
+    assert b'"notifications": []' in await asyncio.wait_for(mentions.stdout.readline(), 60)
+    await done(rosa, "case", "open", "sample")  # of another kind: not told
+    name = (await done(rosa, "case", "open", "loan"))["case"]["case"]
+    await done(rosa, "case", "use", name, "SCREW@VAN=1", "--lot", "L1")
+    await done(rosa, "case", "comment", name, "@nord lent")
+    out, err = await asyncio.wait_for(cases.communicate(), 60)
+    assert cases.returncode == 0, err
+    changes = [each for line in out.splitlines() for each in json.loads(line)["changes"]]
+    told = [kind for each in changes for kind in ("case", "usage", "comment") if each[kind]]
+    assert (told[0], "usage" in told, told[-1]) == ("case", True, "comment")
+    assert changes[-1]["comment"]["text"] == "@nord lent"
+    out, err = await asyncio.wait_for(mentions.communicate(), 60)
+    assert mentions.returncode == 0, err
+    assert json.loads(out)["notifications"][0]["case"] == name
