@@ -63,8 +63,10 @@ class House:
                     message = await anext(messages)
                 return message.through.number, [each.custodian for each in message.alerts]
 
-            yield read
-            await messages.aclose()  # type: ignore[attr-defined]
+            try:
+                yield read
+            finally:
+                await messages.aclose()  # type: ignore[attr-defined]
 
 
 def alert(custodian: str) -> Alert:
