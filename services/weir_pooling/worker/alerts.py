@@ -152,7 +152,7 @@ class AlertWorker:
             await asyncio.gather(*followed.values(), return_exceptions=True)
 
     async def _look(self, followed: dict[str, asyncio.Task[None]], known: dict[str, int]) -> None:
-        """Begin to follow tenants that have par levels; `known` are the heads of those that have none."""
+        """Begin to follow tenants that have par levels; `known` are the heads at which they were looked at last."""
         for tenant, head in (await self.heads()).items():
             if tenant in followed and followed[tenant].done():
                 del followed[tenant]
