@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from tests.contract.tree import ROOT, tracked
+from weir_cli.main import app
 
 LINES_MAX = 200
+COMMAND = get_group(app)
 PAGES = [path for path in tracked("*.md", "docs/*.md") if path.is_file()]
 
 
@@ -65,3 +69,20 @@ def test_a_broken_link_would_be_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A title: here\n[x](#a-title-here) [y](page.md) [z](nowhere.md) [u](#nothing) [w](https://x.y)\n")
     assert broken(page) == ["nowhere.md", "#nothing"]
+
+
+def verbs(page: Path) -> set[str]:
+    """What a page has `weir` do: verb and, where the verb has some, the word after it."""
+    said = re.findall(r"(?:^ {4}|`|&& )weir ((?:--as \w+ )?[a-z][^`\n#&]*)", page.read_text(), re.MULTILINE)
+    return {" ".join(re.sub(r"^--as \w+ ", "", each).split()[:2]) for each in said}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_verbs_of_the_command_exist(page: Path) -> None:
+    """Every line for `weir` that a page names can be typed."""
+    for said in sorted(verbs(page)):
+        verb, _, word = said.partition(" ")
+        found = COMMAND.commands.get(verb)
+        assert found is not None, said
+        if isinstance(found, TyperGroup) and not found.invoke_without_command and word:
+            assert word in found.commands, said
