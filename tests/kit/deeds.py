@@ -80,6 +80,7 @@ class MemoryBooks:
         self.shelves[tenant].on_hand.update(units)
 
     async def check(self, tenant: str, deed: Deed) -> Done:
+        await asyncio.sleep(0)  # others come in between
         for each in deed.portions:
             if each.destination is not None:
                 self._check_place(deed, each.destination.location)
@@ -87,6 +88,7 @@ class MemoryBooks:
 
     async def carry_out(self, tenant: str, deed: Deed) -> Done:
         fault = self.faults.popleft() if self.faults else Fault(answered=True)
+        await asyncio.sleep(0)  # others come in between
         if not fault.arrives:
             raise PeerAway
         self.asked.append(deed)
@@ -97,6 +99,7 @@ class MemoryBooks:
             except Refusal as refusal:
                 shelves.outcomes[deed.deed] = refusal
         fault.arrived.set()
+        await asyncio.sleep(0)  # and here
         if fault.let_go is not None:
             await fault.let_go.wait()
         if not fault.answered:
