@@ -127,11 +127,13 @@ class Custody:
         numbers = [self.channels[channel] for channel in channels]
         seen = self._seen[numbers]
         used = np.unique(seen[seen != NOBODY])
+        # The last place is that of nobody, who gives nothing; as NOBODY counts from the end, he has it.
+        place = np.full(len(self._persons) + len(self._pairs) + 1, len(used))
+        place[used] = np.arange(len(used))
         units = np.zeros((len(used) + 1, len(products)), dtype=np.int64)
-        counted = np.isin(given.holder, used)
-        units[np.searchsorted(used, given.holder[counted]), given.product[counted]] = given.units[counted]
-        places = np.where(seen == NOBODY, len(used), np.searchsorted(used, seen))
-        levels: Units = sum((units[place] for place in places.T), np.zeros((len(numbers), len(products)), np.int64))
+        units[place[given.holder], given.product] = given.units
+        units[len(used)] = 0
+        levels: Units = sum((units[each] for each in place[seen].T), np.zeros((len(numbers), len(products)), np.int64))
         for row, number in enumerate(numbers):
             limits = self._limits[number]
             if limits.max_quantity is not None:
@@ -166,8 +168,9 @@ class Custody:
     def _beyond(self, lending: Lending, products: Indices, alone: Held, given: Given) -> Given:
         """What pairs give beyond what each of the two gives."""
         read = np.flatnonzero(np.isin(alone.product, lending.reads(products)))
-        there = np.unique(alone.custodian[read])
-        pairs = np.flatnonzero(np.isin(self._ends, there).all(axis=1))
+        there = np.zeros(len(self._persons), dtype=np.bool_)
+        there[alone.custodian[read]] = True
+        pairs = np.flatnonzero(there[self._ends].all(axis=1))
         ends = self._ends[pairs].T.ravel()
         order = np.argsort(ends, kind="stable")
         begin, end = (np.searchsorted(ends[order], alone.custodian[read], side=side) for side in ("left", "right"))

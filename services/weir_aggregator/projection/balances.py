@@ -162,7 +162,9 @@ class Balances:
         if not self.custodians:
             return np.zeros(0, dtype=np.int64)
         held = np.frombuffer(self._held, dtype=np.int32)[self._variant[: len(self)]] != NONE
-        return np.unique(self._product[: len(self)][held]).astype(np.int64)
+        found = np.zeros(len(self.products), dtype=np.bool_)
+        found[self._product[: len(self)][held]] = True
+        return np.flatnonzero(found)
 
     def expiring(self, first: date, end: date) -> Indices:
         """Products that have a lot with its last day from `first` on and before `end`, ascending."""
@@ -265,9 +267,8 @@ class Balances:
 
     def _custodian(self, variant: Variant) -> int:
         """The number of the custodian of a variant; NONE where it has none, or serves no demand that names nothing."""
-        lot, uom, custodian, condition = variant
-        item = StockItem("", "", "", lot, uom, custodian, condition)
-        if not custodian or fit(item, ANY, (custodian,)) is not Verdict.COUNTED:
+        custodian = variant[2]
+        if not custodian or fit(StockItem("", "", "", *variant), ANY, (custodian,)) is not Verdict.COUNTED:
             return NONE
         if custodian not in self._custodian_of:
             self._custodian_of[custodian] = len(self.custodians)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from weir_aggregator.domain import Availability, Product
 from weir_aggregator.projection.balances import Balances
 from weir_allocation.cap import cap
 from weir_allocation.columns import UNTOLD, Custody, Flags, Given, Held, Indices, Lending, Units
-from weir_allocation.columns.arrays import spread
+from weir_allocation.columns.arrays import runs, spread
+from weir_allocation.columns.cells import Cells
 from weir_allocation.configuration import Configuration
-from weir_allocation.custody import View
+from weir_allocation.custody import Seller, View
+from weir_allocation.rules import Limits
 from weir_allocation.trace import Verdict
 
 _BITS = 24
@@ -39,7 +42,8 @@ class Givings:
     @property
     def products(self) -> Indices:
         """Products of which anything is or was given, ascending."""
-        return np.unique(self._keys >> _BITS)
+        products = self._keys >> _BITS
+        return products[runs(products)]
 
     def of(self, products: Indices) -> Given:
         """A copy of what is given of products, with the place of each in place of its number."""
@@ -82,6 +86,18 @@ class Selling:
         return self.custody.levels(self.channels, self.products[begin:end], part).T
 
 
+class SellingTerms(NamedTuple):
+    """Who sells through a channel, and what the channel is never told."""
+
+    seller: Seller
+    limits: Limits
+
+    @property
+    def denying(self) -> bool:
+        """Whether there are products that the channel does not sell."""
+        return bool(self.limits.denied) or self.limits.allowed is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is in custody at one instant, and what is made of it; no commit alters any of it."""
@@ -104,6 +120,16 @@ class InCustody:
         self.givings = Givings()
         self._configuration = configuration
         self._balances = balances
+
+    def terms(self) -> Mapping[str, SellingTerms]:
+        """What decides what is sold through each channel that somebody sells through, beside stock, links and
+        bundles.
+        """
+        network, configuration = self._configuration.network, self._configuration
+        return {
+            name: SellingTerms(configuration.sellers[name], configuration.limits_of(network.channels[name]))
+            for name in self.custody.channels
+        }
 
     @property
     def channels(self) -> Sequence[str]:
@@ -148,7 +174,9 @@ class InCustody:
 
     def _computed(self, lending: Lending, numbers: Indices, today: date) -> Given:
         if len(numbers) * _SCANNED_PART > len(self._balances.products):
-            numbers = np.intersect1d(numbers, lending.readers(self._balances.in_custody()))
+            served = np.zeros(len(self._balances.products), dtype=np.bool_)
+            served[lending.readers(self._balances.in_custody())] = True
+            numbers = numbers[served[numbers]]
         reads = lending.reads(numbers)
         held = self._balances.held(reads[reads < len(self._balances.products)], today)
         return self.custody.compute(lending, numbers, held)
@@ -175,7 +203,8 @@ def _differing(one: Given, other: Given) -> Indices:
     """The products of which not the same is given."""
     product, holder = (np.concatenate(columns) for columns in zip(one[:2], other[:2], strict=True))
     units = np.concatenate((one.units, -other.units))
-    keys, pair = np.unique(product << _BITS | holder, return_inverse=True)
-    differs = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(differs, pair, units)
-    return np.unique(keys[differs != 0] >> _BITS)
+    # Two of a pair cancel out where they are the same.
+    product, _, differs = Cells.of(product, holder, units)
+    product = product[differs != 0]
+    distinct: Indices = product[runs(product)]
+    return distinct

@@ -31,8 +31,6 @@ it is kept apart.
 _PRODUCTS_AT_FIRST = 64
 _PRODUCTS_AT_ONCE = 65_536
 """Products computed in one piece, so that a whole table needs little room beside itself."""
-_CELLS_AT_ONCE = 1 << 20
-"""Levels of channels by custody compared in one piece."""
 _SUPPLY, _SHARE, _LEVEL = range(3)
 _NARROW_MAX = np.iinfo(np.int32).max
 
@@ -225,7 +223,9 @@ class Table:
         """
         known = self._products
         self._make_room()
-        numbers: Indices = np.union1d(np.array(products, dtype=np.int64), np.arange(known, self._products))
+        numbers: Indices = np.arange(known, self._products)
+        if len(products):
+            numbers = np.union1d(np.array(products, dtype=np.int64), numbers)
         pieces = [
             self._take(numbers[begin : begin + _PRODUCTS_AT_ONCE], known)
             for begin in range(0, len(numbers), _PRODUCTS_AT_ONCE)
@@ -274,21 +274,25 @@ class Table:
         """Note the products, known to both tables, whose level is another in a channel of both that a person sells or
         sold through.
         """
-        sellers = [set(each.in_custody.custody.channels) for each in (former, self)]
-        known = [each for each in self.channels if each in former.channels and each in set.union(*sellers)]
-        limits = self._configuration.limits_of, former._configuration.limits_of
-        channels = self._configuration.network.channels
-        steady = [each for each in known if each in set.intersection(*sellers)]
-        steady = [each for each in steady if limits[0](channels[each]) == limits[1](channels[each])]
-        given = np.union1d(former.in_custody.givings.products, self.in_custody.givings.products)
-        # What nobody gives anything of can only be told otherwise where the limits, or how the channel is reached, are.
-        changed = [each for each in known if each not in steady]
-        for some, numbers in ((steady, given[given < former._products]), (changed, np.arange(former._products))):
-            step = max(1, _CELLS_AT_ONCE // max(1, len(some)))
-            for begin in range(0, len(numbers) if some else 0, step):
-                part = numbers[begin : begin + step]
-                before, after = (each.excerpt(part.tolist(), some).rows(0, len(part)) for each in (former, self))
-                differs[part] |= (before != after).any(axis=1)
+        terms = [each.in_custody.terms() for each in (former, self)]
+        alike = former._configuration.sharing == self._configuration.sharing
+        sold = [each for each in self.channels if each in former.channels and (each in terms[0] or each in terms[1])]
+        given = np.zeros(self._products, dtype=np.bool_)
+        for each in (former, self):
+            given[each.in_custody.givings.products] = True
+        given = given[: former._products]
+        for channel in sold:
+            before, after = (each.get(channel) for each in terms)
+            if alike and before == after:
+                continue
+            # What nobody gives anything of is told otherwise only where groups feed the channel, or its limits deny it.
+            fed = former.channels[channel] != CUSTODY or self.channels[channel] != CUSTODY
+            denying = any(each is not None and each.denying for each in (before, after))
+            anything = fed or (denying and (before is None or after is None or before.limits != after.limits))
+            left = ~differs[: former._products]
+            numbers = np.flatnonzero(left if anything else left & given)
+            told = [each.excerpt(numbers.tolist(), (channel,)).rows(0, len(numbers))[:, 0] for each in (former, self)]
+            differs[numbers] = told[0] != told[1]
 
     def _sold(self, numbers: Sequence[int], channels: Sequence[str]) -> Selling | None:
         products = [self._balances.products[number] for number in numbers] if self.in_custody.custody.channels else []
