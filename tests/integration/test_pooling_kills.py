@@ -11,14 +11,14 @@ import grpc
 import pytest
 
 from tests.kit.connecting import connect
-from tests.kit.dying import DEEDS
-from tests.kit.ledger import RECEIVE, item, ledger, movement
+from tests.kit.dying import COUNTED, DEEDS
+from tests.kit.ledger import CONSUME, RECEIVE, item, ledger, movement
 from tests.kit.ledger import Caller as Books
 from tests.kit.pooling import Pooling
 from tests.kit.postgres import PostgresForTests
 from tests.kit.processes import Program
 from tests.kit.waiting import until
-from weir.pooling.v1 import case_pb2, pool_pb2
+from weir.pooling.v1 import alert_pb2, case_pb2, pool_pb2
 
 TENANT = "mortal"
 
@@ -107,3 +107,32 @@ async def test_what_was_used_is_used_once(mortal: Mortal) -> None:
     await hub.do("UnmarkUsed", case=case, units=[{"usage": usages[0].usage}])
     assert await mortal.books.balance(item("NAIL", custodian="hub")) == (10, 0, 10, 0)
     assert not await mortal.books.verify()
+
+
+async def test_an_alert_opens_once(mortal: Mortal) -> None:
+    """It dies when it has counted and made nothing of it: the alert opens as soon as it is back. It dies again, and
+    units go: the alert stays the one it was until there are enough.
+    """
+    boss, hub = mortal.pooling.caller(TENANT), mortal.pooling.caller(TENANT, user="hub")
+    await boss.pool("north", "hub", "ann")
+    await mortal.program.kill()
+    await mortal.program.start(WEIR_DIES_AT=COUNTED)
+    await hub.do("SetParLevel", par_level={"custodian": "hub", "product": {"sku": "NAIL"}, "par": 11})
+    await mortal.program.dead()
+
+    async def states() -> list[int]:
+        return [each.state for each in (await hub.do("ListAlerts")).alerts]
+
+    async def opened() -> bool:
+        return await states() == [alert_pb2.ALERT_STATE_OPEN]
+
+    async def closed() -> bool:
+        return await states() == [alert_pb2.ALERT_STATE_CLOSED]
+
+    await mortal.program.start()
+    await until(opened)
+    await mortal.program.kill()
+    await mortal.books.record(movement(CONSUME, item("NAIL", custodian="hub"), 1))
+    await mortal.program.start()
+    await mortal.books.record(movement(RECEIVE, item("NAIL", custodian="hub"), 2))
+    await until(closed)

@@ -3,7 +3,7 @@
 WEIR_DIES_AT="add after" python -m tests.kit.dying serve partitioning --supervised
 
 It dies right before or after the first call of a method of its ports; which ones there are say `STEPS`, of
-partitioning, and `DEEDS`, of pooling.
+partitioning, and `DEEDS` and `COUNTED`, of pooling.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ STEPS = tuple(f"{name} {when}" for name in ("add", "put", "enforce", "count") fo
 """Keeping epochs, telling the ledger, noting that it was told; counting demand."""
 DEEDS = ("carry_out before", "_confirm before", "carry_out after")
 """A deed is written down and not begun; reserved and not confirmed; done and not concluded."""
+
+COUNTED = "tally after"
+"""What is available was counted, and nothing was made of it."""
 
 
 def main() -> None:
@@ -46,6 +49,10 @@ def _owner(name: str) -> Any:
         from weir_pooling.peers.books import PeerBooks
 
         return PeerBooks
+    if name == "tally":
+        from weir_pooling.peers.tallies import PeerTallies
+
+        return PeerTallies
     from weir_partitioning.peers.ceilings import PeerCeilings
     from weir_partitioning.store import PostgresDemand, PostgresEpochs
 
