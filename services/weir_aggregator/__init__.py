@@ -23,6 +23,8 @@ Laws:
   by which the ledger counts it; what it is refused it could not have had by books that are newer than it. What is
   planned again, or waited for, counts against no share.
 * An order is planned again under the terms it was accepted under, which the ledger keeps with its reservation.
+* A channel by custody sells what is in the custody of the person who sells through it, and of his hub while that shares
+  it; no other channel does. An order takes his own first. Of what anybody else has nothing is told.
 * Levels, plans and explanations are those of the stock without what is earmarked; earmarks follow from the books and
   the day alone, first come first served, so every replica has the same.
 * Where a context cannot be reached the projection keeps answering at the mark it has, which it names; it never mixes
