@@ -195,12 +195,20 @@ class Session:
 
     async def freshness(self, fresh: bool, *contexts: str) -> revision_pb2.Freshness:
         """What an answer must include: everything written so far, in these contexts or in all, or nothing in
-        particular.
+        particular. A context that refuses the caller has nothing of his.
         """
         if not fresh:
             return revision_pb2.Freshness()
-        heads = await asyncio.gather(*(self.newest(each) for each in contexts or CONTEXTS))
-        return revision_pb2.Freshness(at_least=heads)
+        heads = await asyncio.gather(*(self._head(each) for each in contexts or CONTEXTS))
+        return revision_pb2.Freshness(at_least=[each for each in heads if each is not None])
+
+    async def _head(self, context: str) -> revision_pb2.Revision | None:
+        try:
+            return await self.newest(context)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.PERMISSION_DENIED:
+                return None
+            raise
 
     async def newest(self, context: str) -> revision_pb2.Revision:
         """The newest revision of a context."""
