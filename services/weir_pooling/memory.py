@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
 from weir_chassis.configuration.objects import Key
@@ -27,12 +27,14 @@ class MemoryPooling(MemoryObjects):
         ]
         return [each for each in sums if each.key > after][:limit]
 
-    async def going(self, items: Collection[Item]) -> Going:
-        found: dict[Item, Counter[str]] = defaultdict(Counter)
+    async def going(self, items: Collection[Item], viewer: str) -> Mapping[Item, Going]:
+        found: dict[Item, Going] = {}
         for each in self.all(Transfer).values():
             for line in each.lines if each.state is State.PENDING else ():
                 if line.left and line.item in items:
-                    found[line.item][each.recipient] += line.left
+                    before = found.get(line.item, Going(0, 0))
+                    incoming = before.incoming + line.left * (each.recipient == viewer)
+                    found[line.item] = Going(before.in_transfer + line.left, incoming)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -24,8 +24,8 @@ class Pooling(Objects, Protocol):
         """
         ...
 
-    async def going(self, items: Collection[Item]) -> Going:
-        """The units of transfers that are pending which are out of any of these stock items."""
+    async def going(self, items: Collection[Item], viewer: str) -> Mapping[Item, Going]:
+        """What of these stock items is on its way, and to the viewer; of none of which nothing is."""
         ...
 
 

@@ -16,6 +16,7 @@ from weir_chassis.database import Database
 from weir_pooling.domain.deeds import Condition, Item
 from weir_pooling.domain.people import Actor
 from weir_pooling.domain.transfers import Line, State, Transfer
+from weir_pooling.domain.views import Going
 from weir_pooling.memory import memory_pooling
 from weir_pooling.ports import Pooling
 from weir_pooling.store import postgres_pooling
@@ -59,8 +60,8 @@ async def tenants(request: pytest.FixtureRequest, database: FreshDatabase) -> As
 
 
 async def test_what_is_on_its_way(tenants: Tenants[Pooling], tenant: str) -> None:
-    """Units of transfers that are pending are told by stock item and recipient, less what was taken out of them; of
-    others, and of other stock items, nothing is."""
+    """Units of transfers that are pending are told by stock item, less what was taken out of them, and of these those
+    that go to the viewer; of others, and of other stock items, nothing is."""
     transfers = [
         ONE,
         replace(ONE, transfer="t2", lines=(Line(NAIL, 4),)),
@@ -73,8 +74,8 @@ async def test_what_is_on_its_way(tenants: Tenants[Pooling], tenant: str) -> Non
 
     await tenants.once(attempt(tenant=tenant), decide)
     async with tenants.reading(tenant) as objects:
-        assert await objects.going([NAIL, HELD]) == {NAIL: {"ann": 7, "bob": 7}}
-        assert await objects.going([SAW]) == {SAW: {"ann": 10**9}}
-        assert await objects.going([NAIL._replace(custodian="ann"), NAIL._replace(lot="L2")]) == {}
+        assert await objects.going([NAIL, HELD], "ann") == {NAIL: Going(14, 7)}
+        assert await objects.going([SAW, NAIL], "hub") == {SAW: Going(10**9, 0), NAIL: Going(14, 0)}
+        assert await objects.going([NAIL._replace(custodian="ann"), NAIL._replace(lot="L2")], "ann") == {}
     async with tenants.reading(f"{tenant} elsewhere") as objects:
-        assert await objects.going([NAIL]) == {}
+        assert await objects.going([NAIL], "ann") == {}

@@ -10,7 +10,7 @@ import pytest
 from weir_pooling.domain.authority import Standing
 from weir_pooling.domain.deeds import Condition, Item
 from weir_pooling.domain.people import Pool, User, UserRole
-from weir_pooling.domain.views import Count, Custodian, Custody, Stock, StockQuery, View, custodians, stock
+from weir_pooling.domain.views import Count, Custodian, Custody, Going, Stock, StockQuery, View, custodians, stock
 from weir_pooling.errors import AuthorityInsufficient, UserNotFound
 
 POOL = Pool("north", "hub", members=("rep", "rival"), access_hub_stock=True)
@@ -96,9 +96,7 @@ def test_rows() -> None:
     """A row says how many units wait for others and for the viewer, and never more than the ledger has promised."""
     item = Item("", "NAIL", "T1", "L1", "EACH", "hub", Condition.SELLABLE)
     count, hub = Count(item, 10, 5, 5, "2027-01-31"), Custodian(HUB, "hub")
-    going = {item: {"rep": 2, "rival": 1}}
-    assert stock(count, hub, going, "rep") == Stock(count, hub, in_transfer=3, incoming=2)
-    assert stock(count, hub, going, "hub") == Stock(count, hub, in_transfer=3, incoming=0)
-    assert stock(count, hub, {}, "rep") == Stock(count, hub)
+    assert stock(count, hub, Going(3, 2)) == Stock(count, hub, in_transfer=3, incoming=2)
+    assert stock(count, hub, None) == Stock(count, hub)
     moved = replace(count, on_hand=7, reserved=1, available=6)
-    assert stock(moved, hub, going, "rep") == Stock(moved, hub, in_transfer=1, incoming=1)
+    assert stock(moved, hub, Going(3, 2)) == Stock(moved, hub, in_transfer=1, incoming=1)

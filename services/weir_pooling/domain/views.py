@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,8 +71,11 @@ class Stock:
     incoming: int = 0
 
 
-Going = Mapping[Item, Mapping[str, int]]
-"""Units of transfers that are pending, by what they are out of and whom they go to."""
+class Going(NamedTuple):
+    """Units of transfers that are pending, and of these what goes to the viewer."""
+
+    in_transfer: int
+    incoming: int
 
 
 class Position(NamedTuple):
@@ -118,12 +121,11 @@ def _viewed(viewer: Standing, view: View) -> set[Custodian]:
     return found
 
 
-def stock(count: Count, custodian: Custodian, going: Going, viewer: str) -> Stock:
+def stock(count: Count, custodian: Custodian, going: Going | None) -> Stock:
     """A row: what of the units promised is on its way, and on its way to the viewer.
 
     The ledger may be ahead of what is known here, and have moved what is still thought to wait: no more is told to be
     on its way than is promised.
     """
-    to = going.get(count.item, {})
-    in_transfer = min(sum(to.values()), count.reserved)
-    return Stock(count, custodian, in_transfer, min(to.get(viewer, 0), in_transfer))
+    in_transfer, incoming = going or (0, 0)
+    return Stock(count, custodian, min(in_transfer, count.reserved), min(incoming, count.reserved))

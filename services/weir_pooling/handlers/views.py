@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,8 +65,9 @@ async def list_stock(
         shown = views.custodians(viewer, asked, named)
         rest = [each for each in shown if begin is None or each >= begin.custodian]
     counted = await _counted(holdings, rest, asked, others, begin=begin, limit=limit)  # with no transaction open
-    going = await _going(handlers, tenant, [count.item for _, count in counted.counts if count.reserved])
-    stock = [views.stock(count, custodian, going, viewer.user) for custodian, count in counted.counts]
+    promised = [count.item for _, count in counted.counts if count.reserved]
+    going = await _going(handlers, tenant, promised, viewer.user)
+    stock = [views.stock(count, custodian, going.get(count.item)) for custodian, count in counted.counts]
     return Viewed(stock, counted.then, revision, counted.revision)
 
 
@@ -81,12 +82,14 @@ async def _viewer(objects: Objects, who: Standing, viewer: str) -> Standing:
     return Standing(user.user, user.role, await pool_of(objects, user.user))
 
 
-async def _going(handlers: Handlers[Pooling], tenant: str, promised: Sequence[Item]) -> Going:
-    """What of stock items of which units are promised is on its way."""
+async def _going(
+    handlers: Handlers[Pooling], tenant: str, promised: Sequence[Item], viewer: str
+) -> Mapping[Item, Going]:
+    """What of stock items of which units are promised is on its way, and to the viewer."""
     if not promised:
         return {}
     async with handlers.reading(tenant, {}) as (objects, _):
-        return await objects.going(promised)
+        return await objects.going(promised, viewer)
 
 
 async def _counted(

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from weir_chassis.configuration.objects import Key
 from weir_chassis.configuration.postgres import PostgresObjects, PostgresTenants, Tables
@@ -28,11 +27,9 @@ class PostgresPooling(PostgresObjects):
         rows = await self._connection.execute(used(self._tenant, period, persons, after=after, limit=limit))
         return [UsageSum._make((*row[:2], CaseKind(row[2]), *row[3:])) for row in rows]
 
-    async def going(self, items: Collection[Item]) -> Going:
-        found: dict[Item, dict[str, int]] = defaultdict(dict)
-        for item, recipient, units in await self._connection.execute(GOING, asked(self._tenant, items)):
-            found[Item._make((*item[:-1], Condition(item[-1])))][recipient] = units
-        return found
+    async def going(self, items: Collection[Item], viewer: str) -> Mapping[Item, Going]:
+        rows = await self._connection.execute(GOING, asked(self._tenant, items, viewer))
+        return {Item._make((*item[:-1], Condition(item[-1]))): Going(*units) for item, *units in rows}
 
 
 def postgres_pooling(database: Database) -> PostgresTenants[PostgresPooling]:

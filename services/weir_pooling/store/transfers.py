@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, Text, or_, text
+from sqlalchemy import BigInteger, Boolean, ColumnElement, DateTime, or_, text
 from sqlalchemy.dialects import postgresql
 
 from weir_chassis.configuration.postgres import Kept, column, nested
@@ -63,19 +63,24 @@ TRANSFERS = (
 """Transfers of custody, and stocking orders."""
 
 GOING = text("""
-SELECT line -> 0 AS item, t.recipient, sum((line ->> 1)::bigint - (line ->> 2)::bigint)::bigint AS units
-FROM transfers t CROSS JOIN LATERAL jsonb_array_elements(t.lines) line
-WHERE t.tenant = :tenant AND t.state = 'PENDING' AND t.sender = ANY (:senders)
-  AND line -> 0 = ANY (CAST(:items AS jsonb[])) AND (line ->> 1)::bigint > (line ->> 2)::bigint
-GROUP BY line -> 0, t.recipient
-""").columns(column("item", postgresql.JSONB), column("recipient", Text), column("units", BigInteger))
-"""The units of transfers that are pending, by stock item, as a line of theirs has it, and by recipient."""
+SELECT item, sum(units)::bigint AS in_transfer,
+       coalesce(sum(units) FILTER (WHERE recipient = :viewer), 0)::bigint AS incoming
+FROM (
+    SELECT line -> 0 AS item, t.recipient, (line ->> 1)::bigint - (line ->> 2)::bigint AS units
+    FROM transfers t CROSS JOIN LATERAL jsonb_array_elements(t.lines) line
+    WHERE t.tenant = :tenant AND t.state = 'PENDING' AND t.sender = ANY (:senders)
+      AND line -> 0 = ANY (CAST(:items AS jsonb[]))
+) going
+WHERE units > 0 GROUP BY item
+""").columns(column("item", postgresql.JSONB), column("in_transfer", BigInteger), column("incoming", BigInteger))
+"""The units of transfers that are pending, by stock item, as a line of theirs has it."""
 
 
-def asked(tenant: str, items: Collection[Item]) -> dict[str, Any]:
+def asked(tenant: str, items: Collection[Item], viewer: str) -> dict[str, Any]:
     """What `GOING` is executed with, to be told of these stock items."""
     return {
         "tenant": tenant,
         "senders": sorted({each.custodian for each in items}),
         "items": [json.dumps(each, ensure_ascii=False) for each in items],
+        "viewer": viewer,
     }
