@@ -293,6 +293,36 @@ def any_revision(stack: ExitStack) -> None:
 
 
 @sabotage
+def heedless(stack: ExitStack) -> None:
+    """What is bound to take available units only takes promised ones, too."""
+    from msgspec.structs import replace
+
+    from weir_ledger.domain import movements
+
+    record = movements._record
+    _replace(
+        stack,
+        movements,
+        "_record",
+        lambda page, movement: record(page, replace(movement, available_only=False)),
+    )
+
+
+@sabotage
+def ends_nothing(stack: ExitStack) -> None:
+    """What was promised and has moved is said to be promised still."""
+    from weir_ledger.domain import endings
+
+    moved = endings.Transfer._moved
+
+    def move_and_keep(command: Any, page: Any, line: Any, moving: Any) -> Any:
+        moved(command, page, line, moving)
+        return line
+
+    _replace(stack, endings.Transfer, "_moved", move_and_keep)
+
+
+@sabotage
 def moves_nothing(stack: ExitStack) -> None:
     """A move gives units up, and promises none in their place."""
     from weir_ledger.domain import amending
