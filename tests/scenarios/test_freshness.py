@@ -210,7 +210,7 @@ async def test_a_revision_not_reached_in_time_is_refused(slow: Slow) -> None:
     merchant = await slow.merchant()
     slow.ledger.hold()
     received = await merchant.receive("BIKE", DE1=1)
-    error = await refused(ask(merchant, received, seconds=0.5))
+    error = await refused(ask(merchant, received, seconds=2.0))
     told = status.told(error)
     assert told is not None
     assert (error.code(), told.reason) == (grpc.StatusCode.ABORTED, "REVISION_NOT_REACHED")
