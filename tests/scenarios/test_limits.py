@@ -39,8 +39,9 @@ BAD_TEXTS = ["a\x00b", "a\nb", "\x7f", " a", "a ", "\u2028", "\u00a0a"]
 BAD_NUMBERS = {"quantity": [0, -1, 10**9 + 1, LONG, -LONG - 1], "page_size": [-1, 1001, 10**9], "line": [0, -1]}
 ACCIDENTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 PATIENCE_SECONDS = 2.0
-AT_ONCE = 32
 """Longer than any answer takes that need not wait for a revision."""
+AT_ONCE = 32
+"""How much noise is made at the same time."""
 
 every_method = pytest.mark.parametrize("name", METHODS, ids=lambda name: name.rpartition("/")[2])
 
