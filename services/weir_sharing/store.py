@@ -84,7 +84,7 @@ class PostgresNetwork(PostgresObjects):
         back = _among(products, links.source_owner, links.source_sku)
         found: dict[Key, ProductLink] = {}
         for condition in (to, and_(links.bidirectional, back)):  # one after the other, for each has an index
-            query = kept.query(self._tenant).where(condition)
+            query = kept.all.where(condition)
             found |= {each.key: each for each in await self._objects(ProductLink, query)}
         return [found[key] for key in sorted(found)]
 

@@ -60,7 +60,7 @@ class PostgresObjects:
 
     async def get(self, kind: type[T], key: Key) -> T | None:
         kept = self._tables[kind]
-        found = await self._objects(kind, kept.query(self._tenant).where(*kept.bears(key)))
+        found = await self._objects(kind, kept.one, **{f"key_{place}": part for place, part in enumerate(key)})
         return found[0] if found else None
 
     async def select(
@@ -74,7 +74,7 @@ class PostgresObjects:
     ) -> list[T]:
         kept = self._tables[kind]
         order = [each.desc() if descending else each for each in kept.identity]
-        query = kept.query(self._tenant).order_by(*order).limit(limit)
+        query = kept.all.order_by(*order).limit(limit)
         if after:
             here, there = tuple_(*kept.identity), tuple_(*map(literal, after))
             query = query.where(here < there if descending else here > there)
@@ -113,8 +113,9 @@ class PostgresObjects:
         await notify(self._connection, self._tenant)
         return Outcome(done.object, self._head)
 
-    async def _objects(self, kind: type[T], query: Select[Any]) -> list[T]:
-        rows = await self._connection.execute(query)
+    async def _objects(self, kind: type[T], query: Select[Any], **given: str) -> list[T]:
+        """What a query made of `Kept.all` finds for our tenant."""
+        rows = await self._connection.execute(query, {"tenant": self._tenant, **given})
         names = list(map(str, rows.keys()))  # labels are a kind of str that msgspec does not know
         return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_origin
 
 import msgspec
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     cast,
     exists,
     func,
@@ -77,12 +79,19 @@ class Kept:
         """The columns of the identifier."""
         return [self.table.c[name] for name in self.kind.identity]
 
-    def query(self, tenant: str) -> Select[Any]:
-        """All objects of a tenant, a field a column."""
+    @cached_property
+    def all(self) -> Select[Any]:
+        """All objects of a tenant, given as `tenant`, a field a column."""
         columns: list[ColumnElement[Any]] = [self.table.c[name] for name in self.fields]
         if self.children is not None:
             columns.append(self._held(self.children).label(self.children.field))
-        return select(*columns, cast(self.table.c.changed, Text).label("etag")).where(self.table.c.tenant == tenant)
+        etag = cast(self.table.c.changed, Text).label("etag")
+        return select(*columns, etag).where(self.table.c.tenant == bindparam("tenant"))
+
+    @cached_property
+    def one(self) -> Select[Any]:
+        """The object of the identifier whose parts are given as `key_0`, `key_1` and so on."""
+        return self.all.where(*(mine == bindparam(f"key_{place}") for place, mine in enumerate(self.identity)))
 
     def bears(self, key: Key) -> list[ColumnElement[bool]]:
         """Whether an object has the identifier."""
