@@ -96,7 +96,6 @@ def shared(
             envvar="WEIR_USER",
             metavar="USER",
             help="Person to act as, where the token is a service's.",
-            show_default=False,
         ),
     ] = None,
     token_file: Annotated[
