@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from tests.kit.calling import refusal
-from tests.kit.ledger import RECEIVE, TRANSFER, Ledger, item, ledger, movement
+from tests.kit.ledger import RECEIVE, TRANSFER, Ledger, item, movement
 from tests.kit.ledger import Caller as Books
 from tests.kit.pooling import ADMINISTRATOR, Caller, Pooling, pooling
-from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import revision_pb2, stock_pb2
 from weir.pooling.v1 import pool_pb2
 from weir_chassis.errors import Kind
@@ -24,34 +22,6 @@ MY, SHARED, BOTH = (
     stock_pb2.STOCK_VIEW_BOTH,
 )
 OWN, HUB, MEMBER = pool_pb2.CUSTODY_OWN, pool_pb2.CUSTODY_HUB, pool_pb2.CUSTODY_MEMBER
-
-
-@pytest.fixture(scope="module")
-def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
-    """A database of pooling for all of these tests."""
-    with postgres.fresh("weir_pooling") as fresh:
-        yield fresh
-
-
-@pytest.fixture(scope="module")
-async def beneath(postgres: PostgresForTests) -> AsyncIterator[Ledger]:
-    """A ledger for all of these tests."""
-    with postgres.fresh("weir_ledger") as fresh:
-        async with ledger(fresh) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-async def service(database: FreshDatabase, beneath: Ledger) -> AsyncIterator[Pooling]:
-    """A pooling service on them."""
-    async with pooling(database, ledger=beneath.server.address) as running:
-        yield running
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A tenant that nobody else has."""
-    return re.sub(r"[^\w]", "-", request.node.name)
 
 
 @pytest.fixture

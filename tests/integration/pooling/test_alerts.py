@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,44 +11,16 @@ import grpc
 import pytest
 
 from tests.kit.calling import refusal
-from tests.kit.ledger import RECEIVE, TRANSFER, Ledger, eventually, item, ledger, movement
+from tests.kit.ledger import RECEIVE, TRANSFER, Ledger, eventually, item, movement
 from tests.kit.ledger import Caller as Books
 from tests.kit.pooling import ADMINISTRATOR, Caller, Pooling, pooling
-from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.postgres import FreshDatabase
 from weir.pooling.v1 import alert_pb2, case_pb2
 from weir_chassis.errors import Kind
 
 OPEN, CLOSED = alert_pb2.ALERT_STATE_OPEN, alert_pb2.ALERT_STATE_CLOSED
 NAIL = {"sku": "NAIL"}
 DEADLINE_SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
-    """A database of pooling for all of these tests."""
-    with postgres.fresh("weir_pooling") as fresh:
-        yield fresh
-
-
-@pytest.fixture(scope="module")
-async def beneath(postgres: PostgresForTests) -> AsyncIterator[Ledger]:
-    """A ledger for all of these tests."""
-    with postgres.fresh("weir_ledger") as fresh:
-        async with ledger(fresh) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-async def service(database: FreshDatabase, beneath: Ledger) -> AsyncIterator[Pooling]:
-    """A pooling service on them."""
-    async with pooling(database, ledger=beneath.server.address) as running:
-        yield running
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A tenant that nobody else has."""
-    return re.sub(r"[^\w]", "-", request.node.name)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +11,13 @@ import grpc
 import pytest
 
 from tests.kit.calling import refusal
-from tests.kit.ledger import ledger
 from tests.kit.pooling import ADMINISTRATOR, DISTRIBUTOR, REP, Caller, Pooling, identity, pooling
-from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.postgres import FreshDatabase
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from weir_chassis.errors import Kind
 from weir_chassis.settings import AuthSettings
 
 DEADLINE_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
-    """A database for all of these tests."""
-    with postgres.fresh("weir_pooling") as fresh:
-        yield fresh
-
-
-@pytest.fixture(scope="module")
-async def service(database: FreshDatabase, postgres: PostgresForTests) -> AsyncIterator[Pooling]:
-    """A service on it, and a ledger that it asks what is in whose custody."""
-    with postgres.fresh("weir_ledger") as books:
-        async with ledger(books) as beneath, pooling(database, ledger=beneath.server.address) as running:
-            yield running
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A tenant that nobody else has."""
-    return f"tenant of {request.node.name}"
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from tests.kit.calling import refusal
-from tests.kit.ledger import COUNT, RECEIVE, Ledger, item, ledger, movement
+from tests.kit.ledger import COUNT, RECEIVE, Ledger, item, movement
 from tests.kit.ledger import Caller as Books
 from tests.kit.pooling import Caller, Pooling, pooling
-from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.postgres import FreshDatabase
 from weir.common.v1 import stock_pb2
 from weir.ledger.v1 import ledger_pb2
 from weir.pooling.v1 import pool_pb2
@@ -27,34 +25,6 @@ PENDING, ACCEPTED, DECLINED, RETURNED, CANCELLED = (
     pool_pb2.TRANSFER_STATE_CANCELLED,
 )
 HOLD = stock_pb2.CONDITION_HOLD
-
-
-@pytest.fixture(scope="module")
-def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
-    """A database of pooling for all of these tests."""
-    with postgres.fresh("weir_pooling") as fresh:
-        yield fresh
-
-
-@pytest.fixture(scope="module")
-async def beneath(postgres: PostgresForTests) -> AsyncIterator[Ledger]:
-    """A ledger for all of these tests."""
-    with postgres.fresh("weir_ledger") as fresh:
-        async with ledger(fresh) as running:
-            yield running
-
-
-@pytest.fixture(scope="module")
-async def service(database: FreshDatabase, beneath: Ledger) -> AsyncIterator[Pooling]:
-    """A pooling service on them."""
-    async with pooling(database, ledger=beneath.server.address) as running:
-        yield running
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A tenant that nobody else has."""
-    return re.sub(r"[^\w]", "-", request.node.name)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The pooling service over gRPC."""
