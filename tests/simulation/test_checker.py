@@ -259,7 +259,7 @@ TAMPERINGS: dict[Tampering, str] = {
     read_wrongly: "answered wrongly",
     read_stale: "which is not of that moment",
     out_of_time: "not between its call and its answer",
-    lost_line: "an import ended as",
+    lost_line: "an import ",
     accident: "accident",
     broken_books: "audit",
 }
