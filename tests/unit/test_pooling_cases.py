@@ -55,7 +55,7 @@ async def house() -> House:
 
 async def say(house: House, user: str, decide: Any, wanted: Any) -> Any:
     """What a request comes to that moves nothing."""
-    attempt = Attempt(TENANT, "a call", f"request {next(_numbers)}", b"")
+    attempt = Attempt(TENANT, "a call", f"opening {next(_numbers)}", b"")
 
     async def once() -> Any:
         return (await house.tenants.once(attempt, lambda objects: decide(objects, wanted))).object

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from weir_chassis.configuration.errors import Missing
 from weir_chassis.configuration.handlers import Decide
-from weir_chassis.configuration.objects import Change, Configured, Decision
+from weir_chassis.configuration.objects import Change, Configured, Decision, Outcome
 from weir_chassis.configuration.ports import Objects, Tenants
 from weir_chassis.errors import Kind, Refusal
 from weir_chassis.idempotency import Attempt
@@ -76,17 +76,17 @@ class Settling(Generic[O]):
                 raise _Unforeseen(decision.object)
             return decision
 
-        for _ in range(TRIES_MAX):
+        async def write() -> Outcome[Deed]:
+            nonlocal foreseen
             try:
-                outcome = await self._tenants.once(attempt, alone)
-            except UnderWay:
-                await self.clear(attempt.tenant, subject)
+                return await self._tenants.once(attempt, alone)
             except _Unforeseen as unforeseen:
                 await self._foresee(attempt, unforeseen.deed)
-                foreseen = True
-            else:
-                return await self.end(attempt.tenant, outcome.object)
-        raise UnderWay(subject=subject)
+            foreseen = True
+            return await self._tenants.once(attempt, alone)
+
+        outcome = await self.alone(attempt.tenant, write, subject=subject)
+        return await self.end(attempt.tenant, outcome.object)
 
     async def check(self, tenant: str, decide: Decide[O, W, Deed], wanted: W) -> Deed:
         """The deed that the request would come to if it came now, which the ledger would do; changes nothing."""
