@@ -151,7 +151,7 @@ async def test_random_deadlines_and_cancels_leave_nothing(fresh: FreshDatabase, 
             return None
 
         asking = write if kind == "unary" else read
-        assert await stub.ask("Put", "first", timeout=20)
+        assert await stub.ask("Put", "first", timeout=60)
         await until(open_shop.quiet)
         before = len(asyncio.all_tasks())
         ends: Counter[str] = Counter()
@@ -162,7 +162,7 @@ async def test_random_deadlines_and_cancels_leave_nothing(fresh: FreshDatabase, 
         assert ends["DEADLINE_EXCEEDED"] > 0
         await until(open_shop.quiet)
         await until(lambda: len(asyncio.all_tasks()) <= before + 1)  # one may wait for the next call
-        await asyncio.gather(*(stub.ask("Put", "after", timeout=20) for _ in range(8)))
+        await asyncio.gather(*(stub.ask("Put", "after", timeout=60) for _ in range(8)))
         async with open_shop.database.reading("default") as connection:
             drawn = await head(connection, "default")
             assert (await connection.execute(COUNT)).scalar_one() == drawn
@@ -177,7 +177,7 @@ async def test_a_caller_that_is_gone_gives_back_its_lock(fresh: FreshDatabase) -
             assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             await until(lambda: open_shop.server.in_flight(Traffic.WRITE) == 0)
         await until(open_shop.quiet)
-        assert await open_shop.stub.ask("Put", "next", timeout=20)
+        assert await open_shop.stub.ask("Put", "next", timeout=60)
 
 
 async def test_work_that_is_left_behind_is_seen(fresh: FreshDatabase) -> None:

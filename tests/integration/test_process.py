@@ -49,7 +49,7 @@ async def test_serves_until_asked_to_end(tmp_path: Path, number: signal.Signals)
         assert told["pid"] == process.pid
         async with connect(told["address"]) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await ProbeStub(channel).ask("Get", "canary-9121", timeout=10)
+                await ProbeStub(channel).ask("Get", "canary-9121", timeout=60)
         process.send_signal(number)
         logged = await lines(process)
         assert process.returncode == 0

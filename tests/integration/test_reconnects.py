@@ -160,4 +160,4 @@ async def test_a_rolling_restart_loses_nothing(tmp_path: Path) -> None:
 async def answering(each: Relay) -> None:
     """The process answers those who know only it."""
     async with connect(each.address) as channel:
-        assert await ProbeStub(channel).ask("Get", "x", timeout=20, wait_for_ready=True) == "x"
+        assert await ProbeStub(channel).ask("Get", "x", timeout=60, wait_for_ready=True) == "x"

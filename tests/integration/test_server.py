@@ -183,7 +183,7 @@ async def secured(address: str, authority: Authority, client: tuple[Path, Path] 
     chain, key = (None, None) if client is None else (client[0].read_bytes(), client[1].read_bytes())
     credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), key, chain)
     async with grpc.aio.secure_channel(address, credentials) as channel:
-        return await ProbeStub(channel).ask("Get", "secret", timeout=10)
+        return await ProbeStub(channel).ask("Get", "secret", timeout=60)
 
 
 async def test_tls_reloads_its_certificate(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ async def test_tls_reloads_its_certificate(tmp_path: Path) -> None:
         assert await secured(server.address, authority) == "secret"
         async with connect(server.address) as channel:
             with pytest.raises(grpc.aio.AioRpcError):
-                await ProbeStub(channel).ask("Get", timeout=5)
+                await ProbeStub(channel).ask("Get", timeout=60)
         (tmp_path / "renewed").mkdir()
         renewed = Authority(tmp_path / "renewed")
         for old, new in zip((certificate, key), renewed.issue("server"), strict=True):

@@ -67,8 +67,8 @@ async def act(story: Story) -> None:
     """Reads, writes, refusals and an accident, each in a trace of its own, and a dozen writes at once."""
     async with connect(story.relay.address) as channel:
         stub = ProbeStub(channel)
-        await stub.ask("Put", f"receive {SKU}", metadata=traced(1), timeout=20)
-        assert await stub.ask("Get", f"balance {SKU}", metadata=traced(2), timeout=20) == "1"
+        await stub.ask("Put", f"receive {SKU}", metadata=traced(1), timeout=60)
+        assert await stub.ask("Get", f"balance {SKU}", metadata=traced(2), timeout=60) == "1"
         calls = (stub.ask("Put", f"receive {SKU}", metadata=traced(100 + number)) for number in range(12))
         await asyncio.gather(*calls)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -219,7 +219,7 @@ async def test_an_unreachable_collector_holds_nobody_up(tmp_path: Path) -> None:
     """A service whose collector is away answers and ends all the same, with status 0."""
     async with relay(tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", WEIR_TRACE_RATIO="1") as asking:
         async with connect(asking.address) as channel:
-            assert await ProbeStub(channel).ask("Get", "x", timeout=10) == "x"
+            assert await ProbeStub(channel).ask("Get", "x", timeout=60) == "x"
         assert await asking.stop() == 0
 
 
