@@ -1,4 +1,4 @@
-"""The sync service: settings -> database -> rules -> handlers -> servicer -> server."""
+"""The sync service: settings -> database -> objects -> handlers -> servicers -> server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.worker import forgetting
 from weir_chassis.idempotency import purging
-from weir_chassis.paging import Pages
 from weir_chassis.provision import provided
 from weir_chassis.revisions import Origin
 from weir_chassis.server import Server
@@ -27,9 +26,9 @@ from weir_chassis.settings import (
     setting,
 )
 from weir_chassis.watch import Wakeups
-from weir_sync.domain import KINDS
-from weir_sync.servicer import POLICY, RuleServicer
-from weir_sync.store import postgres_rules
+from weir_sync.domain.rules import KINDS
+from weir_sync.servicer import POLICIES, registrations
+from weir_sync.store import postgres_sync
 
 SERVICE = "weir_sync"
 CONTEXT = "sync"
@@ -57,19 +56,18 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
     """The service, listening within the block and drained at its end."""
     async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
         cluster = await database.identity()
-        rules = postgres_rules(database)
-        answering: Handlers[Objects] = Handlers(rules, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
-        servicer = RuleServicer(answering, pages=Pages(cluster.id), wakeups=wakeups, rules_max=settings.rules_max)
+        tenants = postgres_sync(database)
+        handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=[servicer.registration],
-            policies=[POLICY],
+            registrations=registrations(handlers, wakeups, rules_max=settings.rules_max),
+            policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )
         chores = [
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
-            asyncio.create_task(forgetting(rules, keep_seconds=settings.history_keep_seconds)),
+            asyncio.create_task(forgetting(tenants, keep_seconds=settings.history_keep_seconds)),
         ]
         try:
             async with server.serving():

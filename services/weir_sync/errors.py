@@ -1,4 +1,4 @@
-"""Every reason for which rules refuse a request."""
+"""Every reason for which sync refuses a request."""
 
 from __future__ import annotations
 
@@ -46,3 +46,24 @@ class RulesTooLarge(TooLarge):
 
     reason = "RULES_TOO_LARGE"
     things = "rules"
+
+
+class ConnectionNotFound(Missing):
+    """No such connection."""
+
+    reason = "CONNECTION_NOT_FOUND"
+    thing = "connection"
+
+
+class ConnectionExists(Taken):
+    """A connection of this identifier exists."""
+
+    reason = "CONNECTION_EXISTS"
+    thing = "connection"
+
+
+class ScheduleNotFound(Missing):
+    """No such schedule."""
+
+    reason = "SCHEDULE_NOT_FOUND"
+    thing = "schedule"

@@ -21,9 +21,9 @@ from weir_chassis.configuration.priorities import Order, Place
 from weir_chassis.database import Database
 from weir_chassis.errors import Refusal
 from weir_chassis.idempotency import Attempt
-from weir_sync import handlers
-from weir_sync.domain import KINDS, Product, Rounding, Rule, StoreLimits
-from weir_sync.store import postgres_rules
+from weir_sync.domain.rules import KINDS, Product, Rounding, Rule, StoreLimits
+from weir_sync.handlers import rules as handlers
+from weir_sync.store import postgres_sync
 
 Asked = tuple[Callable[[Objects, Any], Any], Any]
 
@@ -60,7 +60,7 @@ async def on_postgres(database: FreshDatabase) -> AsyncIterator[Tenants[Objects]
     """The rules of a database, as the application's role."""
     opened = await Database.open(database.url("weir_sync"), schema="weir_sync", settings=database.settings("weir_sync"))
     try:
-        yield postgres_rules(opened)
+        yield postgres_sync(opened)
     finally:
         await opened.close()
 

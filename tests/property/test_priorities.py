@@ -16,7 +16,7 @@ from weir_chassis.configuration.objects import Decision
 from weir_chassis.configuration.priorities import PRIORITY_MAX, create_ranked, reorder_ranked, update_ranked
 from weir_chassis.configuration.rules import stamped
 from weir_chassis.errors import Refusal
-from weir_sync.domain import Rule
+from weir_sync.domain.rules import Rule
 
 MOST = 4
 NAMES = st.sampled_from("abcdef")

@@ -10,7 +10,7 @@ from weir_allocation import rules as allocation
 from weir_chassis.configuration.objects import Change, Decision
 from weir_chassis.configuration.rules import stamped
 from weir_chassis.errors import EtagStale
-from weir_sync.domain import Product, Rounding, Rule, StoreLimits, WarningCode, set_store_limits
+from weir_sync.domain.rules import Product, Rounding, Rule, StoreLimits, WarningCode, set_store_limits
 
 RULE = Rule("r", ("s", "t"))
 PREFERRING = replace(RULE, priority_store="s", threshold=5, priority_quantity=10)

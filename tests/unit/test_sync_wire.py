@@ -15,8 +15,8 @@ from weir_chassis.configuration.objects import Change, Configured
 from weir_chassis.errors import Malformed
 from weir_chassis.settings import load
 from weir_sync.app import Settings
-from weir_sync.domain import Product, Rounding, Rule, StoreLimits
-from weir_sync.wire import answers, requests
+from weir_sync.domain.rules import Product, Rounding, Rule, StoreLimits
+from weir_sync.wire import rules as wire_rules
 
 TV, RADIO = Product("", "TV"), Product("acme", "RADIO")
 
@@ -31,12 +31,12 @@ def answering() -> Iterator[None]:
 def read(**fields: Any) -> Rule:
     """The rule of these fields, as it would be created."""
     asked = {"rule": "r", "stores": ["s"], **fields}
-    return requests.rule(service_pb.CreateRuleRequest(request_id="one", rule=pb.Rule(**asked)))[1]
+    return wire_rules.rule(service_pb.CreateRuleRequest(request_id="one", rule=pb.Rule(**asked)))[1]
 
 
 def read_limits(told: pb.StoreLimits) -> StoreLimits:
     """The limits as they would be set."""
-    return requests.store_limits(service_pb.SetStoreLimitsRequest(request_id="one", store_limits=told))[1]
+    return wire_rules.store_limits(service_pb.SetStoreLimitsRequest(request_id="one", store_limits=told))[1]
 
 
 def bad(**fields: Any) -> list[str]:
@@ -59,7 +59,7 @@ def test_every_rounding_can_be_asked_for(rounding: Rounding) -> None:
     """Each by its name, and it is told so again."""
     value = pb.Rounding.Value(f"ROUNDING_{rounding}")
     assert read(rounding=value).rounding is rounding
-    assert answers.to_rule(read(rounding=value)).rounding == value
+    assert wire_rules.to_rule(read(rounding=value)).rounding == value
     assert bad(rounding=len(Rounding) + 1) == ["rounding"]
 
 
@@ -108,8 +108,8 @@ FULL = Rule(
 @pytest.mark.parametrize("rule", [Rule("r", ("s",), priority=1), FULL], ids=["plain", "full"])
 def test_what_is_told_can_be_asked_for(rule: Rule) -> None:
     """An answer sent back as a request asks for the rule that it told, in the version that it told."""
-    told = answers.to_rule(rule)
-    again = requests.rule(service_pb.UpdateRuleRequest(request_id="one", rule=told))[1]
+    told = wire_rules.to_rule(rule)
+    again = wire_rules.rule(service_pb.UpdateRuleRequest(request_id="one", rule=told))[1]
     assert (again, again.etag) == (rule, rule.etag)
 
 
@@ -121,7 +121,7 @@ def test_limits_can_be_asked_for_as_they_are_told(
 ) -> None:
     """No list of allowed products is not an empty one, and no most is not 0."""
     limits = StoreLimits("s", denied, allowed, most, etag="3")
-    told = answers.to_store_limits(limits)
+    told = wire_rules.to_store_limits(limits)
     assert (told.HasField("allowed"), told.HasField("max_quantity")) == (allowed is not None, most is not None)
     again = read_limits(told)
     assert (again, again.etag) == (limits, "3")
@@ -130,12 +130,12 @@ def test_limits_can_be_asked_for_as_they_are_told(
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_change_tells_its_object(deleted: bool) -> None:
     """A rule or the limits of a store, as a whole, and whether it is gone."""
-    rule, limits = pb.RulesChange(rule=answers.to_rule(FULL)), pb.RulesChange(store_limits=pb.StoreLimits(store="s"))
+    rule, limits = pb.RulesChange(rule=wire_rules.to_rule(FULL)), pb.RulesChange(store_limits=pb.StoreLimits(store="s"))
     for each, told in ((FULL, rule), (StoreLimits("s"), limits)):
         told.deleted = deleted
-        assert answers.to_change(Change(each, deleted)) == told
+        assert wire_rules.to_change(Change(each, deleted)) == told
     with pytest.raises(AssertionError):
-        answers.to_change(Change(Configured()))
+        wire_rules.to_change(Change(Configured()))
 
 
 def test_settings_of_an_empty_environment() -> None:

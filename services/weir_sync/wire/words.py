@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weir.sync.v1 import rule_pb2 as pb
-from weir_sync.domain import Rounding, WarningCode
+from weir_sync.domain.rules import Rounding, WarningCode
 
 ROUNDINGS_TOLD: Mapping[Rounding, pb.Rounding.ValueType] = {
     Rounding.DOWN: pb.ROUNDING_DOWN,

@@ -241,6 +241,44 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
     ERROR_REASON_RULES_TOO_LARGE: _ErrorReason.ValueType  # 505
     """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+    ERROR_REASON_CONNECTION_NOT_FOUND: _ErrorReason.ValueType  # 506
+    """`NOT_FOUND`. No such connection. Metadata: `connection`."""
+    ERROR_REASON_CONNECTION_EXISTS: _ErrorReason.ValueType  # 507
+    """`ALREADY_EXISTS`. A connection of this identifier exists. Metadata: `connection`."""
+    ERROR_REASON_CONNECTIONS_EXHAUSTED: _ErrorReason.ValueType  # 508
+    """`RESOURCE_EXHAUSTED`. There are as many connections as this installation allows. Metadata: `limit`."""
+    ERROR_REASON_CONNECTION_ROLE: _ErrorReason.ValueType  # 509
+    """`FAILED_PRECONDITION`. The connection is of the other role. Metadata: `connection`, `role`, `required`."""
+    ERROR_REASON_SETTINGS_INVALID: _ErrorReason.ValueType  # 510
+    """`FAILED_PRECONDITION`. The connector cannot work with these settings; the status names each. Metadata: `connection`, `kind`."""
+    ERROR_REASON_CHANNEL_CONNECTED: _ErrorReason.ValueType  # 511
+    """`ALREADY_EXISTS`. Another connection tells the levels of the channel. Metadata: `channel`, `connection`."""
+    ERROR_REASON_SECRET_KEY_MISSING: _ErrorReason.ValueType  # 512
+    """`FAILED_PRECONDITION`. This installation was given no key to keep secrets with. Metadata: `connection`, `secret`."""
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ErrorReason.ValueType  # 513
+    """`NOT_FOUND`. No such schedule. Metadata: `connection`, `schedule`."""
+    ERROR_REASON_SCHEDULES_EXHAUSTED: _ErrorReason.ValueType  # 514
+    """`RESOURCE_EXHAUSTED`. The connection has as many schedules as it may. Metadata: `connection`, `limit`."""
+    ERROR_REASON_LISTING_NOT_FOUND: _ErrorReason.ValueType  # 515
+    """`NOT_FOUND`. No such listing. Metadata: `connection`, `store_sku`."""
+    ERROR_REASON_LISTINGS_EXHAUSTED: _ErrorReason.ValueType  # 516
+    """`RESOURCE_EXHAUSTED`. The connection has as many listings as this installation allows. Metadata: `connection`, `limit`."""
+    ERROR_REASON_LISTINGS_REFUSED: _ErrorReason.ValueType  # 517
+    """`FAILED_PRECONDITION`. Some lines of the import are bad; the status names the first of them. Metadata: `connection`, `faults`."""
+    ERROR_REASON_SYNC_OFF: _ErrorReason.ValueType  # 518
+    """`FAILED_PRECONDITION`. The master switch is off, or all flows of the connection are. Metadata: `connection`, empty for the switch."""
+    ERROR_REASON_RUN_NOT_FOUND: _ErrorReason.ValueType  # 519
+    """`NOT_FOUND`. No such run. Metadata: `run`."""
+    ERROR_REASON_RECORD_NOT_FOUND: _ErrorReason.ValueType  # 520
+    """`NOT_FOUND`. No such sync record. Metadata: `record`."""
+    ERROR_REASON_RECORD_STATUS: _ErrorReason.ValueType  # 521
+    """`FAILED_PRECONDITION`. The sync record has not failed. Metadata: `record`, `status`."""
+    ERROR_REASON_SYNC_ALERT_NOT_FOUND: _ErrorReason.ValueType  # 522
+    """`NOT_FOUND`. No such alert. Metadata: `alert`."""
+    ERROR_REASON_STORE_ORDER_CHANGED: _ErrorReason.ValueType  # 523
+    """`FAILED_PRECONDITION`. The order was reported with other lines. Metadata: `connection`, `store_order`."""
+    ERROR_REASON_STORE_ORDER_NOT_FOUND: _ErrorReason.ValueType  # 524
+    """`NOT_FOUND`. No such order was reported. Metadata: `connection`, `store_order`."""
     ERROR_REASON_AUTHORITY_INSUFFICIENT: _ErrorReason.ValueType  # 600
     """`PERMISSION_DENIED`. Who calls may not do this for that person. Metadata: `user`, who calls; `acting_for`, for whom; `action`."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 601
@@ -518,6 +556,44 @@ ERROR_REASON_RULES_EXHAUSTED: ErrorReason.ValueType  # 504
 """`RESOURCE_EXHAUSTED`. There are as many rules as this installation allows. Metadata: `limit`."""
 ERROR_REASON_RULES_TOO_LARGE: ErrorReason.ValueType  # 505
 """`RESOURCE_EXHAUSTED`. All rules together would be more than a watcher can be told at once. Metadata: `size`, `limit`, in bytes."""
+ERROR_REASON_CONNECTION_NOT_FOUND: ErrorReason.ValueType  # 506
+"""`NOT_FOUND`. No such connection. Metadata: `connection`."""
+ERROR_REASON_CONNECTION_EXISTS: ErrorReason.ValueType  # 507
+"""`ALREADY_EXISTS`. A connection of this identifier exists. Metadata: `connection`."""
+ERROR_REASON_CONNECTIONS_EXHAUSTED: ErrorReason.ValueType  # 508
+"""`RESOURCE_EXHAUSTED`. There are as many connections as this installation allows. Metadata: `limit`."""
+ERROR_REASON_CONNECTION_ROLE: ErrorReason.ValueType  # 509
+"""`FAILED_PRECONDITION`. The connection is of the other role. Metadata: `connection`, `role`, `required`."""
+ERROR_REASON_SETTINGS_INVALID: ErrorReason.ValueType  # 510
+"""`FAILED_PRECONDITION`. The connector cannot work with these settings; the status names each. Metadata: `connection`, `kind`."""
+ERROR_REASON_CHANNEL_CONNECTED: ErrorReason.ValueType  # 511
+"""`ALREADY_EXISTS`. Another connection tells the levels of the channel. Metadata: `channel`, `connection`."""
+ERROR_REASON_SECRET_KEY_MISSING: ErrorReason.ValueType  # 512
+"""`FAILED_PRECONDITION`. This installation was given no key to keep secrets with. Metadata: `connection`, `secret`."""
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason.ValueType  # 513
+"""`NOT_FOUND`. No such schedule. Metadata: `connection`, `schedule`."""
+ERROR_REASON_SCHEDULES_EXHAUSTED: ErrorReason.ValueType  # 514
+"""`RESOURCE_EXHAUSTED`. The connection has as many schedules as it may. Metadata: `connection`, `limit`."""
+ERROR_REASON_LISTING_NOT_FOUND: ErrorReason.ValueType  # 515
+"""`NOT_FOUND`. No such listing. Metadata: `connection`, `store_sku`."""
+ERROR_REASON_LISTINGS_EXHAUSTED: ErrorReason.ValueType  # 516
+"""`RESOURCE_EXHAUSTED`. The connection has as many listings as this installation allows. Metadata: `connection`, `limit`."""
+ERROR_REASON_LISTINGS_REFUSED: ErrorReason.ValueType  # 517
+"""`FAILED_PRECONDITION`. Some lines of the import are bad; the status names the first of them. Metadata: `connection`, `faults`."""
+ERROR_REASON_SYNC_OFF: ErrorReason.ValueType  # 518
+"""`FAILED_PRECONDITION`. The master switch is off, or all flows of the connection are. Metadata: `connection`, empty for the switch."""
+ERROR_REASON_RUN_NOT_FOUND: ErrorReason.ValueType  # 519
+"""`NOT_FOUND`. No such run. Metadata: `run`."""
+ERROR_REASON_RECORD_NOT_FOUND: ErrorReason.ValueType  # 520
+"""`NOT_FOUND`. No such sync record. Metadata: `record`."""
+ERROR_REASON_RECORD_STATUS: ErrorReason.ValueType  # 521
+"""`FAILED_PRECONDITION`. The sync record has not failed. Metadata: `record`, `status`."""
+ERROR_REASON_SYNC_ALERT_NOT_FOUND: ErrorReason.ValueType  # 522
+"""`NOT_FOUND`. No such alert. Metadata: `alert`."""
+ERROR_REASON_STORE_ORDER_CHANGED: ErrorReason.ValueType  # 523
+"""`FAILED_PRECONDITION`. The order was reported with other lines. Metadata: `connection`, `store_order`."""
+ERROR_REASON_STORE_ORDER_NOT_FOUND: ErrorReason.ValueType  # 524
+"""`NOT_FOUND`. No such order was reported. Metadata: `connection`, `store_order`."""
 ERROR_REASON_AUTHORITY_INSUFFICIENT: ErrorReason.ValueType  # 600
 """`PERMISSION_DENIED`. Who calls may not do this for that person. Metadata: `user`, who calls; `acting_for`, for whom; `action`."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 601

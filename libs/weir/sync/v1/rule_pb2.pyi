@@ -267,6 +267,7 @@ class RulesChange(_message.Message):
 
     RULE_FIELD_NUMBER: _builtins.int
     STORE_LIMITS_FIELD_NUMBER: _builtins.int
+    LATE_FEED_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     deleted: _builtins.bool
     """The object is gone."""
@@ -278,19 +279,54 @@ class RulesChange(_message.Message):
     def store_limits(self) -> Global___StoreLimits:
         """Limits of a store."""
 
+    @_builtins.property
+    def late_feed(self) -> Global___LateFeed:
+        """A location whose warehouse is late; deleted once it has reported again."""
+
     def __init__(
         self,
         *,
         rule: Global___Rule | None = ...,
         store_limits: Global___StoreLimits | None = ...,
+        late_feed: Global___LateFeed | None = ...,
         deleted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "rule", b"rule", "store_limits", b"store_limits"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["late_feed", b"late_feed", "object", b"object", "rule", b"rule", "store_limits", b"store_limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "object", b"object", "rule", b"rule", "store_limits", b"store_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "late_feed", b"late_feed", "object", b"object", "rule", b"rule", "store_limits", b"store_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_object: _TypeAlias = _typing.Literal["rule", "store_limits"]  # noqa: Y015
+    _WhichOneofReturnType_object: _TypeAlias = _typing.Literal["rule", "store_limits", "late_feed"]  # noqa: Y015
     _WhichOneofArgType_object: _TypeAlias = _typing.Literal["object", b"object"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_object) -> _WhichOneofReturnType_object | None: ...
 
 Global___RulesChange: _TypeAlias = RulesChange  # noqa: Y015
+
+@_typing.final
+class LateFeed(_message.Message):
+    """A location whose warehouse has not reported in time, so that stores are told less of what it has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    BUFFER_PERCENT_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    location: _builtins.str
+    """Identifier of the location."""
+    buffer_percent: _builtins.int
+    """Of what the location has of a product, so much is told to no store: in percent, rounded up. 1 to 100."""
+    etag: _builtins.str
+    """Mark of this version of the object."""
+    def __init__(
+        self,
+        *,
+        location: _builtins.str = ...,
+        buffer_percent: _builtins.int = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buffer_percent", b"buffer_percent", "etag", b"etag", "location", b"location"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LateFeed: _TypeAlias = LateFeed  # noqa: Y015

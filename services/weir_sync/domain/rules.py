@@ -14,6 +14,7 @@ from typing import NamedTuple
 from weir_chassis.configuration.objects import Configured, Decision
 from weir_chassis.configuration.priorities import Ranked
 from weir_chassis.configuration.rules import check_etag, deleted, written
+from weir_sync.domain.connections import LateFeed
 from weir_sync.errors import (
     RuleExists,
     RuleNotFound,
@@ -119,8 +120,8 @@ class StoreLimits(Configured):
         return replace(self, etag=str(revision)) if self.limits else self
 
 
-KINDS: tuple[type[Configured], ...] = (Rule, StoreLimits)
-"""Every kind of object."""
+KINDS: tuple[type[Configured], ...] = (Rule, StoreLimits, LateFeed)
+"""Every kind that is told to who follows rules."""
 
 
 def set_store_limits(wanted: StoreLimits, current: StoreLimits | None) -> Decision[StoreLimits]:

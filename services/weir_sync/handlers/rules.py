@@ -13,8 +13,8 @@ from weir_chassis.configuration.objects import Decision, Named
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.priorities import Order, create_ranked, reorder_ranked, update_ranked
 from weir_chassis.configuration.rules import deleted
-from weir_sync import domain
-from weir_sync.domain import Rule, StoreLimits
+from weir_sync.domain import rules as domain
+from weir_sync.domain.rules import Rule, StoreLimits
 
 
 async def create_rule(objects: Objects, wanted: Rule, *, most: int) -> Decision[Rule]:

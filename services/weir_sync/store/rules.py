@@ -1,15 +1,13 @@
-"""Rules and limits on Postgres: a table each."""
+"""Where rules and limits are kept."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Integer
 
-from weir_chassis.configuration.postgres import Kept, PostgresObjects, PostgresTenants, Tables, column, nested
-from weir_chassis.configuration.priorities import Order
-from weir_chassis.database import Database
-from weir_sync.domain import Rule, StoreLimits
+from weir_chassis.configuration.postgres import Kept, column, nested
+from weir_sync.domain.rules import Rule, StoreLimits
 
-TABLES = Tables(
+RULES = (
     Kept(
         Rule,
         "rules",
@@ -35,10 +33,5 @@ TABLES = Tables(
         nested("allowed"),
         column("max_quantity", BigInteger),
     ),
-    answers=[Order],
 )
-
-
-def postgres_rules(database: Database) -> PostgresTenants[PostgresObjects]:
-    """The rules and limits of all tenants in `database`, whose schema is the one of `migrations`."""
-    return PostgresTenants(database, TABLES, PostgresObjects)
+"""What becomes of shares on their way to stores."""

@@ -1,0 +1,177 @@
+"""What sync asks of a store or a warehouse, whatever it is: the contract `weir.connector.v1` in the words of the
+domain.
+
+A connector raises `Away` where nothing is known of what became of a request (no answer, an answer that makes no sense,
+a failure of the other end), `Throttled` where the other end said when to come again, `Denied` where it will not talk to
+us until somebody changes something. All else is told by outcomes, one for each level.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+
+class Outcome(enum.StrEnum):
+    """What became of a level."""
+
+    APPLIED = "APPLIED"
+    ACCEPTED = "ACCEPTED"
+    """It will be shown some time later: read it back."""
+    CHANGED = "CHANGED"
+    """The store shows something else than was expected."""
+    SUPERSEDED = "SUPERSEDED"
+    UNKNOWN_SKU = "UNKNOWN_SKU"
+    REFUSED = "REFUSED"
+    """For good."""
+    RETRY = "RETRY"
+    """Not now."""
+
+
+class Level(NamedTuple):
+    """A level as a store shall show it; `expected` is what it must show before, None: whatever it shows."""
+
+    store_sku: str
+    quantity: int
+    number: int
+    expected: int | None = None
+
+
+class LevelOutcome(NamedTuple):
+    """What became of a level; `shown` is what the store shows, where it said so."""
+
+    store_sku: str
+    outcome: Outcome
+    shown: int | None = None
+    error: str = ""
+
+
+class ShownLevel(NamedTuple):
+    """What a store shows; None where it does not know the SKU, or cannot tell what it sold without an order."""
+
+    store_sku: str
+    quantity: int | None
+    unreported: int | None = None
+
+
+class SoldLine(NamedTuple):
+    """Units of a SKU in a store's order."""
+
+    store_sku: str
+    quantity: int
+
+
+class SoldOrder(NamedTuple):
+    """An order as a store has it."""
+
+    store_order: str
+    lines: tuple[SoldLine, ...]
+    placed_at: datetime | None
+    cancelled: bool = False
+
+
+class OrderPage(NamedTuple):
+    """Orders that came, changed or were cancelled since a cursor, oldest first, and the cursor to go on from."""
+
+    orders: Sequence[SoldOrder]
+    cursor: str
+    more: bool
+
+
+class Stock(NamedTuple):
+    """Units of a SKU at a facility, as a warehouse has them; `removed`: none any more."""
+
+    sku: str
+    facility: str
+    quantity: int
+    lot: str = ""
+    uom: str = "EACH"
+    removed: bool = False
+
+
+class StockPart(NamedTuple):
+    """Some of what a warehouse reports: `as_of` and `full` are told by the first part, `cursor` by the last."""
+
+    stock: Sequence[Stock]
+    as_of: datetime | None = None
+    full: bool = False
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a store can do, and how it wants to be talked to."""
+
+    name: str
+    batch_max: int = 1
+    requests_per_second: int = 1
+    burst: int = 1
+    compare_and_set: bool = False
+    reads_back: bool = False
+    fenced: bool = False
+
+
+class ConnectorFailed(Exception):
+    """What was asked did not come to pass, so far as is known; the text is for people, and holds no secret."""
+
+
+class Away(ConnectorFailed):
+    """Nothing is known of what became of the request."""
+
+
+class Throttled(ConnectorFailed):
+    """Nothing was done; the other end said when to come again."""
+
+    def __init__(self, text: str, *, retry_after_seconds: float) -> None:
+        """Come again after so long."""
+        super().__init__(text)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Denied(ConnectorFailed):
+    """The other end will not talk to us until somebody changes the settings, a secret, or something there."""
+
+
+class StoreConnector(Protocol):
+    """One store, as long as one holder talks to it; closed by its maker."""
+
+    async def describe(self) -> Abilities:
+        """What it can do; asks the store, so that an answer means that it works. Raises ConnectorFailed."""
+        ...
+
+    async def apply(self, levels: Sequence[Level]) -> Sequence[LevelOutcome]:
+        """Show levels, each SKU once, up to `batch_max`; an outcome for each. Raises ConnectorFailed."""
+        ...
+
+    async def read(self, store_skus: Sequence[str]) -> Sequence[ShownLevel]:
+        """What is shown for each, up to `batch_max`. Raises ConnectorFailed."""
+        ...
+
+    async def orders(self, cursor: str, *, limit: int) -> OrderPage:
+        """Orders since a cursor; empty: from the beginning. None where the store reports them itself. Raises
+        ConnectorFailed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up what it holds."""
+        ...
+
+
+class WarehouseConnector(Protocol):
+    """One warehouse, as long as one holder talks to it; closed by its maker."""
+
+    async def probe(self) -> None:
+        """Ask whether it works. Raises ConnectorFailed."""
+        ...
+
+    def stock(self, cursor: str) -> AsyncIterator[StockPart]:
+        """All of it, or what changed since a cursor, in parts of up to 1000. Raises ConnectorFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what it holds."""
+        ...
