@@ -1,9 +1,11 @@
 """What sync asks of a store or a warehouse, whatever it is: the contract `weir.connector.v1` in the words of the
 domain.
 
-A connector raises `Away` where nothing is known of what became of a request (no answer, an answer that makes no sense,
-a failure of the other end), `Throttled` where the other end said when to come again, `Denied` where it will not talk to
-us until somebody changes something. All else is told by outcomes, one for each level.
+A connector raises `Away` where nothing is known of what became of a request (no answer, an answer that makes no
+sense, a failure of the other end), `Throttled` where nothing was done and the other end said when to come again,
+`Denied` where nothing was done and it will not talk to us until somebody changes something. All else is told by
+outcomes, one for each level; where a request breaks off midway, what was decided is told, and the rest is `RETRY` or
+`IN_DOUBT`. A connector that was told to wait keeps to it by itself: until then it raises `Throttled` without asking.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ class Outcome(enum.StrEnum):
     REFUSED = "REFUSED"
     """For good."""
     RETRY = "RETRY"
-    """Not now."""
+    """Not now, and nothing was done."""
+    IN_DOUBT = "IN_DOUBT"
+    """Nobody knows whether it is shown, or will be: read it back before it is sent again."""
 
 
 class Level(NamedTuple):
@@ -143,16 +147,16 @@ class StoreConnector(Protocol):
         ...
 
     async def apply(self, levels: Sequence[Level]) -> Sequence[LevelOutcome]:
-        """Show levels, each SKU once, up to `batch_max`; an outcome for each. Raises ConnectorFailed."""
+        """Show levels, each SKU once, up to `batch_max`. An outcome for each, in order. Raises ConnectorFailed."""
         ...
 
     async def read(self, store_skus: Sequence[str]) -> Sequence[ShownLevel]:
-        """What is shown for each, up to `batch_max`. Raises ConnectorFailed."""
+        """What is shown for each, up to `batch_max`, in their order. Raises ConnectorFailed."""
         ...
 
     async def orders(self, cursor: str, *, limit: int) -> OrderPage:
-        """Orders since a cursor; empty: from the beginning. None where the store reports them itself. Raises
-        ConnectorFailed.
+        """Orders since a cursor, empty for the beginning, and up to `limit` (1 to 250) of them; none ever where the
+        store reports them itself. An order may come more than once, with or without a change. Raises ConnectorFailed.
         """
         ...
 

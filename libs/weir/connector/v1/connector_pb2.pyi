@@ -42,7 +42,9 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_REFUSED: _Outcome.ValueType  # 6
     """The store does not take it, whenever it is sent: `error` says why."""
     OUTCOME_RETRY: _Outcome.ValueType  # 7
-    """Not now: send it again."""
+    """Not now, and nothing was done: send it again."""
+    OUTCOME_IN_DOUBT: _Outcome.ValueType  # 8
+    """Nobody knows whether the store shows it, or will: read it back before it is sent again."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """What became of a level."""
@@ -62,7 +64,9 @@ OUTCOME_UNKNOWN_SKU: Outcome.ValueType  # 5
 OUTCOME_REFUSED: Outcome.ValueType  # 6
 """The store does not take it, whenever it is sent: `error` says why."""
 OUTCOME_RETRY: Outcome.ValueType  # 7
-"""Not now: send it again."""
+"""Not now, and nothing was done: send it again."""
+OUTCOME_IN_DOUBT: Outcome.ValueType  # 8
+"""Nobody knows whether the store shows it, or will: read it back before it is sent again."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final
