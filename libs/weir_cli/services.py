@@ -50,7 +50,7 @@ SERVICES = {
             schema="weir_partitioning",
             peers=("ledger", "sharing", "aggregator"),
         ),
-        Service("sync", "weir_sync", 7104, schema="weir_sync"),
+        Service("sync", "weir_sync", 7104, schema="weir_sync", peers=("ledger", "aggregator")),
         Service("pooling", "weir_pooling", 7105, schema="weir_pooling", peers=("ledger",)),
         Service("aggregator", "weir_aggregator", 7100, peers=("ledger", "sharing", "partitioning", "sync", "pooling")),
     )

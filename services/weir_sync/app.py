@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from weir_chassis.auth import authenticator
+from weir_chassis.client import Peer
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.worker import forgetting
@@ -18,12 +19,16 @@ from weir_chassis.server import Server
 from weir_chassis.settings import (
     Address,
     AuthSettings,
+    ClientSettings,
     DatabaseSettings,
     ServerSettings,
     TelemetrySettings,
+    flag,
     group,
     integer,
+    number,
     setting,
+    text,
 )
 from weir_chassis.watch import Wakeups
 from weir_sync.domain.rules import KINDS
@@ -41,7 +46,10 @@ class Settings:
     server: ServerSettings = group(ServerSettings, listen=Address("127.0.0.1", 7104))
     database: DatabaseSettings = group(DatabaseSettings)
     auth: AuthSettings = group(AuthSettings)
+    client: ClientSettings = group(ClientSettings)
     telemetry: TelemetrySettings = group(TelemetrySettings)
+    ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
+    aggregator_target: str = setting("WEIR_AGGREGATOR_TARGET", "Where the aggregator answers.", text, "127.0.0.1:7100")
     rules_max: int = setting("WEIR_SYNC_RULES_MAX", "Rules that a tenant may have.", integer(1, 1000), 200)
     history_keep_seconds: int = setting(
         "WEIR_SYNC_HISTORY_KEEP_SECONDS",
@@ -49,12 +57,29 @@ class Settings:
         integer(86_400, 315_360_000),
         2_592_000,
     )
+    pushes: bool = setting(
+        "WEIR_SYNC_PUSHES",
+        "Whether this process follows levels and tells them to stores; of several, each takes some of the stores.",
+        flag,
+        True,
+    )
+    lease_seconds: float = setting(
+        "WEIR_SYNC_LEASE_SECONDS",
+        "How long a process that is not heard of keeps the stores it tells levels to, before another takes them.",
+        number(2, 600),
+        30.0,
+    )
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Server]:
     """The service, listening within the block and drained at its end."""
-    async with provided(settings.database, SERVICE) as database, Wakeups(database).listening() as wakeups:
+    async with (
+        provided(settings.database, SERVICE) as database,
+        Wakeups(database).listening() as wakeups,
+        Peer(settings.ledger_target, settings.client) as ledger,
+        Peer(settings.aggregator_target, settings.client) as aggregator,
+    ):
         cluster = await database.identity()
         tenants = postgres_sync(database)
         handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)

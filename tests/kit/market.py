@@ -118,6 +118,7 @@ async def market(
     calling = {
         sharing_app: ("ledger_target",),
         partitioning_app: ("ledger_target", "sharing_target", "aggregator_target"),
+        sync_app: ("ledger_target", "aggregator_target"),
         pooling_app: ("ledger_target",),
     }
 

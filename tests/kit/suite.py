@@ -166,7 +166,9 @@ async def books_and_rules(
             sharing_target=sharing.address,
             aggregator_target=aggregator,
         ),
-        "weir_sync": await start(weir_sync.app),
+        "weir_sync": await start(
+            weir_sync.app, client=client, ledger_target=ledger.address, aggregator_target=aggregator
+        ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
     }
 
