@@ -16,7 +16,7 @@ on a race or a lost connection is repeated whole, by `retrying`.
 from weir_chassis.database.faults import constraint_of, is_raced, retrying, sqlstate
 from weir_chassis.database.pool import BY_KEY, Cluster, Database
 from weir_chassis.database.tenancy import draw, head, notify
-from weir_chassis.database.transactions import Driver, TransactionFailed
+from weir_chassis.database.transactions import Driver, TransactionFailed, driver_of
 
 __all__ = [
     "BY_KEY",
@@ -26,6 +26,7 @@ __all__ = [
     "TransactionFailed",
     "constraint_of",
     "draw",
+    "driver_of",
     "head",
     "is_raced",
     "notify",

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
     Driver = asyncpg.Connection[asyncpg.Record]
@@ -25,6 +26,13 @@ _ROLLBACK_SECONDS = 5.0
 
 class TransactionFailed(Exception):
     """A statement of the transaction had failed and its failure was swallowed, so nothing was committed: a bug."""
+
+
+async def driver_of(connection: AsyncConnection) -> Driver:
+    """The driver's connection beneath one of SQLAlchemy, within the same transaction."""
+    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    return driver
 
 
 def literal(value: str) -> str:

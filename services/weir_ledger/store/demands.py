@@ -9,13 +9,12 @@ from asyncpg import Record
 from sqlalchemy import Select, exists, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weir_chassis.database import Database, head, retrying
+from weir_chassis.database import Database, driver_of, head, retrying
 from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.queries import WaitingQuery
 from weir_ledger.domain.waiting import BackOrders, PlannedWaiting, Product, Waiting
 from weir_ledger.ports import WaitingCommits
 from weir_ledger.store import rows, told
-from weir_ledger.store.reader import driver_of
 from weir_ledger.store.tables import back_orders, waiting, waiting_lines
 from weir_ledger.store.waiting import READ, READ_PLANNED
 

@@ -16,13 +16,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, DateTime, Select, bindparam, column, or_, text, true
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from weir_chassis.database import BY_KEY, Database, Driver, retrying
+from weir_chassis.database import BY_KEY, Database, Driver, driver_of, retrying
 from weir_chassis.errors import RevisionCompacted
 from weir_ledger.domain.queries import AsOf, BalanceQuery
 from weir_ledger.domain.stock import Balance, StockItem
 from weir_ledger.store import rows, statements
 from weir_ledger.store.keys import key
-from weir_ledger.store.reader import ALONG_A_KEY, EXPIRY, ITEM, after_item, driver_of, is_walked, of_balances
+from weir_ledger.store.reader import ALONG_A_KEY, EXPIRY, ITEM, after_item, is_walked, of_balances
 from weir_ledger.store.tables import balances
 
 LATE = timedelta(days=1)

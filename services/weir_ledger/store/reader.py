@@ -8,7 +8,7 @@ from asyncpg import Record
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weir_chassis.database import BY_KEY, Database, Driver, head, retrying
+from weir_chassis.database import BY_KEY, Database, driver_of, head, retrying
 from weir_chassis.errors import RequestIdReused, RevisionCompacted
 from weir_ledger.domain.entries import BookedEntry, Commit
 from weir_ledger.domain.queries import BalanceQuery, EntryQuery, LotQuery, ReservationQuery
@@ -250,13 +250,6 @@ class Reader:
             return [make(row) for row in found], await head(connection, tenant)
 
         return await self._read(tenant, work)
-
-
-async def driver_of(connection: AsyncConnection) -> Driver:
-    """The driver's connection beneath, within the same transaction."""
-    driver: Driver | None = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    return driver
 
 
 async def _fetch(connection: AsyncConnection, statement: str, *arguments: Any) -> list[Record]:
