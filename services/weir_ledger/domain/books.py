@@ -367,6 +367,8 @@ class Page:
         assert after.reserved >= 0
         if after.on_hand > ON_HAND_MAX:
             raise BalanceOverflow(sku=item.sku, location=item.location, on_hand=before.on_hand, requested=on_hand)
+        if after.reserved > ON_HAND_MAX:  # nothing but facts can promise so much
+            raise BalanceOverflow(sku=item.sku, location=item.location, on_hand=before.reserved, requested=reserved)
         self.balances[item] = after
         self.entries.append(
             Entry(

@@ -1,5 +1,5 @@
 """Promise units to orders: a line is accepted only if its units are available at the instant of commit, and if they
-take none of its claims past their ceilings."""
+take none of its claims past their ceilings. Units that were sold already are promised all the same."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from weir_ledger.domain.command import Command
 from weir_ledger.domain.entries import EntryKind
 from weir_ledger.domain.limits import Holding
 from weir_ledger.domain.reservations import (
+    CLAIMED_MAX,
     Draft,
     DraftLine,
     Line,
@@ -67,7 +68,7 @@ class Reserve(Command[Reserved]):
         page.limits.require_lines(len(self.lines) + (len(awaited.lines) if awaited else 0))
         made = None
         if draft:
-            granted, short = grant(page, draft.lines, draft.mode)
+            granted, short = _granted(page, draft)
             if not granted:
                 raise refused(page, placed("draft", short))
             made = _promise(page, self.reservation, draft, granted)
@@ -99,7 +100,7 @@ class ReserveBatch(Command[tuple[ReserveOutcome, ...]]):
         outcomes: list[ReserveOutcome] = []
         all_short: list[tuple[str, ShortLine]] = []
         for index, (reservation, draft) in enumerate(self.reservations_to_make):
-            granted, short = grant(page, draft.lines, draft.mode)
+            granted, short = _granted(page, draft)
             if granted:
                 outcomes.append(ReserveOutcome(_promise(page, reservation, draft, granted)))
                 continue
@@ -158,6 +159,38 @@ def placed(message: str, short: Sequence[ShortLine]) -> list[tuple[str, ShortLin
     return [(f"{message}.lines[{each.line - 1}]".removeprefix("."), each) for each in short]
 
 
+def _granted(page: Page, draft: Draft) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
+    """Units that each line of a draft may have, and the lines that are short; no units where all must be refused."""
+    return sold(page, draft.lines) if draft.mode is Mode.FACT else grant(page, draft.lines, draft.mode)
+
+
+def sold(page: Page, lines: Sequence[DraftLine]) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
+    """The units of lines that were sold already, whatever is available and whatever ceilings are set; or the lines for
+    which nothing is promised, and no units.
+
+    These are lines at a location that does not exist, lines of which more is missing than may be, and lines that would
+    take a claim past what can be counted.
+    """
+    left: dict[StockItem, int] = {}
+    claims: dict[str, int] = {}
+    uncounted = dict.fromkeys(claimed(lines), CLAIMED_MAX)
+    short: list[ShortLine] = []
+    for number, line in enumerate(lines, 1):
+        available = left.get(line.item)
+        if available is None:
+            available = page.balance(line.item).available
+        may_be_missing = line.quantity if line.shortfall_max is None else line.shortfall_max
+        tightest = _tightest(page, line, claims, uncounted)
+        if line.quantity - available > may_be_missing or not page.has_place(line.item.location):
+            short.append(ShortLine(number, line.item, line.quantity, available))
+        elif tightest is not None and _room(tightest, claims) < line.quantity:
+            short.append(ShortLine(number, line.item, line.quantity, available, tightest, claims[tightest.claim]))
+        left[line.item] = max(0, available - line.quantity)
+        for each in line.claims:
+            claims[each.claim] += line.quantity * each.weight
+    return () if short else tuple(line.quantity for line in lines), tuple(short)
+
+
 def grant(
     page: Page, lines: Sequence[DraftLine], mode: Mode, had: Mapping[str, int] = NOTHING_HAD
 ) -> tuple[tuple[int, ...], tuple[ShortLine, ...]]:
@@ -213,17 +246,21 @@ def _room(held: LineClaim, claimed: Mapping[str, int]) -> int:
 
 
 def _promise(page: Page, reservation: str, draft: Draft, granted: Sequence[int]) -> Reservation:
-    """Book a hold of the `granted` units, which are available; raises where limits do not allow it."""
-    hold_seconds = page.limits.usual_hold if draft.hold_seconds is None else draft.hold_seconds
-    page.limits.require_hold(hold_seconds)
+    """Book the `granted` units: a hold of what is available, which raises where limits do not allow it; of a fact a
+    promise without end, which they count."""
+    state, expires_at = State.CONFIRMED, None
+    if draft.mode is not Mode.FACT:
+        hold_seconds = page.limits.usual_hold if draft.hold_seconds is None else draft.hold_seconds
+        page.limits.require_hold(hold_seconds)
+        page.require_room(draft.channel, Holding(1, sum(granted)))
+        state, expires_at = State.HELD, page.now + timedelta(seconds=hold_seconds)
     page.keep_plan(reservation, draft.plan)
-    page.require_room(draft.channel, Holding(1, sum(granted)))
     return page.keep(
         Reservation(
             reservation,
-            State.HELD,
+            state,
             tuple(book(page, reservation, 1, draft.lines, granted)),
-            expires_at=page.now + timedelta(seconds=hold_seconds),
+            expires_at=expires_at,
             created_at=page.now,
             order=draft.order,
             channel=draft.channel,

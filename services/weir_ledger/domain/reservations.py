@@ -29,6 +29,8 @@ class Mode(enum.IntEnum):
 
     ALL_OR_NOTHING = 1
     PARTIAL = 2
+    FACT = 3
+    """The units were sold already: promise them, and what is missing is a shortfall."""
 
 
 CLAIMED_MAX = 10**18
@@ -70,15 +72,18 @@ class Claim(Struct, frozen=True):
 
 
 class DraftLine(Struct, frozen=True):
-    """Units that an order asks for."""
+    """Units that an order asks for; of those sold already `shortfall_max` may be missing, all of them where it is
+    None."""
 
     item: StockItem
     quantity: int
     claims: tuple[LineClaim, ...] = ()
+    shortfall_max: int | None = None
 
 
 class Draft(Struct, frozen=True):
-    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None.
+    """What an order asks to be promised, and for how long unless confirmed: as is usual where that is None. A fact is
+    not held.
 
     `plan` is what its caller keeps with the promise; nothing in the books looks into it.
     """

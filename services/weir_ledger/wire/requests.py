@@ -189,9 +189,12 @@ def reserve_batch(request: reservation_service_pb2.ReserveBatchRequest, new_id: 
 
 def _draft(fields: Fields, message: reservation_pb2.ReservationDraft) -> Draft:
     """One draft of a reservation."""
+    mode = fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING)
+    if mode is Mode.FACT and message.HasField("hold_duration"):
+        fields.refuse("hold_duration", "Not of a fact: it is confirmed at once.")
     return Draft(
-        draft_lines(fields, message.lines),
-        fields.enum("mode", message.mode, _MODES, default=Mode.ALL_OR_NOTHING),
+        draft_lines(fields, message.lines, sold=mode is Mode.FACT),
+        mode,
         _hold_seconds(fields, message) if message.HasField("hold_duration") else None,
         fields.identifier("order", message.order, optional=True),
         fields.identifier("channel", message.channel, optional=True),
@@ -214,17 +217,25 @@ def _waiting_draft(fields: Fields, message: waiting_pb2.WaitingDraft) -> Waiting
 
 
 def draft_lines(
-    fields: Fields, messages: Sequence[reservation_pb2.ReservationDraftLine], *, least: int = 1
+    fields: Fields, messages: Sequence[reservation_pb2.ReservationDraftLine], *, least: int = 1, sold: bool = False
 ) -> tuple[DraftLine, ...]:
-    """The lines that are to be promised."""
+    """The lines that are to be promised; where they were not `sold` already, all their units must be there."""
     return tuple(
         DraftLine(
             stock_item(each.inner("stock_item"), line.stock_item),
             each.quantity("quantity", line.quantity),
             _claims(each, line) if line.claims else (),
+            _shortfall_max(each, line, sold) if line.HasField("shortfall_max") else None,
         )
         for each, line in fields.each("lines", messages, least=least, most=LINES_MAX)
     )
+
+
+def _shortfall_max(fields: Fields, line: reservation_pb2.ReservationDraftLine, sold: bool) -> int:
+    """Most units of a line that may be missing."""
+    if not sold:
+        fields.refuse("shortfall_max", "Only of a fact.")
+    return fields.count("shortfall_max", line.shortfall_max)
 
 
 def _claims(fields: Fields, line: reservation_pb2.ReservationDraftLine) -> tuple[LineClaim, ...]:

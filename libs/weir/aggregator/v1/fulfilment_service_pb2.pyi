@@ -95,6 +95,7 @@ class ReserveFulfilmentRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     BACK_ORDER_FIELD_NUMBER: _builtins.int
     FRESHNESS_FIELD_NUMBER: _builtins.int
+    SOLD_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this order. 1 to 128 characters."""
@@ -102,7 +103,12 @@ class ReserveFulfilmentRequest(_message.Message):
     """Caller's own name of the order. Up to 128 characters."""
     back_order: _builtins.bool
     """What cannot be filled waits, as far as back-orders of the product are allowed; in whole-order mode all of the order or none of it.
-    What is missing because a share is spent does not wait.
+    What is missing because a share is spent does not wait. Not of what was sold already.
+    """
+    sold: _builtins.bool
+    """It was sold already, which is a fact: it is filled as far as there is something, whatever `mode` says and also with products that
+    the channel does not sell; what is missing is promised all the same, as a shortfall, each line at the one location that would be
+    best if it had enough. The reservation is confirmed at once.
     """
     validate_only: _builtins.bool
     """Check only: answer what would happen and change nothing."""
@@ -112,7 +118,9 @@ class ReserveFulfilmentRequest(_message.Message):
 
     @_builtins.property
     def hold_duration(self) -> _duration_pb2.Duration:
-        """How long the units are held unless confirmed: 1 second to 30 days. Default: 15 minutes, or as long as this installation allows."""
+        """How long the units are held unless confirmed: 1 second to 30 days. Default: 15 minutes, or as long as this installation allows.
+        Not of what was sold already, which is not held.
+        """
 
     @_builtins.property
     def freshness(self) -> _revision_pb2.Freshness:
@@ -127,11 +135,12 @@ class ReserveFulfilmentRequest(_message.Message):
         order: _builtins.str = ...,
         back_order: _builtins.bool = ...,
         freshness: _revision_pb2.Freshness | None = ...,
+        sold: _builtins.bool = ...,
         validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freshness", b"freshness", "hold_duration", b"hold_duration", "wish", b"wish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_order", b"back_order", "freshness", b"freshness", "hold_duration", b"hold_duration", "order", b"order", "request_id", b"request_id", "validate_only", b"validate_only", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back_order", b"back_order", "freshness", b"freshness", "hold_duration", b"hold_duration", "order", b"order", "request_id", b"request_id", "sold", b"sold", "validate_only", b"validate_only", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,7 +163,9 @@ class ReserveFulfilmentResponse(_message.Message):
 
     @_builtins.property
     def plan(self) -> _fulfilment_pb2.Plan:
-        """The plan it was promised by: allocation n is line n of the reservation."""
+        """The plan it was promised by: allocation n is line n of the reservation. Of what was sold already `missing` says what is not there,
+        which the allocations promise nevertheless.
+        """
 
     @_builtins.property
     def waiting(self) -> _waiting_pb2.Waiting:

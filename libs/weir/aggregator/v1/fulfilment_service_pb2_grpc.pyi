@@ -41,13 +41,14 @@ class FulfilmentServiceStub:
     Where the ledger refuses because stock moved or shares were spent, waits for what moved and plans again, a bounded number of times.
     That an order cannot be filled is only said of books that include all that was committed before it was asked. In whole-order mode
     either all units are promised or none. Idempotent by `request_id`: repeated, it answers the reservation that was made; a refusal is
-    not kept. The reservation records how it was planned.
+    not kept. The reservation records how it was planned. An order that was `sold` already is promised whole, whatever there is.
 
     Errors:
 
     * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
     * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: another order was reserved under the identifier.
-    * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: nothing can be promised, or not the whole order, and nothing may wait.
+    * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: nothing can be promised, or not the whole order, and nothing may wait; of what was sold
+      already: no location may send a line of it.
     * `ABORTED`, `PLAN_OVERTAKEN`: stock moved after every plan; try again.
     * `RESOURCE_EXHAUSTED`: as for ReservationService.Reserve.
     """
@@ -111,13 +112,14 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
         Where the ledger refuses because stock moved or shares were spent, waits for what moved and plans again, a bounded number of times.
         That an order cannot be filled is only said of books that include all that was committed before it was asked. In whole-order mode
         either all units are promised or none. Idempotent by `request_id`: repeated, it answers the reservation that was made; a refusal is
-        not kept. The reservation records how it was planned.
+        not kept. The reservation records how it was planned. An order that was `sold` already is promised whole, whatever there is.
 
         Errors:
 
         * `NOT_FOUND`, `CHANNEL_NOT_FOUND`: no such channel.
         * `ALREADY_EXISTS`, `REQUEST_ID_REUSED`: another order was reserved under the identifier.
-        * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: nothing can be promised, or not the whole order, and nothing may wait.
+        * `FAILED_PRECONDITION`, `ORDER_UNFILLED`: nothing can be promised, or not the whole order, and nothing may wait; of what was sold
+          already: no location may send a line of it.
         * `ABORTED`, `PLAN_OVERTAKEN`: stock moved after every plan; try again.
         * `RESOURCE_EXHAUSTED`: as for ReservationService.Reserve.
         """

@@ -27,33 +27,33 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n weir/ledger/v1/reservation.proto\x12\x0eweir.ledger.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aweir/common/v1/stock.proto\"\xd2\x01\n\x10ReservationDraft\x12\x33\n\x05lines\x18\x01 \x03(\x0b\x32$.weir.ledger.v1.ReservationDraftLine\x12)\n\x04mode\x18\x02 \x01(\x0e\x32\x1b.weir.ledger.v1.ReserveMode\x12\x30\n\rhold_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05order\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\x0c\"\x82\x01\n\x14ReservationDraftLine\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12)\n\x06\x63laims\x18\x03 \x03(\x0b\x32\x19.weir.ledger.v1.LineClaim\"L\n\tLineClaim\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x14\n\x07\x63\x65iling\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x03\x42\n\n\x08_ceiling\"\x93\x01\n\x05\x43laim\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x0c\n\x04open\x18\x02 \x01(\x03\x12\x11\n\tfulfilled\x18\x03 \x01(\x03\x12\x18\n\x10\x63hanged_revision\x18\x04 \x01(\x03\x12\x14\n\x07\x63\x65iling\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x06 \x01(\x03\x12\x0f\n\x07subject\x18\x07 \x01(\tB\n\n\x08_ceiling\"_\n\x0c\x43\x65ilingDraft\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x14\n\x07\x63\x65iling\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0f\n\x07subject\x18\x04 \x01(\tB\n\n\x08_ceiling\"\x9f\x02\n\x0bReservation\x12\x13\n\x0breservation\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .weir.ledger.v1.ReservationState\x12.\n\x05lines\x18\x03 \x03(\x0b\x32\x1f.weir.ledger.v1.ReservationLine\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05order\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63hanged_revision\x18\x08 \x01(\x03\"\x87\x02\n\x0fReservationLine\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x11\n\trequested\x18\x03 \x01(\x03\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0c\n\x04open\x18\x05 \x01(\x03\x12\x11\n\tfulfilled\x18\x06 \x01(\x03\x12\x10\n\x08released\x18\x07 \x01(\x03\x12)\n\x06\x63laims\x18\x08 \x03(\x0b\x32\x19.weir.ledger.v1.LineClaim\x12\x34\n\x10handed_over_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x0cLineTransfer\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12.\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.StockItem\".\n\x0cLineQuantity\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03*\xd2\x01\n\x10ReservationState\x12!\n\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESERVATION_STATE_HELD\x10\x01\x12\x1f\n\x1bRESERVATION_STATE_CONFIRMED\x10\x02\x12\x1f\n\x1bRESERVATION_STATE_FULFILLED\x10\x03\x12\x1d\n\x19RESERVATION_STATE_EXPIRED\x10\x04\x12\x1e\n\x1aRESERVATION_STATE_RELEASED\x10\x05*f\n\x0bReserveMode\x12\x1c\n\x18RESERVE_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESERVE_MODE_ALL_OR_NOTHING\x10\x01\x12\x18\n\x14RESERVE_MODE_PARTIAL\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n weir/ledger/v1/reservation.proto\x12\x0eweir.ledger.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aweir/common/v1/stock.proto\"\xd2\x01\n\x10ReservationDraft\x12\x33\n\x05lines\x18\x01 \x03(\x0b\x32$.weir.ledger.v1.ReservationDraftLine\x12)\n\x04mode\x18\x02 \x01(\x0e\x32\x1b.weir.ledger.v1.ReserveMode\x12\x30\n\rhold_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05order\x18\x04 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\x0c\"\xb0\x01\n\x14ReservationDraftLine\x12-\n\nstock_item\x18\x01 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12)\n\x06\x63laims\x18\x03 \x03(\x0b\x32\x19.weir.ledger.v1.LineClaim\x12\x1a\n\rshortfall_max\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_shortfall_max\"L\n\tLineClaim\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x14\n\x07\x63\x65iling\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x03\x42\n\n\x08_ceiling\"\x93\x01\n\x05\x43laim\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x0c\n\x04open\x18\x02 \x01(\x03\x12\x11\n\tfulfilled\x18\x03 \x01(\x03\x12\x18\n\x10\x63hanged_revision\x18\x04 \x01(\x03\x12\x14\n\x07\x63\x65iling\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x06 \x01(\x03\x12\x0f\n\x07subject\x18\x07 \x01(\tB\n\n\x08_ceiling\"_\n\x0c\x43\x65ilingDraft\x12\r\n\x05\x63laim\x18\x01 \x01(\t\x12\x14\n\x07\x63\x65iling\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0f\n\x07subject\x18\x04 \x01(\tB\n\n\x08_ceiling\"\x9f\x02\n\x0bReservation\x12\x13\n\x0breservation\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .weir.ledger.v1.ReservationState\x12.\n\x05lines\x18\x03 \x03(\x0b\x32\x1f.weir.ledger.v1.ReservationLine\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05order\x18\x05 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63hanged_revision\x18\x08 \x01(\x03\"\x87\x02\n\x0fReservationLine\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12-\n\nstock_item\x18\x02 \x01(\x0b\x32\x19.weir.common.v1.StockItem\x12\x11\n\trequested\x18\x03 \x01(\x03\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12\x0c\n\x04open\x18\x05 \x01(\x03\x12\x11\n\tfulfilled\x18\x06 \x01(\x03\x12\x10\n\x08released\x18\x07 \x01(\x03\x12)\n\x06\x63laims\x18\x08 \x03(\x0b\x32\x19.weir.ledger.v1.LineClaim\x12\x34\n\x10handed_over_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x0cLineTransfer\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12.\n\x0b\x64\x65stination\x18\x03 \x01(\x0b\x32\x19.weir.common.v1.StockItem\".\n\x0cLineQuantity\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x10\n\x08quantity\x18\x02 \x01(\x03*\xd2\x01\n\x10ReservationState\x12!\n\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESERVATION_STATE_HELD\x10\x01\x12\x1f\n\x1bRESERVATION_STATE_CONFIRMED\x10\x02\x12\x1f\n\x1bRESERVATION_STATE_FULFILLED\x10\x03\x12\x1d\n\x19RESERVATION_STATE_EXPIRED\x10\x04\x12\x1e\n\x1aRESERVATION_STATE_RELEASED\x10\x05*}\n\x0bReserveMode\x12\x1c\n\x18RESERVE_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESERVE_MODE_ALL_OR_NOTHING\x10\x01\x12\x18\n\x14RESERVE_MODE_PARTIAL\x10\x02\x12\x15\n\x11RESERVE_MODE_FACT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.ledger.v1.reservation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESERVATIONSTATE']._serialized_start=1517
-  _globals['_RESERVATIONSTATE']._serialized_end=1727
-  _globals['_RESERVEMODE']._serialized_start=1729
-  _globals['_RESERVEMODE']._serialized_end=1831
+  _globals['_RESERVATIONSTATE']._serialized_start=1563
+  _globals['_RESERVATIONSTATE']._serialized_end=1773
+  _globals['_RESERVEMODE']._serialized_start=1775
+  _globals['_RESERVEMODE']._serialized_end=1900
   _globals['_RESERVATIONDRAFT']._serialized_start=146
   _globals['_RESERVATIONDRAFT']._serialized_end=356
   _globals['_RESERVATIONDRAFTLINE']._serialized_start=359
-  _globals['_RESERVATIONDRAFTLINE']._serialized_end=489
-  _globals['_LINECLAIM']._serialized_start=491
-  _globals['_LINECLAIM']._serialized_end=567
-  _globals['_CLAIM']._serialized_start=570
-  _globals['_CLAIM']._serialized_end=717
-  _globals['_CEILINGDRAFT']._serialized_start=719
-  _globals['_CEILINGDRAFT']._serialized_end=814
-  _globals['_RESERVATION']._serialized_start=817
-  _globals['_RESERVATION']._serialized_end=1104
-  _globals['_RESERVATIONLINE']._serialized_start=1107
-  _globals['_RESERVATIONLINE']._serialized_end=1370
-  _globals['_LINETRANSFER']._serialized_start=1372
-  _globals['_LINETRANSFER']._serialized_end=1466
-  _globals['_LINEQUANTITY']._serialized_start=1468
-  _globals['_LINEQUANTITY']._serialized_end=1514
+  _globals['_RESERVATIONDRAFTLINE']._serialized_end=535
+  _globals['_LINECLAIM']._serialized_start=537
+  _globals['_LINECLAIM']._serialized_end=613
+  _globals['_CLAIM']._serialized_start=616
+  _globals['_CLAIM']._serialized_end=763
+  _globals['_CEILINGDRAFT']._serialized_start=765
+  _globals['_CEILINGDRAFT']._serialized_end=860
+  _globals['_RESERVATION']._serialized_start=863
+  _globals['_RESERVATION']._serialized_end=1150
+  _globals['_RESERVATIONLINE']._serialized_start=1153
+  _globals['_RESERVATIONLINE']._serialized_end=1416
+  _globals['_LINETRANSFER']._serialized_start=1418
+  _globals['_LINETRANSFER']._serialized_end=1512
+  _globals['_LINEQUANTITY']._serialized_start=1514
+  _globals['_LINEQUANTITY']._serialized_end=1560
 # @@protoc_insertion_point(module_scope)

@@ -70,6 +70,11 @@ class _ReserveModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReserveMo
     """Refuse unless every line can be promised whole."""
     RESERVE_MODE_PARTIAL: _ReserveMode.ValueType  # 2
     """Promise what there is, line by line; refuse only if that is nothing, or if a location does not exist."""
+    RESERVE_MODE_FACT: _ReserveMode.ValueType  # 3
+    """Promise every line whole, whatever is available: the units were sold already. What is not there is a shortfall from that commit
+    on. The reservation is confirmed at once. What tenant and channel may hold and ceilings of claims count it, and do not refuse it.
+    Refuse only if a location does not exist, if more than 10^18 would be claimed under a key, or where `shortfall_max` says so.
+    """
 
 class ReserveMode(_ReserveMode, metaclass=_ReserveModeEnumTypeWrapper):
     """What to do where not all units asked for are available."""
@@ -80,6 +85,11 @@ RESERVE_MODE_ALL_OR_NOTHING: ReserveMode.ValueType  # 1
 """Refuse unless every line can be promised whole."""
 RESERVE_MODE_PARTIAL: ReserveMode.ValueType  # 2
 """Promise what there is, line by line; refuse only if that is nothing, or if a location does not exist."""
+RESERVE_MODE_FACT: ReserveMode.ValueType  # 3
+"""Promise every line whole, whatever is available: the units were sold already. What is not there is a shortfall from that commit
+on. The reservation is confirmed at once. What tenant and channel may hold and ceilings of claims count it, and do not refuse it.
+Refuse only if a location does not exist, if more than 10^18 would be claimed under a key, or where `shortfall_max` says so.
+"""
 Global___ReserveMode: _TypeAlias = ReserveMode  # noqa: Y015
 
 @_typing.final
@@ -109,7 +119,7 @@ class ReservationDraft(_message.Message):
     @_builtins.property
     def hold_duration(self) -> _duration_pb2.Duration:
         """How long the units are held unless confirmed: 1 second to 30 days. Default: 15 minutes, or as long as this
-        installation allows.
+        installation allows. Not of a fact, which is not held.
         """
 
     def __init__(
@@ -139,8 +149,11 @@ class ReservationDraftLine(_message.Message):
     STOCK_ITEM_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     CLAIMS_FIELD_NUMBER: _builtins.int
+    SHORTFALL_MAX_FIELD_NUMBER: _builtins.int
     quantity: _builtins.int
     """Required. Units: 1 to 10^9."""
+    shortfall_max: _builtins.int
+    """Of a fact only: most of the units that may be missing, 0 to 10^9. Where more are, nothing is promised. Default: all of them."""
     @_builtins.property
     def stock_item(self) -> _stock_pb2.StockItem:
         """Required. Stock item to take units from."""
@@ -155,12 +168,15 @@ class ReservationDraftLine(_message.Message):
         stock_item: _stock_pb2.StockItem | None = ...,
         quantity: _builtins.int = ...,
         claims: _abc.Iterable[Global___LineClaim] | None = ...,
+        shortfall_max: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["stock_item", b"stock_item"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_shortfall_max", b"_shortfall_max", "shortfall_max", b"shortfall_max", "stock_item", b"stock_item"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "quantity", b"quantity", "stock_item", b"stock_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_shortfall_max", b"_shortfall_max", "claims", b"claims", "quantity", b"quantity", "shortfall_max", b"shortfall_max", "stock_item", b"stock_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__shortfall_max: _TypeAlias = _typing.Literal["shortfall_max"]  # noqa: Y015
+    _WhichOneofArgType__shortfall_max: _TypeAlias = _typing.Literal["_shortfall_max", b"_shortfall_max"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shortfall_max) -> _WhichOneofReturnType__shortfall_max | None: ...
 
 Global___ReservationDraftLine: _TypeAlias = ReservationDraftLine  # noqa: Y015
 

@@ -16,7 +16,8 @@ class ReservationServiceStub:
     """Promises units to orders, and never one unit twice.
 
     A reservation is HELD until confirmed, fulfilled after that, and ends once: fulfilled, released or expired. A line is
-    accepted only if its units are available at the instant of commit, whatever runs beside it. Idempotence and common errors are
+    accepted only if its units are available at the instant of commit, whatever runs beside it; unless they were sold already, which is
+    a fact, and facts win. Idempotence and common errors are
     those of LedgerService; a definite refusal is kept under its `request_id` too.
     """
 
@@ -25,7 +26,7 @@ class ReservationServiceStub:
     """Promises units of one or more stock items to an order.
 
     All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`. What the
-    order has to wait for is taken up in the same commit.
+    order has to wait for is taken up in the same commit. Where units were sold already nothing is short, see `RESERVE_MODE_FACT`.
 
     Errors:
 
@@ -33,6 +34,7 @@ class ReservationServiceStub:
     * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
     * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
     * `FAILED_PRECONDITION`, `BACK_ORDERS_EXHAUSTED`: more units of a product would wait than may.
+    * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: of units sold already a count would pass 9 * 10^18.
     * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
     """
     ReserveBatch: _aio.UnaryUnaryMultiCallable[_reservation_service_pb2.ReserveBatchRequest, _reservation_service_pb2.ReserveBatchResponse]
@@ -181,7 +183,8 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Promises units to orders, and never one unit twice.
 
     A reservation is HELD until confirmed, fulfilled after that, and ends once: fulfilled, released or expired. A line is
-    accepted only if its units are available at the instant of commit, whatever runs beside it. Idempotence and common errors are
+    accepted only if its units are available at the instant of commit, whatever runs beside it; unless they were sold already, which is
+    a fact, and facts win. Idempotence and common errors are
     those of LedgerService; a definite refusal is kept under its `request_id` too.
     """
 
@@ -194,7 +197,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Promises units of one or more stock items to an order.
 
         All or nothing unless the mode says otherwise; lines of the same stock item are summed. Idempotent by `request_id`. What the
-        order has to wait for is taken up in the same commit.
+        order has to wait for is taken up in the same commit. Where units were sold already nothing is short, see `RESERVE_MODE_FACT`.
 
         Errors:
 
@@ -202,6 +205,7 @@ class ReservationServiceServicer(metaclass=_abc_1.ABCMeta):
         * `FAILED_PRECONDITION`, `CLAIM_EXHAUSTED`: there are units, but a line would take a claim past its ceiling.
         * `RESOURCE_EXHAUSTED`, `OPEN_RESERVATIONS_EXHAUSTED` or `HELD_UNITS_EXHAUSTED`: tenant or channel hold as much as they may.
         * `FAILED_PRECONDITION`, `BACK_ORDERS_EXHAUSTED`: more units of a product would wait than may.
+        * `FAILED_PRECONDITION`, `BALANCE_OVERFLOW`: of units sold already a count would pass 9 * 10^18.
         * `RESOURCE_EXHAUSTED`, `HOLD_TIME_EXHAUSTED` or `LINES_EXHAUSTED`: more than this installation allows.
         """
 
