@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
+
+from weir_sync.domain.connections import Connection
 
 
 class Outcome(enum.StrEnum):
@@ -168,8 +171,10 @@ class StoreConnector(Protocol):
 class WarehouseConnector(Protocol):
     """One warehouse, as long as one holder talks to it; closed by its maker."""
 
-    async def probe(self) -> None:
-        """Ask whether it works. Raises ConnectorFailed."""
+    async def probe(self) -> Sequence[str]:
+        """Ask whether it works; facilities that it reports, in order, as far as it can tell without a full report: up
+        to 1000. Raises ConnectorFailed.
+        """
         ...
 
     def stock(self, cursor: str) -> AsyncIterator[StockPart]:
@@ -178,4 +183,21 @@ class WarehouseConnector(Protocol):
 
     async def close(self) -> None:
         """Give up what it holds."""
+        ...
+
+
+class Connectors(Protocol):
+    """Makes connectors. Whoever keeps one makes it anew when the etag of its connection has changed, which it does with
+    each of its secrets, too.
+    """
+
+    def store(self, tenant: str, connection: Connection) -> AbstractAsyncContextManager[StoreConnector]:
+        """A connector to a store, with its secrets, closed at the end of the block.
+
+        Raises Denied where its settings or secrets do not do, or it is no store; DatabaseAway.
+        """
+        ...
+
+    def warehouse(self, tenant: str, connection: Connection) -> AbstractAsyncContextManager[WarehouseConnector]:
+        """A connector to a warehouse, as `store` makes one."""
         ...

@@ -1,7 +1,9 @@
-"""Connections, schedules, the master switch and late feeds.
+"""Connections, schedules, the master switch and late feeds; and beside them what is no configuration: secrets, how it
+stands with each connection, and when each schedule is due.
 
 The keys hold what they can of the laws, behind the rules in `domain`: the levels of a channel are told over one
-connection, schedules go with their connection. Secrets are kept apart, so that no stream of changes holds one.
+connection, and all that is of a connection goes with it. Secrets are kept apart, so that no stream of changes holds
+one.
 """
 
 from weir_chassis.migrations import script, wall
@@ -17,6 +19,7 @@ CREATE TABLE connections (
     kind text NOT NULL,
     display_name text NOT NULL,
     settings jsonb NOT NULL CHECK (jsonb_typeof(settings) = 'object'),
+    secret_names jsonb NOT NULL CHECK (jsonb_typeof(secret_names) = 'array'),
     channel text COLLATE "C" NOT NULL CHECK ((channel <> '') = (role = 'STORE')),
     facilities jsonb NOT NULL CHECK (jsonb_typeof(facilities) = 'array'),
     push_levels boolean NOT NULL,
@@ -45,6 +48,45 @@ CREATE TABLE schedules (
     FOREIGN KEY (tenant, connection) REFERENCES connections ON DELETE CASCADE
 );
 
+CREATE TABLE schedule_times (
+    tenant text NOT NULL,
+    connection text COLLATE "C" NOT NULL,
+    schedule text COLLATE "C" NOT NULL,
+    next_at timestamptz NOT NULL,
+    changed bigint NOT NULL CHECK (changed > 0),
+    PRIMARY KEY (tenant, connection, schedule),
+    FOREIGN KEY (tenant, connection, schedule) REFERENCES schedules ON DELETE CASCADE
+);
+CREATE INDEX schedule_times_by_time ON schedule_times (tenant, next_at);
+COMMENT ON TABLE schedule_times IS 'When schedules are due; reckoned of the schedule as it was changed last.';
+
+CREATE TABLE secrets (
+    tenant text NOT NULL,
+    connection text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    key_id text NOT NULL CHECK (key_id <> ''),
+    sealed text NOT NULL CHECK (sealed <> ''),
+    changed bigint NOT NULL CHECK (changed > 0),
+    PRIMARY KEY (tenant, connection, name),
+    FOREIGN KEY (tenant, connection) REFERENCES connections ON DELETE CASCADE
+);
+COMMENT ON TABLE secrets IS 'Base64 of nonce and ciphertext, which holds for its row alone; the keys are in a file.';
+
+CREATE TABLE connection_health (
+    tenant text NOT NULL,
+    connection text COLLATE "C" NOT NULL,
+    state text CHECK (state IN ('CLOSED', 'OPEN', 'HALF_OPEN')),
+    since_at timestamptz CHECK ((since_at IS NULL) = (state IS NULL)),
+    retry_at timestamptz CHECK (retry_at IS NULL OR state = 'OPEN'),
+    failures bigint NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    error text NOT NULL DEFAULT '',
+    reported_at timestamptz,
+    late boolean NOT NULL DEFAULT false,
+    abilities jsonb,
+    PRIMARY KEY (tenant, connection),
+    FOREIGN KEY (tenant, connection) REFERENCES connections ON DELETE CASCADE
+);
+
 CREATE TABLE master_switches (
     tenant text NOT NULL,
     switch text NOT NULL CHECK (switch = 'master'),
@@ -68,5 +110,13 @@ COMMENT ON TABLE late_feeds IS 'Locations whose warehouse is late, which stores 
 def upgrade() -> None:
     """Make the tables, walled by tenant."""
     script(_CONNECTIONS)
-    for table in ("connections", "schedules", "master_switches", "late_feeds"):
+    for table in (
+        "connections",
+        "schedules",
+        "schedule_times",
+        "secrets",
+        "connection_health",
+        "master_switches",
+        "late_feeds",
+    ):
         wall(table)

@@ -1,0 +1,11 @@
+"""Every kind of system that sync can talk to: a line for each module that knows one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from weir_sync.connectors.making import Sort
+from weir_sync.domain.connections import ConnectorKind
+
+SORTS: Mapping[ConnectorKind, Sort[Any]] = {}
