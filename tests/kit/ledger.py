@@ -56,6 +56,7 @@ HELD, CONFIRMED, FULFILLED, EXPIRED, RELEASED = (
     reservation_pb2.RESERVATION_STATE_RELEASED,
 )  # fmt: skip
 PARTIAL = reservation_pb2.RESERVE_MODE_PARTIAL
+FACT = reservation_pb2.RESERVE_MODE_FACT
 
 _numbers = itertools.count()
 

@@ -70,11 +70,18 @@ ceilings = st.builds(
     st.sampled_from(["", "", "half", "third"]),
 )  # fmt: skip
 draft_lines = st.builds(DraftLine, wanted, few, line_claims)
+sold_lines = st.builds(DraftLine, wanted, few, line_claims, st.sampled_from([None, None, 0, 1]))
 drafts = st.builds(
     Draft,
     st.lists(draft_lines, min_size=1, max_size=3).map(tuple),
-    st.sampled_from(Mode),
+    st.sampled_from([Mode.ALL_OR_NOTHING, Mode.PARTIAL]),
     hold_seconds=st.sampled_from([None, 60.0, 60.0, 200.0, 200.0, 301.0]),
+    channel=st.sampled_from(CHANNELS),
+)
+sold = st.builds(
+    Draft,
+    st.lists(sold_lines, min_size=1, max_size=3).map(tuple),
+    st.just(Mode.FACT),
     channel=st.sampled_from(CHANNELS),
 )
 open_units = st.just(()) | st.lists(st.tuples(st.integers(1, 3), few), max_size=2, unique_by=lambda each: each[0]).map(
@@ -175,6 +182,13 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ask(Confirm(name), alone)
         return self.promised(name)
 
+    @rule(target=names, draft=sold, alone=alone)
+    def sell(self, draft: Draft, alone: bool) -> MultipleResults[str]:
+        """Reserve of what was sold already."""
+        name = self.new_name()
+        self.ask(Reserve(name, draft), alone)
+        return self.promised(name)
+
     @rule(target=demands, draft=st.none() | drafts, awaited=awaited, alone=alone)
     def reserve_and_wait(self, draft: Draft | None, awaited: WaitingDraft, alone: bool) -> MultipleResults[str]:
         """Reserve of an order that has to wait, for all or for some of it."""
@@ -217,7 +231,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """SetCeilings."""
         self.ask(SetCeilings(tuple(asked)), alone)
 
-    @rule(target=names, asked=st.lists(drafts, min_size=1, max_size=3), atomic=st.booleans(), alone=alone)
+    @rule(target=names, asked=st.lists(drafts | sold, min_size=1, max_size=3), atomic=st.booleans(), alone=alone)
     def reserve_batch(self, asked: list[Draft], atomic: bool, alone: bool) -> MultipleResults[str]:
         """ReserveBatch."""
         named = tuple((self.new_name(), draft) for draft in asked)
@@ -393,7 +407,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self.on_hand[item] += entry.on_hand_delta
             self.reserved[item] += entry.reserved_delta
             assert (entry.on_hand, entry.reserved) == (self.on_hand[item], self.reserved[item])
-            if entry.kind is EntryKind.RESERVE:
+            sold = entry.reservation in self.model.promises and self.model.promises[entry.reservation].sold
+            if entry.kind is EntryKind.RESERVE and not sold:
                 assert entry.reserved <= entry.on_hand
             if entry.reservation and entry.kind not in (EntryKind.FULFIL, EntryKind.TRANSFER):
                 line = self.ledger.reservations[entry.reservation].lines[entry.reservation_line - 1]
@@ -401,7 +416,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     before = had.setdefault((entry.reservation, each.claim), self.claimed[each.claim])
                     self.claimed[each.claim] += entry.reserved_delta * each.weight
                     most = max(before, each.within(None))
-                    assert self.claimed[each.claim] <= most or entry.kind is not EntryKind.RESERVE
+                    assert self.claimed[each.claim] <= most or entry.kind is not EntryKind.RESERVE or sold
         assert not any(moved.values())
 
     # The laws; that each commit sums to 0, and that nothing is promised that is not there, is seen when it is followed.

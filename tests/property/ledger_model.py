@@ -82,6 +82,8 @@ class Promise:
     state: State = State.HELD
     changed: int = 0
     """The revision that changed it last."""
+    sold: bool = False
+    """Before it was promised: whatever was there."""
 
     def open(self) -> list[tuple[int, int]]:
         """Numbers of the lines with open units, and those units."""
@@ -324,7 +326,10 @@ class Model:
         return "applied"
 
     def reserve(self, name: str, draft: Draft, revision: int) -> Iterator[str]:
-        """Promise line by line what is left: all, or what there is."""
+        """Promise line by line what is left: all, or what there is; or what was sold already, whatever there is."""
+        if draft.mode is Mode.FACT:
+            yield from self.sell(name, draft, revision)
+            return
         seconds = min(900, self.limits.hold_seconds) if draft.hold_seconds is None else draft.hold_seconds
         until = self.now + timedelta(seconds=seconds)
         promise = self.promises[name] = Promise(draft.channel, self.now, until, changed=revision)
@@ -345,6 +350,23 @@ class Model:
                 yield "OPEN_RESERVATIONS_EXHAUSTED"
             if units > limit.held_units:
                 yield "HELD_UNITS_EXHAUSTED"
+
+    def sell(self, name: str, draft: Draft, revision: int) -> Iterator[str]:
+        """Promise every line whole, unless more is missing of one than may be; nobody holds units by it."""
+        promise = Promise(draft.channel, self.now, None, state=State.CONFIRMED, changed=revision, sold=True)
+        self.promises[name] = promise
+        short = False
+        for line in draft.lines:
+            missing = line.quantity - self.available(line.item)
+            most = line.quantity if line.shortfall_max is None else line.shortfall_max
+            short = short or missing > most or line.item.location not in self.places
+            promise.lines.append(Line(line.item, line.quantity, {each.claim: each.weight for each in line.claims}))
+            promise.lines[-1].change(line.quantity, self.now)
+        if short:
+            del self.promises[name]
+            yield "INSUFFICIENT_STOCK"
+            return
+        self.changed.update({line.item: revision for line in draft.lines})
 
     def add(self, promise: Promise, lines: Iterable[DraftLine], had: Mapping[str, int] = NOTHING_HAD) -> set[str]:
         """Promise what is left for each of some lines, one after the other; why some get less than they want."""

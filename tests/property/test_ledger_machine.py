@@ -64,6 +64,14 @@ BUGS: dict[str, tuple[object, str, Callable[[Any], object]]] = {
     "part is refused though it is there": (
         promises, "grant", lambda was: lambda page, lines, mode: was(page, lines, Mode.ALL_OR_NOTHING),
     ),
+    "what is sold already is held": (
+        promises, "_promise", lambda was: lambda page, name, draft, granted: (
+            was(page, name, replace(draft, mode=Mode.PARTIAL), granted)),
+    ),
+    "any shortfall will do": (
+        promises, "sold", lambda was: lambda page, lines: (
+            was(page, [replace(each, shortfall_max=None) for each in lines])),
+    ),
     "what is released is still claimed": (
         Page, "count_claims", lambda was: lambda page, claims, *, open, fulfilled=0: (
             was(page, claims, open=-fulfilled if fulfilled else max(0, open), fulfilled=fulfilled)),

@@ -33,6 +33,7 @@ from weir_aggregator.domain import (
     Configured,
     Count,
     GroupLink,
+    LateFeed,
     Lot,
     Person,
     Pool,
@@ -187,7 +188,7 @@ class Tenant:
             ),
             "sharing": replace(self.world, links=target.links, bundles=target.bundles),
             "policies": replace(self.world, policies=target.policies),
-            "rules": replace(self.world, rules=target.rules, limits=target.limits),
+            "rules": replace(self.world, rules=target.rules, limits=target.limits, late=target.late),
             "people": replace(self.world, sellers=target.sellers),
         }[part]
         commit = {"policies": policies, "rules": rules, "people": pools}.get(part, network)
@@ -272,6 +273,7 @@ def _objects(world: World) -> dict[tuple[object, ...], Configured]:
         **{("policy", each.policy): each for each in world.policies},
         **{("rule", each.rule): each for each in world.rules},
         **{("limits", store): StoreLimits(store, limits) for store, limits in world.limits.items()},
+        **{("late", location): LateFeed(location, percent) for location, percent in world.late.items()},
         **{("person", each.user): Person(each.user, channel) for channel, each in world.sellers.items()},
         **{("pool", each.pool): each for each in _pools(world)},
     }

@@ -40,6 +40,7 @@ REACHED = (
     "hold ran out during a call",
     "shortfall",
     "import",
+    "sold beyond what is there",
     "promise moved",
     "promised units moved",
     "moved meanwhile",
@@ -100,6 +101,8 @@ def _figures(history: History) -> Iterator[tuple[str, int]]:
     yield "hold ran out", len({entry.reservation for entry in expired})
     yield "hold ran out during a call", sum(_beside_expiry(history.calls))
     yield "shortfall", sum(bool(message.shortfalls) for each in history.sessions for _, message in each.seen)
+    reserves = [entry for entry in history.entries if entry.kind == ledger_pb2.ENTRY_KIND_RESERVE]
+    yield "sold beyond what is there", sum(entry.reserved > entry.on_hand for entry in reserves)
     yield "import", sum(call.method == "ImportSnapshot" and call.answer is not None for call in history.calls)
     made = [attempt for attempt in asked.values() if attempt.told is not None and attempt.told.answer is not None]
     yield "promise moved", sum(attempt.method == "Amend" for attempt in made)

@@ -13,6 +13,7 @@ from tests.kit.ledger import (
     ADJUST,
     CONSUME,
     COUNT,
+    FACT,
     PARTIAL,
     RECEIVE,
     RESTORE,
@@ -170,9 +171,21 @@ def _draft(chance: random.Random, lines_max: int = 3) -> reservation_pb2.Reserva
         channel=chance.choice(CHANNELS),
         order=f"order {chance.randrange(1000)}",
     )
-    if chance.random() < 0.4:
+    mode = chance.random()
+    if mode < 0.4:
         made.mode = PARTIAL
+    elif mode > 0.88:
+        _sell(chance, made)
     return made
+
+
+def _sell(chance: random.Random, made: reservation_pb2.ReservationDraft) -> None:
+    """It was sold already: whatever is there, or as long as not too much is missing."""
+    made.mode = FACT
+    made.ClearField("hold_duration")
+    for line in made.lines:
+        if chance.random() < 0.3:
+            line.shortfall_max = chance.choice((0, 1))
 
 
 def _draft_line(chance: random.Random) -> reservation_pb2.ReservationDraftLine:

@@ -146,14 +146,16 @@ class Replay:
         self.told.append(Told(changed_claims(self._books, mark), shortfalls, self._lots(mark), waiting, counted))
 
     def _check_room(self, number: int, mark: tuple[int, int]) -> None:
-        """No commit leaves a channel with more than it may hold, and with more than before."""
+        """No commit leaves a channel with more than it may hold, and with more than before, what was sold already left
+        out."""
         limits = self._history.limits
+        sold = {channel: now - (before or 0) for channel, before, now in self._books.changed(mark, "sold")}
         for channel, before, after in self._books.changed(mark, "held"):
-            was = before or (0, 0)
+            was, now = before or (0, 0), (after[0] - sold.get(channel, 0), after[1])
             if channel and any(
-                now > old and now > limit
-                for old, now, limit in zip(
-                    was, after, (limits.channel_reservations, limits.channel_held_units), strict=True
+                new > old and new > limit
+                for old, new, limit in zip(
+                    was, now, (limits.channel_reservations, limits.channel_held_units), strict=True
                 )
             ):
                 self._wrong.append(f"after revision {number} channel {channel!r} holds more than it may: {after}")

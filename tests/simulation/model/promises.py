@@ -8,12 +8,25 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.simulation.model.books import HELD, Books, Carried, Count, Item, Line, Promise, Refused, carried, item
+from tests.simulation.model.books import (
+    CONFIRMED,
+    HELD,
+    Books,
+    Carried,
+    Count,
+    Item,
+    Line,
+    Promise,
+    Refused,
+    carried,
+    item,
+)
 from tests.simulation.model.waiting import take_up
 from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 
 RESERVE = ledger_pb2.ENTRY_KIND_RESERVE
 PARTIAL = reservation_pb2.RESERVE_MODE_PARTIAL
+FACT = reservation_pb2.RESERVE_MODE_FACT
 HOLD_SECONDS = 900
 CLAIMED_MAX = 10**18
 NOTHING_HAD: Mapping[str, int] = MappingProxyType({})
@@ -38,7 +51,7 @@ def reserve(books: Books, request: Any, told: Any = None) -> reservation_service
     answer = reservation_service_pb2.ReserveResponse(plan=request.draft.plan)
     if request.HasField("draft"):
         before = revisions(books, request.draft.lines)
-        granted, short = grant(books, request.draft.lines, partial=request.draft.mode == PARTIAL)
+        granted, short = _granted(books, request.draft)
         if not granted:
             raise refusal(short, before)
         name = told.reservation.reservation if told is not None else UNKNOWN
@@ -58,7 +71,7 @@ def reserve_batch(books: Books, request: Any, told: Any = None) -> reservation_s
     answer = reservation_service_pb2.ReserveBatchResponse()
     all_short: list[Short] = []
     for number, draft in enumerate(request.drafts):
-        granted, short = grant(books, draft.lines, partial=draft.mode == PARTIAL)
+        granted, short = _granted(books, draft)
         if granted:
             name = (names[number] if number < len(names) else "") or f"{UNKNOWN}{number}"
             promise = _promise(books, name, draft, granted, request.request_id)
@@ -85,6 +98,22 @@ def revisions(books: Books, lines: Iterable[reservation_pb2.ReservationDraftLine
         found[what] = books.count(what).revision
         found.update({each.claim: books.claimed(each.claim).revision for each in line.claims})
     return found
+
+
+def _granted(books: Books, draft: reservation_pb2.ReservationDraft) -> tuple[list[int], list[Short]]:
+    """Units for each line of a draft as its mode says, none where all are refused; and the lines that are short."""
+    if draft.mode != FACT:
+        return grant(books, draft.lines, partial=draft.mode == PARTIAL)
+    left: dict[Item, int] = {}
+    short = []
+    for number, line in enumerate(draft.lines, 1):
+        what = item(line.stock_item)
+        available = left.setdefault(what, books.available(what))
+        too_few = line.HasField("shortfall_max") and line.quantity - available > line.shortfall_max
+        if too_few or books.get("place", what.location) is None:
+            short.append(Short(number, what, line.quantity, available))
+        left[what] = max(0, available - line.quantity)
+    return ([], short) if short else ([line.quantity for line in draft.lines], [])
 
 
 def grant(
@@ -171,7 +200,15 @@ def told_short(short: list[Short]) -> reservation_service_pb2.ReserveRefusal:
 def _promise(
     books: Books, name: str, draft: reservation_pb2.ReservationDraft, granted: list[int], request_id: str
 ) -> Promise:
-    """Hold the units; refuses where it would be for too long, or more than the channel may hold."""
+    """Hold the units; refuses where it would be for too long, or more than the channel may hold. What was sold already
+    is confirmed at once, and counted all the same.
+    """
+    if draft.mode == FACT:
+        lines = enter(books, name, 1, draft.lines, granted, request_id)
+        keep_plan(books, name, draft.plan)
+        books.put("sold", draft.channel, (books.get("sold", draft.channel) or 0) + 1)
+        sold = Promise(name, CONFIRMED, tuple(lines), None, books.now, draft.order, draft.channel, books.revision)
+        return books.keep(sold)
     hold = draft.hold_duration.ToMicroseconds() if draft.HasField("hold_duration") else HOLD_SECONDS * 1_000_000
     require_hold(books, hold)
     require_room(books, draft.channel, 1, sum(granted))
