@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from weir_chassis.configuration.errors import Missing, Taken
 from weir_chassis.configuration.priorities import Exhausted, OrderIncomplete, PriorityTaken, TooLarge
+from weir_chassis.errors import Kind, Refusal, Violation
 
 
 class RuleNotFound(Missing):
@@ -67,3 +70,34 @@ class ScheduleNotFound(Missing):
 
     reason = "SCHEDULE_NOT_FOUND"
     thing = "schedule"
+
+
+class ListingNotFound(Missing):
+    """No such listing."""
+
+    reason = "LISTING_NOT_FOUND"
+    thing = "listing"
+
+
+class ListingsExhausted(Refusal):
+    """A connection has as many listings as it may."""
+
+    kind = Kind.EXHAUSTED
+    reason = "LISTINGS_EXHAUSTED"
+
+    def __init__(self, *, connection: str, limit: int) -> None:
+        """Refuse more than `limit`."""
+        sentence = f"The connection '{connection}' can have {limit} listings, and not one more."
+        super().__init__(sentence, connection=connection, limit=limit)
+
+
+class ListingsRefused(Refusal):
+    """Lines of an import are bad."""
+
+    kind = Kind.UNMET
+    reason = "LISTINGS_REFUSED"
+
+    def __init__(self, violations: Sequence[Violation], *, connection: str, faults: int) -> None:
+        """Refuse an import with so many faults; `violations` are the first of them, by line."""
+        sentence = f"The import for connection '{connection}' has {faults} faults, and nothing of it was taken."
+        super().__init__(sentence, violations=violations, connection=connection, faults=faults)

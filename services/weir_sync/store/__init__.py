@@ -1,4 +1,4 @@
-"""What sync keeps, on Postgres: `rules` and `connections` name the tables of what is configured."""
+"""What sync keeps, on Postgres: `rules`, `connections` and `listings` name the tables of what is configured."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from weir_chassis.configuration.postgres import PostgresObjects, PostgresTenants
 from weir_chassis.configuration.priorities import Order
 from weir_chassis.database import Database
 from weir_sync.store.connections import CONNECTIONS
+from weir_sync.store.listings import LISTINGS
 from weir_sync.store.rules import RULES
 
-TABLES = Tables(*RULES, *CONNECTIONS, answers=[Order])
+TABLES = Tables(*RULES, *CONNECTIONS, *LISTINGS, answers=[Order])
 
 
 def postgres_sync(database: Database) -> PostgresTenants[PostgresObjects]:
