@@ -39,8 +39,16 @@ from weir.sharing.v1 import network_service_pb2 as network_pb
 from weir.sharing.v1 import sharing_service_pb2 as sharing_pb
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
 from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
+from weir.sync.v1 import connection_service_pb2 as connections_pb
+from weir.sync.v1 import listing_service_pb2 as listings_pb
+from weir.sync.v1 import order_service_pb2 as store_orders_pb
 from weir.sync.v1 import rule_service_pb2 as rules_pb
+from weir.sync.v1 import sync_service_pb2 as syncing_pb
+from weir.sync.v1.connection_service_pb2_grpc import ConnectionServiceStub
+from weir.sync.v1.listing_service_pb2_grpc import ListingServiceStub
+from weir.sync.v1.order_service_pb2_grpc import OrderServiceStub
 from weir.sync.v1.rule_service_pb2_grpc import RuleServiceStub
+from weir.sync.v1.sync_service_pb2_grpc import SyncServiceStub
 from weir_aggregator import app as aggregator_app
 from weir_chassis.errors import RecordedRefusal
 from weir_chassis.server import Server
@@ -184,6 +192,10 @@ class Caller:
             (TransferServiceStub(pooling), transfers_pb),
             (CaseServiceStub(pooling), cases_pb),
             (AlertServiceStub(pooling), alerts_pb),
+            (ConnectionServiceStub(sync), connections_pb),
+            (ListingServiceStub(sync), listings_pb),
+            (SyncServiceStub(sync), syncing_pb),
+            (OrderServiceStub(sync), store_orders_pb),
         ]
 
     async def close(self) -> None:

@@ -33,7 +33,11 @@ from weir.pooling.v1.transfer_service_pb2_grpc import TransferServiceStub
 from weir.sharing.v1 import network_pb2, network_service_pb2
 from weir.sharing.v1.network_service_pb2_grpc import NetworkServiceStub
 from weir.sharing.v1.sharing_service_pb2_grpc import SharingServiceStub
+from weir.sync.v1.connection_service_pb2_grpc import ConnectionServiceStub
+from weir.sync.v1.listing_service_pb2_grpc import ListingServiceStub
+from weir.sync.v1.order_service_pb2_grpc import OrderServiceStub
 from weir.sync.v1.rule_service_pb2_grpc import RuleServiceStub
+from weir.sync.v1.sync_service_pb2_grpc import SyncServiceStub
 
 TIMEOUT_SECONDS = 20.0
 
@@ -61,6 +65,10 @@ class Stubs:
     transfers: TransferServiceStub
     cases: CaseServiceStub
     alerts: AlertServiceStub
+    connections: ConnectionServiceStub
+    listings: ListingServiceStub
+    syncing: SyncServiceStub
+    store_orders: OrderServiceStub
 
 
 class _InTheNameOf:
@@ -100,6 +108,10 @@ def stubs(channels: Mapping[str, Channel], metadata: tuple[tuple[str, str], ...]
         TransferServiceStub(named("pooling")),
         CaseServiceStub(named("pooling")),
         AlertServiceStub(named("pooling")),
+        ConnectionServiceStub(named("sync")),
+        ListingServiceStub(named("sync")),
+        SyncServiceStub(named("sync")),
+        OrderServiceStub(named("sync")),
     )
 
 
