@@ -15,16 +15,20 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check check-style check-types check-protos check-imports check-stubs fmt stubs simulate bench
-.PHONY: lock clean
+.PHONY: test-peers lock clean
 
 help: ## Show the verbs.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/made ## Run the suite with a sample merchant, and show what it can do.
 	@$(RUN) -m weir_cli demo
 
 test: .venv/made ## Run every test; `make test ARGS="tests/unit -k lot"` runs some.
 	@$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-peers: .venv/made ## Run the tests against a real shop and a real ERP, which it installs into .peers the first time.
+	@$(RUN) -m tools.peers
+	@$(RUN) -m pytest tests/peers $(ARGS)
 
 check: check-style check-types check-protos check-imports check-stubs ## Hold the tree to its rules: style, types, protos, imports, stubs.
 
@@ -64,7 +68,8 @@ lock: .venv/made ## Resolve the dependencies anew; `make lock ARGS=--upgrade` ta
 	@$(RUN) tools/lock.py $(ARGS)
 
 clean: ## Remove .venv and every cache, and nothing else.
-	@rm -rf .venv .hypothesis .simulation .import_linter_cache .mypy_cache .pytest_cache .ruff_cache *.egg-info libs/*.egg-info
+	@rm -rf .venv .peers .hypothesis .simulation .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf *.egg-info libs/*.egg-info
 	@find libs services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made: requirements.lock requirements-uv.lock pyproject.toml tools/venv.py

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.contract.tree import ROOT, settings, tracked
 
+PEERS = ["tests/peers/requirements-oscar.lock", "tests/peers/requirements-tryton.lock"]
 LOCKS = ["requirements.lock", "requirements-uv.lock"]
 GENERATORS = ["grpcio-tools", "mypy-protobuf"]
 
@@ -27,7 +28,7 @@ def asked() -> list[Requirement]:
     return [Requirement(line) for line in chain(project["project"]["dependencies"], *groups, build)]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, *PEERS])
 def test_every_locked_distribution_is_pinned_and_hashed(name: str) -> None:
     """Each entry is one exact version with the hashes of its files, and nothing else stands in the file."""
     entry = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^;]+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
