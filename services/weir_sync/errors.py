@@ -65,6 +65,91 @@ class ConnectionExists(Taken):
     thing = "connection"
 
 
+class ConnectionsExhausted(Exhausted):
+    """There are as many connections as there may be."""
+
+    reason = "CONNECTIONS_EXHAUSTED"
+    things = "connections"
+
+
+class ConnectionOfRole(Refusal):
+    """The connection is of the other role."""
+
+    kind = Kind.UNMET
+    reason = "CONNECTION_ROLE"
+
+    def __init__(self, *, connection: str, role: str, required: str) -> None:
+        """Refuse what only a connection of role `required` can do or be."""
+        super().__init__(
+            f"The connection '{connection}' is of role {role}; this needs {required}.",
+            connection=connection,
+            role=role,
+            required=required,
+        )
+
+
+class SettingsInvalid(Refusal):
+    """The connector cannot work with what it is given."""
+
+    kind = Kind.UNMET
+    reason = "SETTINGS_INVALID"
+
+    def __init__(self, violations: Sequence[Violation], *, connection: str, connector: str) -> None:
+        """Refuse settings or a secret, each with what is wrong with it, and never with what it is."""
+        assert violations
+        super().__init__(
+            f"A connector of kind {connector} cannot work with this for the connection '{connection}'.",
+            violations=violations,
+            connection=connection,
+            kind=connector,
+        )
+
+
+class ChannelConnected(Refusal):
+    """Another connection tells the levels of the channel."""
+
+    kind = Kind.TAKEN
+    reason = "CHANNEL_CONNECTED"
+
+    def __init__(self, *, channel: str, connection: str) -> None:
+        """Refuse a second connection for `channel`, which `connection` is the one of."""
+        super().__init__(
+            f"The connection '{connection}' tells the levels of channel '{channel}' already.",
+            channel=channel,
+            connection=connection,
+        )
+
+
+class SecretKeyMissing(Refusal):
+    """There is no key to keep secrets with."""
+
+    kind = Kind.UNMET
+    reason = "SECRET_KEY_MISSING"
+
+    def __init__(self, *, connection: str, secret: str) -> None:
+        """Refuse to keep the secret of this name."""
+        super().__init__(
+            f"The secret '{secret}' of connection '{connection}' cannot be kept: this installation was given no key.",
+            connection=connection,
+            secret=secret,
+        )
+
+
+class SchedulesExhausted(Refusal):
+    """A connection has as many schedules as it may."""
+
+    kind = Kind.EXHAUSTED
+    reason = "SCHEDULES_EXHAUSTED"
+
+    def __init__(self, *, connection: str, limit: int) -> None:
+        """Refuse one more than `limit`."""
+        super().__init__(
+            f"The connection '{connection}' has {limit} schedules, as many as it may.",
+            connection=connection,
+            limit=limit,
+        )
+
+
 class ScheduleNotFound(Missing):
     """No such schedule."""
 
@@ -101,3 +186,59 @@ class ListingsRefused(Refusal):
         """Refuse an import with so many faults; `violations` are the first of them, by line."""
         sentence = f"The import for connection '{connection}' has {faults} faults, and nothing of it was taken."
         super().__init__(sentence, violations=violations, connection=connection, faults=faults)
+
+
+class SyncOff(Refusal):
+    """Nothing flows: the master switch is off, or all that a run could do for the connection is."""
+
+    kind = Kind.UNMET
+    reason = "SYNC_OFF"
+
+    def __init__(self, connection: str = "") -> None:
+        """Refuse because of a connection; of none: because of the switch."""
+        what = f"All flows of the connection '{connection}' are" if connection else "The master switch is"
+        super().__init__(f"{what} off.", connection=connection)
+
+
+class RunNotFound(Refusal):
+    """No such run."""
+
+    kind = Kind.UNKNOWN
+    reason = "RUN_NOT_FOUND"
+
+    def __init__(self, run: str) -> None:
+        """Refuse for want of a run."""
+        super().__init__(f"There is no run '{run}'.", run=run)
+
+
+class RecordNotFound(Refusal):
+    """No such sync record."""
+
+    kind = Kind.UNKNOWN
+    reason = "RECORD_NOT_FOUND"
+
+    def __init__(self, record: str) -> None:
+        """Refuse for want of a record."""
+        super().__init__(f"There is no sync record '{record}'.", record=record)
+
+
+class RecordNotFailed(Refusal):
+    """The sync record has not failed."""
+
+    kind = Kind.UNMET
+    reason = "RECORD_STATUS"
+
+    def __init__(self, record: str, *, status: str) -> None:
+        """Refuse to try again what stands otherwise."""
+        super().__init__(f"The sync record '{record}' is {status}, not FAILED.", record=record, status=status)
+
+
+class SyncAlertNotFound(Refusal):
+    """No such alert."""
+
+    kind = Kind.UNKNOWN
+    reason = "SYNC_ALERT_NOT_FOUND"
+
+    def __init__(self, alert: str) -> None:
+        """Refuse for want of an alert."""
+        super().__init__(f"There is no alert '{alert}'.", alert=alert)

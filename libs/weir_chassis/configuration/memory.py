@@ -39,7 +39,8 @@ class MemoryObjects:
                 del them[change.object.key]
             else:
                 them[change.object.key] = change.object
-        history = (*self.history, Commit(revision, datetime.now(UTC), done.changes))
+        told = tuple(each for each in done.changes if each.object.told)
+        history = (*self.history, Commit(revision, datetime.now(UTC), told))
         return replace(self, kept=kept, head=revision, history=history), Outcome(done.object, revision)
 
     def all(self, kind: type[T]) -> Mapping[Key, T]:

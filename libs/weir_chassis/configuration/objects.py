@@ -28,6 +28,8 @@ class Configured:
     """
 
     identity: ClassVar[tuple[str, ...]]
+    told: ClassVar[bool] = True
+    """Whether its changes are written down for those who follow; what is not told changes with something that is."""
     missing: ClassVar[type[Missing]]
     taken: ClassVar[type[Taken]]
 

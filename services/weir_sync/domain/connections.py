@@ -62,7 +62,8 @@ class Connection(Configured):
     """A store or a warehouse.
 
     `channel` is of stores alone, `facilities` (in order, each once), `feed`, `late_after_seconds` (0: never late) and
-    `late_buffer_percent` of warehouses. Settings are by name, as the connector of the kind reads them.
+    `late_buffer_percent` of warehouses. Settings are by name, as the connector of the kind reads them; `secret_names`
+    are those of the secrets that are set, in order.
     """
 
     identity = ("connection",)
@@ -74,6 +75,7 @@ class Connection(Configured):
     kind: ConnectorKind
     display_name: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    secret_names: tuple[str, ...] = ()
     channel: str = ""
     facilities: tuple[Facility, ...] = ()
     push_levels: bool = False
@@ -87,6 +89,19 @@ class Connection(Configured):
     def flows(self) -> bool:
         """Whether any flow of it is on."""
         return self.push_levels or self.take_orders or self.pull_stock
+
+
+@dataclass(frozen=True, slots=True)
+class Secret(Configured):
+    """A secret of a connection, sealed by the key of this identifier; no change ever tells one."""
+
+    identity = ("connection", "name")
+    told = False
+
+    connection: str
+    name: str
+    key_id: str
+    sealed: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Where connections, schedules, the master switch and late feeds are kept."""
+"""Where connections, their secrets, schedules, the master switch and late feeds are kept."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Integer
 
 from weir_chassis.configuration.postgres import Kept, column, nested
-from weir_sync.domain.connections import Connection, LateFeed, MasterSwitch, Schedule
+from weir_sync.domain.connections import Connection, LateFeed, MasterSwitch, Schedule, Secret
 
 CONNECTIONS = (
     Kept(
@@ -16,6 +16,7 @@ CONNECTIONS = (
         "kind",
         "display_name",
         nested("settings"),
+        nested("secret_names"),
         "channel",
         nested("facilities"),
         column("push_levels", Boolean),
@@ -25,6 +26,7 @@ CONNECTIONS = (
         column("late_after_seconds", BigInteger),
         column("late_buffer_percent", Integer),
     ),
+    Kept(Secret, "secrets", *Secret.identity, "key_id", "sealed"),
     Kept(
         Schedule,
         "schedules",

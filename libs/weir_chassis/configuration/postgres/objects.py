@@ -97,6 +97,8 @@ class PostgresObjects:
         done = stamped(decision, self._head)
         for (kind, gone), some in groupby(done.changes, key=lambda each: (type(each.object), each.deleted)):
             await (self._remove if gone else self._put)(self._tables[kind], [each.object for each in some])
+        told = [each for each in done.changes if each.object.told]
+        assert told, "a revision without a change would hold up who follows"
         await self._connection.execute(
             insert(CHANGES),
             [
@@ -107,7 +109,7 @@ class PostgresObjects:
                     "body": msgspec.json.encode(self._tables.stored(change.object)).decode(),
                     "deleted": change.deleted,
                 }
-                for line, change in enumerate(done.changes)
+                for line, change in enumerate(told)
             ],
         )
         await notify(self._connection, self._tenant)
