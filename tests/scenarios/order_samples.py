@@ -72,6 +72,6 @@ def others(reservation: str, item: Mapping[str, Any]) -> dict[str, list[dict[str
     viewed = {**wish(item, view=3), "mode": 2}
     return {
         f"{SERVICE}PlanFulfilment": [{"wish": viewed}],
-        f"{SERVICE}ReserveFulfilment": [{"wish": viewed}],
+        f"{SERVICE}ReserveFulfilment": [{"wish": viewed}, {"wish": wish(item), "sold": True}],
         f"{SERVICE}ReplanReservation": [{"reservation": reservation, "wish": viewed}],
     }

@@ -106,6 +106,7 @@ class World:
             **transfer_samples.others(),
             **order_samples.others(self.planned, STOCK_ITEM),
             **{f"{AVAILABILITY}{each}": [VIEWED] for each in ("GetAvailability", "ExplainAvailability")},
+            **{f"/weir.ledger.v1.ReservationService/{rpc}": fact for rpc, fact in _facts().items()},
             "/weir.ledger.v1.LedgerService/RecordMovements": [
                 {"movements": [{**MOVED, "available_only": True, "destination": {**STOCK_ITEM, "condition": 2}}]}
             ],
@@ -354,6 +355,13 @@ def _snapshots(service: str, freshness: dict[str, Any]) -> dict[str, dict[str, A
             "freshness": freshness,
         },
     }
+
+
+def _facts() -> dict[str, list[dict[str, Any]]]:
+    """What was sold already."""
+    line = {"stock_item": STOCK_ITEM, "quantity": 1, "shortfall_max": 1}
+    draft = {"lines": [line], "mode": 3}
+    return {"Reserve": [{"draft": draft}], "ReserveBatch": [{"drafts": [draft]}]}
 
 
 def _reservations(world: World) -> dict[str, dict[str, Any]]:

@@ -4,16 +4,45 @@ from datetime import timedelta
 
 import pytest
 
-from tests.kit.books import HELD_BACK, NAME, NOW, counts, decide, entries, goods, opened, order, reserve, written
+from tests.kit.books import (
+    HELD_BACK,
+    NAME,
+    NOW,
+    counts,
+    decide,
+    entries,
+    goods,
+    opened,
+    order,
+    reserve,
+    wish,
+    written,
+)
 from weir_ledger.domain.entries import Account, EntryKind
+from weir_ledger.domain.limits import NOTHING, Holding, Limits
 from weir_ledger.domain.promises import Reserve, ReserveBatch
-from weir_ledger.domain.reservations import Line, Mode, Reservation, State
-from weir_ledger.domain.stock import Balance, StockItem
-from weir_ledger.errors import InsufficientStock, settle
+from weir_ledger.domain.reservations import (
+    CLAIMED_MAX,
+    Claim,
+    DraftLine,
+    Line,
+    LineClaim,
+    Mode,
+    Reservation,
+    State,
+)
+from weir_ledger.domain.stock import ON_HAND_MAX, Balance, StockItem
+from weir_ledger.errors import BalanceOverflow, ClaimExhausted, InsufficientStock, settle
 
 OTHER = NAME[:-1] + "4"
 
 Wishes = list[tuple[str, int]]
+
+
+def may_miss(sku: str, units: int, most: int) -> DraftLine:
+    """Units that were sold, of which so many may be missing."""
+    return DraftLine(goods(sku), units, (), most)
+
 
 GRANTED: list[tuple[Wishes, Mode, list[int] | None]] = [
     # of 5 A and 1 B: what is asked, how, and what each line gets; None where it is refused
@@ -150,3 +179,52 @@ def test_an_atomic_batch() -> None:
     assert isinstance(refusal, InsufficientStock)
     assert [each.field for each in refusal.violations] == ["drafts[1].lines[0]", "drafts[1].lines[1]"]
     assert (counts(books, "A"), books.reservations) == ((5, 0), {})
+
+
+SOLD: list[tuple[list[DraftLine], list[int] | None]] = [
+    # of 5 A and 1 B, both short by nothing: what was sold, and what each line gets; None where it is refused
+    ([wish("A", 5)], [5]),
+    ([wish("A", 9)], [9]),
+    ([wish("A", 3), wish("A", 4)], [3, 4]),
+    ([wish("A", 1), wish("C", 2)], [1, 2]),
+    ([may_miss("A", 6, 1)], [6]),
+    ([may_miss("A", 7, 1)], None),
+    ([may_miss("A", 5, 0), may_miss("B", 1, 0)], [5, 1]),
+    ([wish("A", 5), may_miss("A", 1, 0)], None),
+    ([wish("A", 9), may_miss("A", 1, 1)], [9, 1]),
+    ([DraftLine(goods("A", "nowhere"), 1)], None),
+]
+
+
+@pytest.mark.parametrize(("lines", "granted"), SOLD)
+def test_what_was_sold_is_promised_whole(lines: list[DraftLine], granted: list[int] | None) -> None:
+    """Whatever is available a line gets all of what was sold, and without end; unless more is missing of it than may
+    be, after the lines before it, or its location does not exist."""
+    books = opened(("A", 7, 2), ("B", 1, 0), limits=Limits(NOTHING, NOTHING))
+    outcome = reserve(books, order(*lines, mode=Mode.FACT, channel="web"))
+    if granted is None:
+        assert isinstance(outcome, InsufficientStock)
+        assert written(books) == []
+        return
+    assert isinstance(outcome, Reservation)
+    assert (outcome.state, outcome.expires_at) == (State.CONFIRMED, None)
+    assert [each.open for each in outcome.lines] == granted
+    assert books.holdings == {"": Holding(1, 0), "web": Holding(1, 0)}
+
+
+def test_what_was_sold_passes_ceilings() -> None:
+    """It is counted under its claims, past every ceiling; but not past what can be counted at all."""
+    books = opened(("A", 1, 0), claims=[Claim("k", 3, ceiling=3)])
+    assert isinstance(reserve(books, order(wish("A", 2, k=1), mode=Mode.FACT)), Reservation)
+    assert books.claims["k"].claimed == 5
+    too_many = DraftLine(goods("A"), 10**9, (LineClaim("k", None, 10**9),))
+    refusal = reserve(books, order(too_many, mode=Mode.FACT))
+    assert isinstance(refusal, ClaimExhausted)
+    assert refusal.metadata["ceiling"] == str(CLAIMED_MAX)
+
+
+def test_no_more_is_promised_than_can_be_counted() -> None:
+    """The last unit that a count can hold may be sold, and not one more."""
+    books = opened(("A", 0, ON_HAND_MAX - 1))
+    assert isinstance(reserve(books, order(("A", 2), mode=Mode.FACT)), BalanceOverflow)
+    assert isinstance(reserve(books, order(("A", 1), mode=Mode.FACT)), Reservation)

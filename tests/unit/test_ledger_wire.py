@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.books import NAME
-from tests.kit.ledger import claiming, draft, item, movement, request
+from tests.kit.ledger import FACT, claiming, draft, item, movement, request
 from tests.kit.snapshots import opening
 from weir.common.v1 import revision_pb2
 from weir.ledger.v1 import ledger_service_pb2, reservation_service_pb2
@@ -321,7 +321,7 @@ ENUMS: list[tuple[str, str, Set, int, int]] = [
     ("RecordMovements", "movements[0].kind", at("movements", 0, "kind"), 1, 7),
     ("RecordMovements", "movements[0].kind", at("movements", 0, "kind"), 12, 12),
     ("RecordMovements", "movements[0].stock_item.condition", at("movements", 0, "stock_item", "condition"), 0, 3),
-    ("Reserve", "draft.mode", at("draft", "mode"), 0, 2),
+    ("Reserve", "draft.mode", at("draft", "mode"), 0, 3),
     ("ListLocations", "kind", at("kind"), 0, 4),
     ("ListBalances", "condition", at("condition"), 0, 3),
     ("ListEntries", "kinds[0]", at_end("kinds"), 1, 12),
@@ -689,3 +689,16 @@ def test_points_of_the_past(method: str) -> None:
     ]
     for given, field in refused:
         assert bad(request(method, **{**GOOD[method](), "as_of": given})) == [field]
+
+
+def test_what_only_a_fact_may_say() -> None:
+    """A fact is not held, and nothing else says how much may be missing; of a fact that is between nothing and all."""
+    fact, promise = draft(("A", 1), mode=FACT), draft(("A", 1))
+    fact.lines[0].shortfall_max = 0
+    assert bad(request("Reserve", draft=fact)) == []
+    fact.lines[0].shortfall_max = 10**9 + 1
+    fact.hold_duration.FromSeconds(60)
+    assert bad(request("Reserve", draft=fact)) == ["draft.hold_duration", "draft.lines[0].shortfall_max"]
+    promise.lines[0].shortfall_max = 0
+    assert bad(request("Reserve", draft=promise)) == ["draft.lines[0].shortfall_max"]
+    assert bad(request("Amend", reservation=NAME, lines=promise.lines)) == ["lines[0].shortfall_max"]

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from tests.integration.ledger.conftest import Owner
-from tests.kit.ledger import ADJUST, COUNT, SHIP, TRANSFER, Caller, Ledger, draft, item, movement
+from tests.kit.ledger import ADJUST, CONFIRMED, COUNT, FACT, SHIP, TRANSFER, Caller, Ledger, draft, item, movement
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2
 from weir_ledger.store import statements
 
@@ -287,3 +287,40 @@ async def test_promised_units_that_are_gone_cannot_go_out(acme: Caller) -> None:
     told = await acme.refused("Fulfil", reservation=old.reservation)
     assert (told.reason, told.metadata["on_hand"], told.metadata["requested"]) == ("INSUFFICIENT_ON_HAND", "1", "3")
     assert [each.shortfall for each in await shortfalls(acme)] == [2]
+
+
+async def test_what_was_sold_opens_a_shortfall_in_its_own_commit(acme: Caller) -> None:
+    """Sold units are promised whole whatever is there, and at once without end: what is missing is told by the commit
+    that promises it and listed until units come; and the books are right."""
+    await acme.receive("A", 3)
+    sold = await acme.do("Reserve", draft=draft(("A", 5), ("B", 1), mode=FACT, order="O-1", channel="web"))
+    assert (sold.reservation.state, sold.reservation.HasField("expire_time")) == (CONFIRMED, False)
+    assert [(each.requested, each.open) for each in sold.reservation.lines] == [(5, 5), (1, 1)]
+    assert changed((await acme.watched(sold.revision.number))[-1]) == [("A", 0, 2), ("B", 0, 1)]
+    assert await hits(acme) == [("O-1", 1, 5, 2)]
+    assert await acme.verify() == []
+    refused = await acme.refused("Reserve", draft=draft(("A", 1)))
+    assert refused.reason == "INSUFFICIENT_STOCK"
+    came = await acme.receive("A", 4)
+    assert changed((await acme.watched(came.revision.number))[-1]) == [("A", 2, 0)]
+    assert (await acme.balance("A"))[:3] == (7, 5, 2)
+    await acme.do("Fulfil", reservation=sold.reservation.reservation, lines=[{"line": 1, "quantity": 5}])
+    await acme.do("Release", reservation=sold.reservation.reservation)
+    assert await shortfalls(acme) == []
+    assert await acme.verify() == []
+
+
+async def test_what_was_sold_is_one_outcome(acme: Caller) -> None:
+    """Asked again it is the same reservation; checked only, it changes nothing; and where more is missing than may be
+    it is refused."""
+    asked = {"request_id": "sold", "draft": draft(("A", 2), mode=FACT)}
+    checked = await acme.do("Reserve", **asked, validate_only=True)
+    assert checked.reservation.lines[0].open == 2
+    assert await shortfalls(acme) == []
+    first, again = await acme.do("Reserve", **asked), await acme.do("Reserve", **asked)
+    assert again == first
+    bounded = draft(("A", 2), mode=FACT)
+    bounded.lines[0].shortfall_max = 1
+    assert (await acme.refused("Reserve", draft=bounded)).reason == "INSUFFICIENT_STOCK"
+    assert (await acme.balance("A"))[:2] == (0, 2)
+    assert await acme.verify() == []
