@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from weir_sync.connectors.dialing import AdapterSettings
+from weir_sync.connectors.grpc import GrpcStore
 from weir_sync.connectors.making import Sort
 from weir_sync.domain.connections import ConnectorKind
 
-SORTS: Mapping[ConnectorKind, Sort[Any]] = {}
+SORTS: Mapping[ConnectorKind, Sort[Any]] = {
+    ConnectorKind.GRPC: Sort(AdapterSettings, store=GrpcStore),
+}

@@ -57,7 +57,9 @@ class LevelOutcome(NamedTuple):
 
 
 class ShownLevel(NamedTuple):
-    """What a store shows; None where it does not know the SKU, or cannot tell what it sold without an order."""
+    """What a store shows, below 0 where it sold more than it had; None where it does not know the SKU, or cannot tell
+    what it sold without an order.
+    """
 
     store_sku: str
     quantity: int | None

@@ -130,7 +130,7 @@ class Level(_message.Message):
     quantity: _builtins.int
     """Required. Units: 0 to 10^9."""
     expected: _builtins.int
-    """What the store must show for it to be applied; refused with OUTCOME_CHANGED otherwise. Only where the store compares and sets."""
+    """What the store must show for it to be applied, as it said itself; refused with OUTCOME_CHANGED otherwise. Only where the store compares and sets."""
     number: _builtins.int
     """Rises with each level for the same SKU. A level with a lower number than one that was applied is left, with OUTCOME_SUPERSEDED,
     where the store can tell.
@@ -201,7 +201,7 @@ class ShownLevel(_message.Message):
     store_sku: _builtins.str
     """The store's own SKU."""
     quantity: _builtins.int
-    """Units that it shows; unset where it does not know the SKU."""
+    """Units that it shows, below 0 where it sold more than it had; unset where it does not know the SKU."""
     unreported: _builtins.int
     """Units sold there that no order has been reported of, where the store can tell."""
     def __init__(

@@ -15,9 +15,10 @@ GRPC_VERSION: str
 class StoreConnectorStub:
     """What an adapter for a store serves, in any language. docs/connectors.md says how to try one.
 
-    Calls carry the metadata `weir-tenant` and `weir-connection`, and bear the secret `token` of the connection as a bearer token,
-    if it has one. An error status means that nothing is known of what became of the request, and is tried again;
-    `RESOURCE_EXHAUSTED` with retry info waits as long.
+    Calls carry the metadata `weir-tenant` and `weir-connection`, percent-encoded where they are not printable ASCII, and bear the
+    secret `token` of the connection as a bearer token, if it has one. An error status means that nothing is known of what became
+    of the request, and it is tried again; two do not: `RESOURCE_EXHAUSTED` with retry info means that nothing was done, and waits
+    as long; so do `UNAUTHENTICATED`, `PERMISSION_DENIED` and `UNIMPLEMENTED`, until somebody changes the connection.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -38,9 +39,10 @@ class StoreConnectorStub:
 class StoreConnectorServicer(metaclass=_abc_1.ABCMeta):
     """What an adapter for a store serves, in any language. docs/connectors.md says how to try one.
 
-    Calls carry the metadata `weir-tenant` and `weir-connection`, and bear the secret `token` of the connection as a bearer token,
-    if it has one. An error status means that nothing is known of what became of the request, and is tried again;
-    `RESOURCE_EXHAUSTED` with retry info waits as long.
+    Calls carry the metadata `weir-tenant` and `weir-connection`, percent-encoded where they are not printable ASCII, and bear the
+    secret `token` of the connection as a bearer token, if it has one. An error status means that nothing is known of what became
+    of the request, and it is tried again; two do not: `RESOURCE_EXHAUSTED` with retry info means that nothing was done, and waits
+    as long; so do `UNAUTHENTICATED`, `PERMISSION_DENIED` and `UNIMPLEMENTED`, until somebody changes the connection.
     """
 
     @_abc_1.abstractmethod
