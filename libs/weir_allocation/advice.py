@@ -88,7 +88,7 @@ class Advice:
 def advise(question: Question) -> Advice:
     """What holds the level of a question down, and what would raise it."""
     reached, goods = looked_at(question)
-    there = places(question.product, reached, question.configuration.sharing, goods)
+    there = places(question.product, reached, question.configuration, goods)
     traced = conclude(question, reached, there)
     if question.channel.by_custody and reached.custodians is None:
         return Advice(Stage.REACH, ())
@@ -137,7 +137,7 @@ def _level(question: Question, remedy: Remedy, served: Product | None, there: Ma
     if served is not None and remedy.product is not None:
         lying = [remedy.location] if remedy.location else goods.locations([remedy.product])
         more = {
-            location: place(product, location, configuration.sharing, goods)
+            location: place(product, location, configuration.sharing, goods, _late_percent(question, location))
             for location in lying
             if location in there and _may_rise(question, there[location], frozenset([served]))
         }
@@ -290,19 +290,30 @@ def _stocked(
 
 
 def _fewest(question: Question, there: Step, goods: Goods, source: Product) -> int | None:
-    """The fewest units of a product by which a location holds one more; None where that product alone does not help.
+    """The fewest units of a product by which a location counts one more; None where that product alone does not help.
 
     One unit does it, or as many as the next bundle lacks, which are never more than a bundle of that product alone
-    would take.
+    would take. Where the warehouse is late it takes so many more that one of them counts.
     """
-    product, sharing = question.product, question.configuration.sharing
+    product, sharing, late_percent = (
+        question.product,
+        question.configuration.sharing,
+        _late_percent(question, there.name),
+    )
+    if late_percent == 100:
+        return None
 
     def raises(units: int) -> bool:
         more = goods.more(source, there.name, units)
-        return place(product, there.name, sharing, more).units_out > there.units_out
+        return place(product, there.name, sharing, more, late_percent).units_out > there.units_out
 
-    most = 1
+    most = -(-100 // (100 - late_percent))
     if source != product and product in sharing.bundles:
         together = sum(step.units_out for step in there.steps if step.subject is Subject.ASSEMBLY)
-        most = (together + 1) * sum(quantity for _, quantity in sharing.bundles[product].parts)
+        most = (together + most) * sum(quantity for _, quantity in sharing.bundles[product].parts)
     return 1 + bisect_left(range(1, most), True, key=raises) if raises(most) else None
+
+
+def _late_percent(question: Question, location: str) -> int:
+    """How much of what lies at a location does not count because its warehouse is late."""
+    return 0 if question.channel.by_custody else question.configuration.late.get(location, 0)

@@ -29,6 +29,10 @@ class Configuration:
     """By store; one that is not in it has none."""
     sellers: Mapping[str, Seller] = field(default_factory=dict)
     """By channel, of those that persons sell through."""
+    late: Mapping[str, int] = field(default_factory=dict)
+    """Locations whose warehouse has not reported in time, and how much of what lies there counts for no store, in
+    percent: 1 to 100.
+    """
 
     @classmethod
     def of(
@@ -40,6 +44,7 @@ class Configuration:
         rules: Iterable[Rule] = (),
         limits: Mapping[str, Limits] | None = None,
         sellers: Mapping[str, Seller] | None = None,
+        late: Mapping[str, int] | None = None,
     ) -> Configuration:
         """The configuration of these objects, in any order; what is disabled is left out."""
         return cls(
@@ -49,6 +54,7 @@ class Configuration:
             tuple(sorted((each for each in rules if each.enabled), key=lambda each: (each.priority, each.rule))),
             limits or {},
             sellers or {},
+            late or {},
         )
 
     def policy(self, product: Product) -> Policy | None:

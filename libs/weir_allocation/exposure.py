@@ -67,7 +67,7 @@ class _Told:
         for members in configuration.network.members.values():
             for channel in members:
                 reaching = reach(configuration.network, channel, rule)
-                there = places(product, reaching, configuration.sharing, self._goods)
+                there = places(product, reaching, configuration, self._goods)
                 question = Question(configuration, channel, product, self._holdings, self._today, shares=shares)
                 traced = conclude(question, reaching, there)
                 if traced.told:
@@ -76,13 +76,13 @@ class _Told:
         return levels, stores
 
     def lying(self, product: Product, stores: Iterable[Channel], *, packed: bool = False) -> int:
-        """What lies for a product at all locations that any of these stores reaches; `packed`: without the bundles that
-        can be put together there.
+        """What lies for a product at all locations that any of these stores reaches, as far as it counts; `packed`: all
+        of it, without the bundles that can be put together there.
         """
-        network, sharing = self._configuration.network, self._configuration.sharing
+        network, sharing, late = self._configuration.network, self._configuration.sharing, self._configuration.late
         rule = self._configuration.rule(product)
         locations = {location for each in stores for location in reached(network, each, rule)}
-        there = (place(product, each, sharing, self._goods) for each in sorted(locations))
-        return sum(
-            step.units_out for each in there for step in each.steps if not (packed and step.subject is Subject.ASSEMBLY)
-        )
+        there = [place(product, each, sharing, self._goods, late.get(each, 0)) for each in sorted(locations)]
+        if not packed:
+            return sum(each.units_out for each in there)
+        return sum(step.units_out for each in there for step in each.steps if step.subject is not Subject.ASSEMBLY)

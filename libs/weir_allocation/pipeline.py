@@ -18,7 +18,6 @@ from weir_allocation.goods import Goods
 from weir_allocation.network import Channel
 from weir_allocation.offer import offer
 from weir_allocation.reach import Reach, reach
-from weir_allocation.sharing import Sharing
 from weir_allocation.split import Shares, split
 from weir_allocation.stock import ANY, Demand, Holdings, Product
 from weir_allocation.supply import place, supply
@@ -66,7 +65,7 @@ def explain(question: Question) -> Trace:
     is known.
     """
     reached, goods = looked_at(question)
-    return conclude(question, reached, places(question.product, reached, question.configuration.sharing, goods))
+    return conclude(question, reached, places(question.product, reached, question.configuration, goods))
 
 
 def looked_at(question: Question) -> tuple[Reach, Goods]:
@@ -99,7 +98,11 @@ def conclude(question: Question, reached: Reach, there: Mapping[str, Step]) -> T
     )
 
 
-def places(product: Product, reached: Reach, sharing: Sharing, goods: Goods) -> dict[str, Step]:
-    """What lies where: a step for each location that is reached, or where a product lies that this one could use."""
+def places(product: Product, reached: Reach, configuration: Configuration, goods: Goods) -> dict[str, Step]:
+    """What lies where: a step for each location that is reached, or where a product lies that this one could use.
+
+    No warehouse reports what is in the custody of persons, so that none is late with it.
+    """
+    sharing, late = configuration.sharing, {} if reached.channel.by_custody else configuration.late
     locations = sorted({*reached.locations, *goods.locations(sharing.reads(product))})
-    return {location: place(product, location, sharing, goods) for location in locations}
+    return {location: place(product, location, sharing, goods, late.get(location, 0)) for location in locations}

@@ -28,10 +28,17 @@ def supply(sku: str, reach: Reach, places: Mapping[str, Step]) -> Step:
     return Step(Stage.SUPPLY, Subject.PRODUCT, sku, Verdict.SUM, units, units, steps=steps)
 
 
-def place(product: Product, location: str, sharing: Sharing, goods: Goods) -> Step:
-    """What one location holds for a product, as if it were reached: own stock, then shared, then assembled."""
+def place(product: Product, location: str, sharing: Sharing, goods: Goods, late_percent: int = 0) -> Step:
+    """What one location holds for a product, as if it were reached: own stock, then shared, then assembled.
+
+    Of a location whose warehouse is late so much of all of it does not count, rounded up. That is a buffer in what
+    stores are told: what orders are served from does not ask for it.
+    """
     steps = (*_plain(product, location, sharing, goods), *assembled(product, location, sharing, goods))
     units = sum(step.units_out for step in steps)
+    if units and late_percent:
+        counted, terms = units * (100 - late_percent) // 100, (("late_percent", late_percent),)
+        return Step(Stage.SUPPLY, Subject.LOCATION, location, Verdict.LATE, units, counted, steps=steps, terms=terms)
     verdict = Verdict.COUNTED if any(step.units_in for step in steps) else Verdict.EMPTY
     return Step(Stage.SUPPLY, Subject.LOCATION, location, verdict, units, units, steps=steps)
 
@@ -138,7 +145,8 @@ def _reached(step: Step, verdict: Verdict) -> Step:
     if verdict is Verdict.COUNTED:
         return step
     steps = tuple(_elsewhere(each) for each in step.steps)
-    return replace(step, verdict=verdict, units_in=sum(each.units_out for each in steps), units_out=0, steps=steps)
+    units = sum(each.units_out for each in steps)
+    return replace(step, verdict=verdict, units_in=units, units_out=0, steps=steps, terms=())
 
 
 def _elsewhere(step: Step) -> Step:

@@ -7,8 +7,8 @@ These laws hold for every step, and a caller may rely on them:
   are rules, which move no units, nor do the steps of REACH;
 * a step lets out no more than it took in, unless a rule adds to it: a rate above 100 % or a constant; nor less than
   nothing, unless the constant takes more than there is, which CAP mends;
-* in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, SUM, DIVIDED,
-  BALANCED and HELD_BACK.
+* in SUPPLY and SPLIT a step lets out nothing unless its verdict is one of COUNTED, COUNTED_ONCE, LATE, SUM,
+  DIVIDED, BALANCED and HELD_BACK.
 """
 
 from __future__ import annotations
@@ -125,6 +125,9 @@ class Verdict(enum.Enum):
     """The hub of the pool has opened its stock to members: what is in its custody counts."""
     HUB_ACCESS_OFF = enum.auto()
     """It has not, or there is no pool."""
+
+    LATE = enum.auto()
+    """The warehouse of the location has not reported in time: only a part of what lies there counts."""
 
 
 class Subject(enum.Enum):

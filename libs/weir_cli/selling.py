@@ -174,7 +174,7 @@ def _grow(tree: Tree, step: explanation_pb2.Step, depth: int | None, *, idle: bo
             _grow(branch, inner, None if depth is None else depth - 1, idle=idle)
 
 
-_COUNTING = ("COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON")
+_COUNTING = ("COUNTED", "COUNTED_ONCE", "LATE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON")
 """Verdicts of steps that have a part in the level."""
 
 

@@ -100,7 +100,7 @@ async def _rules(session: Session, state: State) -> revision_pb2.Revision:
         for each in part.objects:
             if each.WhichOneof("object") == "rule":
                 state.rules[each.rule.rule] = each.rule
-            else:
+            elif each.WhichOneof("object") == "store_limits":
                 state.limits[each.store_limits.store] = each.store_limits
     return revision
 

@@ -179,6 +179,14 @@ class StoreLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class LateFeed:
+    """A location whose warehouse has not reported in time, and how much of what lies there counts for no store."""
+
+    location: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Somebody in whose custody goods may be, and the channel that he sells through; empty: none."""
 
@@ -196,7 +204,9 @@ class Pool:
     hub_access: bool
 
 
-Configured = WarehouseGroup | Channel | GroupLink | Link | Bundle | Policy | Rule | StoreLimits | Person | Pool
+Configured = (
+    WarehouseGroup | Channel | GroupLink | Link | Bundle | Policy | Rule | StoreLimits | LateFeed | Person | Pool
+)
 """What sharing, partitioning, sync and pooling tell of."""
 
 

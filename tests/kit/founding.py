@@ -162,12 +162,15 @@ def _shelved(stock: Stock) -> Iterator[Said]:
 
 
 def allowed(world: World, today: date) -> World:
-    """What of a generated world the services let be, its lots expiring as long before or after `today`."""
+    """What of a generated world the services let be, its lots expiring as long before or after `today`; what only time
+    brings about is left out.
+    """
     components = {part for each in world.bundles for part, _ in each.parts}
     bundles = tuple(each for each in world.bundles if each.product not in components)
     parents = {each.product for each in bundles}
     return replace(
         world,
+        late={},
         bundles=bundles,
         links=tuple(each for each in world.links if (each.source in parents) == (each.destination in parents)),
         policies=tuple(

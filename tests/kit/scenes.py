@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from tests.kit.stories import Asked, Ends, Feed, Fixed, Has, Limited, Pool, Promised, Said, Without
+from tests.kit.stories import Asked, Ends, Feed, Fixed, Has, Late, Limited, Pool, Promised, Said, Without
 from tests.kit.worlds import World
 from weir_allocation.columns import UNTOLD, Columns, Rows, available, last_day, unexpired
 from weir_allocation.exposure import exposure
@@ -37,6 +37,7 @@ class Scene:
     policies: dict[str, Policy] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     limits: dict[str, Limits] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
     on_hand: dict[StockItem, int] = field(default_factory=dict)
     promised: dict[StockItem, int] = field(default_factory=dict)
     ends: dict[tuple[Product, str], date] = field(default_factory=dict)
@@ -68,6 +69,8 @@ class Scene:
                 self.rules[said.rule] = said
             case Limited():
                 self.limits[said.store] = said.limits
+            case Late():
+                self.late[said.location] = said.percent
             case Without(gone=Link() as link):
                 del self.links[link.link]
             case Without(gone=Policy() as policy):
@@ -96,6 +99,7 @@ class Scene:
             tuple(self.rules.values()),
             self.limits,
             tuple(stock),
+            late=self.late,
         )
 
     def answers(self, asked: Asked) -> tuple[tuple[str, str], ...]:

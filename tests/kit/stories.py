@@ -79,13 +79,21 @@ class Limited:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """A location whose warehouse has not reported in time, and how much of what lies there does not count."""
+
+    location: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Without:
     """A link, a policy or a rule that is no more."""
 
     gone: Link | Policy | Rule
 
 
-Said = Pool | Channel | Feed | Fixed | Has | Promised | Ends | Link | Bundle | Policy | Rule | Limited | Without
+Said = Pool | Channel | Feed | Fixed | Has | Promised | Ends | Link | Bundle | Policy | Rule | Limited | Late | Without
 """What a sentence may say."""
 
 
@@ -185,6 +193,7 @@ class Reader:
                 self._rule,
             ),
             (rf"no (?P<kind>policy|rule) (?P<name>{NAME})", self._without),
+            (rf"(?P<place>{NAME}) is late, with a buffer of (?P<percent>\d+) %", self._late),
             (rf"(?P<store>{NAME}) is told (?P<units>\d+) at most", self._most),
             (rf"(?P<store>{NAME}) (?P<way>does not sell|sells only) (?P<products>{LIST})", self._sells),
         )
@@ -268,6 +277,9 @@ class Reader:
     def _without(self, said: Terms) -> Iterator[Said]:
         policy = Policy(said["name"], 0, Strategy.EQUAL_DIVISION)
         yield Without(policy if said["kind"] == "policy" else Rule(said["name"], 0, frozenset()))
+
+    def _late(self, said: Terms) -> Iterator[Said]:
+        yield Late(said["place"], int(said["percent"]))
 
     def _most(self, said: Terms) -> Iterator[Said]:
         yield self._limited(said["store"], max_quantity=int(said["units"]))

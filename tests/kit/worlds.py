@@ -67,6 +67,8 @@ class World:
     """What channel groups have left, by product, warehouse group and channel group."""
     sellers: dict[str, Seller] = field(default_factory=dict)
     """Who sells through channels."""
+    late: dict[str, int] = field(default_factory=dict)
+    """Locations whose warehouse is late, and how much of what lies there does not count, in percent."""
 
     def configuration(self) -> Configuration:
         """What is configured."""
@@ -77,6 +79,7 @@ class World:
             rules=self.rules,
             limits=self.limits,
             sellers=self.sellers,
+            late=self.late,
         )
 
     def holdings(self) -> Holdings:
@@ -105,6 +108,7 @@ class World:
             mixed(self.stock),
             dict(mixed(list(self.shares.items()))),
             dict(mixed(list(self.sellers.items()))),
+            dict(mixed(list(self.late.items()))),
         )
 
 
@@ -114,6 +118,13 @@ def holdings(stock: Iterable[Stock]) -> Holdings:
     for each in stock:
         held.setdefault((each.item.owner, each.item.sku), []).append(each)
     return held
+
+
+_late = st.one_of(
+    st.just(dict[str, int]()),
+    st.dictionaries(st.sampled_from(PLACES), st.sampled_from((1, 20, 50, 99, 100)), max_size=3),
+)
+"""Percentages of what lies at some locations; mostly at none."""
 
 
 @st.composite
@@ -135,6 +146,7 @@ def worlds(draw: st.DrawFn) -> World:
         draw(_rules()),
         draw(st.dictionaries(st.sampled_from(CHANNELS), _limits(), max_size=2)),
         draw(stock()),
+        late=draw(_late),
     )
 
 

@@ -188,7 +188,10 @@ def key(stock: Stock) -> Product:
 @settings(MANY, max_examples=25)
 @given(worlds(), some_product)
 def test_a_supply_is_what_one_order_can_be_given(world: World, product: Product) -> None:
-    """At each location as much as an integer program over sources and parts can give, not a unit more or less."""
+    """At each location as much as an integer program over sources and parts can give, not a unit more or less, where
+    no warehouse is late.
+    """
+    world = replace(world, late={})
     placed = {name: traced.steps[1].steps for name, traced in traces(world, product).items()}
     reached = {step.name: step.units_out for each in placed.values() for step in each if step.units_out}
     for location, units in reached.items():
@@ -198,7 +201,10 @@ def test_a_supply_is_what_one_order_can_be_given(world: World, product: Product)
 @MANY
 @given(worlds(), some_product, demands())
 def test_sources_serve_together_what_the_supply_is(world: World, product: Product, demand: Demand) -> None:
-    """Listed from where a channel reaches, own stock, links and what can be put together add up to its supply."""
+    """Listed from where a channel reaches, own stock, links and what can be put together add up to its supply, where no
+    warehouse is late.
+    """
+    world = replace(world, late={})
     for question in questions(world, product, demand).values():
         configuration = question.configuration
         reached = reach(configuration.network, question.channel, configuration.rule(product)).locations
@@ -207,6 +213,21 @@ def test_sources_serve_together_what_the_supply_is(world: World, product: Produc
         assert sum(source.units_out for source in listed) == explain(question).supply
         for source in listed:
             assert (source.units_out > 0) == (source.verdict in GIVING)
+
+
+@MANY
+@given(worlds(), some_product, demands())
+def test_a_late_location_counts_for_less(world: World, product: Product, demand: Demand) -> None:
+    """Where a warehouse is late, of what a location holds for a product so many percent count for nobody, rounded up;
+    all else is as if it were not late.
+    """
+    in_time = traces(replace(world, late={}), product, demand)
+    for name, traced in traces(world, product, demand).items():
+        by_custody = world.configuration().network.channels[name].by_custody
+        for late, before in zip(traced.steps[1].steps, in_time[name].steps[1].steps, strict=True):
+            percent = 0 if by_custody else world.late.get(late.name, 0)
+            assert late.units_out == before.units_out - -(-before.units_out * percent // 100)
+            assert (late.units_in, late.steps) == (before.units_in, before.steps)
 
 
 @MANY

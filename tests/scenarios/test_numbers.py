@@ -9,7 +9,8 @@ from tests.kit.asking import play
 from tests.kit.merchant import Merchant
 from tests.kit.stories import Example, examples
 
-EXAMPLES = examples((ROOT / "docs" / "numbers.md").read_text())
+EXAMPLES = [each for each in examples((ROOT / "docs" / "numbers.md").read_text()) if " is late" not in each.text]
+"""All but those of warehouses that are late, which only time brings about."""
 
 
 def named(example: Example) -> str:

@@ -21,6 +21,7 @@ from weir_aggregator.domain import (
     Configured,
     Count,
     GroupLink,
+    LateFeed,
     Lot,
     Person,
     Pool,
@@ -216,9 +217,10 @@ def test_a_policy(sent: dict[str, Any], policy: Policy) -> None:
             {"store_limits": {"store": "a", "allowed": {}, "max_quantity": 0}},
             StoreLimits("a", Limits(allowed=frozenset(), max_quantity=0)),
         ),
+        ({"late_feed": {"location": "DE1", "buffer_percent": 20}}, LateFeed("DE1", 20)),
     ],
 )
-def test_a_rule_and_the_limits_of_a_store(sent: dict[str, Any], configured: Configured) -> None:
+def test_what_sync_tells(sent: dict[str, Any], configured: Configured) -> None:
     """A rate that is not said is 100 %, and 0 is 0; an allow list that is empty lets nothing through, none lets all."""
     change = ParseDict(sent, rule_pb2.RulesChange())
     assert feeds.rules([change]) == [Change(configured)]

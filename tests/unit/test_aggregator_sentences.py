@@ -146,6 +146,11 @@ CASES = [
     ),
     (asked(PLAIN, stock()), "SUPPLY PRODUCT SUM", "The locations that may serve it hold 5 units of 'BIKE'."),
     (asked(PLAIN, stock()), "SUPPLY LOCATION COUNTED", "'W1' gives 5 units."),
+    (
+        asked(replace(PLAIN, late={"W1": 30}), stock()),
+        "SUPPLY LOCATION LATE",
+        "'W1' holds 5 units and gives 3 units: its warehouse is late, so that 30 % of it count for nobody.",
+    ),
     (asked(PLAIN, stock()), "SUPPLY LOCATION EMPTY", "Nothing lies at 'W2'."),
     (
         asked(PLAIN, stock(location="W3")),

@@ -103,7 +103,7 @@ class Columns:
         stores = self._stores(configuration)
         limits = [configuration.limits_of(store) for store in stores]
         groups = tuple(sorted(network.members))
-        self._zones = Zones(network, configuration.rules, locations)
+        self._zones = Zones(network, configuration.rules, locations, configuration.late)
         self._split = Split(network, configuration.policies, groups, self._zones.groups)
         self._offer = Offer(configuration.rules, [store.channel for store in stores], limits)
         self._winners = Winners(configuration, limits, products, numbers)
@@ -127,7 +127,7 @@ class Columns:
         """
         self._zones.follow()
         self._winners.follow()
-        cells = supply(self.lending, self._locations, products, rows)
+        cells = self._zones.counted(supply(self.lending, self._locations, products, rows))
         shape = (self.width, len(products))
         supplied, share, level = (np.zeros(shape, dtype=np.int64) for _ in range(3))
         told, reached = (np.zeros(len(products), dtype=np.int64) for _ in range(2))
@@ -137,7 +137,9 @@ class Columns:
         return Levels(supplied, share, level, told, reached)
 
     def divisible(self, products: Indices, rows: Rows) -> Divisible:
-        """What there is to divide of products, given as for `compute`; whatever rules say, policies or not."""
+        """What there is to divide of products, given as for `compute`; whatever rules say, policies or not, and
+        whoever is late: what was divided limits orders.
+        """
         self._zones.follow()
         self._winners.follow()
         cells = supply(self.lending, self._locations, products, rows)
@@ -147,17 +149,19 @@ class Columns:
         )
 
     def lying(self, products: Indices, rows: Rows, stores: Flags, *, packed: bool = False) -> Units:
-        """What lies for products, given as for `compute`, at all locations that any of some stores reaches.
+        """What lies for products, given as for `compute`, at all locations that any of some stores reaches, as far as
+        it counts.
 
-        `stores` as `[column, product]`; `packed`: without the bundles that can be put together there.
+        `stores` as `[column, product]`; `packed`: all of it, without the bundles that can be put together there.
         """
         self._zones.follow()
         self._winners.follow()
-        cells = supply(self.lending, self._locations, products, rows)
+        lying = supply(self.lending, self._locations, products, rows)
+        cells = lying[:1] if packed else self._zones.counted(lying)
         units = np.zeros(len(products), dtype=np.int64)
         for part in self._parts(len(products)):
             rule, _, ruled = self._ruled(products[part])
-            placed = self._zones.units(products[part], cells[:1] if packed else cells, rule, ruled)[:-1]
+            placed = self._zones.units(products[part], cells, rule, ruled)[:-1]
             units[part] = self._reached(placed, stores[:, part], self._seen(rule, ruled), ruled)
         return units
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from weir_aggregator.domain import Change, Configured, GroupLink, Person, Pool, StoreLimits, WarehouseGroup
+from weir_aggregator.domain import Change, Configured, GroupLink, LateFeed, Person, Pool, StoreLimits, WarehouseGroup
 from weir_allocation.configuration import Configuration
 from weir_allocation.custody import Seller
 from weir_allocation.network import Channel, Network
@@ -28,7 +28,7 @@ _NETWORK: tuple[Kind, ...] = (WarehouseGroup, Channel, GroupLink)
 KINDS: Mapping[str, tuple[Kind, ...]] = {
     SHARING: (*_NETWORK, Link, Bundle),
     PARTITIONING: (Policy,),
-    SYNC: (Rule, StoreLimits),
+    SYNC: (Rule, StoreLimits, LateFeed),
     POOLING: (Person, Pool),
 }
 """The sorts of objects of each context."""
@@ -88,6 +88,8 @@ def key(configured: Configured) -> Hashable:
             return configured.rule
         case StoreLimits():
             return configured.store
+        case LateFeed():
+            return configured.location
         case Person():
             return configured.user
         case Pool():
@@ -113,6 +115,7 @@ def _configuration(former: Book, objects: Objects, touched: Iterable[Kind]) -> C
         rules=_all(objects, Rule),
         limits={each.store: each.limits for each in _all(objects, StoreLimits)},
         sellers=configuration.sellers,
+        late={each.location: each.percent for each in _all(objects, LateFeed)},
     )
 
 

@@ -192,6 +192,12 @@ def _store_limits(fields: Fields, asked: rule_pb2.StoreLimits, gone: bool) -> No
     _etag(fields, asked)
 
 
+def _late_feed(fields: Fields, asked: rule_pb2.LateFeed, gone: bool) -> None:
+    fields.identifier("location", asked.location)
+    fields.number("buffer_percent", asked.buffer_percent, least=0 if gone else 1, most=100)
+    _etag(fields, asked)
+
+
 _CHECKS: Mapping[str, Mapping[str, Check]] = {
     "network": {
         "location_setting": _location_setting,
@@ -203,7 +209,7 @@ _CHECKS: Mapping[str, Mapping[str, Check]] = {
         "bundle": _bundle,
     },
     "partitioning": {"policy": _policy},
-    "rules": {"rule": _rule, "store_limits": _store_limits},
+    "rules": {"rule": _rule, "store_limits": _store_limits, "late_feed": _late_feed},
 }
 """By context, then by sort of object."""
 

@@ -21,6 +21,7 @@ from weir_aggregator.domain import (
     Configured,
     Count,
     GroupLink,
+    LateFeed,
     Lot,
     Person,
     Pool,
@@ -117,14 +118,8 @@ def partitioning(changes: Iterable[policy_pb2.PartitioningChange]) -> list[Chang
 
 
 def rules(changes: Iterable[rule_pb2.RulesChange]) -> list[Change]:
-    """The rules, and the limits of stores."""
-    return [
-        Change(
-            _rule(change.rule) if change.HasField("rule") else _store_limits(change.store_limits),
-            change.deleted,
-        )
-        for change in changes
-    ]
+    """The rules, the limits of stores, and the locations whose warehouse is late."""
+    return [Change(_ruling(change), change.deleted) for change in changes]
 
 
 def pooling(objects: Iterable[pooling_service_pb2.PoolingObject]) -> list[Change]:
@@ -267,6 +262,17 @@ def _part(part: policy_pb2.PolicyPart) -> Part:
         part.cap if part.HasField("cap") else None,
         part.protected_percent,
     )
+
+
+def _ruling(change: rule_pb2.RulesChange) -> Rule | StoreLimits | LateFeed:
+    match change.WhichOneof("object"):
+        case "rule":
+            return _rule(change.rule)
+        case "store_limits":
+            return _store_limits(change.store_limits)
+        case kind:
+            assert kind == "late_feed"
+            return LateFeed(change.late_feed.location, change.late_feed.buffer_percent)
 
 
 def _rule(rule: rule_pb2.Rule) -> Rule:

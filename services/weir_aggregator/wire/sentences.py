@@ -33,6 +33,10 @@ _SUPPLY: Templates = {
     (Subject.LOCATION, Verdict.EMPTY): "Nothing lies at '{name}'.",
     (
         Subject.LOCATION,
+        Verdict.LATE,
+    ): "'{name}' holds {into} and gives {out}: its warehouse is late, so that {late_percent} % of it count for nobody.",
+    (
+        Subject.LOCATION,
         Verdict.NOT_LINKED,
     ): "'{name}' holds {into}, but its warehouse group does not serve the channel.",
     (Subject.LOCATION, Verdict.NOT_GROUPED): "'{name}' holds {into}, but is in no warehouse group and serves nobody.",

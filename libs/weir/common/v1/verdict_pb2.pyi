@@ -112,6 +112,8 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """The hub of the pool has opened its stock to members: what is in its custody counts."""
     VERDICT_HUB_ACCESS_OFF: _Verdict.ValueType  # 44
     """It has not, or there is no pool."""
+    VERDICT_LATE: _Verdict.ValueType  # 45
+    """The warehouse of the location has not reported in time: only a part of what lies there counts."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
     """Why something counted towards a level, or did not."""
@@ -206,4 +208,6 @@ VERDICT_HUB_ACCESS_ON: Verdict.ValueType  # 43
 """The hub of the pool has opened its stock to members: what is in its custody counts."""
 VERDICT_HUB_ACCESS_OFF: Verdict.ValueType  # 44
 """It has not, or there is no pool."""
+VERDICT_LATE: Verdict.ValueType  # 45
+"""The warehouse of the location has not reported in time: only a part of what lies there counts."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
