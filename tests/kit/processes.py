@@ -75,6 +75,11 @@ class Program:
         """End it as a power cut would."""
         await self._end(signal.SIGKILL)
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, such as to stop for a while and to go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> int:
         """Ask it to end; its exit status."""
         return await self._end(signal.SIGTERM)

@@ -104,9 +104,10 @@ async def suite(
     *,
     auth: AuthSettings | None = None,
     token_file: Path | None = None,
+    pushes: bool = True,
     **server: Any,
 ) -> AsyncIterator[Suite]:
-    """The suite on `database` for the block.
+    """The suite on `database` for the block; its sync tells stores levels if it `pushes`.
 
     With `auth` every caller needs a token, and services that call others present the one in `token_file`; `server` are
     settings of every server.
@@ -114,7 +115,13 @@ async def suite(
     async with AsyncExitStack() as stack:
         port = stack.enter_context(kept_port())
         running = await books_and_rules(
-            stack, database, auth=auth, token_file=token_file, aggregator=f"127.0.0.1:{port}", **server
+            stack,
+            database,
+            auth=auth,
+            token_file=token_file,
+            aggregator=f"127.0.0.1:{port}",
+            pushes=pushes,
+            **server,
         )
         contexts = addresses(running)
         listening = {**server, "listen": Address("127.0.0.1", port), "reuse_port": True}
@@ -137,6 +144,7 @@ async def books_and_rules(
     auth: AuthSettings | None = None,
     token_file: Path | None = None,
     aggregator: str = NOWHERE,
+    pushes: bool = True,
     **server: Any,
 ) -> dict[str, Server]:
     """Every service but the aggregator, by package, running until the stack is left; `aggregator` is where they are
@@ -167,7 +175,11 @@ async def books_and_rules(
             aggregator_target=aggregator,
         ),
         "weir_sync": await start(
-            weir_sync.app, client=client, ledger_target=ledger.address, aggregator_target=aggregator
+            weir_sync.app,
+            client=client,
+            ledger_target=ledger.address,
+            aggregator_target=aggregator,
+            pushes=pushes,
         ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
     }
