@@ -158,9 +158,9 @@ class Player:
     async def _pause(self, number: int) -> None:
         """For longer than a lease lives: another takes over, and this one must find that out."""
         async with self._free[number]:
-            self._world.syncs[number].signal(signal.SIGSTOP)
+            self._world.syncs[number].send(signal.SIGSTOP)
             await asyncio.sleep(1.5 * LEASE_SECONDS)
-            self._world.syncs[number].signal(signal.SIGCONT)
+            self._world.syncs[number].send(signal.SIGCONT)
             self._run.figures["stops"] += 1
 
     async def _turn_off(self) -> None:

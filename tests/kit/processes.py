@@ -75,7 +75,7 @@ class Program:
         """End it as a power cut would."""
         await self._end(signal.SIGKILL)
 
-    def signal(self, number: int) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send it a signal, such as to stop for a while and to go on."""
         assert self._process is not None
         self._process.send_signal(number)
