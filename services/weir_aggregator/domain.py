@@ -372,6 +372,8 @@ class Reserve:
     back_order: bool = False
     """What cannot be filled waits, as far as it may."""
     validate_only: bool = False
+    sold: bool = False
+    """It was sold already: what is not there is promised all the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,11 +171,17 @@ class Promises(Protocol):
     """
 
     async def reserve(
-        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+        self,
+        asked: Reserve,
+        planned: Recorded,
+        counted: Sequence[Counted | None],
+        waits: Recorded | None,
+        missing: Sequence[int] | None = None,
     ) -> Reserved:
         """Promise the allocations of the plan, all or none, and let wait what `waits` wants, in one commit.
 
-        Of each allocation `counted` says what it counts under, if anything. A request id that was used for the same
+        Of each allocation `counted` says what it counts under, if anything; and of what was sold already `missing` how
+        many units may not be there, None: all. A request id that was used for the same
         request answers what was made then. Raises Overtaken, Malformed or LinesExhausted where there is more than can
         be kept or promised at once.
         """

@@ -49,6 +49,8 @@ class Ledger:
     asked: list[Ask] = field(default_factory=list)
     counted: list[Sequence[Counted | None]] = field(default_factory=list)
     """What the units of each promise count under."""
+    missing: list[Sequence[int] | None] = field(default_factory=list)
+    """How many units of each allocation may not be there, of what was sold already."""
     moves: list[Moves] = field(default_factory=list)
     earlier: Reserved | Amended | None = None
     """What an earlier arrival of the request did."""
@@ -67,9 +69,15 @@ class Ledger:
         return self.number
 
     async def reserve(
-        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+        self,
+        asked: Reserve,
+        planned: Recorded,
+        counted: Sequence[Counted | None],
+        waits: Recorded | None,
+        missing: Sequence[int] | None = None,
     ) -> Reserved:
         self.asked.append((planned, waits))
+        self.missing.append(missing)
         self.counted.append(counted)
         self._be_overtaken()
         return Reserved("made", "waits" if waits else None, self._revision(), planned)
@@ -128,9 +136,9 @@ def wish(*lines: Line, whole: bool = True) -> Wish:
     return Wish(lines, whole=whole)
 
 
-def asking(wanted: Wish, *, back_order: bool = False, sells: str = "shop") -> Reserve:
+def asking(wanted: Wish, *, back_order: bool = False, sells: str = "shop", sold: bool = False) -> Reserve:
     """An order."""
-    return Reserve("an order", b"digest", wanted, sells, back_order=back_order)
+    return Reserve("an order", b"digest", wanted, sells, back_order=back_order, sold=sold)
 
 
 async def reserve(ledger: Ledger, asked: Reserve, seconds: float = 5.0) -> Reserved | Plan:

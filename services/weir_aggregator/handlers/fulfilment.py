@@ -26,6 +26,7 @@ from weir_aggregator.projection import (
 )
 from weir_allocation.fulfilment.model import Order, Plan, Wish
 from weir_allocation.fulfilment.planner import plan
+from weir_allocation.fulfilment.sold import as_sold, joined, short
 from weir_allocation.trace import Verdict
 from weir_chassis.errors import Malformed, RevisionNotReached
 from weir_chassis.revisions import Revision, Vector
@@ -53,15 +54,17 @@ async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_a
     """Plan an order and have its units promised; the plan alone where these are not enough, and nothing may wait.
 
     What was made under the request id before is answered again, also where the order could not be filled any more. That
-    it cannot be is only said of books that are newer than the request. Raises ChannelNotFound, Malformed,
+    it cannot be is only said of books that are newer than the request, and so is what was sold already promised that is
+    not there: the plan alone is answered only where no location may send some of it. Raises ChannelNotFound, Malformed,
     PlanOvertaken, and what `fresh` and `Promises.reserve` raise.
     """
     projection = await fresh(tenants, fresh_as)
     newest: int | None = None
+    promises_missing = False
     while True:
         known = projection.revisions[0].number
         try:
-            done = await _reserved(projection, promises, asked)
+            done = await _reserved(projection, promises, asked, promises_missing)
         except REFUSED_HERE:
             made = await promises.made(asked)
             if isinstance(made, Reserved):
@@ -73,9 +76,12 @@ async def reserved(tenants: Tenants, promises: Promises, asked: Reserve, fresh_a
         if isinstance(made, Reserved):
             return made
         newest = made if newest is None else newest
-        if known >= newest:
+        if known < newest:
+            await catch_up(projection, newest)
+        elif asked.sold and not promises_missing:
+            promises_missing = True
+        else:
             return done
-        await catch_up(projection, newest)
 
 
 def ordered(projection: Projection, wish: Wish, channel: str) -> tuple[Order, tuple[Share, ...]]:
@@ -110,11 +116,21 @@ def points(projection: Projection) -> tuple[Point, ...]:
     return tuple(Point(each.context, each.cluster, each.epoch, each.number) for each in projection.revisions)
 
 
-async def _reserved(projection: Projection, promises: Promises, asked: Reserve) -> Reserved | Plan:
-    for _ in range(PLANS_MAX):
+async def _reserved(
+    projection: Projection, promises: Promises, asked: Reserve, promises_missing: bool
+) -> Reserved | Plan:
+    for number in range(PLANS_MAX):
         wanted, shares, mark, found = await _planned(projection, asked)
+        missing: list[int] | None = None
+        if asked.sold:
+            more = short(wanted, found) if promises_missing or not found.missing else None
+            if more is None:
+                return found
+            if number < PLANS_MAX - 1:  # whoever overtakes it ever again does not stop what was sold
+                missing = [*(0 for _ in found.allocations), *(each.quantity for each in more)]
+            found = replace(found, allocations=joined(found.allocations, more))
         waits = await _waiting(projection, wanted, found) if asked.back_order and found.missing else None
-        if waits is None and (not found.allocations or (asked.wish.whole and found.missing)):
+        if waits is None and (not found.allocations or (wanted.wish.whole and found.missing)):
             return found
         purposes = tuple(Purpose(each.line, each.serves_as, each.bundles) for each in found.allocations)
         by = Recorded(wanted.wish, asked.channel, wanted.terms, purposes, found, mark)
@@ -123,7 +139,7 @@ async def _reserved(projection: Projection, promises: Promises, asked: Reserve) 
         taken = weighed(wanted, shares, found.allocations)
         try:
             with projection.underway.asking(found, spent(found, taken)) as promised:
-                done = await promises.reserve(asked, by, counted(taken), demand)
+                done = await promises.reserve(asked, by, counted(taken), demand, missing)
                 if done.recorded is by and not asked.validate_only:
                     promised(done.revision.number)
             return done
@@ -141,6 +157,7 @@ async def _planned(projection: Projection, asked: Reserve) -> tuple[Order, tuple
     """
     for _ in range(PLANS_MAX):
         (wanted, shares), mark = ordered(projection, asked.wish, asked.channel), points(projection)
+        wanted = as_sold(wanted) if asked.sold else wanted
         left = projection.underway.left(wanted, projection.revisions[0].number, shares)
         found = await best(left)
         if not found.missing or left is wanted:

@@ -51,13 +51,18 @@ class PeerPromises:
         self._waiting = WaitingServiceStub(peer.channel)
 
     async def reserve(
-        self, asked: Reserve, planned: Recorded, counted: Sequence[Counted | None], waits: Recorded | None
+        self,
+        asked: Reserve,
+        planned: Recorded,
+        counted: Sequence[Counted | None],
+        waits: Recorded | None,
+        missing: Sequence[int] | None = None,
     ) -> Reserved:
         assert planned.plan is not None
         lines = planned.plan.allocations
         request = pb.ReserveRequest(
             request_id=asked.request_id,
-            draft=_draft(asked, planned, lines, counted) if lines else None,
+            draft=_draft(asked, planned, lines, counted, missing) if lines else None,
             waiting=None if waits is None else _waiting_draft(asked, waits),
             validate_only=asked.validate_only,
             digest=asked.digest,
@@ -168,13 +173,21 @@ def _read(kept: bytes) -> Recorded | None:
 
 
 def _draft(
-    asked: Reserve, planned: Recorded, lines: Sequence[Allocation], counted: Sequence[Counted | None]
+    asked: Reserve,
+    planned: Recorded,
+    lines: Sequence[Allocation],
+    counted: Sequence[Counted | None],
+    missing: Sequence[int] | None,
 ) -> reservation_pb2.ReservationDraft:
     draft = reservation_pb2.ReservationDraft(
         lines=_draft_lines(lines, counted), order=asked.order, channel=asked.channel, plan=_kept(planned)
     )
     if asked.hold_seconds is not None:
         draft.hold_duration.CopyFrom(_duration(asked.hold_seconds))
+    if asked.sold:
+        draft.mode = reservation_pb2.RESERVE_MODE_FACT
+        for line, units in zip(draft.lines, missing or (), strict=missing is not None):
+            line.shortfall_max = units
     return draft
 
 

@@ -39,6 +39,9 @@ def reserving(request: pb.ReserveFulfilmentRequest) -> tuple[Reserve, Vector]:
         hold_seconds = fields.duration(
             request, "hold_duration", least_seconds=1, most_seconds=HOLD_SECONDS_MAX, default_seconds=_USUAL
         )
+        for name, given in {"hold_duration": bool(hold_seconds), "back_order": request.back_order}.items():
+            if request.sold and given:
+                fields.refuse(name, "Not of what was sold already.")
         return (
             Reserve(
                 fields.request_id(request.request_id),
@@ -49,6 +52,7 @@ def reserving(request: pb.ReserveFulfilmentRequest) -> tuple[Reserve, Vector]:
                 fields.text("order", request.order, length_max=ORDER_LENGTH_MAX),
                 request.back_order,
                 request.validate_only,
+                request.sold,
             ),
             _freshness(fields, request.freshness),
         )

@@ -164,7 +164,7 @@ class ReserveFulfilmentResponse(_message.Message):
     @_builtins.property
     def plan(self) -> _fulfilment_pb2.Plan:
         """The plan it was promised by: allocation n is line n of the reservation. Of what was sold already `missing` says what is not there,
-        which the allocations promise nevertheless.
+        by the books it was planned with; the last allocations promise it nevertheless.
         """
 
     @_builtins.property
