@@ -60,12 +60,14 @@ class Making:
         self._guard = guard
 
     def setting_faults(self, wanted: Connection) -> Sequence[Fault]:
-        """What is wrong with the kind and settings of a connection, as far as it can be told without its secrets."""
+        """What is wrong with the settings of a connection, or with its kind, which has no name; as far as it can be
+        told without its secrets.
+        """
         sort = self._sorts.get(wanted.kind)
         if sort is None:
-            return [Fault("kind", "This installation has no connector of this kind.")]
+            return [Fault("", "This installation has no connector of this kind.")]
         if not sort.has(wanted.role):
-            return [Fault("kind", f"No {wanted.role.lower()} is of this kind.")]
+            return [Fault("", f"No {wanted.role.lower()} is of this kind.")]
         return setting_faults(sort.settings, wanted.settings, self._guard)
 
     def secret_faults(self, connection: Connection, name: str, value: str) -> Sequence[Fault]:

@@ -46,6 +46,17 @@ class Health(NamedTuple):
     abilities: Abilities | None = None
 
 
+class Tested(NamedTuple):
+    """What came of asking the other end whether it answers: why it does not, as far as it may be told, empty where it
+    does; of a store what it can do, of a warehouse facilities that it reports.
+    """
+
+    milliseconds: int
+    error: str = ""
+    abilities: Abilities | None = None
+    facilities: tuple[str, ...] = ()
+
+
 class Healths(Protocol):
     """How it stands with the connections of all tenants. Writing of one that is gone does nothing.
 

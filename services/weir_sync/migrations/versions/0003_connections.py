@@ -1,5 +1,5 @@
-"""Connections, schedules, the master switch and late feeds; and beside them what is no configuration: secrets, how it
-stands with each connection, and when each schedule is due.
+"""Connections, schedules, the master switch and late feeds; and beside them what is no configuration: secrets, and how
+it stands with each connection.
 
 The keys hold what they can of the laws, behind the rules in `domain`: the levels of a channel are told over one
 connection, and all that is of a connection goes with it. Secrets are kept apart, so that no stream of changes holds
@@ -47,18 +47,6 @@ CREATE TABLE schedules (
     PRIMARY KEY (tenant, connection, schedule),
     FOREIGN KEY (tenant, connection) REFERENCES connections ON DELETE CASCADE
 );
-
-CREATE TABLE schedule_times (
-    tenant text NOT NULL,
-    connection text COLLATE "C" NOT NULL,
-    schedule text COLLATE "C" NOT NULL,
-    next_at timestamptz NOT NULL,
-    changed bigint NOT NULL CHECK (changed > 0),
-    PRIMARY KEY (tenant, connection, schedule),
-    FOREIGN KEY (tenant, connection, schedule) REFERENCES schedules ON DELETE CASCADE
-);
-CREATE INDEX schedule_times_by_time ON schedule_times (tenant, next_at);
-COMMENT ON TABLE schedule_times IS 'When schedules are due; reckoned of the schedule as it was changed last.';
 
 CREATE TABLE secrets (
     tenant text NOT NULL,
@@ -113,7 +101,6 @@ def upgrade() -> None:
     for table in (
         "connections",
         "schedules",
-        "schedule_times",
         "secrets",
         "connection_health",
         "master_switches",
