@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import calls, fulfilment, growth, levels, past, planning, rebalancing, snapshots, views
+from tests.bench import calls, fulfilment, growth, levels, past, planning, pushes, rebalancing, snapshots, views
 from tests.bench.measuring import Options
 
 PARTS: dict[str, Callable[[Options], None]] = {
@@ -21,9 +21,10 @@ PARTS: dict[str, Callable[[Options], None]] = {
     "fulfilment": fulfilment.run,
     "rebalancing": rebalancing.run,
     "views": views.run,
+    "pushes": pushes.run,
     "growth": growth.run,
 }
-USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment", "rebalancing", "views"]
+USUAL = ["calls", "past", "snapshots", "levels", "planning", "fulfilment", "rebalancing", "views", "pushes"]
 
 
 def main() -> None:

@@ -55,14 +55,14 @@ class Suite:
 
 
 @contextmanager
-def suite() -> Iterator[Suite]:
-    """The servers of the bench for the block."""
+def suite(**environment: str) -> Iterator[Suite]:
+    """The servers of the bench for the block, all told these variables."""
     with ledgers(ALONE) as running, ExitStack() as stack:
         home = running.postgres.directory.parent
         urls = {name: _migrated(running.postgres, f"weir_{name}", "weir") for name in CONTEXTS}
         servers = {**running.servers}
         aggregator = f"127.0.0.1:{stack.enter_context(kept_port())}"  # partitioning asks it, and comes before it
-        targets = {"WEIR_AGGREGATOR_TARGET": aggregator}
+        targets = {"WEIR_AGGREGATOR_TARGET": aggregator, **environment}
         for name in ("echo", "empty", *urls):
             environ = {"WEIR_DATABASE_URL": urls[name], **targets} if name in urls else {}
             servers[name] = stack.enter_context(_serving(name, name, home, environ))
