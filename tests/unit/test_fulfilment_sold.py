@@ -108,7 +108,7 @@ async def test_shortfalls_rest_on_books_that_are_newer() -> None:
             ledger.commit(count("BIKE", "B", 5))
         return came
 
-    ledger.made = made  # type: ignore[method-assign,assignment]
+    ledger.made = made  # type: ignore[method-assign]
     done = await reserve(ledger, asking(wish(Line(BIKE, 5)), sold=True))
     assert isinstance(done, Reserved)
     assert (taken(done.recorded), ledger.missing) == ([(0, "BIKE", "B", 5)], [[0]])
