@@ -8,8 +8,10 @@ from typing import Any
 from weir_sync.connectors.dialing import AdapterSettings
 from weir_sync.connectors.grpc import GrpcStore
 from weir_sync.connectors.making import Sort
+from weir_sync.connectors.oscar import OscarSettings, oscar
 from weir_sync.domain.connections import ConnectorKind
 
 SORTS: Mapping[ConnectorKind, Sort[Any]] = {
+    ConnectorKind.OSCAR: Sort(OscarSettings, store=oscar),
     ConnectorKind.GRPC: Sort(AdapterSettings, store=GrpcStore),
 }
