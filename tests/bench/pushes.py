@@ -97,10 +97,10 @@ async def _run(running: Suite, options: Options) -> None:
         await _told(shops, products)
         first = time.perf_counter() - begun
         full = await _full(SyncServiceStub(channel))
-        levels = products * STORES
+        levels, mebibytes = products * STORES, peak_bytes(running.servers["sync"].pid) / 2**20
         print(
             f"{levels:,} levels to {STORES} stores: for the first time {levels / first:,.0f}/s,"
-            f" by a full sync {levels / full:,.0f}/s; sync took {peak_bytes(running.servers['sync'].pid) / 2**20:,.0f} MiB at most.",
+            f" by a full sync {levels / full:,.0f}/s; sync took {mebibytes:,.0f} MiB at most.",
             flush=True,
         )
         every: list[list[float]] = []

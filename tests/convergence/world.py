@@ -16,6 +16,7 @@ from tests.kit.processes import Program, program
 from tests.kit.reference_shop import Shop
 from tests.kit.reference_store import ABILITIES, ReferenceStore
 from tests.kit.suite import SCHEMAS, Suite, suite
+from weir.connector.v1 import store_connector_pb2
 from weir.sync.v1 import connection_pb2, connection_service_pb2
 
 LEASE_SECONDS = 2
@@ -48,6 +49,10 @@ class WatchedStore(ReferenceStore):
         finally:
             for level in request.levels:
                 self._now[level.store_sku] -= 1
+
+    async def ListOrders(self, request: Any, context: Any) -> Any:
+        """None: they are reported when the plan says so."""
+        return store_connector_pb2.ListOrdersResponse(cursor=request.cursor)
 
 
 @dataclass(slots=True)
@@ -101,6 +106,7 @@ async def _connect(merchant: Merchant, name: str, target: str) -> None:
                 settings={"target": target, "plaintext": "true"},
                 channel=name,
                 push_levels=True,
+                take_orders=True,
             ),
         )
     )
