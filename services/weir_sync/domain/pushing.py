@@ -1,0 +1,298 @@
+"""What is sent to a store, and what becomes of it; pure.
+
+A store sells by itself: what it shows falls before the order comes in. What it shows is therefore never written over
+blindly. It should show what it showed last, less the units of its orders that came in since (`Standing.expected`); what
+is missing beside that was sold, and no order of it has come in: it is kept back (`unreported`) until one does. So a
+store that is to show `level` is sent `level - unreported`.
+
+Each function takes a SKU as it stands and returns it as it stands then, with what has come to an end. None of them
+knows where that is kept: whoever asks has it locked meanwhile, and keeps what is returned before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from weir_sync.domain.records import RecordStatus
+from weir_sync.domain.rules import Product
+
+TRIES_MAX = 8
+"""Failures of a level by itself before it is given up."""
+RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 300.0
+"""The longest wait after the first failure, and after any."""
+CHANGES_MAX = 3
+"""Times in a row that a store sold in the very moment of a write, before the next one waits a little."""
+CHECK_SECONDS = 30.0
+"""When what was applied is read back."""
+SHOWN_SECONDS, SHOWN_SECONDS_MAX = 1.0, 60.0
+"""When what was accepted is read back first, and how seldom later on."""
+CHECKS_MAX = 12
+"""Times that what was accepted is looked for in vain before it is sent again."""
+
+
+class Terms(NamedTuple):
+    """How a store is dealt with: what it can do, and whether its orders come in, without which nobody can tell what
+    was sold from what was changed by hand.
+    """
+
+    compare_and_set: bool
+    reads_back: bool
+    protects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A SKU of a store; the words are those of the table `levels`, which migration 0005 explains."""
+
+    store_sku: str
+    product: Product
+    level: int
+    rule: str
+    number: int
+    record: int
+    status: RecordStatus
+    error: str = ""
+    due_at: datetime | None = None
+    tries: int = 0
+    told: int | None = None
+    told_at: datetime | None = None
+    shown: int | None = None
+    sold_after: int = 0
+    unreported: int = 0
+    unreported_at: datetime | None = None
+    verified: bool = False
+    check_at: datetime | None = None
+    checks: int = 0
+    fence: int | None = None
+    sent: int | None = None
+    sent_number: int | None = None
+    sent_record: int | None = None
+    stray: int | None = None
+
+    @property
+    def quantity(self) -> int:
+        """What the store is sent so that it shows the level: never what was sold there, as far as is known."""
+        return max(0, self.level - self.unreported)
+
+    @property
+    def expected(self) -> int | None:
+        """What the store should show now; None where nobody knows."""
+        return None if self.shown is None else self.shown - self.sold_after
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something was sent of which it is not known whether it is shown."""
+        return self.sent is not None
+
+
+class Note(NamedTuple):
+    """What is noted of a record: what became of it, PENDING for nothing yet, and why it failed."""
+
+    record: int
+    status: RecordStatus
+    error: str = ""
+    sent: bool = True
+    """It was sent once more."""
+
+
+class Decided(NamedTuple):
+    """A SKU as it stands now, what is noted, and whether it has to be told anew because it shows something else."""
+
+    standing: Standing
+    notes: tuple[Note, ...] = ()
+    drifted: bool = False
+
+
+def reads_first(standing: Standing, terms: Terms) -> bool:
+    """Whether the store has to be asked what it shows before it is told anything."""
+    if not terms.protects or not terms.reads_back:
+        return False
+    if standing.in_doubt:
+        return True
+    return standing.shown is not None and not terms.compare_and_set
+
+
+def taken(standing: Standing, fence: int) -> Standing:
+    """The SKU in flight under a lease, with nothing sent yet that was not before."""
+    return replace(standing, fence=fence, check_at=None)
+
+
+def intended(standing: Standing, now: datetime) -> Decided:
+    """The SKU as its level is being sent; a record that was on its way before, and is not its newest, has ended."""
+    number = max(standing.number + 1, int(now.timestamp() * 1_000_000))
+    sending = replace(
+        standing,
+        number=number,
+        shown=standing.expected,
+        sold_after=0,
+        sent=standing.quantity,
+        sent_number=number,
+        sent_record=standing.record,
+        stray=standing.sent if standing.in_doubt else standing.stray,
+        checks=0,
+        verified=False,
+    )
+    return Decided(sending, _overtaken(standing))
+
+
+def seen(standing: Standing, shown: int, terms: Terms, now: datetime, *, unreported: int | None = None) -> Standing:
+    """The SKU after the store said what it shows, while nothing is on its way to it.
+
+    What it shows less than it should was sold. Where it is not known which of two levels it had taken, it is the one
+    that leaves less to have been sold. `unreported` is what the store itself says was sold without an order.
+    """
+    known = replace(standing, shown=shown, sold_after=0, sent=None, sent_number=None)
+    if not terms.protects:
+        return replace(known, unreported=0, unreported_at=None)
+    kept_back = max(standing.unreported + min(_missing(standing, shown), default=0), unreported or 0)
+    if kept_back == standing.unreported:
+        return known
+    return replace(known, unreported=kept_back, unreported_at=now)
+
+
+def applied(standing: Standing, terms: Terms, now: datetime, *, shown: int | None = None) -> Decided:
+    """The store shows what was sent."""
+    assert standing.sent is not None
+    verified = shown == standing.sent
+    look = terms.reads_back and not verified
+    told = replace(
+        standing,
+        told=standing.sent,
+        told_at=now,
+        shown=standing.sent,
+        verified=verified,
+        check_at=now + timedelta(seconds=CHECK_SECONDS) if look else None,
+        sent=None,
+        sent_number=None,
+    )
+    return _ended(told, RecordStatus.SUCCEEDED)
+
+
+def accepted(standing: Standing, terms: Terms, now: datetime) -> Decided:
+    """The store has taken what was sent, and will show it later; one that cannot be read is taken at its word."""
+    if not terms.reads_back:
+        return applied(standing, terms, now)
+    waiting = replace(
+        standing,
+        fence=None,
+        told=standing.sent,
+        told_at=now,
+        check_at=now + timedelta(seconds=SHOWN_SECONDS),
+        due_at=None if standing.record == standing.sent_record else standing.due_at,
+        tries=0,
+        error="",
+    )
+    return Decided(waiting)
+
+
+def changed(standing: Standing, shown: int, terms: Terms, now: datetime, chance: float) -> Decided:
+    """The store showed something else than was expected, and nothing was done: it is sent again, by what it shows."""
+    tries = standing.tries + 1
+    wait = 0.0 if tries <= CHANGES_MAX else backoff(tries - CHANGES_MAX, chance)
+    again = seen(replace(standing, sent=None, tries=tries), shown, terms, now)
+    return _again(again, now, wait, "")
+
+
+def postponed(standing: Standing, now: datetime, *, error: str = "") -> Decided:
+    """Nothing was done, through no fault of the level: it is sent again as soon as anything is."""
+    return _again(replace(standing, sent=None, sent_number=None), now, 0.0, error)
+
+
+def unheard(standing: Standing, now: datetime, *, error: str) -> Decided:
+    """Nothing is known of what became of it, through no fault of the level."""
+    return _again(replace(standing, stray=standing.sent), now, 0.0, error)
+
+
+def failed(standing: Standing, now: datetime, chance: float, *, error: str, doubtful: bool) -> Decided:
+    """It did not come to pass, or (`doubtful`) nobody knows, and not for the first time perhaps: it is tried again
+    after a while, or given up.
+    """
+    tries = standing.tries + 1
+    left = replace(standing, stray=standing.sent) if doubtful else replace(standing, sent=None, sent_number=None)
+    if tries >= TRIES_MAX:
+        return _ended(replace(left, tries=tries), RecordStatus.FAILED, error)
+    return _again(replace(left, tries=tries), now, backoff(tries, chance), error)
+
+
+def refused(standing: Standing, *, error: str) -> Decided:
+    """The store does not take it, whenever it is sent."""
+    left = replace(standing, sent=None, sent_number=None, tries=standing.tries + 1)
+    return _ended(left, RecordStatus.FAILED, error)
+
+
+def checked(standing: Standing, shown: int, terms: Terms, now: datetime) -> Decided:
+    """What the store was told was read back."""
+    strayed = standing.stray is not None and shown == standing.stray - standing.sold_after
+    if standing.in_doubt:
+        return _checked_accepted(standing, shown, terms, now)
+    less = 0 if standing.expected is None else standing.expected - shown
+    known = replace(standing, check_at=None, verified=True, stray=None)
+    if less == 0:
+        return Decided(known)
+    if less < 0 or strayed:
+        return Decided(replace(known, shown=shown, sold_after=0, verified=False), drifted=True)
+    known = seen(known, shown, terms, now)
+    return Decided(known, drifted=terms.protects and known.quantity != shown)
+
+
+def reclaimed(standing: Standing) -> Decided:
+    """A holder that is no more had it in flight: nobody knows what became of it, if anything was sent at all."""
+    return Decided(replace(standing, fence=None, stray=standing.sent), _overtaken(standing))
+
+
+def backoff(tries: int, chance: float) -> float:
+    """Seconds to wait after so many tries, from 1: by chance (0 to 1) up to a bound that doubles."""
+    assert tries > 0
+    return chance * min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(tries - 1, 30))
+
+
+def _checked_accepted(standing: Standing, shown: int, terms: Terms, now: datetime) -> Decided:
+    """What was accepted is looked for."""
+    assert standing.sent is not None
+    by_sent = standing.sent - standing.sold_after - shown
+    before = [] if standing.expected is None else [standing.expected - shown]
+    landed = by_sent >= 0 and not any(0 <= each < by_sent for each in before)
+    if landed and not (by_sent > 0 and not terms.protects and before == [0]):
+        known = seen(replace(standing, shown=standing.sent, sent=None), shown, terms, now)
+        return _ended(replace(known, verified=True, check_at=None, stray=None), RecordStatus.SUCCEEDED)
+    checks = standing.checks + 1
+    if checks >= CHECKS_MAX:
+        again = replace(standing, check_at=None, checks=0, stray=standing.sent)
+        return Decided(replace(again, sent=None, sent_number=None), drifted=True)
+    wait = min(SHOWN_SECONDS_MAX, SHOWN_SECONDS * 2.0**checks)
+    return Decided(replace(standing, checks=checks, check_at=now + timedelta(seconds=wait)))
+
+
+def _missing(standing: Standing, shown: int) -> Sequence[int]:
+    """How many units may have been sold without an order, by what the store may have shown before."""
+    before = [each for each in (standing.shown, standing.sent) if each is not None]
+    return [each - standing.sold_after - shown for each in before if each - standing.sold_after >= shown]
+
+
+def _ended(standing: Standing, status: RecordStatus, error: str = "") -> Decided:
+    """What was on its way is not any more; so is the SKU settled, unless something newer is due."""
+    assert standing.sent_record is not None
+    note = Note(standing.sent_record, status, error)
+    rest = replace(standing, fence=None, sent_record=None)
+    if standing.sent_record != standing.record:
+        return Decided(rest, (note,))
+    return Decided(replace(rest, status=status, error=error, due_at=None, tries=0), (note,))
+
+
+def _again(standing: Standing, now: datetime, wait: float, error: str, *, sent: bool = True) -> Decided:
+    """It is due again after a while; where something newer is, that is, and it ends in its favour."""
+    rest = replace(standing, fence=None, error=error)
+    if standing.sent_record not in (None, standing.record):
+        return Decided(replace(rest, sent_record=None, tries=0), _overtaken(standing))
+    due_at = now + timedelta(seconds=wait)
+    return Decided(replace(rest, due_at=due_at), (Note(standing.record, RecordStatus.PENDING, error, sent),))
+
+
+def _overtaken(standing: Standing) -> tuple[Note, ...]:
+    """The record that was on its way, where a newer one takes its place."""
+    if standing.sent_record is None or standing.sent_record == standing.record:
+        return ()
+    return (Note(standing.sent_record, RecordStatus.SKIPPED, sent=False),)
