@@ -102,7 +102,7 @@ def _connection(fields: Fields, asked: pb.Connection) -> Connection:
         take_orders=asked.take_orders,
         pull_stock=asked.pull_stock,
         feed=_feed(fields.inner("feed"), asked.feed),
-        late_after_seconds=_span(fields, asked, "late_after"),
+        late_after_seconds=_span(fields, asked, "late_after_duration"),
         late_buffer_percent=fields.number("late_buffer_percent", asked.late_buffer_percent, least=0, most=100),
         etag=etag(fields, asked),
     )
@@ -111,7 +111,7 @@ def _connection(fields: Fields, asked: pb.Connection) -> Connection:
 def _check_role(fields: Fields, asked: pb.Connection, role: Role) -> None:
     """Take a note of what only a connection of the other role has."""
     of_stores = ("channel", "push_levels", "take_orders")
-    of_warehouses = ("facilities", "pull_stock", "feed", "late_after", "late_buffer_percent")
+    of_warehouses = ("facilities", "pull_stock", "feed", "late_after_duration", "late_buffer_percent")
     set_fields = {field.name for field, _ in asked.ListFields()}
     for names, holder in ((of_stores, Role.STORE), (of_warehouses, Role.WAREHOUSE)):
         for name in names:
@@ -150,8 +150,8 @@ def _feed(fields: Fields, asked: pb.FeedTerms) -> FeedTerms:
 
 def _schedule(fields: Fields, asked: pb.Schedule) -> Schedule:
     if asked.WhichOneof("when") is None:
-        fields.refuse("interval", "Required, or else cron.")
-    if asked.time_zone and asked.WhichOneof("when") == "interval":
+        fields.refuse("sync_interval", "Required, or else cron.")
+    if asked.time_zone and asked.WhichOneof("when") == "sync_interval":
         fields.refuse("time_zone", "Only beside cron.")
     by_clock = asked.WhichOneof("when") == "cron"
     zone = fields.text("time_zone", asked.time_zone, length_max=TIME_ZONE_LENGTH_MAX)
@@ -164,7 +164,7 @@ def _schedule(fields: Fields, asked: pb.Schedule) -> Schedule:
         connection=fields.identifier("connection", asked.connection),
         schedule=fields.identifier("schedule", asked.schedule),
         full=asked.full,
-        interval_seconds=_span(fields, asked, "interval"),
+        interval_seconds=_span(fields, asked, "sync_interval"),
         cron=cron,
         time_zone=zone,
         disabled=asked.disabled,
@@ -194,7 +194,7 @@ def to_connection(each: Connection, health: Health) -> pb.Connection:
         push_levels=each.push_levels,
         take_orders=each.take_orders,
         pull_stock=each.pull_stock,
-        late_after=_duration(each.late_after_seconds),
+        late_after_duration=_duration(each.late_after_seconds),
         late_buffer_percent=each.late_buffer_percent,
         abilities=to_abilities(health.abilities) if health.abilities else None,
         health=to_health(health),
@@ -265,7 +265,7 @@ def to_schedule(each: Schedule, next_time: datetime | None) -> pb.Schedule:
     if each.cron:
         shown.cron = each.cron
     else:
-        shown.interval.FromSeconds(each.interval_seconds)
+        shown.sync_interval.FromSeconds(each.interval_seconds)
     _set_time(shown, "next_time", next_time)
     return shown
 

@@ -338,19 +338,19 @@ class Throttle(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    RETRY_DURATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def retry_after(self) -> _duration_pb2.Duration:
+    def retry_duration(self) -> _duration_pb2.Duration:
         """So long."""
 
     def __init__(
         self,
         *,
-        retry_after: _duration_pb2.Duration | None = ...,
+        retry_duration: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_duration", b"retry_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["retry_duration", b"retry_duration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

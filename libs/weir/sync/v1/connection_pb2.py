@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from weir.connector.v1 import connector_pb2 as weir_dot_connector_dot_v1_dot_connector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dweir/sync/v1/connection.proto\x12\x0cweir.sync.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!weir/connector/v1/connector.proto\"\xf0\x04\n\nConnection\x12\x12\n\nconnection\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x1c.weir.sync.v1.ConnectionRole\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.weir.sync.v1.ConnectorKind\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x38\n\x08settings\x18\x05 \x03(\x0b\x32&.weir.sync.v1.Connection.SettingsEntry\x12\x14\n\x0csecret_names\x18\x06 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12*\n\nfacilities\x18\x08 \x03(\x0b\x32\x16.weir.sync.v1.Facility\x12\x13\n\x0bpush_levels\x18\t \x01(\x08\x12\x13\n\x0btake_orders\x18\n \x01(\x08\x12\x12\n\npull_stock\x18\x0b \x01(\x08\x12%\n\x04\x66\x65\x65\x64\x18\x0c \x01(\x0b\x32\x17.weir.sync.v1.FeedTerms\x12-\n\nlate_after\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13late_buffer_percent\x18\x0e \x01(\x05\x12\x34\n\tabilities\x18\x0f \x01(\x0b\x32!.weir.connector.v1.StoreAbilities\x12.\n\x06health\x18\x10 \x01(\x0b\x32\x1e.weir.sync.v1.ConnectionHealth\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x08\x46\x61\x63ility\x12\x10\n\x08\x66\x61\x63ility\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\"l\n\tFeedTerms\x12\x0f\n\x07on_hand\x18\x01 \x01(\x08\x12\'\n\x08left_out\x18\x02 \x01(\x0e\x32\x15.weir.sync.v1.LeftOut\x12\x16\n\x0e\x61\x62sent_is_zero\x18\x03 \x01(\x08\x12\r\n\x05owner\x18\x04 \x01(\t\"\xde\x02\n\x10\x43onnectionHealth\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.weir.sync.v1.ConnectionHealth.State\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nretry_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x03\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12/\n\x0breport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x07 \x01(\x08\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\"\xe7\x01\n\x08Schedule\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12\x12\n\nconnection\x18\x02 \x01(\t\x12\x0c\n\x04\x66ull\x18\x03 \x01(\x08\x12-\n\x08interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0e\n\x04\x63ron\x18\x05 \x01(\tH\x00\x12\x11\n\ttime_zone\x18\x06 \x01(\t\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12-\n\tnext_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\tB\x06\n\x04when*k\n\x0e\x43onnectionRole\x12\x1f\n\x1b\x43ONNECTION_ROLE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONNECTION_ROLE_STORE\x10\x01\x12\x1d\n\x19\x43ONNECTION_ROLE_WAREHOUSE\x10\x02*\xa8\x02\n\rConnectorKind\x12\x1e\n\x1a\x43ONNECTOR_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONNECTOR_KIND_SHOPIFY\x10\x01\x12\x1e\n\x1a\x43ONNECTOR_KIND_WOOCOMMERCE\x10\x02\x12\x19\n\x15\x43ONNECTOR_KIND_MEDUSA\x10\x03\x12\x18\n\x14\x43ONNECTOR_KIND_OSCAR\x10\x04\x12\x1a\n\x16\x43ONNECTOR_KIND_WEBHOOK\x10\x05\x12\x1d\n\x19\x43ONNECTOR_KIND_CSV_FOLDER\x10\x06\x12\x17\n\x13\x43ONNECTOR_KIND_SFTP\x10\x07\x12\x19\n\x15\x43ONNECTOR_KIND_TRYTON\x10\x08\x12\x17\n\x13\x43ONNECTOR_KIND_GRPC\x10\t*b\n\x07LeftOut\x12\x18\n\x14LEFT_OUT_UNSPECIFIED\x10\x00\x12\x18\n\x14LEFT_OUT_HANDED_OVER\x10\x01\x12\x10\n\x0cLEFT_OUT_ALL\x10\x02\x12\x11\n\rLEFT_OUT_NONE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dweir/sync/v1/connection.proto\x12\x0cweir.sync.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!weir/connector/v1/connector.proto\"\xf9\x04\n\nConnection\x12\x12\n\nconnection\x18\x01 \x01(\t\x12*\n\x04role\x18\x02 \x01(\x0e\x32\x1c.weir.sync.v1.ConnectionRole\x12)\n\x04kind\x18\x03 \x01(\x0e\x32\x1b.weir.sync.v1.ConnectorKind\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x38\n\x08settings\x18\x05 \x03(\x0b\x32&.weir.sync.v1.Connection.SettingsEntry\x12\x14\n\x0csecret_names\x18\x06 \x03(\t\x12\x0f\n\x07\x63hannel\x18\x07 \x01(\t\x12*\n\nfacilities\x18\x08 \x03(\x0b\x32\x16.weir.sync.v1.Facility\x12\x13\n\x0bpush_levels\x18\t \x01(\x08\x12\x13\n\x0btake_orders\x18\n \x01(\x08\x12\x12\n\npull_stock\x18\x0b \x01(\x08\x12%\n\x04\x66\x65\x65\x64\x18\x0c \x01(\x0b\x32\x17.weir.sync.v1.FeedTerms\x12\x36\n\x13late_after_duration\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13late_buffer_percent\x18\x0e \x01(\x05\x12\x34\n\tabilities\x18\x0f \x01(\x0b\x32!.weir.connector.v1.StoreAbilities\x12.\n\x06health\x18\x10 \x01(\x0b\x32\x1e.weir.sync.v1.ConnectionHealth\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\x1a/\n\rSettingsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x08\x46\x61\x63ility\x12\x10\n\x08\x66\x61\x63ility\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\"l\n\tFeedTerms\x12\x0f\n\x07on_hand\x18\x01 \x01(\x08\x12\'\n\x08left_out\x18\x02 \x01(\x0e\x32\x15.weir.sync.v1.LeftOut\x12\x16\n\x0e\x61\x62sent_is_zero\x18\x03 \x01(\x08\x12\r\n\x05owner\x18\x04 \x01(\t\"\xde\x02\n\x10\x43onnectionHealth\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.weir.sync.v1.ConnectionHealth.State\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nretry_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61ilures\x18\x04 \x01(\x03\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12/\n\x0breport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x07 \x01(\x08\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x0e\n\nSTATE_OPEN\x10\x02\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x03\"\xec\x01\n\x08Schedule\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12\x12\n\nconnection\x18\x02 \x01(\t\x12\x0c\n\x04\x66ull\x18\x03 \x01(\x08\x12\x32\n\rsync_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x0e\n\x04\x63ron\x18\x05 \x01(\tH\x00\x12\x11\n\ttime_zone\x18\x06 \x01(\t\x12\x10\n\x08\x64isabled\x18\x07 \x01(\x08\x12-\n\tnext_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\tB\x06\n\x04when*k\n\x0e\x43onnectionRole\x12\x1f\n\x1b\x43ONNECTION_ROLE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONNECTION_ROLE_STORE\x10\x01\x12\x1d\n\x19\x43ONNECTION_ROLE_WAREHOUSE\x10\x02*\xa8\x02\n\rConnectorKind\x12\x1e\n\x1a\x43ONNECTOR_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43ONNECTOR_KIND_SHOPIFY\x10\x01\x12\x1e\n\x1a\x43ONNECTOR_KIND_WOOCOMMERCE\x10\x02\x12\x19\n\x15\x43ONNECTOR_KIND_MEDUSA\x10\x03\x12\x18\n\x14\x43ONNECTOR_KIND_OSCAR\x10\x04\x12\x1a\n\x16\x43ONNECTOR_KIND_WEBHOOK\x10\x05\x12\x1d\n\x19\x43ONNECTOR_KIND_CSV_FOLDER\x10\x06\x12\x17\n\x13\x43ONNECTOR_KIND_SFTP\x10\x07\x12\x19\n\x15\x43ONNECTOR_KIND_TRYTON\x10\x08\x12\x17\n\x13\x43ONNECTOR_KIND_GRPC\x10\t*b\n\x07LeftOut\x12\x18\n\x14LEFT_OUT_UNSPECIFIED\x10\x00\x12\x18\n\x14LEFT_OUT_HANDED_OVER\x10\x01\x12\x10\n\x0cLEFT_OUT_ALL\x10\x02\x12\x11\n\rLEFT_OUT_NONE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,24 +36,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONNECTION_SETTINGSENTRY']._loaded_options = None
   _globals['_CONNECTION_SETTINGSENTRY']._serialized_options = b'8\001'
-  _globals['_CONNECTIONROLE']._serialized_start=1519
-  _globals['_CONNECTIONROLE']._serialized_end=1626
-  _globals['_CONNECTORKIND']._serialized_start=1629
-  _globals['_CONNECTORKIND']._serialized_end=1925
-  _globals['_LEFTOUT']._serialized_start=1927
-  _globals['_LEFTOUT']._serialized_end=2025
+  _globals['_CONNECTIONROLE']._serialized_start=1533
+  _globals['_CONNECTIONROLE']._serialized_end=1640
+  _globals['_CONNECTORKIND']._serialized_start=1643
+  _globals['_CONNECTORKIND']._serialized_end=1939
+  _globals['_LEFTOUT']._serialized_start=1941
+  _globals['_LEFTOUT']._serialized_end=2039
   _globals['_CONNECTION']._serialized_start=148
-  _globals['_CONNECTION']._serialized_end=772
-  _globals['_CONNECTION_SETTINGSENTRY']._serialized_start=725
-  _globals['_CONNECTION_SETTINGSENTRY']._serialized_end=772
-  _globals['_FACILITY']._serialized_start=774
-  _globals['_FACILITY']._serialized_end=820
-  _globals['_FEEDTERMS']._serialized_start=822
-  _globals['_FEEDTERMS']._serialized_end=930
-  _globals['_CONNECTIONHEALTH']._serialized_start=933
-  _globals['_CONNECTIONHEALTH']._serialized_end=1283
-  _globals['_CONNECTIONHEALTH_STATE']._serialized_start=1198
-  _globals['_CONNECTIONHEALTH_STATE']._serialized_end=1283
-  _globals['_SCHEDULE']._serialized_start=1286
-  _globals['_SCHEDULE']._serialized_end=1517
+  _globals['_CONNECTION']._serialized_end=781
+  _globals['_CONNECTION_SETTINGSENTRY']._serialized_start=734
+  _globals['_CONNECTION_SETTINGSENTRY']._serialized_end=781
+  _globals['_FACILITY']._serialized_start=783
+  _globals['_FACILITY']._serialized_end=829
+  _globals['_FEEDTERMS']._serialized_start=831
+  _globals['_FEEDTERMS']._serialized_end=939
+  _globals['_CONNECTIONHEALTH']._serialized_start=942
+  _globals['_CONNECTIONHEALTH']._serialized_end=1292
+  _globals['_CONNECTIONHEALTH_STATE']._serialized_start=1207
+  _globals['_CONNECTIONHEALTH_STATE']._serialized_end=1292
+  _globals['_SCHEDULE']._serialized_start=1295
+  _globals['_SCHEDULE']._serialized_end=1531
 # @@protoc_insertion_point(module_scope)

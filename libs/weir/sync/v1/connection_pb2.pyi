@@ -164,7 +164,7 @@ class Connection(_message.Message):
     TAKE_ORDERS_FIELD_NUMBER: _builtins.int
     PULL_STOCK_FIELD_NUMBER: _builtins.int
     FEED_FIELD_NUMBER: _builtins.int
-    LATE_AFTER_FIELD_NUMBER: _builtins.int
+    LATE_AFTER_DURATION_FIELD_NUMBER: _builtins.int
     LATE_BUFFER_PERCENT_FIELD_NUMBER: _builtins.int
     ABILITIES_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
@@ -206,8 +206,8 @@ class Connection(_message.Message):
         """Of a warehouse: what its figures mean."""
 
     @_builtins.property
-    def late_after(self) -> _duration_pb2.Duration:
-        """Of a warehouse: after this time without a report it is late, and told as such. 1 minute to 30 days. Default: never."""
+    def late_after_duration(self) -> _duration_pb2.Duration:
+        """Of a warehouse: after this time without a report it is late, and told as such. 1 minute to 30 days, in whole seconds. Default: never."""
 
     @_builtins.property
     def abilities(self) -> _connector_pb2.StoreAbilities:
@@ -232,15 +232,15 @@ class Connection(_message.Message):
         take_orders: _builtins.bool = ...,
         pull_stock: _builtins.bool = ...,
         feed: Global___FeedTerms | None = ...,
-        late_after: _duration_pb2.Duration | None = ...,
+        late_after_duration: _duration_pb2.Duration | None = ...,
         late_buffer_percent: _builtins.int = ...,
         abilities: _connector_pb2.StoreAbilities | None = ...,
         health: Global___ConnectionHealth | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "feed", b"feed", "health", b"health", "late_after", b"late_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "feed", b"feed", "health", b"health", "late_after_duration", b"late_after_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "channel", b"channel", "connection", b"connection", "display_name", b"display_name", "etag", b"etag", "facilities", b"facilities", "feed", b"feed", "health", b"health", "kind", b"kind", "late_after", b"late_after", "late_buffer_percent", b"late_buffer_percent", "pull_stock", b"pull_stock", "push_levels", b"push_levels", "role", b"role", "secret_names", b"secret_names", "settings", b"settings", "take_orders", b"take_orders"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abilities", b"abilities", "channel", b"channel", "connection", b"connection", "display_name", b"display_name", "etag", b"etag", "facilities", b"facilities", "feed", b"feed", "health", b"health", "kind", b"kind", "late_after_duration", b"late_after_duration", "late_buffer_percent", b"late_buffer_percent", "pull_stock", b"pull_stock", "push_levels", b"push_levels", "role", b"role", "secret_names", b"secret_names", "settings", b"settings", "take_orders", b"take_orders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -394,7 +394,7 @@ class Schedule(_message.Message):
     SCHEDULE_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
     FULL_FIELD_NUMBER: _builtins.int
-    INTERVAL_FIELD_NUMBER: _builtins.int
+    SYNC_INTERVAL_FIELD_NUMBER: _builtins.int
     CRON_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
@@ -415,8 +415,8 @@ class Schedule(_message.Message):
     etag: _builtins.str
     """Mark of this version of the object. Set by the service."""
     @_builtins.property
-    def interval(self) -> _duration_pb2.Duration:
-        """Every so often: 1 minute to 30 days."""
+    def sync_interval(self) -> _duration_pb2.Duration:
+        """Every so often: 1 minute to 30 days, in whole seconds."""
 
     @_builtins.property
     def next_time(self) -> _timestamp_pb2.Timestamp:
@@ -428,18 +428,18 @@ class Schedule(_message.Message):
         schedule: _builtins.str = ...,
         connection: _builtins.str = ...,
         full: _builtins.bool = ...,
-        interval: _duration_pb2.Duration | None = ...,
+        sync_interval: _duration_pb2.Duration | None = ...,
         cron: _builtins.str = ...,
         time_zone: _builtins.str = ...,
         disabled: _builtins.bool = ...,
         next_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cron", b"cron", "interval", b"interval", "next_time", b"next_time", "when", b"when"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cron", b"cron", "next_time", b"next_time", "sync_interval", b"sync_interval", "when", b"when"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "cron", b"cron", "disabled", b"disabled", "etag", b"etag", "full", b"full", "interval", b"interval", "next_time", b"next_time", "schedule", b"schedule", "time_zone", b"time_zone", "when", b"when"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "cron", b"cron", "disabled", b"disabled", "etag", b"etag", "full", b"full", "next_time", b"next_time", "schedule", b"schedule", "sync_interval", b"sync_interval", "time_zone", b"time_zone", "when", b"when"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_when: _TypeAlias = _typing.Literal["interval", "cron"]  # noqa: Y015
+    _WhichOneofReturnType_when: _TypeAlias = _typing.Literal["sync_interval", "cron"]  # noqa: Y015
     _WhichOneofArgType_when: _TypeAlias = _typing.Literal["when", b"when"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_when) -> _WhichOneofReturnType_when | None: ...
 

@@ -167,6 +167,7 @@ class ConnectionServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+        * `FAILED_PRECONDITION`, `CONNECTION_ROLE`: it is of the other role.
         * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector cannot work with these settings; the status lists each.
         * `ALREADY_EXISTS`, `CHANNEL_CONNECTED`: another connection tells the channel's levels.
         """
@@ -195,6 +196,7 @@ class ConnectionServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+        * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector has no such secret, or cannot work with it.
         * `FAILED_PRECONDITION`, `SECRET_KEY_MISSING`: this installation was given no key to keep secrets with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

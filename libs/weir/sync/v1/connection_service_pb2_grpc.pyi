@@ -58,6 +58,7 @@ class ConnectionServiceStub:
     Errors:
 
     * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+    * `FAILED_PRECONDITION`, `CONNECTION_ROLE`: it is of the other role.
     * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector cannot work with these settings; the status lists each.
     * `ALREADY_EXISTS`, `CHANNEL_CONNECTED`: another connection tells the channel's levels.
     """
@@ -78,6 +79,7 @@ class ConnectionServiceStub:
     Errors:
 
     * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+    * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector has no such secret, or cannot work with it.
     * `FAILED_PRECONDITION`, `SECRET_KEY_MISSING`: this installation was given no key to keep secrets with.
     """
     TestConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.TestConnectionRequest, _connection_service_pb2.TestConnectionResponse]
@@ -187,6 +189,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+        * `FAILED_PRECONDITION`, `CONNECTION_ROLE`: it is of the other role.
         * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector cannot work with these settings; the status lists each.
         * `ALREADY_EXISTS`, `CHANNEL_CONNECTED`: another connection tells the channel's levels.
         """
@@ -219,6 +222,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
+        * `FAILED_PRECONDITION`, `SETTINGS_INVALID`: the connector has no such secret, or cannot work with it.
         * `FAILED_PRECONDITION`, `SECRET_KEY_MISSING`: this installation was given no key to keep secrets with.
         """
 
