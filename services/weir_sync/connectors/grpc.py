@@ -91,7 +91,7 @@ class GrpcStore:
         except grpc.aio.AioRpcError as error:
             raise await dialed.failed(error) from None
         if "throttle" in answer.DESCRIPTOR.fields_by_name:
-            wait = answer.throttle.retry_after
+            wait = answer.throttle.retry_duration
             dialed.patience.wait(wait.seconds + wait.nanos / 1e9)
         return answer
 
