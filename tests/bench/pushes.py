@@ -158,7 +158,7 @@ async def _connect(connections: ConnectionServiceStub, name: str, address: str) 
                 connection=name,
                 role=connection_pb2.CONNECTION_ROLE_STORE,
                 kind=connection_pb2.CONNECTOR_KIND_GRPC,
-                settings={"target": address, "plaintext": "true"},
+                settings={"target": address, "tls": "off"},
                 channel=name,
                 push_levels=True,
             ),

@@ -19,7 +19,7 @@ from tests.kit.suite import SCHEMAS, Suite, suite
 from weir.connector.v1 import store_connector_pb2
 from weir.sync.v1 import connection_pb2, connection_service_pb2
 
-LEASE_SECONDS = 2
+LEASE_SECONDS = 4
 COMMON, APART = "COMMON", "APART"
 
 _numbers = itertools.count(1)
@@ -103,7 +103,7 @@ async def _connect(merchant: Merchant, name: str, target: str) -> None:
                 connection=name,
                 role=connection_pb2.CONNECTION_ROLE_STORE,
                 kind=connection_pb2.CONNECTOR_KIND_GRPC,
-                settings={"target": target, "plaintext": "true"},
+                settings={"target": target, "tls": "off", "deadline_seconds": "1"},
                 channel=name,
                 push_levels=True,
                 take_orders=True,
