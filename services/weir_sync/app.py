@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
@@ -27,13 +28,25 @@ from weir_chassis.settings import (
     group,
     integer,
     number,
+    path,
     setting,
     text,
 )
 from weir_chassis.watch import Wakeups
+from weir_sync.connectors.kinds import SORTS
+from weir_sync.connectors.making import Making
 from weir_sync.domain.rules import KINDS
+from weir_sync.handlers.connections import Connecting, KeptSecrets
+from weir_sync.handlers.testing import Testing
+from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
+from weir_sync.servicer.connections import ConnectionParts
 from weir_sync.store import postgres_sync
+from weir_sync.store.health import PostgresHealths
+from weir_sync.store.schedules import PostgresSchedules
+from weir_sync.store.secrets import PostgresResealing
+from weir_sync.urls import Guard
+from weir_sync.worker.resealing import resealing
 
 SERVICE = "weir_sync"
 CONTEXT = "sync"
@@ -56,6 +69,21 @@ class Settings:
         "How long changes of rules and limits can be watched again.",
         integer(86_400, 315_360_000),
         2_592_000,
+    )
+    connections_max: int = setting(
+        "WEIR_SYNC_CONNECTIONS_MAX", "Stores and warehouses that a tenant may have.", integer(1, 10_000), 200
+    )
+    secret_key_file: Path | None = setting(
+        "WEIR_SYNC_SECRET_KEY_FILE",
+        "File of the keys that secrets of connections are kept with; without it none can be set.",
+        path,
+        None,
+    )
+    allow_loopback: bool = setting(
+        "WEIR_SYNC_ALLOW_LOOPBACK",
+        "Whether connections may lead to this machine itself, and then without https.",
+        flag,
+        False,
     )
     pushes: bool = setting(
         "WEIR_SYNC_PUSHES",
@@ -83,10 +111,25 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         cluster = await database.identity()
         tenants = postgres_sync(database)
         handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
+        key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
+        keys = key_file.keys if key_file else lambda: None
+        making = Making(SORTS, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
+        healths = PostgresHealths(database)
         server = Server(
             settings.server,
             name=SERVICE,
-            registrations=registrations(handlers, wakeups, rules_max=settings.rules_max),
+            registrations=registrations(
+                handlers,
+                ConnectionParts(
+                    keys,
+                    Connecting(making, settings.connections_max),
+                    Testing(making, healths),
+                    healths,
+                    PostgresSchedules(database),
+                ),
+                wakeups,
+                rules_max=settings.rules_max,
+            ),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),
         )
@@ -94,6 +137,9 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(tenants, keep_seconds=settings.history_keep_seconds)),
         ]
+        if key_file:
+            secrets = PostgresResealing(database)
+            chores.append(asyncio.create_task(resealing(secrets, database.tenants, key_file)))
         try:
             async with server.serving():
                 yield server
