@@ -18,17 +18,22 @@ from weir_cli.commands import (
     alerts,
     books,
     cases,
+    connections,
     levels,
+    listings,
     merchant,
     orders,
     people,
     products,
     reservations,
     rules,
+    schedules,
     shares,
     snapshots,
+    sold,
     stock,
     suite,
+    syncing,
     transfers,
     waiting,
 )
@@ -50,7 +55,7 @@ app = typer.Typer(
 )
 PARTS = (
     suite, merchant, stock, snapshots, orders, waiting, reservations, people, transfers, cases, alerts, products, rules,
-    levels, shares, books,
+    connections, schedules, listings, syncing, sold, levels, shares, books,
 )  # fmt: skip
 for part in PARTS:
     for command in part.app.registered_commands:

@@ -17,7 +17,9 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list holds, up to a limit; `more` says that it goes on."""
+    """What a list holds, up to a limit; `more` says that it goes on. What has no history has no revision: an empty
+    one.
+    """
 
     name: str
     found: list[Any]
@@ -27,16 +29,19 @@ class Listed:
     @property
     def document(self) -> Document:
         """As `--json` prints it."""
-        return {
-            self.name: [document(each) for each in self.found],
-            "more": self.more,
-            "revision": document(self.revision),
-        }
+        told: Document = {self.name: [document(each) for each in self.found], "more": self.more}
+        if self._dated:
+            told["revision"] = document(self.revision)
+        return told
 
     @property
     def footnote(self) -> Text:
         """Where in history it stands, and whether that is all."""
-        return tables.footnote(self.revision, note=cut(self.found, self.more))
+        return tables.footnote(*([self.revision] if self._dated else []), note=cut(self.found, self.more))
+
+    @property
+    def _dated(self) -> bool:
+        return self.revision.ByteSize() > 0
 
 
 async def listed(
@@ -50,7 +55,8 @@ async def listed(
         found += getattr(page, name)
         asked.page_token = page.next_page_token
         if not asked.page_token or (limit is not None and len(found) >= limit):
-            return Listed(name, found, bool(asked.page_token), page.revision)
+            revision = getattr(page, "revision", None) or revision_pb2.Revision()
+            return Listed(name, found, bool(asked.page_token), revision)
 
 
 def cut(found: Sequence[object], more: bool) -> str:

@@ -33,7 +33,14 @@ from weir.pooling.v1 import (
     transfer_service_pb2_grpc,
 )
 from weir.sharing.v1 import network_service_pb2, network_service_pb2_grpc, sharing_service_pb2_grpc
-from weir.sync.v1 import rule_service_pb2, rule_service_pb2_grpc
+from weir.sync.v1 import (
+    connection_service_pb2_grpc,
+    listing_service_pb2_grpc,
+    order_service_pb2_grpc,
+    rule_service_pb2,
+    rule_service_pb2_grpc,
+    sync_service_pb2_grpc,
+)
 from weir_chassis import status
 from weir_chassis.client import ClientFileUnusable, Peer
 from weir_chassis.errors import Refusal
@@ -148,6 +155,26 @@ class Session:
     def rules(self) -> rule_service_pb2_grpc.RuleServiceStub:
         """What stores are told."""
         return rule_service_pb2_grpc.RuleServiceStub(self.channel("sync"))
+
+    @cached_property
+    def connections(self) -> connection_service_pb2_grpc.ConnectionServiceStub:
+        """Which stores and warehouses there are."""
+        return connection_service_pb2_grpc.ConnectionServiceStub(self.channel("sync"))
+
+    @cached_property
+    def listings(self) -> listing_service_pb2_grpc.ListingServiceStub:
+        """What a SKU of a store or warehouse is."""
+        return listing_service_pb2_grpc.ListingServiceStub(self.channel("sync"))
+
+    @cached_property
+    def sync(self) -> sync_service_pb2_grpc.SyncServiceStub:
+        """What was told and taken in, and what became of it."""
+        return sync_service_pb2_grpc.SyncServiceStub(self.channel("sync"))
+
+    @cached_property
+    def store_orders(self) -> order_service_pb2_grpc.OrderServiceStub:
+        """What stores sold."""
+        return order_service_pb2_grpc.OrderServiceStub(self.channel("sync"))
 
     @cached_property
     def pooling(self) -> pooling_service_pb2_grpc.PoolingServiceStub:

@@ -34,6 +34,12 @@ KEPT_WHOLE = (
     "stocking order",
     "custody",
     "custodian",
+    "connection",
+    "store SKU",
+    "record",
+    "run",
+    "alert",
+    "store order",
 )
 """Columns that are cut last: what stands there is copied."""
 
@@ -213,12 +219,14 @@ _STATE_STYLES = {
     "HELD": "yellow", "CONFIRMED": "green", "FULFILLED": "blue", "EXPIRED": "red", "RELEASED": "dim",
     "WAITING": "yellow", "PROMISED": "green", "CANCELLED": "dim", "REQUESTED": "yellow", "PENDING": "yellow",
     "ACCEPTED": "green", "DECLINED": "red", "RETURNED": "blue", "OPEN": "green", "CLOSED": "dim",
+    "REPORTED": "yellow", "SHORT": "bold red", "UNREADABLE": "bold red",
+    "SUCCEEDED": "green", "FAILED": "bold red", "SKIPPED": "dim",
 }  # fmt: skip
 
 
-def state(found: Message) -> Text:
-    """How far a reservation, a waiting demand, a transfer or a case has come, or an alert."""
-    name = word(found, "state")
+def state(found: Message, field: str = "state") -> Text:
+    """How far a reservation, a waiting demand, a transfer, a case, an order or a record has come, or an alert."""
+    name = word(found, field)
     return Text(name, style=_STATE_STYLES.get(name, ""))
 
 

@@ -133,7 +133,14 @@ class SnapshotFile:
 
 @contextmanager
 def read(path: Path) -> Iterator[SnapshotFile]:
-    """The file at `path`, `-` for what comes in; what can be read only once is copied. Raises OSError."""
+    """The file at `path` as `content` has it. Raises OSError."""
+    with content(path) as source, closing(SnapshotFile(source)) as file:
+        yield file
+
+
+@contextmanager
+def content(path: Path) -> Iterator[BinaryIO]:
+    """What the file at `path` holds, `-` for what comes in; what can be read only once is copied. Raises OSError."""
     with ExitStack() as stack:
         source: BinaryIO = sys.stdin.buffer
         if path != STANDARD_INPUT:
@@ -142,7 +149,7 @@ def read(path: Path) -> Iterator[SnapshotFile]:
             copy = stack.enter_context(tempfile.TemporaryFile())
             shutil.copyfileobj(source, copy)
             source = copy
-        yield stack.enter_context(closing(SnapshotFile(source)))
+        yield source
 
 
 def _line(*, sku: str, location: str, quantity: str, as_of: str, **item: str) -> snapshot_pb2.SnapshotLine:

@@ -71,7 +71,7 @@ class Sending:
             if in_a_row == BREAKS_MAX:
                 raise error
             self._breaks += 1
-            await _pause(error, in_a_row)
+            await pause(error, in_a_row)
             try:
                 settled = (await self.found()).next_line
             except grpc.aio.AioRpcError as still:
@@ -136,7 +136,7 @@ class Sending:
         return Response(snapshot_import=found.snapshot_import, revision=found.revision)
 
 
-async def _pause(error: grpc.aio.AioRpcError, in_a_row: int) -> None:
+async def pause(error: grpc.aio.AioRpcError, in_a_row: int) -> None:
     """Wait before the next attempt: longer the more failed in a row, and as long as was asked for."""
     refusal = status.told(error)
     floor_seconds = 0.0 if refusal is None else min(refusal.retry_after_seconds or 0.0, PAUSE_SECONDS_MAX)
