@@ -34,14 +34,15 @@ from weir_chassis.settings import (
 )
 from weir_chassis.watch import Wakeups
 from weir_sync.connectors.kinds import SORTS
-from weir_sync.connectors.making import Making
+from weir_sync.connectors.making import Making, Sorts
 from weir_sync.domain.rules import KINDS
 from weir_sync.handlers.connections import Connecting, KeptSecrets
 from weir_sync.handlers.testing import Testing
 from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
-from weir_sync.store import postgres_sync
+from weir_sync.store import TABLES, postgres_sync
+from weir_sync.store.bulk import PostgresBulk
 from weir_sync.store.health import PostgresHealths
 from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
@@ -64,6 +65,9 @@ class Settings:
     ledger_target: str = setting("WEIR_LEDGER_TARGET", "Where the ledger answers.", text, "127.0.0.1:7101")
     aggregator_target: str = setting("WEIR_AGGREGATOR_TARGET", "Where the aggregator answers.", text, "127.0.0.1:7100")
     rules_max: int = setting("WEIR_SYNC_RULES_MAX", "Rules that a tenant may have.", integer(1, 1000), 200)
+    listings_max: int = setting(
+        "WEIR_SYNC_LISTINGS_MAX", "Listings that a connection may have.", integer(1, 10_000_000), 1_000_000
+    )
     history_keep_seconds: int = setting(
         "WEIR_SYNC_HISTORY_KEEP_SECONDS",
         "How long changes of rules and limits can be watched again.",
@@ -100,8 +104,8 @@ class Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Server]:
-    """The service, listening within the block and drained at its end."""
+async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Server]:
+    """The service, listening within the block and drained at its end; it can talk to these sorts of systems."""
     async with (
         provided(settings.database, SERVICE) as database,
         Wakeups(database).listening() as wakeups,
@@ -113,7 +117,7 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
         handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
         key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
         keys = key_file.keys if key_file else lambda: None
-        making = Making(SORTS, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
+        making = Making(sorts, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
         healths = PostgresHealths(database)
         server = Server(
             settings.server,
@@ -127,8 +131,10 @@ async def running(settings: Settings) -> AsyncIterator[Server]:
                     healths,
                     PostgresSchedules(database),
                 ),
+                PostgresBulk(database, TABLES),
                 wakeups,
                 rules_max=settings.rules_max,
+                listings_max=settings.listings_max,
             ),
             policies=POLICIES,
             authenticator=authenticator(settings.auth, settings.server.listen),

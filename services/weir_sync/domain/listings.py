@@ -64,6 +64,7 @@ class ListingTouch(Configured):
     """A SKU of a store that may be another product since the revision that is its etag."""
 
     identity = ("connection", "store_sku")
+    told = False
 
     connection: str
     store_sku: str

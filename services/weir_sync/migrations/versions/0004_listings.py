@@ -31,20 +31,18 @@ CREATE TABLE listing_touches (
     changed bigint NOT NULL CHECK (changed > 0),
     PRIMARY KEY (tenant, connection, store_sku)
 );
-CREATE INDEX listing_touches_by_change ON listing_touches (tenant, changed, connection, store_sku);
 COMMENT ON TABLE listing_touches IS 'SKUs of stores that may be other products, until their levels are set right.';
 
 CREATE TABLE listing_parts (
     tenant text NOT NULL,
     upload text NOT NULL,
-    part bigint NOT NULL,
     first_line bigint NOT NULL CHECK (first_line > 0),
     store_skus text[] NOT NULL,
     owners text[] NOT NULL,
     skus text[] NOT NULL,
     disabled boolean[] NOT NULL,
     staged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant, upload, part)
+    PRIMARY KEY (tenant, upload, first_line)
 );
 COMMENT ON TABLE listing_parts IS 'Lines of imports that are under way.';
 """
