@@ -91,7 +91,10 @@ class OrderPage(NamedTuple):
 
 
 class Stock(NamedTuple):
-    """Units of a SKU at a facility, as a warehouse has them; `removed`: none any more."""
+    """Units of a SKU at a facility, as a warehouse has them; `removed`: none any more.
+
+    What cannot be read has a `fault` that says why, for people, and is kept with it.
+    """
 
     sku: str
     facility: str
@@ -99,6 +102,7 @@ class Stock(NamedTuple):
     lot: str = ""
     uom: str = "EACH"
     removed: bool = False
+    fault: str = ""
 
 
 class StockPart(NamedTuple):
