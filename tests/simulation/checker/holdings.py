@@ -26,12 +26,16 @@ class Holdings:
         self._less: Counter[tuple[str, int]] = Counter()
         self._more: Counter[tuple[str, int]] = Counter()
         self._waiting: dict[Product, tuple[int, int]] = {}
+        self._allowed: defaultdict[Product, set[int]] = defaultdict(set)
+        self._waited: dict[Product, Waits] = {}
 
     def begin(self, books: Books, steps: Sequence[Step], clock: tuple[int, int]) -> None:
         """Begin a revision of these steps; the books stay as they are."""
         self._less.clear()
         self._more.clear()
         self._waiting.clear()
+        self._allowed.clear()
+        self._waited.clear()
         begun = books.mark()
         for step in steps:
             mark = books.mark()
@@ -40,9 +44,11 @@ class Holdings:
                 for count, (was, now) in enumerate(zip(before or (0, 0), after, strict=True)):
                     (self._more if now > was else self._less)[channel, count] += now - was
             for product, before, after in books.changed(mark, "waits"):
+                self._waited.setdefault(product, before or Waits())
                 was, now = (before or Waits()).waiting, after.waiting
                 least, most = self._waiting.get(product, (was, was))
                 self._waiting[product] = (least + min(0, now - was), most + max(0, now - was))
+                self._allowed[product] |= {(before or Waits()).limit, after.limit}
         books.undo(begun)
 
     def end(self, revision: int, held: Mapping[str, Holding]) -> None:
@@ -64,10 +70,18 @@ class Holdings:
         elif self._range(least, channel, OPEN)[0] < self._limits.channel_reservations:
             yield from ((0, count) for count in self._range(least, channel, UNITS))
 
-    def waiting(self, product: Product) -> range:
-        """How many units of a product may have waited within the revision under way, where it changes that."""
-        least, most = self._waiting.get(product, (0, -1))
-        return range(max(0, least), most + 1)
+    def waits(self, product: Product, waiting: int, limit: int, revision: int) -> Iterator[Waits]:
+        """What may have been so of a product within the revision under way, where so many units of it wait and may:
+        as before the revision, or by it, if it changes that. No change of either tells when it was made.
+        """
+        if product not in self._waited:
+            return
+        before = self._waited[product]
+        if (before.waiting, before.limit) == (waiting, limit):
+            yield before
+        least, most = self._waiting[product]
+        if least <= waiting <= most and limit in self._allowed[product]:
+            yield before._replace(waiting=waiting, limit=limit, revision=revision)
 
     def _range(self, least: int, channel: str, count: int) -> range:
         """From the fewest to the most that one count may have seemed to be."""

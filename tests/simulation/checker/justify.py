@@ -13,7 +13,6 @@ from tests.simulation.checker.holdings import Holdings
 from tests.simulation.checker.times import moment_told
 from tests.simulation.history import Call
 from tests.simulation.model import DECISIONS, READS, Books, Refused
-from tests.simulation.model.waiting import waits
 
 ROOMY = ("Reserve", "ReserveBatch", "Amend")
 """What depends on what a channel holds."""
@@ -115,23 +114,24 @@ def _same_but_for_room(books: Books, call: Call, clock: tuple[int, int], least: 
 
 
 def _same_but_for_waiting(books: Books, call: Call, clock: tuple[int, int], holdings: Holdings) -> bool:
-    """Whether the model answers a call as the ledger did, where as much waits as may have within the revision under
-    way: where in it units were given up is not known for certain.
+    """Whether the model answers a call as the ledger did, where as much waits, and may, as may have been so within the
+    revision under way: where in it units were given up, or more were allowed, is not known for certain.
     """
     refusal = call.refusal
     if refusal is None or refusal.reason != "BACK_ORDERS_EXHAUSTED":
         return False
     product = (refusal.numbers["owner"], refusal.numbers["sku"])
-    waiting = int(refusal.numbers["waiting"])
-    if waiting not in holdings.waiting(product):
-        return False
+    waiting, limit = int(refusal.numbers["waiting"]), int(refusal.numbers["limit"])
     mark = books.mark()
-    books.put("waits", product, waits(books, product)._replace(waiting=waiting, revision=books.revision))
-    books.room_matters = False
-    same = _same(books, call, clock)
-    books.room_matters = True
-    books.undo(mark)
-    return same
+    for waits in holdings.waits(product, waiting, limit, books.revision):
+        books.put("waits", product, waits)
+        books.room_matters = False
+        same = _same(books, call, clock)
+        books.room_matters = True
+        books.undo(mark)
+        if same:
+            return True
+    return False
 
 
 def _unnumbered(answer: Any) -> Any:
