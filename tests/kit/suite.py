@@ -10,9 +10,12 @@ A suite is shared by many tests; each takes a merchant of its own, which is a te
 
 from __future__ import annotations
 
+import base64
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,6 +186,15 @@ async def books_and_rules(
         ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
     }
+
+
+@contextmanager
+def _secret_keys() -> Iterator[Path]:
+    """A file with a key for secrets of connections, for the block."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "keys"
+        file.write_text(f"suite {base64.b64encode(os.urandom(32)).decode()}\n")
+        yield file
 
 
 def aggregator_settings(

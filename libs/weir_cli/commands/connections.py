@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weir_cli.commands import secrets
 from weir_cli.options import CheckOnly, Limit, RequestId, options_of, span
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Flow(StrEnum):
     STOCK = "stock"
 
 
-Name = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its identifier.")]
+Name = secrets.Name
 DisplayName = Annotated[str | None, typer.Option("--name", help="Name for people.", show_default=False)]
 Settings = Annotated[
     list[str] | None,
@@ -274,50 +273,8 @@ def remove_connection(
     perform(options_of(context), lambda session: connections.remove(session, name, check=check), request_id=request_id)
 
 
-@connect.command("secret")
-def set_secret(
-    context: typer.Context,
-    name: Name,
-    secret: Annotated[str, typer.Argument(metavar="SECRET", help="Its name; docs/sync.md has those of each kind.")],
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Where it stands. Default: the standard input.")
-    ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
-    request_id: RequestId = None,
-    check: CheckOnly = False,
-) -> None:
-    """Set a secret, which nobody is ever told again: from a file or the standard input, never from the line.
-
-    A line break at its end is left out. At a terminal it is asked for, and not shown.
-    """
-    from weir_cli.session import perform
-    from weir_cli.sync import connections
-
-    value = "" if remove else _secret(file, secret)
-    perform(
-        options_of(context),
-        lambda session: connections.set_secret(session, name, secret, value, check=check),
-        request_id=request_id,
-    )
-
-
-def _secret(file: Path | None, name: str) -> str:
-    """What a file holds, or what comes in; asked for where somebody sits at a terminal."""
-    if file is not None:
-        try:
-            value = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as fault:
-            raise typer.BadParameter(
-                f"{file} cannot be read: {getattr(fault, 'strerror', None) or 'it is not UTF-8'}."
-            ) from None
-    elif sys.stdin.isatty():
-        value = str(typer.prompt(name, hide_input=True))
-    else:
-        value = sys.stdin.read()
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise typer.BadParameter(f"there is no secret in {file or 'the standard input'}; --remove takes one away.")
-    return value
+connect.command("secret")(secrets.set_secret)
+connect.command("key")(secrets.key)
 
 
 @connect.command("test")
@@ -330,7 +287,7 @@ def test_connection(context: typer.Context, name: Name) -> None:
 
 
 Switched = Annotated[
-    str | None, typer.Argument(metavar="[CONNECTION]", help="Default: the master switch.", show_default=False)
+    str | None, typer.Argument(metavar="CONNECTION", help="Default: the master switch.", show_default=False)
 ]
 Flows = Annotated[
     list[Flow] | None,

@@ -36,7 +36,7 @@ HELP = "\n\n".join(
 @listings.command("list")
 def list_listings(
     context: typer.Context,
-    connection: Annotated[str, typer.Argument(metavar="[CONNECTION]", help="Only of this.", show_default=False)] = "",
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="Only of this.", show_default=False)] = "",
     sku: Annotated[str | None, typer.Option(help="Only those that are this product.")] = None,
     owner: Owner = "",
     limit: Limit = 200,

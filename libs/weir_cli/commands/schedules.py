@@ -22,7 +22,7 @@ ScheduleName = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Its ident
 @schedule.command("list")
 def list_schedules(
     context: typer.Context,
-    connection: Annotated[str, typer.Argument(metavar="[CONNECTION]", help="Only of this.", show_default=False)] = "",
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="Only of this.", show_default=False)] = "",
     limit: Limit = 200,
 ) -> None:
     """Show when connections are synchronised by themselves."""

@@ -70,7 +70,7 @@ def report(
 @store_order.command("list")
 def list_orders(
     context: typer.Context,
-    connection: Annotated[str, typer.Argument(metavar="[CONNECTION]", help="Only of this.", show_default=False)] = "",
+    connection: Annotated[str, typer.Argument(metavar="CONNECTION", help="Only of this.", show_default=False)] = "",
     state: Annotated[State | None, typer.Option(case_sensitive=False, help="Only in this state.")] = None,
     limit: Limit = 50,
 ) -> None:

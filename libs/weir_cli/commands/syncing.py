@@ -55,7 +55,7 @@ def run(
     context: typer.Context,
     connections: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CONNECTION]...", help="Default: all whose flows are on.", show_default=False),
+        typer.Argument(metavar="CONNECTION...", help="Default: all whose flows are on.", show_default=False),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Everything, not only what changed.")] = False,
     skus: Annotated[
@@ -78,7 +78,7 @@ def run(
 @sync.command("runs")
 def list_runs(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Only this one.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="RUN", help="Only this one.", show_default=False)] = None,
     connection: Of = "",
     limit: Limit = 50,
 ) -> None:
@@ -141,7 +141,7 @@ def retry(
     context: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RECORD]...", help="Default: the newest failed one of every SKU.", show_default=False),
+        typer.Argument(metavar="RECORD...", help="Default: the newest failed one of every SKU.", show_default=False),
     ] = None,
     connection: Of = "",
     request_id: RequestId = None,
