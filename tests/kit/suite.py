@@ -179,7 +179,8 @@ async def books_and_rules(
         ),
         "weir_sync": await start(
             weir_sync.app,
-            client=client,
+            pushes=pushes,
+            allow_loopback=True,
             ledger_target=ledger.address,
             aggregator_target=aggregator,
             pushes=pushes,
