@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Listing(_message.Message):
-    """A SKU of a connection's own, and what it is. Without one a SKU is taken as it stands, of the tenant's own goods."""
+    """A SKU of a connection's own, and what it is. What has none passes through under its own SKU, as ListingService says."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

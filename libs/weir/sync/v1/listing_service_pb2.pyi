@@ -295,16 +295,16 @@ class ImportListingsRequest(_message.Message):
     REPLACE_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Required. Caller's name for this attempt. 1 to 128 characters."""
+    """Required. Caller's name for this attempt. 1 to 128 characters. In the first message."""
     connection: _builtins.str
-    """Required. Identifier of the connection. 1 to 128 characters."""
+    """Required. Identifier of the connection. 1 to 128 characters. In the first message."""
     replace: _builtins.bool
-    """Listings of the connection that the import does not name are removed."""
+    """Listings of the connection that the import does not name are removed. In the first message."""
     validate_only: _builtins.bool
-    """Check only: answer what would happen and change nothing."""
+    """Check only: answer what would happen and change nothing. In the first message."""
     @_builtins.property
     def listings(self) -> _containers.RepeatedCompositeFieldContainer[_listing_pb2.Listing]:
-        """Listings, the next in order; their connection may be left out: up to 1000 a message."""
+        """Listings, the next in order; their connection may be left out, and their etags say nothing: up to 1000 a message."""
 
     def __init__(
         self,

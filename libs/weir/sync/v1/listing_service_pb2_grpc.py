@@ -28,8 +28,10 @@ if _version_not_supported:
 class ListingServiceStub:
     """Says what a SKU of a store or warehouse is.
 
-    A store SKU of a connection is one product; one product may have many. What a connection has no listing for passes through
-    under its own SKU, unless another listing of the connection has that SKU, or has the product and the connection says otherwise.
+    A SKU of a connection is one product; one product may have many. What has no listing passes through: a product that has none in
+    the connection goes by its own SKU there, unless a listing of the connection has that SKU. Only goods of the tenant itself pass
+    through; of a warehouse those of the owner that its feed names. A disabled listing is a listing: nothing flows for its SKU, and
+    its product does not pass through either.
 
     Every mutation carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers
     the first outcome and changes nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check
@@ -82,8 +84,10 @@ class ListingServiceStub:
 class ListingServiceServicer:
     """Says what a SKU of a store or warehouse is.
 
-    A store SKU of a connection is one product; one product may have many. What a connection has no listing for passes through
-    under its own SKU, unless another listing of the connection has that SKU, or has the product and the connection says otherwise.
+    A SKU of a connection is one product; one product may have many. What has no listing passes through: a product that has none in
+    the connection goes by its own SKU there, unless a listing of the connection has that SKU. Only goods of the tenant itself pass
+    through; of a warehouse those of the owner that its feed names. A disabled listing is a listing: nothing flows for its SKU, and
+    its product does not pass through either.
 
     Every mutation carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers
     the first outcome and changes nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check
@@ -143,7 +147,9 @@ class ListingServiceServicer:
     def ImportListings(self, request_iterator, context):
         """Imports listings of one connection, however many: all of them, or with every bad line named none.
 
-        The first message names the attempt and the connection, every message carries listings. Idempotent by `request_id`.
+        The first message names the attempt and the connection, every message carries listings; those that are there already and
+        differ are replaced, whatever their version. One revision, drawn when all are there. Idempotent by `request_id`; how listings
+        are dealt to messages makes no difference. A check of bad lines answers what is wrong with them, and counts nothing.
 
         Errors:
 
@@ -157,7 +163,7 @@ class ListingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportListings(self, request, context):
-        """Streams all listings of one connection at one revision.
+        """Streams all listings of one connection at one revision, in order. Whoever reads nothing for half a minute is cut off.
 
         Errors:
 
@@ -211,8 +217,10 @@ def add_ListingServiceServicer_to_server(servicer, server):
 class ListingService:
     """Says what a SKU of a store or warehouse is.
 
-    A store SKU of a connection is one product; one product may have many. What a connection has no listing for passes through
-    under its own SKU, unless another listing of the connection has that SKU, or has the product and the connection says otherwise.
+    A SKU of a connection is one product; one product may have many. What has no listing passes through: a product that has none in
+    the connection goes by its own SKU there, unless a listing of the connection has that SKU. Only goods of the tenant itself pass
+    through; of a warehouse those of the owner that its feed names. A disabled listing is a listing: nothing flows for its SKU, and
+    its product does not pass through either.
 
     Every mutation carries a `request_id` chosen by the caller (1 to 128 characters): repeating it with the same contents answers
     the first outcome and changes nothing, with other contents it is refused with `ALREADY_EXISTS`, `REQUEST_ID_REUSED`. A check
