@@ -49,7 +49,7 @@ class Standing:
 
     store_sku: str
     product: Product
-    level: int
+    level: int | None
     rule: str
     number: int
     record: int
@@ -75,6 +75,7 @@ class Standing:
     @property
     def quantity(self) -> int:
         """What the store is sent so that it shows the level: never what was sold there, as far as is known."""
+        assert self.level is not None  # nothing is due of what a store is told nothing of
         return max(0, self.level - self.unreported)
 
     @property
@@ -235,7 +236,7 @@ def checked(standing: Standing, shown: int, terms: Terms, now: datetime) -> Deci
     if less < 0 or strayed:
         return Decided(replace(known, shown=shown, sold_after=0, verified=False), drifted=True)
     known = seen(known, shown, terms, now)
-    return Decided(known, drifted=terms.protects and known.quantity != shown)
+    return Decided(known, drifted=terms.protects and known.level is not None and known.quantity != shown)
 
 
 def reclaimed(standing: Standing) -> Decided:
@@ -287,6 +288,10 @@ def _again(standing: Standing, now: datetime, wait: float, error: str, *, sent: 
     rest = replace(standing, fence=None, error=error)
     if standing.sent_record not in (None, standing.record):
         return Decided(replace(rest, sent_record=None, tries=0), _overtaken(standing))
+    if standing.level is None:
+        return Decided(
+            replace(rest, sent_record=None, due_at=None, tries=0), (Note(standing.record, RecordStatus.SKIPPED),)
+        )
     due_at = now + timedelta(seconds=wait)
     return Decided(replace(rest, due_at=due_at), (Note(standing.record, RecordStatus.PENDING, error, sent),))
 

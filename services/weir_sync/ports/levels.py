@@ -16,6 +16,11 @@ UNTOLD = -1
 """The level of what a store is told nothing of."""
 
 
+def bell(tenant: str) -> str:
+    """The name under which `Wakeups` rings where levels of a tenant have fallen due."""
+    return f"levels of {tenant}"
+
+
 class Told(NamedTuple):
     """The level of a SKU of a store, and the rule in force by which, empty for none; UNTOLD: it is told nothing."""
 
@@ -107,7 +112,7 @@ class Pushes(Protocol):
         ...
 
     async def take(self, lease: Lease, *, limit: int, decide: Callable[[Standing], Decided]) -> Sequence[Standing]:
-        """SKUs that are due and not in flight, those that are to show 0 first, then by time; as decided, and kept so."""
+        """SKUs that are due and not in flight, those to show 0 first, then by time: as decided, and kept so."""
         ...
 
     async def settle(

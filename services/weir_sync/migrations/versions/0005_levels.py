@@ -43,7 +43,7 @@ and with which channel, and whether their orders come in.
 **leases**: who does what alone, until when. `fence` rises with every holder, so that a former one is known by it.
 """
 
-from weir_chassis.migrations import script, wall
+from weir_chassis.migrations import permit, script, wall
 
 revision = "0005"
 down_revision = "0004"
@@ -93,7 +93,7 @@ COMMENT ON TABLE levels IS 'What each SKU of each store is to show, what it show
 
 CREATE TABLE records (
     tenant text NOT NULL,
-    record bigint GENERATED ALWAYS AS IDENTITY,
+    record bigint NOT NULL,
     connection text COLLATE "C" NOT NULL,
     store_sku text COLLATE "C" NOT NULL,
     owner text COLLATE "C" NOT NULL,
@@ -119,6 +119,9 @@ CREATE INDEX records_by_sku ON records (tenant, connection, store_sku, record);
 CREATE INDEX records_by_run ON records (tenant, run, status) WHERE run <> '';
 CREATE INDEX records_by_change ON records (tenant, changed);
 CREATE INDEX records_by_age ON records USING brin (created_at);
+CREATE SEQUENCE record_numbers;
+CREATE FUNCTION next_record() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS 'BEGIN RETURN nextval(''record_numbers''); END';
 COMMENT ON TABLE records IS 'What stores were to be told, and what became of it.';
 
 CREATE TABLE level_sales (
@@ -167,3 +170,4 @@ def upgrade() -> None:
     script(_LEVELS)
     for table in ("levels", "records", "level_sales", "follows", "coverage", "leases"):
         wall(table)
+    permit("next_record")
