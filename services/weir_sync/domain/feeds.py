@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from weir_chassis.configuration.objects import Change, Decision
 from weir_sync.domain.connections import Connection, LateFeed, LeftOut
 from weir_sync.domain.listings import StoreSku
 from weir_sync.domain.rules import Product
@@ -141,8 +142,8 @@ def lines(
 
 
 def _line(connection: str, said: Said, places: Mapping[str, str], products: Mapping[StoreSku, Product]) -> Line:
-    named = [_kept(each) for each in (said.sku, said.facility, said.lot, said.uom)]
-    known = Line(*named, quantity=max(0, min(said.quantity, QUANTITY_MAX)))
+    sku, facility, lot, uom = map(_kept, (said.sku, said.facility, said.lot, said.uom))
+    known = Line(sku, facility, lot, uom, max(0, min(said.quantity, QUANTITY_MAX)))
     location = places.get(said.facility, "")
     product = products.get(StoreSku(connection, said.sku))
     if said.fault:
@@ -182,10 +183,11 @@ def snapshot(
     return Snapshot(feed.on_hand, feed.left_out, feed.owner, as_of, absent_is_zero, scopes or ((),))
 
 
-def late(connection: Connection, reported_at: datetime, now: datetime) -> bool:
-    """Whether a warehouse is late that has reported last at that moment."""
-    after_seconds = connection.late_after_seconds
-    return bool(connection.pull_stock and after_seconds) and now - reported_at > timedelta(seconds=after_seconds)
+def late_at(connection: Connection, reported_at: datetime) -> datetime | None:
+    """When a warehouse is late that has reported last at that moment; None: never."""
+    if not connection.pull_stock or not connection.late_after_seconds:
+        return None
+    return reported_at + timedelta(seconds=connection.late_after_seconds)
 
 
 def lateness(connection: Connection, reported_at: datetime) -> str:
@@ -206,3 +208,12 @@ def late_feeds(connections: Sequence[Connection]) -> dict[str, LateFeed]:
         for facility in each.facilities if each.late_buffer_percent else ():
             wanted[facility.location] = LateFeed(facility.location, each.connection, each.late_buffer_percent)
     return wanted
+
+
+def set_late_feeds(late: Sequence[Connection], current: Sequence[LateFeed]) -> Decision[LateFeed]:
+    """Have stores told less of what these warehouses have, and of no others; answers nothing in particular."""
+    wanted = late_feeds(late)
+    gone = [Change(each, deleted=True) for each in current if each.location not in wanted]
+    known = {each.location: each for each in current}
+    changed = [Change(each) for location, each in sorted(wanted.items()) if known.get(location) != each]
+    return Decision(LateFeed("", "", 0), (*gone, *changed))

@@ -100,8 +100,12 @@ class Reports(Protocol):
         """
         ...
 
-    async def reportings(self, tenant: str, connections: Collection[str]) -> Sequence[Reporting]:
-        """When these warehouses reported last; of those of which nothing was awaited, it is from now on."""
+    async def reportings(
+        self, tenant: str, connections: Collection[str], *, awaited: Collection[str]
+    ) -> Sequence[Reporting]:
+        """When these warehouses reported last; reports of those that are `awaited` are so from now on, if they were
+        not before. Of one that was never asked nor awaited nothing is known.
+        """
         ...
 
 

@@ -190,11 +190,13 @@ class PostgresReports:
             assert row is not None
             return Pulled(*row)
 
-    async def reportings(self, tenant: str, connections: Collection[str]) -> Sequence[Reporting]:
+    async def reportings(
+        self, tenant: str, connections: Collection[str], *, awaited: Collection[str]
+    ) -> Sequence[Reporting]:
         async with self._database.driving(tenant) as driver:
             rows = await driver.fetch(_REPORTINGS, tenant, list(connections))
-            if len(rows) < len(connections):
-                await driver.execute(_OPEN, tenant, list(connections))
+            if not {row["connection"] for row in rows}.issuperset(awaited):
+                await driver.execute(_OPEN, tenant, list(awaited))
                 rows = await driver.fetch(_REPORTINGS, tenant, list(connections))
         return [Reporting(*row) for row in rows]
 
