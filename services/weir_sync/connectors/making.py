@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from weir_sync.connectors.discretion import DiscreetStore, DiscreetWarehouse, Discretion
 from weir_sync.connectors.port import Denied, StoreConnector, WarehouseConnector
 from weir_sync.connectors.settings import Fault, read, secret_faults, setting_faults
 from weir_sync.domain.connections import Connection, ConnectorKind, Role
@@ -80,9 +81,10 @@ class Making:
         sort = self._sort(connection)
         if sort.store is None:
             raise Denied(f"The connection '{connection.connection}' is no store.")
-        made = sort.store(*await self._given(sort, tenant, connection))
+        settings, discretion = await self._given(sort, tenant, connection)
+        made = sort.store(settings, Reach(tenant, connection, self._guard))
         try:
-            yield made
+            yield DiscreetStore(made, discretion)
         finally:
             await made.close()
 
@@ -91,9 +93,10 @@ class Making:
         sort = self._sort(connection)
         if sort.warehouse is None:
             raise Denied(f"The connection '{connection.connection}' is no warehouse.")
-        made = sort.warehouse(*await self._given(sort, tenant, connection))
+        settings, discretion = await self._given(sort, tenant, connection)
+        made = sort.warehouse(settings, Reach(tenant, connection, self._guard))
         try:
-            yield made
+            yield DiscreetWarehouse(made, discretion)
         finally:
             await made.close()
 
@@ -103,9 +106,9 @@ class Making:
             raise Denied(f"This installation has no connector of kind {connection.kind}.")
         return sort
 
-    async def _given(self, sort: Sort[Any], tenant: str, connection: Connection) -> tuple[Any, Reach]:
+    async def _given(self, sort: Sort[S], tenant: str, connection: Connection) -> tuple[S, Discretion]:
         secrets = await self._secrets.secrets(tenant, connection.connection)
         settings, faults = read(sort.settings, connection.settings, secrets, self._guard)
-        if faults:
+        if settings is None:
             raise Denied(" ".join(f"{each.name}: {each.description}" for each in faults))
-        return settings, Reach(tenant, connection, self._guard)
+        return settings, Discretion(secrets.values())
