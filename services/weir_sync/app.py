@@ -38,16 +38,23 @@ from weir_sync.connectors.making import Making, Sorts
 from weir_sync.domain.rules import KINDS
 from weir_sync.handlers.connections import Connecting, KeptSecrets
 from weir_sync.handlers.testing import Testing
+from weir_sync.peers.counting import PeerCounting
 from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
+from weir_sync.servicer.sync import Activity
 from weir_sync.store import TABLES, postgres_sync
+from weir_sync.store.activity import PostgresRecords
+from weir_sync.store.alerts import PostgresAlerts
 from weir_sync.store.bulk import PostgresBulk
 from weir_sync.store.health import PostgresHealths
+from weir_sync.store.runs import PostgresRuns
 from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
+from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
 from weir_sync.worker.resealing import resealing
+from weir_sync.worker.schedules import scheduling
 
 SERVICE = "weir_sync"
 CONTEXT = "sync"
@@ -72,6 +79,12 @@ class Settings:
         "WEIR_SYNC_HISTORY_KEEP_SECONDS",
         "How long changes of rules and limits can be watched again.",
         integer(86_400, 315_360_000),
+        2_592_000,
+    )
+    record_keep_seconds: int = setting(
+        "WEIR_SYNC_RECORD_KEEP_SECONDS",
+        "How long records of what stores were told are kept, and runs and alerts that ended.",
+        integer(3600, 315_360_000),
         2_592_000,
     )
     connections_max: int = setting(
@@ -118,7 +131,8 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
         keys = key_file.keys if key_file else lambda: None
         making = Making(sorts, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
-        healths = PostgresHealths(database)
+        healths, schedules = PostgresHealths(database), PostgresSchedules(database)
+        runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
         server = Server(
             settings.server,
             name=SERVICE,
@@ -129,9 +143,10 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                     Connecting(making, settings.connections_max),
                     Testing(making, healths),
                     healths,
-                    PostgresSchedules(database),
+                    schedules,
                 ),
                 PostgresBulk(database, TABLES),
+                Activity(runs, records, alerts, PostgresViews(database), PeerCounting(ledger)),
                 wakeups,
                 rules_max=settings.rules_max,
                 listings_max=settings.listings_max,
@@ -142,6 +157,11 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         chores = [
             asyncio.create_task(purging(database, keep_seconds=settings.database.request_keep_seconds)),
             asyncio.create_task(forgetting(tenants, keep_seconds=settings.history_keep_seconds)),
+            *(
+                asyncio.create_task(forgetting(each, keep_seconds=settings.record_keep_seconds))
+                for each in (runs, records, alerts)
+            ),
+            asyncio.create_task(scheduling(database.tenants, schedules)),
         ]
         if key_file:
             secrets = PostgresResealing(database)

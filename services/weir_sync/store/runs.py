@@ -10,8 +10,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weir_chassis import idempotency
+from weir_chassis.configuration.errors import told
 from weir_chassis.configuration.postgres import PostgresObjects
-from weir_chassis.database import Database, driver_of, head, notify, retrying
+from weir_chassis.database import Database, Driver, driver_of, head, notify, retrying
 from weir_chassis.idempotency import Attempt, Outcome
 from weir_chassis.ids import new_id
 from weir_sync.domain.connections import Connection, MasterSwitch, Role
@@ -20,6 +21,7 @@ from weir_sync.domain.records import Trigger
 from weir_sync.domain.runs import Run, Wish, wished
 from weir_sync.ports.runs import Held, Place, RunLost
 from weir_sync.store import TABLES
+from weir_sync.store.due import REASONS, due
 
 _TOLD = """
     r.run, r.connection, r."full", r.trigger, r.total, r.settled, r.failed, r.unchanged, r.error, r.created_at,
@@ -91,6 +93,63 @@ DELETE FROM runs WHERE ctid = ANY (ARRAY(
       AND ended_at < now() - make_interval(secs => $2) LIMIT $3
 ))
 """
+_MARKING = """
+SELECT "full", trigger, store_skus, coalesce(marked_to, '') AS marked_to FROM runs
+WHERE tenant = $1 AND run = $2 AND held_by = $3 AND ended_at IS NULL AND NOT marked FOR NO KEY UPDATE
+"""
+_SLICE = """
+SELECT * FROM levels
+WHERE tenant = $1 AND connection = $2 AND store_sku > $3 AND level IS NOT NULL
+ORDER BY store_sku LIMIT $4 FOR NO KEY UPDATE
+"""
+_ASKED = """
+SELECT * FROM levels
+WHERE tenant = $1 AND connection = $2 AND store_sku > $3 AND level IS NOT NULL AND store_sku = ANY ($9::text[])
+ORDER BY store_sku LIMIT $4 FOR NO KEY UPDATE
+"""
+_MARK = """
+WITH slice AS MATERIALIZED ({slice}), chosen AS (
+    SELECT * FROM slice
+    WHERE $5 OR status <> 'SUCCEEDED' OR told IS DISTINCT FROM greatest(0, level - unreported)
+), {due}
+SELECT (SELECT count(*) FROM slice) AS seen, (SELECT max(store_sku) FROM slice) AS last,
+       (SELECT count(*) FROM made) AS due
+"""
+_MISSING = """
+SELECT a.store_sku FROM unnest($3::text[]) AS a (store_sku)
+WHERE NOT EXISTS (
+    SELECT FROM levels l
+    WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku = a.store_sku AND l.level IS NOT NULL
+)
+ORDER BY a.store_sku
+"""
+_MARKED = """
+UPDATE runs SET total = total + $4, settled = settled + $5, unchanged = unchanged + $6, failed = failed + $7,
+    missing = missing + $7, marked_to = coalesce($8, marked_to, ''), marked = $9, error = $10,
+    held_by = CASE WHEN $9 THEN '' ELSE held_by END,
+    held_until = clock_timestamp() + make_interval(secs => CASE WHEN $9 THEN 0 ELSE $11::double precision END)
+WHERE tenant = $1 AND run = $2 AND held_by = $3
+RETURNING pg_notify(current_schema(), $1)
+"""
+_SETTLE = """
+UPDATE runs r SET settled = n.settled, failed = n.failed, ended_at = CASE WHEN n.ended THEN now() END
+FROM (
+    SELECT r.run, r.total - p.pending AS settled, r.missing + f.failed AS failed, r.marked AND p.pending = 0 AS ended
+    FROM runs r
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS pending FROM records
+        WHERE tenant = $1 AND run = r.run AND run <> '' AND status = 'PENDING'
+    ) p
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS failed FROM records
+        WHERE tenant = $1 AND run = r.run AND run <> '' AND status = 'FAILED'
+    ) f
+    WHERE r.tenant = $1 AND r.ended_at IS NULL AND r.marked_to IS NOT NULL
+) n
+WHERE r.tenant = $1 AND r.run = n.run AND r.ended_at IS NULL
+  AND (n.ended OR (r.settled, r.failed) IS DISTINCT FROM (n.settled, n.failed))
+RETURNING r.run
+"""
 _BATCH = 5000
 _NOTIFY = "SELECT pg_notify(current_schema(), $1)"
 _UNKNOWN = (None, None, None, None)
@@ -141,7 +200,9 @@ class PostgresRuns:
 
     async def settle(self, tenant: str) -> None:
         async with self._database.driving(tenant) as driver:
-            if await driver.fetch(_GIVE_UP, tenant):
+            given_up = await driver.fetch(_GIVE_UP, tenant)
+            settled = await driver.fetch(_SETTLE, tenant)
+            if given_up or settled:
                 await driver.execute(_NOTIFY, tenant)
 
     async def take(self, tenant: str, holder: str, *, hold_seconds: float, limit: int) -> Sequence[Held]:
@@ -164,6 +225,13 @@ class PostgresRuns:
     async def keep(self, held: Held, *, hold_seconds: float, pulled: Pulled | None = None) -> None:
         if not await self._change(_KEEP, held, hold_seconds, *(pulled or _UNKNOWN)):
             raise RunLost
+
+    async def mark(self, held: Held, *, hold_seconds: float, limit: int) -> bool:
+        async def mark() -> bool:
+            async with self._database.driving(held.tenant) as driver:
+                return await _mark(driver, held, hold_seconds, limit)
+
+        return await retrying(mark)
 
     async def end(self, held: Held, pulled: Pulled | None = None, *, error: str = "") -> None:
         await self._change(_END, held, error, *(pulled or _UNKNOWN))
@@ -190,6 +258,30 @@ class PostgresRuns:
                 return not done.endswith(" 0")
 
         return await retrying(change)
+
+
+async def _mark(driver: Driver, held: Held, hold_seconds: float, limit: int) -> bool:
+    """Make the next levels due, as `Runs.mark` promises."""
+    name = held.tenant, held.run, held.holder
+    run = await driver.fetchrow(_MARKING, *name)
+    if run is None:
+        raise RunLost
+    asked = run["store_skus"]
+    statement = _MARK.format(slice=_ASKED if asked else _SLICE, due=due(trigger="$6", reason="$7", run="$8"))
+    place = held.tenant, held.connection, run["marked_to"], max(limit, len(asked))
+    cause = run["trigger"], REASONS[Trigger(run["trigger"])], held.run
+    found = await driver.fetchrow(statement, *place, run["full"], *cause, *([asked] if asked else []))
+    assert found is not None
+    seen, unchanged, marked = found["seen"], found["seen"] - found["due"], bool(asked) or found["seen"] < limit
+    missing: list[str] = []
+    if asked:
+        missing = [row["store_sku"] for row in await driver.fetch(_MISSING, held.tenant, held.connection, asked)]
+    settled, count = unchanged + len(missing), seen + len(missing)
+    error = f"No level is told of {told(missing)}." if missing else ""
+    await driver.execute(
+        _MARKED, *name, count, settled, unchanged, len(missing), found["last"], marked, error, hold_seconds
+    )
+    return not marked
 
 
 async def _connections(objects: PostgresObjects, wish: Wish) -> dict[str, Connection]:

@@ -5,7 +5,7 @@ one, at the step it had come to. Runs and alerts are told to who watches by the 
 that nobody has to number them: a watcher reads what he could not see the time before.
 
 Records are listed by when they fell due, newest first: all of them, of a connection, of a SKU, of a status, for a
-reason. Most have succeeded, and most are for a change: those are found by the way.
+reason. Most have succeeded, and most are for a change: those are found by the way. So it is with levels.
 """
 
 from weir_chassis.migrations import script, wall
@@ -27,6 +27,7 @@ CREATE TABLE runs (
     unchanged bigint NOT NULL DEFAULT 0 CHECK (unchanged >= 0),
     marked_to text COLLATE "C",
     marked boolean NOT NULL DEFAULT false,
+    missing bigint NOT NULL DEFAULT 0 CHECK (missing >= 0),
     tries integer NOT NULL DEFAULT 0,
     held_by text NOT NULL DEFAULT '',
     held_until timestamptz NOT NULL DEFAULT '-infinity',
@@ -39,7 +40,8 @@ CREATE INDEX runs_by_age ON runs (tenant, created_at, run);
 CREATE INDEX runs_by_connection ON runs (tenant, connection, created_at, run);
 CREATE INDEX runs_open ON runs (tenant, created_at, run) WHERE ended_at IS NULL;
 COMMENT ON TABLE runs IS 'What is synchronised by request or by schedule, how far it has come, and who is at it.';
-COMMENT ON COLUMN runs.marked_to IS 'Of a store: the SKU up to which levels were made due.';
+COMMENT ON COLUMN runs.marked_to IS 'Of a store: the SKU up to which levels were made due; marked: all were.';
+COMMENT ON COLUMN runs.missing IS 'Of a store: SKUs that were asked for and have no level.';
 
 CREATE TABLE schedule_times (
     tenant text NOT NULL,
@@ -72,6 +74,7 @@ CREATE INDEX alerts_by_connection ON alerts (tenant, connection, opened_at, aler
 CREATE INDEX alerts_by_change ON alerts (tenant, changed, alert);
 COMMENT ON TABLE alerts IS 'What wants attention; one of a kind, connection and subject is open at most.';
 
+CREATE INDEX levels_unsettled ON levels (tenant, connection, store_sku) WHERE status <> 'SUCCEEDED';
 CREATE INDEX records_by_time ON records (tenant, created_at, record);
 CREATE INDEX records_by_connection ON records (tenant, connection, created_at, record);
 CREATE INDEX records_by_store_sku ON records (tenant, store_sku, created_at, record);
