@@ -179,10 +179,11 @@ async def books_and_rules(
         ),
         "weir_sync": await start(
             weir_sync.app,
-            pushes=pushes,
-            allow_loopback=True,
+            client=client,
             ledger_target=ledger.address,
             aggregator_target=aggregator,
+            allow_loopback=True,
+            secret_key_file=stack.enter_context(_secret_keys()),
             pushes=pushes,
         ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
