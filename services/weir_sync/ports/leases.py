@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 FOLLOW = "follow"
 """The lease of whoever takes over the levels of a tenant."""
+_PUSH = "push "
 
 
 class Lease(NamedTuple):
@@ -44,4 +45,9 @@ class Leases(Protocol):
 
 def push(connection: str) -> str:
     """The lease of whoever tells a store its levels."""
-    return f"push {connection}"
+    return f"{_PUSH}{connection}"
+
+
+def pushed(name: str) -> str:
+    """The store that such a lease is for."""
+    return name.removeprefix(_PUSH)
