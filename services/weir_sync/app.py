@@ -37,8 +37,10 @@ from weir_sync.connectors.kinds import SORTS
 from weir_sync.connectors.making import Making, Sorts
 from weir_sync.domain.rules import KINDS
 from weir_sync.handlers.connections import Connecting, KeptSecrets
+from weir_sync.handlers.orders import OrderDesk
 from weir_sync.handlers.testing import Testing
 from weir_sync.peers.counting import PeerCounting
+from weir_sync.peers.orders import PeerOrderPromises
 from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
@@ -47,12 +49,16 @@ from weir_sync.store import TABLES, postgres_sync
 from weir_sync.store.activity import PostgresRecords
 from weir_sync.store.alerts import PostgresAlerts
 from weir_sync.store.bulk import PostgresBulk
+from weir_sync.store.cursors import PostgresOrderCursors
 from weir_sync.store.health import PostgresHealths
+from weir_sync.store.listings import PostgresListings
+from weir_sync.store.orders import PostgresOrders
 from weir_sync.store.runs import PostgresRuns
 from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
 from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
+from weir_sync.worker.orders import OrderPoller, OrderWorker
 from weir_sync.worker.resealing import resealing
 from weir_sync.worker.schedules import scheduling
 
@@ -108,6 +114,12 @@ class Settings:
         flag,
         True,
     )
+    order_poll_seconds: float = setting(
+        "WEIR_SYNC_ORDER_POLL_SECONDS",
+        "How often orders are read from stores that do not report them by themselves.",
+        number(0.1, 86_400),
+        15.0,
+    )
     lease_seconds: float = setting(
         "WEIR_SYNC_LEASE_SECONDS",
         "How long a process that is not heard of keeps the stores it tells levels to, before another takes them.",
@@ -133,6 +145,12 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         making = Making(sorts, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
+        due = asyncio.Event()
+        promises = PeerOrderPromises(aggregator, ledger)
+        desk = OrderDesk(handlers, PostgresListings(database), PostgresOrders(database), promises, due.set)
+        orders = OrderWorker(database.tenants, desk, due)
+        cursors = PostgresOrderCursors(database)
+        polling = OrderPoller(database.tenants, desk, cursors, making, settings.order_poll_seconds)
         server = Server(
             settings.server,
             name=SERVICE,
@@ -146,6 +164,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                     schedules,
                 ),
                 PostgresBulk(database, TABLES),
+                desk,
                 Activity(runs, records, alerts, PostgresViews(database), PeerCounting(ledger)),
                 wakeups,
                 rules_max=settings.rules_max,
@@ -162,6 +181,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                 for each in (runs, records, alerts)
             ),
             asyncio.create_task(scheduling(database.tenants, schedules)),
+            *(asyncio.create_task(each()) for each in (orders.work, orders.cover, polling.work)),
         ]
         if key_file:
             secrets = PostgresResealing(database)

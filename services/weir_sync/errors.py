@@ -242,3 +242,31 @@ class SyncAlertNotFound(Refusal):
     def __init__(self, alert: str) -> None:
         """Refuse for want of an alert."""
         super().__init__(f"There is no alert '{alert}'.", alert=alert)
+
+
+class StoreOrderNotFound(Refusal):
+    """No such order was reported."""
+
+    kind = Kind.UNKNOWN
+    reason = "STORE_ORDER_NOT_FOUND"
+
+    def __init__(self, *, connection: str, store_order: str) -> None:
+        """Refuse for want of an order of a store."""
+        super().__init__(
+            f"No order '{store_order}' of '{connection}' was reported.", connection=connection, store_order=store_order
+        )
+
+
+class StoreOrderChanged(Refusal):
+    """The order was reported with other lines."""
+
+    kind = Kind.UNMET
+    reason = "STORE_ORDER_CHANGED"
+
+    def __init__(self, *, connection: str, store_order: str) -> None:
+        """Refuse lines that are not those of the first report."""
+        super().__init__(
+            f"The order '{store_order}' of '{connection}' was reported with other lines before.",
+            connection=connection,
+            store_order=store_order,
+        )

@@ -71,7 +71,7 @@ class ReportStoreOrderResponse(_message.Message):
 
     @_builtins.property
     def ledger_revision(self) -> _revision_pb2.Revision:
-        """Revision of the ledger at which the units are where they are now; unset of a check."""
+        """Revision of the ledger at which the units are where they are now; unset of a check, and while that is not so yet."""
 
     def __init__(
         self,

@@ -83,8 +83,10 @@ class OrderServiceServicer:
     def ReportStoreOrder(self, request, context):
         """Reports an order that a store has taken, or that was cancelled there.
 
-        Idempotent by the store's own identifier of the order, besides the `request_id`: reporting it again changes nothing unless it
-        was cancelled. Where a line cannot be read the others are promised, and an alert opens.
+        It is kept before anything is done about it, and its units are promised right after; while the aggregator or the ledger do not
+        answer it is REPORTED, and promised as soon as they do. Idempotent by the store's own identifier of the order, besides the
+        `request_id`: reporting it again changes nothing unless it was cancelled, which may be reported before the order itself. Where a
+        line cannot be read the others are promised, and an alert opens.
 
         Errors:
 

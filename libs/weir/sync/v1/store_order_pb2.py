@@ -27,17 +27,17 @@ from weir.common.v1 import stock_pb2 as weir_dot_common_dot_v1_dot_stock__pb2
 from weir.connector.v1 import connector_pb2 as weir_dot_connector_dot_v1_dot_connector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eweir/sync/v1/store_order.proto\x12\x0cweir.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aweir/common/v1/stock.proto\x1a!weir/connector/v1/connector.proto\"\xfe\x01\n\rReportedOrder\x12\x12\n\nconnection\x18\x01 \x01(\t\x12,\n\x05order\x18\x02 \x01(\x0b\x32\x1d.weir.connector.v1.StoreOrder\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.weir.sync.v1.StoreOrderState\x12)\n\x05lines\x18\x04 \x03(\x0b\x32\x1a.weir.sync.v1.ReportedLine\x12\x13\n\x0breservation\x18\x05 \x01(\t\x12/\n\x0breport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rule\x18\x07 \x01(\t\"h\n\x0cReportedLine\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\r\n\x05short\x18\x03 \x01(\x03\x12\r\n\x05\x65rror\x18\x04 \x01(\t*\xd4\x01\n\x0fStoreOrderState\x12!\n\x1dSTORE_ORDER_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTORE_ORDER_STATE_REPORTED\x10\x01\x12\x1e\n\x1aSTORE_ORDER_STATE_PROMISED\x10\x02\x12\x1b\n\x17STORE_ORDER_STATE_SHORT\x10\x03\x12\x1f\n\x1bSTORE_ORDER_STATE_CANCELLED\x10\x04\x12 \n\x1cSTORE_ORDER_STATE_UNREADABLE\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eweir/sync/v1/store_order.proto\x12\x0cweir.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aweir/common/v1/stock.proto\x1a!weir/connector/v1/connector.proto\"\x8d\x02\n\rReportedOrder\x12\x12\n\nconnection\x18\x01 \x01(\t\x12,\n\x05order\x18\x02 \x01(\x0b\x32\x1d.weir.connector.v1.StoreOrder\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.weir.sync.v1.StoreOrderState\x12)\n\x05lines\x18\x04 \x03(\x0b\x32\x1a.weir.sync.v1.ReportedLine\x12\x13\n\x0breservation\x18\x05 \x01(\t\x12/\n\x0breport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04rule\x18\x07 \x01(\t\x12\r\n\x05\x65rror\x18\x08 \x01(\t\"h\n\x0cReportedLine\x12(\n\x07product\x18\x01 \x01(\x0b\x32\x17.weir.common.v1.Product\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\r\n\x05short\x18\x03 \x01(\x03\x12\r\n\x05\x65rror\x18\x04 \x01(\t*\xd4\x01\n\x0fStoreOrderState\x12!\n\x1dSTORE_ORDER_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSTORE_ORDER_STATE_REPORTED\x10\x01\x12\x1e\n\x1aSTORE_ORDER_STATE_PROMISED\x10\x02\x12\x1b\n\x17STORE_ORDER_STATE_SHORT\x10\x03\x12\x1f\n\x1bSTORE_ORDER_STATE_CANCELLED\x10\x04\x12 \n\x1cSTORE_ORDER_STATE_UNREADABLE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.sync.v1.store_order_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOREORDERSTATE']._serialized_start=508
-  _globals['_STOREORDERSTATE']._serialized_end=720
+  _globals['_STOREORDERSTATE']._serialized_start=523
+  _globals['_STOREORDERSTATE']._serialized_end=735
   _globals['_REPORTEDORDER']._serialized_start=145
-  _globals['_REPORTEDORDER']._serialized_end=399
-  _globals['_REPORTEDLINE']._serialized_start=401
-  _globals['_REPORTEDLINE']._serialized_end=505
+  _globals['_REPORTEDORDER']._serialized_end=414
+  _globals['_REPORTEDLINE']._serialized_start=416
+  _globals['_REPORTEDLINE']._serialized_end=520
 # @@protoc_insertion_point(module_scope)

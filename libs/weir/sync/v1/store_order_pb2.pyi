@@ -71,6 +71,7 @@ class ReportedOrder(_message.Message):
     RESERVATION_FIELD_NUMBER: _builtins.int
     REPORT_TIME_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     connection: _builtins.str
     """Connection of the store."""
     state: Global___StoreOrderState.ValueType
@@ -78,7 +79,11 @@ class ReportedOrder(_message.Message):
     reservation: _builtins.str
     """Identifier of the reservation in the ledger; empty before there is one."""
     rule: _builtins.str
-    """Rule in force when it was reported, for the store and the first product; empty for none."""
+    """Rule in force when it was reported, for the store and the first product; empty for none. The order stays under it, whatever
+    becomes of the rule.
+    """
+    error: _builtins.str
+    """Why its units could not be promised or given up when that was tried last; empty otherwise. It is tried again until it can."""
     @_builtins.property
     def order(self) -> _connector_pb2.StoreOrder:
         """As the store has it."""
@@ -101,10 +106,11 @@ class ReportedOrder(_message.Message):
         reservation: _builtins.str = ...,
         report_time: _timestamp_pb2.Timestamp | None = ...,
         rule: _builtins.str = ...,
+        error: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "lines", b"lines", "order", b"order", "report_time", b"report_time", "reservation", b"reservation", "rule", b"rule", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "error", b"error", "lines", b"lines", "order", b"order", "report_time", b"report_time", "reservation", b"reservation", "rule", b"rule", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
