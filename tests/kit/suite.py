@@ -184,7 +184,6 @@ async def books_and_rules(
             aggregator_target=aggregator,
             allow_loopback=True,
             secret_key_file=stack.enter_context(_secret_keys()),
-            secret_key_file=stack.enter_context(_secret_keys()),
             pushes=pushes,
         ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),
