@@ -43,7 +43,7 @@ class MemoryBulk:
         return await self._tenants.once(attempt, lambda objects: self._decided(attempt.tenant, objects, wanted))
 
     async def drop(self, tenant: str, upload: str) -> None:
-        del self._staged[tenant, upload]
+        self._staged.pop((tenant, upload), None)
 
     async def export(self, tenant: str, connection: str) -> AsyncIterator[tuple[int, Sequence[Listing]]]:
         async with self._tenants.reading(tenant) as objects:

@@ -35,7 +35,7 @@ class MemoryListings:
         async with self._tenants.reading(tenant) as objects:
             there = await objects.select(ListingTouch)
         left = [each for each in there if int(each.etag) > self._settled.get((tenant, each), 0)]
-        return sorted(left, key=lambda each: (int(each.etag), each.key))[:limit]
+        return left[:limit]
 
     async def settle(self, tenant: str, touches: Collection[ListingTouch]) -> None:
         for each in touches:

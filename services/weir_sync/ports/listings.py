@@ -32,10 +32,7 @@ class Listings(Protocol):
         ...
 
     async def touched(self, tenant: str, *, limit: int) -> Sequence[ListingTouch]:
-        """SKUs of stores that may be other products than when they were settled, those touched longest ago first.
-
-        Raises DatabaseAway.
-        """
+        """SKUs of stores that may be other products than when they were settled, in order. Raises DatabaseAway."""
         ...
 
     async def settle(self, tenant: str, touches: Collection[ListingTouch]) -> None:

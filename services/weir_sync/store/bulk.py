@@ -138,7 +138,7 @@ class PostgresBulk:
         asked = {"tenant": tenant, "upload": upload, "first_line": 1, "last_line": LINES_MAX, "most": FAULTS_MAX}
         async with self._database.reading(tenant) as connection:
             rows = (await connection.execute(_REPEATED, asked)).all()
-        return Faults(rows[0].total, [repetition(row.line, row.first) for row in rows]) if rows else Faults()
+        return Faults(rows[0].total, tuple(repetition(row.line, row.first) for row in rows)) if rows else Faults()
 
     async def check(self, tenant: str, wanted: Import) -> Outcome[ListingsImported]:
         async with self._database.reading(tenant) as connection:

@@ -34,7 +34,7 @@ FROM asked a JOIN listings l
 """
 _TOUCHED = """
 SELECT connection, store_sku, changed::text AS etag FROM listing_touches
-WHERE tenant = $1 ORDER BY changed, connection, store_sku LIMIT $2
+WHERE tenant = $1 ORDER BY connection, store_sku LIMIT $2
 """
 _SETTLE = """
 DELETE FROM listing_touches t

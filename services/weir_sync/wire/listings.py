@@ -14,6 +14,7 @@ from weir.sync.v1 import listing_service_pb2 as service_pb
 from weir_chassis import call
 from weir_chassis.configuration.objects import Where
 from weir_chassis.configuration.wire import attempt
+from weir_chassis.errors import Malformed
 from weir_chassis.fields import Fields
 from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Vector, at_least
@@ -65,6 +66,11 @@ class Upload:
         with Fields() as fields:
             self.request_id = fields.request_id(first.request_id)
             self.connection = fields.identifier("connection", first.connection)
+            try:
+                fields.check()
+            except Malformed:  # leaving tells it again, with what is wrong with the lines
+                for each, line in fields.each("listings", first.listings, least=0, most=LINES_MAX):
+                    _row(each, line, self.connection)
         self.replace = first.replace
         self.validate_only = first.validate_only
         self._first = first
@@ -116,16 +122,12 @@ class Upload:
 
     def _line(self, fields: Fields, line: int, asked: pb.Listing) -> tuple[str, str, str, bool]:
         self._add(asked.SerializeToString(deterministic=True))
-        store_sku = fields.identifier("store_sku", asked.store_sku)
-        owner = fields.identifier("product.owner", asked.product.owner, optional=True)
-        sku = fields.identifier("product.sku", asked.product.sku)
-        if asked.connection not in ("", self.connection):
-            fields.refuse("connection", "Not the one of the import.")
+        row = _row(fields, asked, self.connection)
         if found := fields.taken():
             self._fault_count += len(found)
             room = FAULTS_MAX - len(self._faults)
             self._faults += [Fault(line, each.field, each.description) for each in found[:room]]
-        return store_sku if store_sku == asked.store_sku else "", owner, sku, asked.disabled
+        return row
 
     def _add(self, content: bytes) -> None:
         self._contents.update(len(content).to_bytes(4, "big") + content)
@@ -145,6 +147,17 @@ def to_listing(listing: Listing) -> pb.Listing:
 def to_fault(fault: Fault) -> pb.ListingFault:
     """What is wrong with a line."""
     return pb.ListingFault(line=fault.line, field=fault.field, description=fault.description)
+
+
+def _row(fields: Fields, asked: pb.Listing, connection: str) -> tuple[str, str, str, bool]:
+    """A line of an import; where its SKU is no good it is empty."""
+    if asked.connection not in ("", connection):
+        fields.refuse("connection", "Not the one of the import.")
+    store_sku = fields.identifier("store_sku", asked.store_sku)
+    owner = fields.identifier("product.owner", asked.product.owner, optional=True)
+    sku = fields.identifier("product.sku", asked.product.sku)
+    fields.identifier("etag", asked.etag, optional=True)
+    return store_sku if store_sku == asked.store_sku else "", owner, sku, asked.disabled
 
 
 def _product(fields: Fields, asked: stock_pb2.Product) -> tuple[str, str]:
