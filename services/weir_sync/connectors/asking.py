@@ -74,10 +74,13 @@ class Asker:
         return answer
 
     async def answer(self, kind: type[T], method: str, path: str, **question: Any) -> T:
-        """An answer that is 2xx, and of this kind; raises what `ask` raises, and Away where it is not."""
+        """An answer that is 2xx, and of this kind. Raises what `ask` raises, Away where it is of no such kind, and
+        Denied where the question itself does not do.
+        """
         answer = await self.ask(method, path, **question)
         if not answer.is_success:
-            raise Away(f"The store answered {answer.status_code}.")
+            later = answer.status_code in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY)
+            raise (Away if later else Denied)(f"The store answered {answer.status_code}.")
         return read(answer.content, kind)
 
     def throttled(self, seconds: float) -> Throttled:

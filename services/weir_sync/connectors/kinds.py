@@ -9,10 +9,12 @@ from weir_sync.connectors.dialing import AdapterSettings
 from weir_sync.connectors.grpc import GrpcStore
 from weir_sync.connectors.making import Sort
 from weir_sync.connectors.oscar import OscarSettings, oscar
+from weir_sync.connectors.shopify import ShopifySettings, shopify
 from weir_sync.connectors.webhook import WebhookSettings, webhook
 from weir_sync.domain.connections import ConnectorKind
 
 SORTS: Mapping[ConnectorKind, Sort[Any]] = {
+    ConnectorKind.SHOPIFY: Sort(ShopifySettings, store=shopify),
     ConnectorKind.OSCAR: Sort(OscarSettings, store=oscar),
     ConnectorKind.WEBHOOK: Sort(WebhookSettings, store=webhook),
     ConnectorKind.GRPC: Sort(AdapterSettings, store=GrpcStore),

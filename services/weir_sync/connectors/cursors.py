@@ -1,0 +1,70 @@
+"""How far orders are told of a store that lists them by when they changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from weir_sync.connectors.port import Denied
+
+OVERLAP = timedelta(seconds=60)
+"""How long after its moment an order may come to be listed: what is younger is asked for again."""
+
+Now = Callable[[], datetime]
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that changed before `since` is told, and of that very moment those that were `seen`; `after` is where the
+    store itself says that it goes on, within a list that began at `since`.
+    """
+
+    since: datetime
+    seen: tuple[str, ...] = ()
+    after: str = ""
+
+    @property
+    def text(self) -> str:
+        """As a cursor."""
+        return msgspec.json.encode(self).decode()
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def instant(text: str) -> datetime:
+    """A moment in ISO 8601, as in `2026-11-22T10:00:00Z`; raises ValueError with a sentence."""
+    try:
+        told = datetime.fromisoformat(text.strip())
+    except ValueError:
+        told = datetime.min
+    if told.tzinfo is None:
+        raise ValueError("Give a moment with its zone, as in 2026-11-22T10:00:00Z.")
+    return told.astimezone(UTC)
+
+
+def mark(cursor: str, since: datetime | None, now: datetime) -> Mark:
+    """Where a cursor says to go on; without one it is where the settings say, or now. Raises Denied for one that is
+    none.
+    """
+    if not cursor:
+        return Mark(since or now)
+    try:
+        return msgspec.json.decode(cursor, type=Mark)
+    except msgspec.DecodeError:
+        raise Denied("The cursor is none of this store's.") from None
+
+
+def moved(former: Mark, told: Sequence[tuple[str, datetime]], *, more: bool, now: datetime) -> Mark:
+    """Where to go on after a page: identifiers, and when each changed, oldest first.
+
+    Where there is no more, what is so young that another may yet be listed before it is asked for again.
+    """
+    last = max([former.since, *(moment for _, moment in told)])
+    if not more:
+        last = max(former.since, min(last, now - OVERLAP))
+    seen = former.seen if last == former.since else ()
+    return Mark(last, (*seen, *(each for each, moment in told if moment == last and each not in seen)))
