@@ -64,6 +64,8 @@ def set_schedule(
     wanted = connection_pb2.Schedule(schedule=name, connection=connection, full=full, time_zone=zone, disabled=disabled)
     if every is not None:
         wanted.sync_interval.FromTimedelta(every)
+    if cron is not None:
+        wanted.cron = cron
     perform(
         options_of(context), lambda session: schedules.set_schedule(session, wanted, check=check), request_id=request_id
     )
