@@ -100,18 +100,18 @@ class Guard:
         """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        resolved = [ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found]
-        for each in resolved:
+        resolved = list(dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found))
+        for each in map(_meant, resolved):
             # All of them: a name that is of this network and of another one is meant for no good.
             if not self._safe(each):
                 raise AddressRefused("The host is not a public one.")
             if not secure and not each.is_loopback:
                 raise AddressRefused("Only https is spoken with it.")
-        return tuple(dict.fromkeys(map(str, resolved)))
+        return tuple(resolved)
 
     def _check_literal(self, host: str) -> None:
         try:
-            literal = ipaddress.ip_address(host)
+            literal = _meant(host)
         except ValueError:
             if host == "localhost" and not self.allow_loopback:
                 raise ValueError("Give a public host.") from None
@@ -122,11 +122,13 @@ class Guard:
     def _safe(self, address: IpAddress) -> bool:
         if self.allow_loopback and address.is_loopback:
             return True
-        return all(_public(each) for each in (address, *_embedded(address)))
+        return all(_public(each) for each in (address, *_tunnelled(address)))
 
 
 def _host(host: str, told: str) -> str:
     """A host as it is looked up: a name in ASCII, or an address; raises ValueError with the sentence."""
+    if "%" in host:
+        raise ValueError(told)
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -143,9 +145,19 @@ def _host(host: str, told: str) -> str:
 
 def _names_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return _meant(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _meant(text: str) -> IpAddress:
+    """An address; of an older one that is written as a newer one the older, which is where it leads to."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address
 
 
 def _public(address: IpAddress) -> bool:
@@ -156,14 +168,13 @@ def _public(address: IpAddress) -> bool:
         or address.is_loopback
         or address.is_private
         or address.is_unspecified
+        or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
     )
 
 
-def _embedded(address: IpAddress) -> list[IpAddress]:
-    """The addresses of the older kind that one of the newer may lead to."""
+def _tunnelled(address: IpAddress) -> list[IpAddress]:
+    """The older addresses that a newer one may have its packets sent to."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    found: list[IpAddress | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+    found = [address.sixtofour, *(address.teredo or ())]
     return [each for each in found if each is not None]

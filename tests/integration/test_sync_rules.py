@@ -10,9 +10,7 @@ import pytest
 from tests.kit.postgres import PostgresForTests
 from tests.kit.rules import Caller, Rules, rules
 from weir.sync.v1 import rule_pb2
-from weir_chassis import policy
 from weir_chassis.errors import Kind
-from weir_sync.servicer.rules import RULES_POLICY
 
 TV, RADIO = {"sku": "TV"}, {"owner": "acme", "sku": "RADIO"}
 
@@ -29,11 +27,6 @@ async def service(postgres: PostgresForTests) -> AsyncIterator[Rules]:
 def caller(service: Rules) -> Caller:
     """A caller of the service."""
     return service.caller()
-
-
-def test_every_method_has_its_access(service: Rules) -> None:
-    """The policy names every method of the service and no other."""
-    assert policy.faults([each.service for each in service.server.registrations], RULES_POLICY) == []
 
 
 async def test_a_rule_is_kept_as_it_was_said(caller: Caller) -> None:
