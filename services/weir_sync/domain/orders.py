@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from weir_chassis.revisions import Revision
 from weir_sync.domain.rules import Product, Rule
 from weir_sync.errors import StoreOrderChanged
 
@@ -34,6 +33,14 @@ class OrderState(enum.StrEnum):
     """What had not gone out was given up."""
     UNREADABLE = "UNREADABLE"
     """No line of it is anything that is known."""
+
+
+class Point(NamedTuple):
+    """A revision of the ledger, as it is written down."""
+
+    cluster: str
+    epoch: int
+    number: int
 
 
 class OrderKey(NamedTuple):
@@ -73,7 +80,7 @@ class StoreOrder:
     state: OrderState
     reported_at: datetime
     reservation: str = ""
-    settled_at: Revision | None = None
+    settled_at: Point | None = None
     tries: int = 0
     tried_at: datetime | None = None
     error: str = ""
@@ -118,7 +125,7 @@ class Promised(NamedTuple):
 
     reservation: str
     short: Mapping[int, int]
-    revision: Revision
+    revision: Point
 
 
 def begun(wanted: StoreOrder) -> StoreOrder:
@@ -167,7 +174,7 @@ def promised(current: StoreOrder, done: Promised) -> StoreOrder:
     )
 
 
-def released(current: StoreOrder, revision: Revision) -> StoreOrder:
+def released(current: StoreOrder, revision: Point) -> StoreOrder:
     """The order once what is promised of it was given up."""
     return replace(current, state=OrderState.CANCELLED, settled_at=revision, error="")
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
 from weir.aggregator.v1.fulfilment_service_pb2_grpc import FulfilmentServiceStub
-from weir.common.v1 import stock_pb2
+from weir.common.v1 import revision_pb2, stock_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir_chassis.client import Peer
 from weir_chassis.errors import Refusal
-from weir_chassis.revisions import Revision, from_wire
 from weir_chassis.status import passing_on
-from weir_sync.domain.orders import Promised, StoreOrder
+from weir_sync.domain.orders import Point, Promised, StoreOrder
 from weir_sync.domain.rules import Product
 from weir_sync.ports.orders import Hits
 
@@ -52,22 +50,22 @@ class PeerOrderPromises:
             done = await stub.ReserveFulfilment(_request(order))
         places = [place for place, _ in order.readable]
         short = {places[each.line - 1]: each.quantity for each in done.plan.missing}
-        return Promised(done.reservation.reservation, short, from_wire(done.revision))
+        return Promised(done.reservation.reservation, short, _point(done.revision))
 
-    async def release(self, tenant: str, order: StoreOrder) -> Revision:
+    async def release(self, tenant: str, order: StoreOrder) -> Point:
         stub = self._reservations(tenant)
         request = reservation_service_pb2.ReleaseRequest(
             request_id=f"{order.name}/cancelled", reservation=order.reservation
         )
         try:
             with passing_on():
-                return from_wire((await stub.Release(request)).revision)
+                return _point((await stub.Release(request)).revision)
         except Refusal as refusal:
             if refusal.reason not in ENDED:
                 raise
         asked = reservation_service_pb2.GetReservationRequest(reservation=order.reservation)
         with passing_on():
-            return from_wire((await stub.GetReservation(asked)).revision)
+            return _point((await stub.GetReservation(asked)).revision)
 
     async def hits(self, tenant: str) -> Hits:
         stub, found, all_told = self._books(tenant), set[str](), True
@@ -102,7 +100,7 @@ class PeerOrderPromises:
                     entries = (await self._books(tenant).ListEntries(asked)).entries
                 if entries and entries[0].request_id == order.name:
                     short = await self._short(tenant, order, each.reservation)
-                    revision = replace(from_wire(page.revision), number=entries[0].revision)
+                    revision = _point(page.revision)._replace(number=entries[0].revision)
                     return Promised(each.reservation, short, revision)
             if not page.next_page_token:
                 return None
@@ -132,6 +130,10 @@ class PeerOrderPromises:
 
     def _reservations(self, tenant: str) -> ReservationServiceStub:
         return ReservationServiceStub(self._ledger.with_tenant(tenant).channel)
+
+
+def _point(revision: revision_pb2.Revision) -> Point:
+    return Point(revision.cluster, revision.epoch, revision.number)
 
 
 def _request(order: StoreOrder) -> fulfilment_service_pb2.ReserveFulfilmentRequest:

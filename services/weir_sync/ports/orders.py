@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from weir_chassis.idempotency import Attempt
-from weir_chassis.revisions import Revision
 from weir_sync.domain.alerts import Concern
-from weir_sync.domain.orders import OrderKey, OrderState, Promised, StoreOrder
+from weir_sync.domain.orders import OrderKey, OrderState, Point, Promised, StoreOrder
 
 
 class Hits(NamedTuple):
@@ -62,7 +61,7 @@ class Orders(Protocol):
         cancelled meanwhile it is held."""
         ...
 
-    async def released(self, tenant: str, key: OrderKey, revision: Revision) -> StoreOrder:
+    async def released(self, tenant: str, key: OrderKey, revision: Point) -> StoreOrder:
         """Write down that what was promised was given up."""
         ...
 
@@ -91,7 +90,7 @@ class OrderPromises(Protocol):
         """Promise the readable lines of an order whole, once however often it is asked."""
         ...
 
-    async def release(self, tenant: str, order: StoreOrder) -> Revision:
+    async def release(self, tenant: str, order: StoreOrder) -> Point:
         """Give up what of an order has not gone out; harmless where it has ended."""
         ...
 

@@ -13,9 +13,12 @@ from weir_chassis.auth import Role
 from weir_chassis.idempotency import Attempt
 from weir_chassis.paging import Pages
 from weir_chassis.policy import Access, Traffic
+from weir_chassis.revisions import Revision
 from weir_chassis.server import Registration
 from weir_sync.handlers.orders import OrderDesk
 from weir_sync.wire import orders as wire
+
+LEDGER = "ledger"
 
 Context = ServicerContext[Any, Any]
 
@@ -51,7 +54,7 @@ class OrderServicer(order_service_pb2_grpc.OrderServiceServicer):
             )
         attempt = Attempt(call.tenant(), call.current().method, request.request_id, idempotency.fingerprint(request))
         done = await self._desk.report(attempt, connection, sold)
-        revision = None if done.settled_at is None else done.settled_at.to_wire()
+        revision = None if done.settled_at is None else Revision(LEDGER, *done.settled_at).to_wire()
         return pb.ReportStoreOrderResponse(order=wire.to_order(done), ledger_revision=revision)
 
     async def GetStoreOrder(self, request: pb.GetStoreOrderRequest, context: Context) -> pb.GetStoreOrderResponse:

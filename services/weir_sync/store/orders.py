@@ -15,7 +15,7 @@ from weir_chassis.idempotency import Attempt, Outcome
 from weir_chassis.revisions import Revision
 from weir_sync.domain import orders as domain
 from weir_sync.domain.alerts import AlertKind, Concern
-from weir_sync.domain.orders import OrderKey, OrderLine, OrderState, Promised, StoreOrder
+from weir_sync.domain.orders import OrderKey, OrderLine, OrderState, Point, Promised, StoreOrder
 from weir_sync.domain.rules import Product
 from weir_sync.errors import StoreOrderChanged
 from weir_sync.store.alerts import close_alerts, open_alerts
@@ -159,7 +159,7 @@ class PostgresOrders:
                 return current
             changed = domain.promised(current, done)
             await _change(driver, tenant, changed, hold_seconds)
-            await sold(driver, tenant, key.connection, changed.sold, done.revision)
+            await sold(driver, tenant, key.connection, changed.sold, Revision(LEDGER, *done.revision))
             if not changed.unreadable:
                 await close_alerts(driver, tenant, AlertKind.ORDER_UNREADABLE, key.connection, [key.store_order])
             if changed.state is OrderState.SHORT:
@@ -167,7 +167,7 @@ class PostgresOrders:
                 await open_alerts(driver, tenant, [concern])
             return changed
 
-    async def released(self, tenant: str, key: OrderKey, revision: Revision) -> StoreOrder:
+    async def released(self, tenant: str, key: OrderKey, revision: Point) -> StoreOrder:
         async with self._changing(tenant, key) as (driver, current):
             if not current.releases:
                 return current
@@ -235,7 +235,7 @@ async def _change(driver: Driver, tenant: str, order: StoreOrder, hold_seconds: 
     at = order.settled_at
     await driver.execute(
         _CHANGE, tenant, *order.key, order.channel, order.rule, order.placed_at, order.cancelled, order.state,
-        order.reservation, *((at.cluster, at.epoch, at.number) if at else (None, None, None)), order.error,
+        order.reservation, *(at or (None, None, None)), order.error,
         hold_seconds if order.due else None,
     )  # fmt: skip
     lines = _columns(order, lambda place, line: (place, *_product(line), line.short, line.error))
@@ -273,7 +273,7 @@ def _order(row: asyncpg.Record) -> StoreOrder:
         OrderState(row["state"]),
         row["reported_at"],
         row["reservation"],
-        None if at is None else Revision(LEDGER, row["ledger_cluster"], row["ledger_epoch"], at),
+        None if at is None else Point(row["ledger_cluster"], row["ledger_epoch"], at),
         row["tries"],
         row["tried_at"],
         row["error"],
