@@ -28,6 +28,10 @@ class LeaseLost(Exception):
 class Leases(Protocol):
     """The leases of all tenants. Every method raises DatabaseAway."""
 
+    async def present(self, tenant: str, holder: str, *, seconds: float) -> int:
+        """Say that a holder is there for so long from now; how many are."""
+        ...
+
     async def take(
         self, tenant: str, names: Collection[str], holder: str, *, seconds: float, limit: int
     ) -> Sequence[Lease]:

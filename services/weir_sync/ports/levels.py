@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -52,6 +52,36 @@ class Following(NamedTuple):
 
     through: tuple[Revision, ...]
     covered: Mapping[str, Covered]
+
+
+class Table(NamedTuple):
+    """Levels of products in channels, row by row, UNTOLD where the store is told nothing; and the revisions up to which
+    everything was told, none of part of something. `complete_end`: with it everything there is was told.
+    """
+
+    products: Sequence[Product]
+    channels: Sequence[str]
+    levels: Sequence[int]
+    through: tuple[Revision, ...] = ()
+    complete_end: bool = False
+
+
+class Source(Protocol):
+    """What computes levels."""
+
+    def watched(self, tenant: str, channels: Sequence[str], after: Sequence[Revision]) -> AsyncGenerator[Table, None]:
+        """The levels of channels after a mark, none for all of them, and every change; without end.
+
+        Tells a table without rows as a sign of life. Goes on by itself where the connection breaks, from the beginning
+        where what it was at is no more. Raises Refusal, with reason CHANNEL_NOT_FOUND where a channel is no more.
+        """
+        ...
+
+    async def now(
+        self, tenant: str, products: Sequence[Product], channels: Sequence[str], fresh: Sequence[Revision]
+    ) -> Table:
+        """The levels of up to 1000 products as they are at these revisions or later; raises Refusal."""
+        ...
 
 
 class Levels(Protocol):

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from weir_chassis.database import Database, Driver, retrying
 from weir_sync.ports.leases import Lease, LeaseLost
 
+_PROCESS = "process "
+"""Under such names processes say that they are there."""
 _OPEN = """
 INSERT INTO leases (tenant, lease, holder, fence, until)
 SELECT $1, n.lease, '', 1, '-infinity' FROM unnest($2::text[]) AS n (lease)
@@ -37,6 +39,17 @@ UPDATE leases l SET until = '-infinity', fence = l.fence + 1, holder = ''
 FROM unnest($2::text[], $3::bigint[]) AS h (lease, fence)
 WHERE l.tenant = $1 AND l.lease = h.lease AND l.fence = h.fence
 """
+_PRESENT = """
+WITH said AS (
+    INSERT INTO leases AS l (tenant, lease, holder, fence, until)
+    VALUES ($1, $2, $3, 1, clock_timestamp() + make_interval(secs => $4))
+    ON CONFLICT (tenant, lease) DO UPDATE SET until = excluded.until
+), gone AS (
+    DELETE FROM leases WHERE tenant = $1 AND starts_with(lease, $5) AND lease <> $2 AND until <= clock_timestamp()
+)
+SELECT 1 + count(*) FROM leases
+WHERE tenant = $1 AND starts_with(lease, $5) AND lease <> $2 AND until > clock_timestamp()
+"""
 _HELD = "SELECT FROM leases WHERE tenant = $1 AND lease = $2 AND fence = $3 FOR SHARE"
 
 
@@ -46,6 +59,14 @@ class PostgresLeases:
     def __init__(self, database: Database) -> None:
         """Keep them in `database`."""
         self._database = database
+
+    async def present(self, tenant: str, holder: str, *, seconds: float) -> int:
+        async def work() -> int:
+            async with self._database.driving(tenant) as driver:
+                count: int = await driver.fetchval(_PRESENT, tenant, f"{_PROCESS}{holder}", holder, seconds, _PROCESS)
+            return count
+
+        return await retrying(work)
 
     async def take(
         self, tenant: str, names: Collection[str], holder: str, *, seconds: float, limit: int
