@@ -41,6 +41,7 @@ from weir_sync.handlers.orders import OrderDesk
 from weir_sync.handlers.testing import Testing
 from weir_sync.peers.counting import PeerCounting
 from weir_sync.peers.orders import PeerOrderPromises
+from weir_sync.peers.snapshots import PeerSnapshots
 from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
@@ -50,6 +51,7 @@ from weir_sync.store.activity import PostgresRecords
 from weir_sync.store.alerts import PostgresAlerts
 from weir_sync.store.bulk import PostgresBulk
 from weir_sync.store.cursors import PostgresOrderCursors
+from weir_sync.store.feeds import PostgresLate, PostgresReports
 from weir_sync.store.health import PostgresHealths
 from weir_sync.store.listings import PostgresListings
 from weir_sync.store.orders import PostgresOrders
@@ -58,8 +60,11 @@ from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
 from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
+from weir_sync.worker.feeds import Pulling
+from weir_sync.worker.lateness import LatenessWorker
 from weir_sync.worker.orders import OrderPoller, OrderWorker
 from weir_sync.worker.resealing import resealing
+from weir_sync.worker.runs import RunWorker
 from weir_sync.worker.schedules import scheduling
 
 SERVICE = "weir_sync"
@@ -151,6 +156,9 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         orders = OrderWorker(database.tenants, desk, due)
         cursors = PostgresOrderCursors(database)
         polling = OrderPoller(database.tenants, desk, cursors, making, settings.order_poll_seconds)
+        reports = PostgresReports(database)
+        pulling = Pulling(handlers, making, PostgresListings(database), reports, PeerSnapshots(ledger), healths)
+        lateness = LatenessWorker(database.heads, handlers, reports, PostgresLate(database))
         server = Server(
             settings.server,
             name=SERVICE,
@@ -182,6 +190,8 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
             ),
             asyncio.create_task(scheduling(database.tenants, schedules)),
             *(asyncio.create_task(each()) for each in (orders.work, orders.cover, polling.work)),
+            asyncio.create_task(RunWorker(database.tenants, runs, pulling).work()),
+            asyncio.create_task(lateness.work()),
         ]
         if key_file:
             secrets = PostgresResealing(database)
