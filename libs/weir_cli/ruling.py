@@ -57,18 +57,33 @@ async def one(session: Session, kind: Kind, name: str) -> Answer:
     return Answer(document(response), shown)
 
 
-async def enable(session: Session, kind: Kind, name: str, *, enabled: bool, check: bool) -> Answer:
-    """Let one of them count, or keep it without effect; one that is so already is left alone, so that this may be
-    repeated.
-    """
+async def add(session: Session, kind: Kind, made: Any, *, check: bool) -> Answer:
+    """Add one of them."""
+    fields = {kind.name: made, "request_id": session.change(), "validate_only": check}
+    response = await kind.call(session, "Create", fields)
+    return changed(session, response, [*kind.detailed(kind.of(response)), *_warned(kind.of(response))], check=check)
+
+
+async def change(session: Session, kind: Kind, name: str, change: Callable[[Any], None], *, check: bool) -> Answer:
+    """Replace what `change` sets; one that is so already is left alone, so that this may be repeated."""
     request_id = session.change()
     response = await kind.call(session, "Get", {kind.name: name})
-    found = kind.of(response)
-    if found.disabled == enabled:
-        found.disabled = not enabled
-        fields = {kind.name: found, "request_id": request_id, "validate_only": check}
+    wanted = type(kind.of(response))()
+    wanted.CopyFrom(kind.of(response))
+    change(wanted)
+    if wanted != kind.of(response):
+        fields = {kind.name: wanted, "request_id": request_id, "validate_only": check}
         response = await kind.call(session, "Update", fields)
     return changed(session, response, [kind.table([kind.of(response)]), *_warned(kind.of(response))], check=check)
+
+
+async def enable(session: Session, kind: Kind, name: str, *, enabled: bool, check: bool) -> Answer:
+    """Let one of them count, or keep it without effect."""
+
+    def switch(made: Any) -> None:
+        made.disabled = not enabled
+
+    return await change(session, kind, name, switch, check=check)
 
 
 async def order(session: Session, kind: Kind, names: Sequence[str], *, check: bool) -> Answer:

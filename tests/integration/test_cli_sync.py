@@ -15,6 +15,7 @@ from tests.kit.command import Weir
 from tests.kit.reference_shop import Shop
 from tests.kit.reference_store import ReferenceStore
 from tests.kit.suite import Suite
+from tests.unit.test_cli_folder import written
 
 ADD = ("connect", "add", "east", "store", "grpc", "--channel", "shop-east", "--set", "tls=off", "--set")
 
@@ -170,3 +171,21 @@ async def test_listings_are_imported_with_every_fault_by_its_line(
     assert (replaced["added"], replaced["changed"], replaced["removed"]) == (0, 0, 1)
     assert (await weir("listings", "remove", "east", "4712")).status == 0
     assert await refused(weir, "listings", "remove", "east", "4712") == "LISTING_NOT_FOUND"
+
+
+async def test_a_rule_is_made_and_changed_on_the_line(weir: Weir, tmp_path: Path) -> None:
+    """What is not named stays as it is; a rule may be for some products, be rounded, and serve one store first."""
+    folder = written(tmp_path, channels="channel,kind\nshop-de,WEBSHOP\npos,POS\n", links=None, stock=None)
+    await done(weir, "load", str(folder))
+    line = ("rule", "add", "half", "--store", "shop-de", "--store", "pos", "--rate", "50", "--threshold", "3")
+    made = (await done(weir, *line, "--sku", "MUG", "--first", "pos=9", "--rounding", "nearest"))["rule"]
+    assert (made["stores"], made["rate_percent"], made["threshold"]) == (["pos", "shop-de"], 50, 3)
+    assert (made["priority_store"], made["priority_quantity"], made["rounding"]) == ("pos", 9, "NEAREST")
+    changed = (await done(weir, "rule", "change", "half", "--constant", "-1", "--first", "", "--sku", ""))["rule"]
+    assert (changed["products"], changed["constant"], changed["priority_store"]) == ([], -1, "")
+    assert (changed["rate_percent"], changed["rounding"]) == (50, "NEAREST")
+    again = await done(weir, "rule", "change", "half", "--constant", "-1")
+    assert again["rule"] == changed
+    assert await refused(weir, *line) == "RULE_EXISTS"
+    assert (await weir("rule", "change", "half", "--first", "pos")).status == 2
+    assert (await weir("rule", "change", "half", "--owner", "acme")).status == 2

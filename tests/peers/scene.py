@@ -63,7 +63,8 @@ class Scene:
         async for part in self.merchant.stubs.syncing.RunSync(asked, timeout=120):
             for each in part.runs:
                 last = each
-        assert last.done and not last.error, last
+        assert last.done, last
+        assert not last.error, last
         return last
 
     async def sold(self, connection: str, count: int) -> bool:

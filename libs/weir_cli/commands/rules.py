@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from weir_cli.commands import telling
 from weir_cli.options import CheckOnly, Limit, Owner, RequestId, options_of
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ app = typer.Typer()
 PANEL = "Configuration"
 
 
-def _declare(what: str, does: str) -> None:
+def _declare(what: str, does: str) -> typer.Typer:
     """Make the verbs of one sort."""
-    group = typer.Typer(no_args_is_help=True, help=f"{does} They are made and changed by `weir load`.")
+    group = typer.Typer(no_args_is_help=True, help=does)
     app.add_typer(group, name=what, rich_help_panel=PANEL)
     name_of = typer.Argument(metavar=what.upper(), help="Its identifier.")
     several = "policies" if what == "policy" else "rules"
@@ -72,6 +73,7 @@ def _declare(what: str, does: str) -> None:
         ("disable", False, f"Keep a {what} without effect, in its place."),
     ):
         group.command(verb, help=told)(_switch(what, name_of, enabled=enabled))
+    return group
 
 
 def _switch(what: str, name_of: Any, *, enabled: bool) -> Callable[..., None]:
@@ -93,8 +95,10 @@ def _switch(what: str, name_of: Any, *, enabled: bool) -> Callable[..., None]:
     return switch
 
 
-_declare("policy", "Say how stock is divided among channel groups.")
-_declare("rule", "Say what stores are told of their shares.")
+_declare("policy", "Say how stock is divided among channel groups. They are made and changed by `weir load`.")
+rule = _declare("rule", "Say what stores are told of their shares. `weir load` makes and changes many at once.")
+rule.command("add")(telling.add_rule)
+rule.command("change")(telling.change_rule)
 
 limit = typer.Typer(no_args_is_help=True, help="Say what stores are never told.")
 app.add_typer(limit, name="limit", rich_help_panel=PANEL)
