@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from weir_chassis.settings import (
     DatabaseSettings,
     ServerSettings,
     TelemetrySettings,
+    address,
     flag,
     group,
     integer,
@@ -46,6 +47,7 @@ from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
 from weir_sync.servicer.sync import Activity
+from weir_sync.servicer.webhooks import Webhooks, listening
 from weir_sync.store import TABLES, postgres_sync
 from weir_sync.store.activity import PostgresRecords
 from weir_sync.store.alerts import PostgresAlerts
@@ -125,6 +127,12 @@ class Settings:
         number(0.1, 86_400),
         15.0,
     )
+    webhook_listen: Address | None = setting(
+        "WEIR_SYNC_WEBHOOK_LISTEN",
+        "Where orders that stores send are taken in over HTTP, behind a proxy that speaks TLS; nowhere unless given.",
+        address,
+        None,
+    )
     lease_seconds: float = setting(
         "WEIR_SYNC_LEASE_SECONDS",
         "How long a process that is not heard of keeps the stores it tells levels to, before another takes them.",
@@ -147,7 +155,8 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
         key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
         keys = key_file.keys if key_file else lambda: None
-        making = Making(sorts, KeptSecrets(tenants, keys), Guard(allow_loopback=settings.allow_loopback))
+        kept = KeptSecrets(tenants, keys)
+        making = Making(sorts, kept, Guard(allow_loopback=settings.allow_loopback))
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
         due = asyncio.Event()
@@ -197,9 +206,14 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
             secrets = PostgresResealing(database)
             chores.append(asyncio.create_task(resealing(secrets, database.tenants, key_file)))
         try:
-            async with server.serving():
+            async with server.serving(), _taking(settings.webhook_listen, Webhooks(desk, cursors, kept)):
                 yield server
         finally:
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
+
+
+def _taking(listen: Address | None, app: Webhooks) -> AbstractAsyncContextManager[int | None]:
+    """Take in what stores send within the block, if it is said where."""
+    return nullcontext() if listen is None else listening(app, listen)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from weir_chassis.settings import integer
+from weir_chassis.settings import integer, text
 from weir_sync.connectors.cursors import instant
 from weir_sync.connectors.settings import secret, setting
 from weir_sync.urls import WebAddress, web_address
@@ -38,4 +38,7 @@ class ShopifySettings:
         "Orders from this moment on are taken in. Default: the first time.", instant, None
     )
     requests_per_second: int = setting("Requests a second: 1 to 100.", integer(1, 100), 2)
+    webhook_secret: str = secret(
+        "Client secret of the app, which signs webhooks. Default: none are taken in.", text, ""
+    )
     access_token: str = secret("Admin API access token: read_products, write_inventory, read_locations, read_orders.")
