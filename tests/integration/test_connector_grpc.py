@@ -96,8 +96,7 @@ async def test_no_answer_is_no_outcome(met: str) -> None:
     """What got no answer may have been done or not: Away."""
     store = ReferenceStore(Shop.of("A"))
     store.weather = Weather(settle_seconds=3600)
-    async with joined(store, deadline_seconds="1") as client:
-        await client.describe()
+    async with joined(store, deadline_seconds="1" if met == "stall" else "60") as client:
         store.meets(met)
         with pytest.raises(Away):
             await client.apply([Level("A", 1, 1)])

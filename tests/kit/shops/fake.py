@@ -45,6 +45,10 @@ class Fake:
         assert set(kinds) <= set(KINDS)
         self._met.extend(kinds)
 
+    def forget(self) -> None:
+        """The next requests meet nothing."""
+        self._met.clear()
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Do what is asked."""
         raise NotImplementedError
