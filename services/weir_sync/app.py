@@ -41,6 +41,7 @@ from weir_sync.handlers.connections import Connecting, KeptSecrets
 from weir_sync.handlers.orders import OrderDesk
 from weir_sync.handlers.testing import Testing
 from weir_sync.peers.counting import PeerCounting
+from weir_sync.peers.levels import PeerLevels
 from weir_sync.peers.orders import PeerOrderPromises
 from weir_sync.peers.snapshots import PeerSnapshots
 from weir_sync.secrets import KeyFile
@@ -55,19 +56,27 @@ from weir_sync.store.bulk import PostgresBulk
 from weir_sync.store.cursors import PostgresOrderCursors
 from weir_sync.store.feeds import PostgresLate, PostgresReports
 from weir_sync.store.health import PostgresHealths
+from weir_sync.store.leases import PostgresLeases
+from weir_sync.store.levels import PostgresLevels
 from weir_sync.store.listings import PostgresListings
 from weir_sync.store.orders import PostgresOrders
+from weir_sync.store.pushes import PostgresPushes
 from weir_sync.store.runs import PostgresRuns
 from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
 from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
 from weir_sync.worker.feeds import Pulling
+from weir_sync.worker.follower import Follower
 from weir_sync.worker.lateness import LatenessWorker
 from weir_sync.worker.orders import OrderPoller, OrderWorker
+from weir_sync.worker.pusher import Pace as PushPace
+from weir_sync.worker.pusher import Pusher
 from weir_sync.worker.resealing import resealing
 from weir_sync.worker.runs import RunWorker
 from weir_sync.worker.schedules import scheduling
+from weir_sync.worker.shifts import Pace as ShiftPace
+from weir_sync.worker.shifts import Shifts
 
 SERVICE = "weir_sync"
 CONTEXT = "sync"
@@ -133,6 +142,12 @@ class Settings:
         address,
         None,
     )
+    runs: bool = setting(
+        "WEIR_SYNC_RUNS",
+        "Whether this process carries out runs, and begins those of schedules; of several, each takes some of the runs.",
+        flag,
+        True,
+    )
     lease_seconds: float = setting(
         "WEIR_SYNC_LEASE_SECONDS",
         "How long a process that is not heard of keeps the stores it tells levels to, before another takes them.",
@@ -197,11 +212,27 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                 asyncio.create_task(forgetting(each, keep_seconds=settings.record_keep_seconds))
                 for each in (runs, records, alerts)
             ),
-            asyncio.create_task(scheduling(database.tenants, schedules)),
             *(asyncio.create_task(each()) for each in (orders.work, orders.cover, polling.work)),
-            asyncio.create_task(RunWorker(database.tenants, runs, pulling).work()),
             asyncio.create_task(lateness.work()),
         ]
+        if settings.pushes:
+            levels, listings = PostgresLevels(database), PostgresListings(database)
+            follower = Follower(levels, listings, PeerLevels(aggregator), wakeups)
+            pace = PushPace(request_seconds=min(10.0, settings.lease_seconds / 2))
+            pusher = Pusher(PostgresPushes(database), making, healths, wakeups, pace)
+            shifts = Shifts(
+                database.heads,
+                tenants,
+                PostgresLeases(database),
+                wakeups,
+                follower.follow,
+                pusher.push,
+                ShiftPace(lease_seconds=settings.lease_seconds),
+            )
+            chores.append(asyncio.create_task(shifts.work()))
+        if settings.runs:
+            chores.append(asyncio.create_task(scheduling(database.tenants, schedules)))
+            chores.append(asyncio.create_task(RunWorker(database.tenants, runs, pulling).work()))
         if key_file:
             secrets = PostgresResealing(database)
             chores.append(asyncio.create_task(resealing(secrets, database.tenants, key_file)))

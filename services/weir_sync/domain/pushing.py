@@ -88,6 +88,11 @@ class Standing:
         """Whether something was sent of which it is not known whether it is shown."""
         return self.sent is not None
 
+    @property
+    def unsent(self) -> bool:
+        """Whether, while it is in flight, nothing of it was sent yet."""
+        return self.sent_number != self.number
+
 
 class Note(NamedTuple):
     """What is noted of a record: what became of it, PENDING for nothing yet, and why it failed."""
@@ -116,14 +121,19 @@ def reads_first(standing: Standing, terms: Terms) -> bool:
     return standing.shown is not None and not terms.compare_and_set
 
 
-def taken(standing: Standing, fence: int) -> Standing:
-    """The SKU in flight under a lease, with nothing sent yet that was not before."""
-    return replace(standing, fence=fence, check_at=None)
+def begun(standing: Standing, fence: int, terms: Terms, now: datetime) -> Decided:
+    """The SKU in flight under a lease: to be read where that comes first, else being sent."""
+    flying = replace(standing, fence=fence, check_at=None)
+    if not reads_first(standing, terms):
+        return intended(flying, now)
+    return Decided(
+        replace(flying, number=_next_number(standing, now), sent_record=standing.record), _overtaken(standing)
+    )
 
 
 def intended(standing: Standing, now: datetime) -> Decided:
     """The SKU as its level is being sent; a record that was on its way before, and is not its newest, has ended."""
-    number = max(standing.number + 1, int(now.timestamp() * 1_000_000))
+    number = _next_number(standing, now)
     sending = replace(
         standing,
         number=number,
@@ -202,6 +212,18 @@ def postponed(standing: Standing, now: datetime, *, error: str = "") -> Decided:
     return _again(replace(standing, sent=None, sent_number=None), now, 0.0, error)
 
 
+def put_back(standing: Standing, now: datetime, *, error: str = "") -> Decided:
+    """It was to be read, and could not be; nothing was sent."""
+    return _again(standing, now, 0.0, error, sent=False)
+
+
+def vanished(standing: Standing, *, error: str) -> Decided:
+    """The store does not know any more what it was told of."""
+    if standing.sent_record is not None:
+        return refused(replace(standing, check_at=None), error=error)
+    return Decided(replace(standing, check_at=None, verified=False, shown=None, sold_after=0))
+
+
 def unheard(standing: Standing, now: datetime, *, error: str) -> Decided:
     """Nothing is known of what became of it, through no fault of the level."""
     return _again(replace(standing, stray=standing.sent), now, 0.0, error)
@@ -265,6 +287,10 @@ def _checked_accepted(standing: Standing, shown: int, terms: Terms, now: datetim
         return Decided(replace(again, sent=None, sent_number=None), drifted=True)
     wait = min(SHOWN_SECONDS_MAX, SHOWN_SECONDS * 2.0**checks)
     return Decided(replace(standing, checks=checks, check_at=now + timedelta(seconds=wait)))
+
+
+def _next_number(standing: Standing, now: datetime) -> int:
+    return max(standing.number + 1, int(now.timestamp() * 1_000_000))
 
 
 def _missing(standing: Standing, shown: int) -> Sequence[int]:

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 from weir_chassis.revisions import Revision
 from weir_sync.domain.pushing import Decided, Standing
-from weir_sync.domain.records import Trigger
 from weir_sync.domain.rules import Product
+from weir_sync.domain.telling import Cause
 from weir_sync.ports.leases import Lease
 
 UNTOLD = -1
@@ -29,13 +29,6 @@ class Told(NamedTuple):
     product: Product
     level: int
     rule: str
-
-
-class Cause(NamedTuple):
-    """Why levels fall due, and what changed, in a few words."""
-
-    trigger: Trigger
-    reason: str
 
 
 class Covered(NamedTuple):
@@ -111,6 +104,10 @@ class Levels(Protocol):
         """
         ...
 
+    async def unlevelled(self, tenant: str, connection: str, *, after: str, limit: int) -> Sequence[str]:
+        """SKUs that the store has listings of and no level, in order, after one."""
+        ...
+
     async def cover(self, lease: Lease, connection: str, covered: Covered) -> None:
         """All levels of the store were taken over. Where its orders come in from now on, what it was known to show
         before is forgotten: what was sold until now is nobody's to tell.
@@ -138,7 +135,9 @@ class Pushes(Protocol):
     """
 
     async def reclaim(self, lease: Lease) -> int:
-        """Take what former holders had in flight as being in doubt; returns how many SKUs."""
+        """Take what former holders had in flight, or this one before it began anew, as being in doubt; returns how many
+        SKUs.
+        """
         ...
 
     async def take(self, lease: Lease, *, limit: int, decide: Callable[[Standing], Decided]) -> Sequence[Standing]:

@@ -18,13 +18,13 @@ import msgspec
 from weir_chassis.database import Database, Driver, retrying
 from weir_chassis.revisions import Revision
 from weir_sync.domain.records import Trigger
+from weir_sync.domain.telling import LEDGER, Cause
 from weir_sync.ports.leases import Lease
-from weir_sync.ports.levels import Cause, Covered, Following, Told, bell
+from weir_sync.ports.levels import Covered, Following, Told, bell
 from weir_sync.store.leases import check_held
 
 T = TypeVar("T")
 
-LEDGER = "ledger"
 CORRECTED = Cause(Trigger.DRIFT, "changed by hand in the store")
 
 NUMBER = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -180,6 +180,16 @@ ORDER BY connection, store_sku LIMIT $3
 _FORGIVE = """
 UPDATE levels SET unreported = 0 WHERE tenant = $1 AND connection = $2 AND store_sku = ANY ($3::text[])
 """
+_UNLEVELLED = """
+SELECT i.store_sku FROM listings i
+WHERE i.tenant = $1 AND i.connection = $2 AND i.store_sku > $3 AND NOT i.disabled
+  AND NOT EXISTS (
+      SELECT FROM levels l
+      WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku = i.store_sku AND l.owner = i.owner AND l.sku = i.sku
+        AND l.level IS NOT NULL
+  )
+ORDER BY i.store_sku LIMIT $4
+"""
 _RING = "SELECT pg_notify(current_schema(), $1)"
 
 _BATCH = 1000
@@ -228,6 +238,11 @@ class PostgresLevels:
             return count
 
         return await self._write(lease, work)
+
+    async def unlevelled(self, tenant: str, connection: str, *, after: str, limit: int) -> Sequence[str]:
+        async with self._database.driving(tenant) as driver:
+            rows = await driver.fetch(_UNLEVELLED, tenant, connection, after, limit)
+        return [row["store_sku"] for row in rows]
 
     async def cover(self, lease: Lease, connection: str, covered: Covered) -> None:
         async def work(driver: Driver) -> None:

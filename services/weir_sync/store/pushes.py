@@ -16,8 +16,8 @@ from weir_sync.domain.alerts import AlertKind, Concern
 from weir_sync.domain.pushing import Decided, Note, Standing, reclaimed
 from weir_sync.domain.records import RecordStatus, Trigger
 from weir_sync.domain.rules import Product
+from weir_sync.domain.telling import Cause
 from weir_sync.ports.leases import Lease, pushed
-from weir_sync.ports.levels import Cause
 from weir_sync.store.alerts import close_alerts, open_alerts
 from weir_sync.store.leases import check_held
 from weir_sync.store.levels import make_due
@@ -68,7 +68,7 @@ FOR NO KEY UPDATE
 """  # noqa: S608 -- constants
 _FORMER = f"""
 SELECT {COLUMNS} FROM levels
-WHERE tenant = $1 AND connection = $2 AND fence < $4
+WHERE tenant = $1 AND connection = $2 AND fence <= $4
 ORDER BY store_sku LIMIT $3
 FOR NO KEY UPDATE
 """  # noqa: S608 -- constants

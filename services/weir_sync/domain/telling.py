@@ -1,0 +1,58 @@
+"""Why levels change, and by which rule they are; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from weir_chassis.revisions import Revision
+from weir_sync.domain.records import Trigger
+from weir_sync.domain.rules import Product, Rule
+
+LEDGER = "ledger"
+
+
+class Cause(NamedTuple):
+    """Why levels fall due, and what changed, in a few words."""
+
+    trigger: Trigger
+    reason: str
+
+
+class Rulebook:
+    """Which rule wins for which product."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """By these rules, in the order in which they are tried."""
+        self._named: dict[Product, tuple[int, Rule]] = {}
+        self._all: tuple[int, Rule] | None = None
+        for place, rule in enumerate(rules):
+            for product in rule.products:
+                self._named.setdefault(product, (place, rule))
+            if not rule.products and self._all is None:
+                self._all = place, rule
+
+    def rule(self, product: Product, channel: str) -> str:
+        """The rule that wins for the product, where it names the channel; empty for none."""
+        winning = min(
+            (each for each in (self._named.get(product), self._all) if each is not None),
+            key=lambda each: each[0],
+            default=None,
+        )
+        return winning[1].rule if winning is not None and channel in winning[1].stores else ""
+
+
+def cause(before: Sequence[Revision], through: Sequence[Revision]) -> Cause:
+    """What changed between two marks; where the later one is none it is not known yet.
+
+    Stock or promises where the ledger moved, whatever else did; else what is configured.
+    """
+    if not through:
+        return Cause(Trigger.CHANGE, "several changes")
+    known = set(before)
+    moved = [each for each in through if each not in known]
+    if not moved:
+        return Cause(Trigger.CHANGE, "a day ended")
+    reason = ", ".join(f"{each.context} {each.number}" for each in moved)
+    changed = any(each.context == LEDGER for each in moved)
+    return Cause(Trigger.CHANGE if changed else Trigger.CONFIGURATION, reason)
