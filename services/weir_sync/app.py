@@ -34,8 +34,10 @@ from weir_chassis.settings import (
     text,
 )
 from weir_chassis.watch import Wakeups
+from weir_sync.connectors.csv_folder import csv_folders
 from weir_sync.connectors.kinds import SORTS
 from weir_sync.connectors.making import Making, Sorts
+from weir_sync.domain.connections import ConnectorKind
 from weir_sync.domain.rules import KINDS
 from weir_sync.handlers.connections import Connecting, KeptSecrets
 from weir_sync.handlers.orders import OrderDesk
@@ -124,6 +126,12 @@ class Settings:
         flag,
         False,
     )
+    csv_root: Path | None = setting(
+        "WEIR_SYNC_CSV_ROOT",
+        "Folder below which warehouses may put files; without it no folder is read.",
+        path,
+        None,
+    )
     pushes: bool = setting(
         "WEIR_SYNC_PUSHES",
         "Whether this process follows levels and tells them to stores; of several, each takes some of the stores.",
@@ -171,6 +179,8 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
         keys = key_file.keys if key_file else lambda: None
         kept = KeptSecrets(tenants, keys)
+        if settings.csv_root is not None:
+            sorts = {**sorts, ConnectorKind.CSV_FOLDER: csv_folders(settings.csv_root)}
         making = Making(sorts, kept, Guard(allow_loopback=settings.allow_loopback))
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
