@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.kit.calling import Calling
@@ -20,6 +21,15 @@ INSERT INTO levels (tenant, connection, store_sku, owner, sku, level, rule, numb
     due_at, error, unreported, unreported_at, shown, sold_after)
 SELECT $1, $2, $3, '', $3, $4, '', 1, $5, $6, $7, CASE WHEN $7::bigint IS NOT NULL THEN now() END,
     CASE WHEN $6 = 'PENDING' THEN now() END, $8, $9, now(), $7, 0
+"""
+
+
+RECORD = """
+INSERT INTO records (tenant, record, connection, store_sku, owner, sku, trigger, reason, after, rule, status, error,
+    created_at, ended_at)
+VALUES ($1, next_record(), $2, $3, '', $3, $7, 'ledger 7', $4, '', $5, $6, $8::timestamptz,
+    CASE WHEN $5 <> 'PENDING' THEN $8 END)
+RETURNING record
 """
 
 
@@ -95,12 +105,26 @@ class Activity:
         """A level as a follower would have left it, and the number of its record."""
         async with self.writing(tenant) as driver:
             record: int = await driver.fetchval(
-                "INSERT INTO records (tenant, connection, store_sku, owner, sku, trigger, reason, after, rule, status,"
-                " error, ended_at) VALUES ($1, $2, $3, '', $3, 'CHANGE', 'ledger 7', $4, '', $5, $6,"
-                " CASE WHEN $5 <> 'PENDING' THEN clock_timestamp() END) RETURNING record",
-                *(tenant, connection, store_sku, level or 0, status, error),
+                RECORD, tenant, connection, store_sku, level or 0, status, error, "CHANGE", datetime.now(UTC)
             )
             await driver.execute(LEVEL, tenant, connection, store_sku, level, record, status, told, error, unreported)
+        return record
+
+    async def record(
+        self,
+        tenant: str,
+        connection: str,
+        store_sku: str,
+        *,
+        status: str = "SUCCEEDED",
+        trigger: str = "CHANGE",
+        at: datetime | None = None,
+    ) -> int:
+        """A record without a level, and its number."""
+        async with self.writing(tenant) as driver:
+            record: int = await driver.fetchval(
+                RECORD, tenant, connection, store_sku, 1, status, "", trigger, at or datetime.now(UTC)
+            )
         return record
 
     async def told(self, tenant: str, connection: str, *, status: str = "SUCCEEDED", error: str = "") -> int:
@@ -122,8 +146,8 @@ class Activity:
 
 @asynccontextmanager
 async def activity(database: FreshDatabase, **settings: Any) -> AsyncIterator[Activity]:
-    """A service on `database` for the block, which pushes nothing."""
-    async with connections(database, **settings) as service:
+    """A service on `database` for the block, which pushes nothing and carries out no runs."""
+    async with connections(database, **{"runs": False, **settings}) as service:
         own = await Database.open(
             database.url("weir_sync"), schema="weir_sync", settings=database.settings("weir_sync")
         )

@@ -20,7 +20,7 @@ from weir_chassis.configuration.wire import portions
 from weir_chassis.paging import Page, Pages
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Registration
-from weir_chassis.watch import Batch, Wakeups, follow
+from weir_chassis.watch import Batch, Bell, Wakeups, follow
 from weir_sync.domain.views import Counts
 from weir_sync.handlers import runs as handlers
 from weir_sync.ports.alerts import Alerts
@@ -52,6 +52,9 @@ SYNC_POLICY = policy.of(
 )
 _PART = 1000
 """Changes that are read at once for a watcher."""
+
+PULSE_SECONDS = 0.5
+"""How often records are looked at for who watches them."""
 
 T = TypeVar("T")
 
@@ -134,7 +137,8 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         def told(records: Sequence[Message]) -> pb.WatchRecordsResponse:
             return pb.WatchRecordsResponse(records=records)  # type: ignore[arg-type]
 
-        async for message in self._follow(await self._records.now(tenant), since, activity.to_record, told):
+        mark = await self._records.now(tenant)
+        async for message in _followed(mark, since, activity.to_record, told, _Pulse()):
             yield message
 
     async def ListChannelRows(self, request: pb.ListChannelRowsRequest, context: Context) -> pb.ListChannelRowsResponse:
@@ -198,28 +202,36 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         def told(alerts: Sequence[Message]) -> pb.WatchAlertsResponse:
             return pb.WatchAlertsResponse(alerts=alerts)  # type: ignore[arg-type]
 
-        async for message in self._follow(mark, since, activity.to_alert, told):
-            yield message
-
-    async def _follow(
-        self,
-        mark: Mark,
-        since: Callable[[Mark], Awaitable[Told[Any]]],
-        render: Callable[[Any], Message],
-        told: Callable[[Sequence[Message]], T],
-    ) -> AsyncIterator[T]:
-        """What changes from a mark on, in messages that `told` makes of it; of nothing as a sign of life."""
-
-        async def read(after: int) -> Batch[T]:
-            nonlocal mark
-            found = await since(mark)
-            mark = found.mark
-            messages = [told(each) for each in portions([render(each) for each in found.things]) if each]
-            return Batch(messages, after, found.more)
-
-        with self._wakeups.bell(call.tenant()) as bell:
-            async for message in follow(read, after=0, bell=bell, heartbeat=lambda _: told(())):
+        with self._wakeups.bell(tenant) as bell:
+            async for message in _followed(mark, since, activity.to_alert, told, bell):
                 yield message
+
+
+class _Pulse(Bell):
+    """A bell that rings by itself: records come and end too often for anybody to be rung by each."""
+
+    async def rung(self, seconds: float) -> bool:
+        return await super().rung(min(seconds, PULSE_SECONDS))
+
+
+async def _followed(
+    mark: Mark,
+    since: Callable[[Mark], Awaitable[Told[Any]]],
+    render: Callable[[Any], Message],
+    told: Callable[[Sequence[Message]], T],
+    bell: Bell,
+) -> AsyncIterator[T]:
+    """What changes from a mark on, in messages that `told` makes of it; of nothing as a sign of life."""
+
+    async def read(after: int) -> Batch[T]:
+        nonlocal mark
+        found = await since(mark)
+        mark = found.mark
+        messages = [told(each) for each in portions([render(each) for each in found.things]) if each]
+        return Batch(messages, after, found.more)
+
+    async for message in follow(read, after=0, bell=bell, heartbeat=lambda _: told(())):
+        yield message
 
 
 def _place(page: Page) -> Place | None:

@@ -14,11 +14,12 @@ from weir_chassis.database import Database, Driver, driver_of
 from weir_chassis.idempotency import Attempt, Outcome
 from weir_sync.domain.records import Record, RecordStatus, Trigger
 from weir_sync.domain.rules import Product
+from weir_sync.domain.telling import Cause
 from weir_sync.errors import RecordNotFailed, RecordNotFound
 from weir_sync.ports.records import RecordPlace, RecordQuery
 from weir_sync.ports.watching import Mark, Told
 from weir_sync.store import watching
-from weir_sync.store.due import REASONS, due
+from weir_sync.store.levels import make_due
 
 _TOLD = """
     t.record, t.connection, t.store_sku, t.owner, t.sku, t.trigger, t.reason, t.before, t.after, t.rule, t.status,
@@ -36,20 +37,18 @@ SELECT record::text, connection, store_sku, status FROM records
 WHERE tenant = $1 AND record::text = ANY ($2::text[]) AND record = ANY ($3::bigint[])
 """
 _OF_SKUS = """
-SELECT l.* FROM levels l JOIN unnest($2::text[], $3::text[]) AS a (connection, store_sku) USING (connection, store_sku)
-WHERE l.tenant = $1 AND l.level IS NOT NULL
-ORDER BY l.connection, l.store_sku FOR NO KEY UPDATE OF l
+SELECT l.connection, array_agg(l.store_sku) AS store_skus
+FROM unnest($2::text[], $3::text[]) AS a (connection, store_sku)
+JOIN levels l ON l.tenant = $1 AND l.connection = a.connection AND l.store_sku = a.store_sku
+WHERE l.level IS NOT NULL
+GROUP BY l.connection ORDER BY l.connection
 """
 _OF_FAILED = """
-SELECT l.* FROM levels l
-WHERE l.tenant = $1 AND l.level IS NOT NULL AND l.status = 'FAILED' AND ($2 = '' OR l.connection = $2) AND $3 = ''
-ORDER BY l.connection, l.store_sku FOR NO KEY UPDATE
+SELECT l.connection, array_agg(l.store_sku) AS store_skus FROM levels l
+WHERE l.tenant = $1 AND l.level IS NOT NULL AND l.status = 'FAILED' AND ($2 = '' OR l.connection = $2)
+GROUP BY l.connection ORDER BY l.connection
 """
-_RETRY = """
-WITH chosen AS MATERIALIZED ({chosen}), {due}
-SELECT count(*), pg_notify(current_schema(), $1) FROM made
-"""
-_CHECK = "SELECT count(*) FROM ({chosen}) AS c"
+_AGAIN = Cause(Trigger.RETRY, "asked for")
 _NUMBER_MAX = 2**63 - 1
 _FORGET = """
 DELETE FROM records WHERE (tenant, record) IN (
@@ -72,30 +71,7 @@ class PostgresRecords:
     async def past(
         self, tenant: str, query: RecordQuery, *, before: RecordPlace | None = None, limit: int
     ) -> Sequence[Record]:
-        values: list[Any] = [tenant, limit]
-
-        def value(of: Any) -> str:
-            values.append(of)
-            return f"${len(values)}"
-
-        where = []
-        if query.connection:
-            where.append(f"t.connection = {value(query.connection)}")
-        if query.store_sku:
-            where.append(f"t.store_sku = {value(query.store_sku)}")
-        if query.status is not None:
-            where.append(
-                f"t.status = '{query.status}'"
-            )  # a word of ours, by which an index is found that has no others
-        if query.trigger is not None:
-            where.append(f"t.trigger = '{query.trigger}'")
-        if query.since is not None:
-            where.append(f"t.created_at >= {value(query.since)}")
-        if query.until is not None:
-            where.append(f"t.created_at < {value(query.until)}")
-        if before is not None:
-            where.append(f"(t.created_at, t.record) < ({value(before.at)}, {value(before.record)})")
-        statement = _PAST.format(where="".join(f" AND {each}" for each in where))
+        statement, values = page(tenant, query, before=before, limit=limit)
         async with self._database.driving(tenant) as driver:
             return [_record(row) for row in await driver.fetch(statement, *values)]
 
@@ -105,16 +81,15 @@ class PostgresRecords:
         tenant = attempt.tenant
 
         async def again(driver: Driver) -> int:
-            chosen: tuple[Any, Any] = (connection, "")
             if records:
-                found = await _failed(driver, tenant, records, connection)
-                chosen = [each for each, _ in found], [each for _, each in found]
-            statement = (_CHECK if check else _RETRY).format(
-                chosen=_OF_SKUS if records else _OF_FAILED, due=due(trigger="$4", reason="$5", run="$6")
-            )
-            cause = () if check else (Trigger.RETRY, REASONS[Trigger.RETRY], "")
-            count: int = await driver.fetchval(statement, tenant, *chosen, *cause)
-            return count
+                failed = await _failed(driver, tenant, records, connection)
+                columns = [list(each) for each in zip(*failed, strict=True)]
+                chosen = await driver.fetch(_OF_SKUS, tenant, *columns)
+            else:
+                chosen = await driver.fetch(_OF_FAILED, tenant, connection)
+            if check:
+                return sum(len(row["store_skus"]) for row in chosen)
+            return sum([await make_due(driver, tenant, row["connection"], row["store_skus"], _AGAIN) for row in chosen])
 
         async def work(connection: AsyncConnection) -> Outcome:
             return Outcome(await again(await driver_of(connection)))
@@ -142,6 +117,32 @@ class PostgresRecords:
                     removed = int((await driver.execute(_FORGET, tenant, keep_seconds, _BATCH)).split()[-1])
                 count += removed
         return count
+
+
+def page(tenant: str, query: RecordQuery, *, before: RecordPlace | None, limit: int) -> tuple[str, Sequence[Any]]:
+    """The statement that reads a page of records along an index, and its values."""
+    values: list[Any] = [tenant, limit]
+
+    def value(of: Any) -> str:
+        values.append(of)
+        return f"${len(values)}"
+
+    where = []
+    if query.connection:
+        where.append(f"t.connection = {value(query.connection)}")
+    if query.store_sku:
+        where.append(f"t.store_sku = {value(query.store_sku)}")
+    if query.status is not None:
+        where.append(f"t.status = '{query.status}'")  # a word of ours, by which an index is found that has no others
+    if query.trigger is not None:
+        where.append(f"t.trigger = '{query.trigger}'")
+    if query.since is not None:
+        where.append(f"t.created_at >= {value(query.since)}")
+    if query.until is not None:
+        where.append(f"t.created_at < {value(query.until)}")
+    if before is not None:
+        where.append(f"(t.created_at, t.record) < ({value(before.at)}, {value(before.record)})")
+    return _PAST.format(where="".join(f" AND {each}" for each in where)), values
 
 
 async def _failed(driver: Driver, tenant: str, records: Sequence[str], connection: str) -> Sequence[tuple[str, str]]:

@@ -19,9 +19,10 @@ from weir_sync.domain.connections import Connection, MasterSwitch, Role
 from weir_sync.domain.feeds import Pulled
 from weir_sync.domain.records import Trigger
 from weir_sync.domain.runs import Run, Wish, wished
+from weir_sync.domain.telling import Cause
 from weir_sync.ports.runs import Held, Place, RunLost
 from weir_sync.store import TABLES
-from weir_sync.store.due import REASONS, due
+from weir_sync.store.levels import make_due
 
 _TOLD = """
     r.run, r.connection, r."full", r.trigger, r.total, r.settled, r.failed, r.unchanged, r.error, r.created_at,
@@ -67,7 +68,7 @@ WITH free AS (
 UPDATE runs r SET held_by = $2, held_until = clock_timestamp() + make_interval(secs => $3), tries = r.tries + 1
 FROM free, connections c
 WHERE r.tenant = $1 AND r.run = free.run AND c.tenant = $1 AND c.connection = r.connection
-RETURNING r.run, r.connection, c.role, r."full", r.store_skus, r.tries - 1 AS tries
+RETURNING r.run, r.connection, c.role, r."full", r.store_skus, r.tries - 1 AS tries, r.created_at
 """
 _KEEP = """
 UPDATE runs SET held_until = clock_timestamp() + make_interval(secs => $4),
@@ -97,35 +98,22 @@ _MARKING = """
 SELECT "full", trigger, store_skus, coalesce(marked_to, '') AS marked_to FROM runs
 WHERE tenant = $1 AND run = $2 AND held_by = $3 AND ended_at IS NULL AND NOT marked FOR NO KEY UPDATE
 """
-_SLICE = """
-SELECT * FROM levels
-WHERE tenant = $1 AND connection = $2 AND store_sku > $3 AND level IS NOT NULL
-ORDER BY store_sku LIMIT $4 FOR NO KEY UPDATE
-"""
-_ASKED = """
-SELECT * FROM levels
-WHERE tenant = $1 AND connection = $2 AND store_sku > $3 AND level IS NOT NULL AND store_sku = ANY ($9::text[])
-ORDER BY store_sku LIMIT $4 FOR NO KEY UPDATE
-"""
-_MARK = """
-WITH slice AS MATERIALIZED ({slice}), chosen AS (
-    SELECT * FROM slice
-    WHERE $5 OR status <> 'SUCCEEDED' OR told IS DISTINCT FROM greatest(0, level - unreported)
-), {due}
-SELECT (SELECT count(*) FROM slice) AS seen, (SELECT max(store_sku) FROM slice) AS last,
-       (SELECT count(*) FROM made) AS due
-"""
-_MISSING = """
-SELECT a.store_sku FROM unnest($3::text[]) AS a (store_sku)
-WHERE NOT EXISTS (
-    SELECT FROM levels l
-    WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku = a.store_sku AND l.level IS NOT NULL
-)
+_DIFFERS = "l.status <> 'SUCCEEDED' OR l.told IS DISTINCT FROM greatest(0, l.level - l.unreported)"
+_SLICE = f"""
+SELECT l.store_sku, $3 OR {_DIFFERS} AS wanted FROM levels l
+WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku > $4 AND l.level IS NOT NULL
+ORDER BY l.store_sku LIMIT $5
+"""  # noqa: S608 -- a constant
+_ASKED = f"""
+SELECT a.store_sku, l.store_sku IS NULL AS missing, $3 OR {_DIFFERS} AS wanted
+FROM unnest($4::text[]) AS a (store_sku)
+LEFT JOIN levels l
+    ON l.tenant = $1 AND l.connection = $2 AND l.store_sku = a.store_sku AND l.level IS NOT NULL
 ORDER BY a.store_sku
-"""
+"""  # noqa: S608 -- a constant
 _MARKED = """
 UPDATE runs SET total = total + $4, settled = settled + $5, unchanged = unchanged + $6, failed = failed + $7,
-    missing = missing + $7, marked_to = coalesce($8, marked_to, ''), marked = $9, error = $10,
+    missing = missing + $7, marked_to = $8, marked = $9, error = $10,
     held_by = CASE WHEN $9 THEN '' ELSE held_by END,
     held_until = clock_timestamp() + make_interval(secs => CASE WHEN $9 THEN 0 ELSE $11::double precision END)
 WHERE tenant = $1 AND run = $2 AND held_by = $3
@@ -219,7 +207,7 @@ class PostgresRuns:
                 row["tries"],
                 holder,
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: (row["created_at"], row["run"]))
         ]
 
     async def keep(self, held: Held, *, hold_seconds: float, pulled: Pulled | None = None) -> None:
@@ -266,21 +254,23 @@ async def _mark(driver: Driver, held: Held, hold_seconds: float, limit: int) -> 
     run = await driver.fetchrow(_MARKING, *name)
     if run is None:
         raise RunLost
-    asked = run["store_skus"]
-    statement = _MARK.format(slice=_ASKED if asked else _SLICE, due=due(trigger="$6", reason="$7", run="$8"))
-    place = held.tenant, held.connection, run["marked_to"], max(limit, len(asked))
-    cause = run["trigger"], REASONS[Trigger(run["trigger"])], held.run
-    found = await driver.fetchrow(statement, *place, run["full"], *cause, *([asked] if asked else []))
-    assert found is not None
-    seen, unchanged, marked = found["seen"], found["seen"] - found["due"], bool(asked) or found["seen"] < limit
+    store, asked = (held.tenant, held.connection), run["store_skus"]
     missing: list[str] = []
     if asked:
-        missing = [row["store_sku"] for row in await driver.fetch(_MISSING, held.tenant, held.connection, asked)]
-    settled, count = unchanged + len(missing), seen + len(missing)
+        rows = await driver.fetch(_ASKED, *store, run["full"], asked)
+        missing = [row["store_sku"] for row in rows if row["missing"]]
+        wanted = [row["store_sku"] for row in rows if row["wanted"] and not row["missing"]]
+    else:
+        rows = await driver.fetch(_SLICE, *store, run["full"], run["marked_to"], limit)
+        wanted = [row["store_sku"] for row in rows if row["wanted"]]
+    cause = Cause(Trigger(run["trigger"]), f"run {held.run}")
+    due = await make_due(driver, *store, wanted, cause, run=held.run) if wanted else 0
+    unchanged = len(rows) - len(missing) - due
+    marked = bool(asked) or len(rows) < limit
+    last = rows[-1]["store_sku"] if rows else run["marked_to"]
     error = f"No level is told of {told(missing)}." if missing else ""
-    await driver.execute(
-        _MARKED, *name, count, settled, unchanged, len(missing), found["last"], marked, error, hold_seconds
-    )
+    counts = len(rows), unchanged + len(missing), unchanged, len(missing)
+    await driver.execute(_MARKED, *name, *counts, last, marked, error, hold_seconds)
     return not marked
 
 
