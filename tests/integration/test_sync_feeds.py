@@ -262,8 +262,10 @@ async def test_a_stream_that_breaks_is_gone_on_with(feeds: Feeding) -> None:
     assert await counts(site) == 4000
 
 
-async def test_a_facility_moves_to_another_location(feeds: Feeding) -> None:
-    """All is asked for again, and the units are there and no more where they were; also of the very same moment."""
+async def test_lines_become_other_stock_items(feeds: Feeding) -> None:
+    """Where a facility moves to another location all is asked for again; the units are there, and no more where they
+    were, also of the very same moment. So are those of a SKU that is another product now, once it is reported.
+    """
     site = await feeds.tenant("W1", "W2")
     site.warehouse.has(("A", "North"), 5)
     site.warehouse.make(as_of=now() - timedelta(minutes=5))
@@ -273,6 +275,10 @@ async def test_a_facility_moves_to_another_location(feeds: Feeding) -> None:
     await site.pull()
     assert site.warehouse.asked == ["", ""]
     assert [await site.on_hand("A", "W1"), await site.on_hand("A", "W2")] == [0, 5]
+    assert await site.pull(full=True) == Pulled(1, 1, unchanged=1)
+    await site.put(Listing("storehouse", "A", "", "B"))
+    assert await site.pull(full=True) == Pulled(1, 1)
+    assert [await site.on_hand("A", "W2"), await site.on_hand("B", "W2")] == [0, 5]
 
 
 async def test_what_the_ledger_refuses_is_told_again(feeds: Feeding) -> None:

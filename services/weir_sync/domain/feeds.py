@@ -163,17 +163,17 @@ def _kept(text: str, length_max: int = LENGTH_MAX) -> str:
 
 
 def snapshot(
-    connection: Connection, report: Report, *, before: datetime | None, some: bool, unreadable: bool
+    connection: Connection, report: Report, *, before: datetime | None, moved: bool, some: bool, unreadable: bool
 ) -> Snapshot:
-    """What the figures of a report mean. `before` is the moment of those that were told last; `some`: they are of some
-    SKUs alone; `unreadable`: lines of it cannot be read.
+    """What the figures of a report mean. `before` is the moment of those that were told last; `moved`: lines are other
+    stock items since; `some`: they are of some SKUs alone; `unreadable`: lines of it cannot be read.
 
     What a full report does not name is not there, if the connection says so: unless a line of it cannot be read, for
-    then nobody knows what it named. Figures of the very moment of those before may have another meaning by now: they
-    are told as of an instant later, or else the ledger would leave them.
+    then nobody knows what it named. Figures of the very moment of those before that have another meaning now are told
+    as of an instant later, or else the ledger would leave them.
     """
     as_of = report.as_of
-    if before is not None and as_of <= before < as_of + _SAME:
+    if moved and before is not None and as_of <= before < as_of + _SAME:
         as_of = before + _INSTANT
     absent_is_zero = connection.feed.absent_is_zero and report.full and not some and not unreadable
     locations = sorted({each.location for each in connection.facilities})

@@ -76,6 +76,10 @@ class Reports(Protocol):
         """Keep what the warehouse said, each SKU, facility, lot and unit of measure once: up to 1000."""
         ...
 
+    async def moved(self, feed: Feed) -> bool:
+        """Whether lines of the pull are other stock items than they were, or were said under another mark before."""
+        ...
+
     async def skip(self, feed: Feed) -> Pulled:
         """The warehouse said nothing new, not even that nothing changed; the pull is at its end."""
         ...

@@ -56,6 +56,10 @@ ON CONFLICT (tenant, connection, sku, facility, lot, uom) DO UPDATE SET
     pull = excluded.pull, reported_at = excluded.reported_at, quantity = excluded.quantity,
     location = excluded.location, owner = excluded.owner, product = excluded.product, fault = excluded.fault
 """
+_MOVED = """
+SELECT mark <> next_mark OR EXISTS (SELECT FROM stock_left WHERE tenant = $1 AND connection = $2)
+FROM feeds WHERE tenant = $1 AND connection = $2
+"""
 _SKIP = "UPDATE feeds SET stage = 'DONE' WHERE tenant = $1 AND connection = $2"
 _AGAIN = """
 UPDATE stock_lines SET fault = '', pull = $3
@@ -106,7 +110,7 @@ WHERE tenant = $1 AND connection = $2 AND pull < $3 AND quantity > 0 AND locatio
 """
 _FORGET_LEFT = "DELETE FROM stock_left WHERE tenant = $1 AND connection = $2"
 _END = """
-UPDATE feeds SET stage = 'DONE', cursor = next_cursor, mark = next_mark, told_at = coalesce($4, told_at),
+UPDATE feeds SET stage = 'DONE', cursor = next_cursor, mark = next_mark, told_at = greatest(told_at, $4),
     unchanged = $5, failed = (
         SELECT count(*) FROM stock_lines WHERE tenant = $1 AND connection = $2 AND pull = $3 AND fault <> ''
     )
@@ -152,6 +156,11 @@ class PostgresReports:
             async with self._writing(feed, Stage.READING) as driver:
                 columns = map(list, zip(*sorted(lines), strict=True))
                 await driver.execute(_KEEP, feed.tenant, feed.connection, feed.number, reported_at, *columns)
+
+    async def moved(self, feed: Feed) -> bool:
+        async with self._database.driving(feed.tenant) as driver:
+            found: bool = await driver.fetchval(_MOVED, feed.tenant, feed.connection)
+        return found
 
     async def skip(self, feed: Feed) -> Pulled:
         async with self._writing(feed, Stage.READING) as driver:

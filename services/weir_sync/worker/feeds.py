@@ -70,8 +70,10 @@ class Pulling:
                 await progress(Pulled(total))
         if report is None:
             return None
-        some = bool(pull.skus)
-        snapshot = feeds.snapshot(connection, report, before=feed.told_at, some=some, unreadable=unreadable)
+        some, moved = bool(pull.skus), await self.reports.moved(feed)
+        snapshot = feeds.snapshot(
+            connection, report, before=feed.told_at, moved=moved, some=some, unreadable=unreadable
+        )
         return await self.reports.seal(feed, snapshot, None if some else report.cursor)
 
     def _moment(self, as_of: datetime) -> datetime:
