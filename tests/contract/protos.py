@@ -14,6 +14,9 @@ from tests.contract.tree import ROOT
 
 PROTOS = ROOT / "protos"
 
+SERVED_ELSEWHERE = "weir.connector.v1"
+"""The package of what others serve and weir calls: its services are none of the suite's."""
+
 
 def files() -> list[FileDescriptor]:
     """Every file of the suite's contracts, by name."""
@@ -23,7 +26,8 @@ def files() -> list[FileDescriptor]:
 
 def services() -> list[ServiceDescriptor]:
     """Every service of the suite."""
-    return [service for file in files() for service in file.services_by_name.values()]
+    served = [file for file in files() if file.package != SERVED_ELSEWHERE]
+    return [service for file in served for service in file.services_by_name.values()]
 
 
 def methods() -> list[MethodDescriptor]:
@@ -108,7 +112,7 @@ def comments() -> dict[str, str]:
             if text.startswith("//"):
                 comment += text.removeprefix("//")
                 continue
-            if match := re.match(r"(?:optional |repeated )?[\w.]+ (\w+) = \d+;", text):
+            if match := re.match(r"(?:optional |repeated )?(?:map<.+>|[\w.]+) (\w+) = \d+;", text):
                 found[".".join([*filter(None, scopes), match[1]])] = comment.strip()
             elif match := re.match(r"(message|enum|service|oneof|rpc) (\w+).*\{$", text):
                 scopes.append("" if match[1] == "oneof" else match[2])

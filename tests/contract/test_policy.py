@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
 from tests.contract import protos
+from tests.contract.test_protos import LOOKING_OUTWARD
 from tests.kit.connecting import connect
 from tests.kit.merchant import Merchant, refused
 from tests.kit.suite import Suite, server_settings
@@ -40,9 +41,11 @@ async def test_every_service_of_the_contracts_is_served_once(suite: Suite) -> No
 @pytest.mark.parametrize("method", protos.methods(), ids=protos.full_name)
 async def test_traffic_and_role_fit_what_a_method_does(method: MethodDescriptor, suite: Suite) -> None:
     """What changes something counts as a write and asks for more than a reader; what only looks asks for no more, and a
-    stream of unknown length counts as a watch."""
+    stream of unknown length counts as a watch. Only who runs things has others asked."""
     found = access(suite)[protos.full_name(method)]
-    if method.name.startswith(LOOKING):
+    if protos.full_name(method) in LOOKING_OUTWARD:
+        assert found == Access(Role.OPERATOR, Traffic.READ)
+    elif method.name.startswith(LOOKING):
         assert found == Access(Role.READER, Traffic.WATCH if method.server_streaming else Traffic.READ)
     else:
         assert found.traffic is Traffic.WRITE

@@ -26,6 +26,8 @@ WITH_MARKS = {"/weir.ledger.v1.ReservationService/ListDemand"}
 """Reads that say which revision they went up to."""
 OF_STATES = {"/weir.aggregator.v1.AvailabilityService/WatchSupplies"}
 """Watches for those who keep nothing: they begin with everything each time."""
+LOOKING_OUTWARD = {"/weir.sync.v1.ConnectionService/TestConnection"}
+"""What asks a system that is none of the suite's: it changes nothing here, and reads nothing that has a revision."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
@@ -55,10 +57,11 @@ def type_of(field: FieldDescriptor) -> str:
     return "" if field.message_type is None else str(field.message_type.full_name)
 
 
-mutating = pytest.mark.parametrize("method", [each for each in protos.methods() if changes(each)], ids=protos.full_name)
+inward = [each for each in protos.methods() if protos.full_name(each) not in LOOKING_OUTWARD]
+mutating = pytest.mark.parametrize("method", [each for each in inward if changes(each)], ids=protos.full_name)
 reading = pytest.mark.parametrize(
     "method",
-    [each for each in protos.methods() if not changes(each) and not each.name.startswith("Watch")],
+    [each for each in inward if not changes(each) and not each.name.startswith("Watch")],
     ids=protos.full_name,
 )
 listing = pytest.mark.parametrize(
@@ -167,7 +170,7 @@ def test_nothing_is_unspecified(enum: EnumDescriptor) -> None:
 def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
     """A context imports its own files, `weir.common` and Google's well-known types, never another context; but the
     aggregator the objects of those that it follows, which a preview takes as they would be, and of the ledger, which
-    promises what it plans."""
+    promises what it plans; and sync what a store says that it can do."""
     objects = (
         "weir/ledger/v1/reservation",
         "weir/ledger/v1/waiting",
@@ -175,7 +178,10 @@ def test_only_well_known_types_and_the_common_ones_are_imported() -> None:
         "weir/partitioning/v1/policy",
         "weir/sync/v1/rule",
     )
-    followed = {"weir/aggregator": {f"{each}.proto" for each in objects}}
+    followed = {
+        "weir/aggregator": {f"{each}.proto" for each in objects},
+        "weir/sync": {"weir/connector/v1/connector.proto"},
+    }
     for file in protos.files():
         own = file.package.removesuffix(".v1").replace(".", "/")
         foreign = {
@@ -196,6 +202,10 @@ def test_there_is_something_to_hold() -> None:
         "SharingService",
         "PartitioningService",
         "RuleService",
+        "ConnectionService",
+        "ListingService",
+        "SyncService",
+        "OrderService",
         "PoolingService",
         "TransferService",
         "CaseService",

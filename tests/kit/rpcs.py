@@ -128,6 +128,9 @@ class Place:
         holder = self.holder(changed)
         if index is not None:
             getattr(holder, field.name)[index] = value
+        elif is_map(field):
+            holder.ClearField(field.name)
+            getattr(holder, field.name).update(value)
         elif field.is_repeated:
             holder.ClearField(field.name)
             getattr(holder, field.name).extend(value)
@@ -144,11 +147,20 @@ class Place:
         return value if index is None else value[index]
 
 
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether a field holds values by name."""
+    return field.message_type is not None and field.message_type.GetOptions().map_entry
+
+
 def places(message: Message, before: tuple[Step, ...] = ()) -> Iterator[Place]:
-    """Every place of a message that is set, the inner ones too; a repeated field as a whole, then its first value."""
+    """Every place of a message that is set, the inner ones too; a repeated field as a whole, then its first value; a
+    map as a whole and no more.
+    """
     for field, value in message.ListFields():
         if field.is_repeated:
             yield Place((*before, (field, None)))
+        if is_map(field):
+            continue
         inner = value[0] if field.is_repeated else value
         step: Step = (field, 0 if field.is_repeated else None)
         if field.message_type is None or field.message_type.full_name.startswith("google.protobuf."):

@@ -184,6 +184,7 @@ async def books_and_rules(
             aggregator_target=aggregator,
             allow_loopback=True,
             secret_key_file=stack.enter_context(_secret_keys()),
+            csv_root=Path(stack.enter_context(tempfile.TemporaryDirectory())),
             pushes=pushes,
         ),
         "weir_pooling": await start(weir_pooling.app, client=client, ledger_target=ledger.address),

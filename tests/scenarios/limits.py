@@ -17,6 +17,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from tests.contract import protos
+from tests.kit import rpcs
 from tests.kit.rpcs import Place, places
 from tests.scenarios import samples
 
@@ -26,6 +27,10 @@ SPELT_BY_THE_LEDGER = {"reservation", "waiting", "signed_heads"}
 """What only the ledger gives: it has one form, and nothing else is one."""
 DAYS = {"expiry_date", "expiring_before"}
 """What is a day of the calendar: it has one form, too."""
+BY_THE_CLOCK = {"cron", "time_zone"}
+"""What says when something is due: it has to make sense, too."""
+ANYTHING = {"weir.sync.v1.SetSecretRequest.value"}
+"""Text that nobody reads, with whatever is in it."""
 NAMED_BESIDE = {"priority_store"}
 """What must be one of the values of another field of the request, and so is held to that one's limit."""
 
@@ -89,7 +94,11 @@ def limit(place: Place) -> Limit | None:
     if field.message_type is not None:
         return _span(comment) if field.message_type.full_name == "google.protobuf.Duration" else None
     if field.type == FieldDescriptor.TYPE_STRING:
-        return None if field.name in SPELT_BY_THE_LEDGER | DAYS | NAMED_BESIDE else _text(field, index, comment)
+        return (
+            None
+            if field.name in SPELT_BY_THE_LEDGER | DAYS | BY_THE_CLOCK | NAMED_BESIDE
+            else _text(field, index, comment)
+        )
     if field.type == FieldDescriptor.TYPE_BYTES:
         return Limit(OPAQUE, *_range(comment))
     if field.type in (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64):
@@ -103,6 +112,7 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("ReserveFulfilment", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.lines"): Limit(COUNT, 1, 500),
     ("ReplanReservation", "wish.channel"): None,  # that of the order, and no other
+    **{(rpc, "connection.channel"): Limit(TEXT, 1, IDENTIFIER_MAX) for rpc in ("CreateConnection", "UpdateConnection")},
     ("UpdateCase", "case.case"): Limit(TEXT, 1, IDENTIFIER_MAX),  # not given by the service this time
     ("UpdateCase", "case.user"): None,  # whose case it is, and no other
     ("MarkUsed", "lines[0].stock_item.custodian"): None,  # from whose custody it is used, and no other
@@ -145,6 +155,8 @@ def value(case: Case, request: Message, size: int) -> Any:
         return Duration(seconds=size)
     if case.limit.unit == NUMBER:
         return size
+    if rpcs.is_map(case.place.field):
+        return {f"x{number}": "x" for number in range(size)}
     first = case.place.get(request)[0]
     if case.place.field.name in SPELT_BY_THE_LEDGER:
         return [first] * size
@@ -215,6 +227,7 @@ def _distinct(first: Any, number: int) -> Any:
         ("claim", text),
         ("channel_group", text),
         ("location", text),
+        ("facility", text),
         ("usage", text),
         ("line", number + 1),
     ):

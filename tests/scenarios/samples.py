@@ -23,6 +23,7 @@ from tests.scenarios import (
     alert_samples,
     case_samples,
     change_samples,
+    connection_samples,
     order_samples,
     policy_samples,
     pooling_samples,
@@ -88,7 +89,12 @@ class World:
             self.demand, self.etags["back orders"], STOCK_ITEM, known, first_revision(known)
         )
         asked |= order_samples.requests(self.planned, STOCK_ITEM, [known, self.merchant.seen["sharing"]])
-        for context, samples in (("sharing", sharing_samples), ("sync", rule_samples), ("pooling", pooling_samples)):
+        for context, samples in (
+            ("sharing", sharing_samples),
+            ("sync", rule_samples),
+            ("sync", connection_samples),
+            ("pooling", pooling_samples),
+        ):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
         asked |= case_samples.requests(seen, first_revision(seen), self.etags, self.named)
@@ -103,6 +109,7 @@ class World:
         asked: dict[str, list[dict[str, Any]]] = {
             **policy_samples.others(self.etags),
             **rule_samples.others(self.etags),
+            **connection_samples.others(self.etags),
             **transfer_samples.others(),
             **order_samples.others(self.planned, STOCK_ITEM),
             **{f"{AVAILABILITY}{each}": [VIEWED] for each in ("GetAvailability", "ExplainAvailability")},
@@ -162,6 +169,7 @@ async def world(merchant: Merchant) -> World:
         **await sharing_samples.shared(merchant),
         **await policy_samples.divided(merchant),
         **await rule_samples.ruled(merchant),
+        **await connection_samples.connected(merchant),
         **await pooling_samples.pooled(merchant),
     }
     cases, named = await case_samples.used(merchant)

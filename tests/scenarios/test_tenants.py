@@ -23,7 +23,8 @@ from tests.scenarios.samples import METHODS, World, world
 ABSENT = "what nobody has"
 ABSENT_UUID = "0193c0de-0000-7000-8000-000000000000"
 NAMELESS = {
-    "display_name", "reference", "etag", "context", "cluster", "page_token", "expiry_date", "expiring_before",
+    "display_name", "reference", "etag", "context", "cluster", "page_token", "expiry_date", "expiring_before", "cron",
+    "time_zone",
 }  # fmt: skip
 """Text that identifies nothing of a tenant's."""
 

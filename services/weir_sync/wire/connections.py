@@ -123,11 +123,13 @@ def _settings(fields: Fields, asked: Mapping[str, str]) -> dict[str, str]:
     if len(asked) > SETTINGS_MAX:
         fields.refuse("settings", f"At most {SETTINGS_MAX} of them, not {len(asked)}.")
         return {}
-    settings = {}
     for name, value in sorted(asked.items()):
         fields.identifier("settings", name)
-        settings[name] = fields.text(f"settings[{name}]", value, length_max=SETTING_LENGTH_MAX)
-    return settings
+        if len(value) > SETTING_LENGTH_MAX:
+            fields.refuse(f"settings[{name}]", f"At most {SETTING_LENGTH_MAX} characters.")
+        if "\0" in value:  # which Postgres keeps in no text
+            fields.refuse(f"settings[{name}]", "No NUL.")
+    return dict(asked)
 
 
 def _facilities(fields: Fields, asked: pb.Connection) -> tuple[Facility, ...]:
