@@ -95,11 +95,15 @@ class ListingCaller(Calling):
     async def upload(self, rows: Sequence[Row], *, each: int = 1000, **fields: Any) -> Any:
         """The answer of an import for the shop, `each` so many rows a message."""
         messages = portioned(rows, each, {"request_id": f"import {next(_numbers)}", "connection": "shop", **fields})
-        return await self._stub.ImportListings(messages, metadata=self._metadata, timeout=60)
+        return await self.begin(messages)
 
     async def stream_up(self, messages: Sequence[pb.ImportListingsRequest]) -> Any:
         """The answer of an import that comes in these messages."""
-        return await self._stub.ImportListings(iter(messages), metadata=self._metadata, timeout=60)
+        return await self.begin(iter(messages))
+
+    def begin(self, messages: Any) -> Any:
+        """The call of an import of these messages."""
+        return self._stub.ImportListings(messages, metadata=self._metadata, timeout=60)
 
     async def export(self, connection: str = "shop", **fields: Any) -> list[Any]:
         """All messages of an export."""

@@ -171,8 +171,8 @@ class PostgresBulk:
                 asked = {"tenant": tenant, "connection": connection}
                 await _role(reading, tenant, connection)
                 newest, told = await head(reading, tenant), False
-                found = await reading.stream(_ALL.execution_options(yield_per=PART), asked)
-                async for part in found.partitions():
+                found = await reading.stream(_ALL.execution_options(max_row_buffer=PART), asked)
+                async for part in found.partitions(PART):
                     yield newest, [Listing(*row[:-1], etag=row.etag) for row in part]
                     told = True
                 if not told:
