@@ -350,7 +350,7 @@ class Run(_message.Message):
     done: _builtins.bool
     """It has ended."""
     error: _builtins.str
-    """Why it was given up; empty otherwise."""
+    """Why it was given up, or what it could not do; empty otherwise."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""

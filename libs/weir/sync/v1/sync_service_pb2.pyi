@@ -32,10 +32,13 @@ class RunSyncRequest(_message.Message):
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     FULL_FIELD_NUMBER: _builtins.int
     STORE_SKUS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Required. Caller's name for this attempt. 1 to 128 characters."""
     full: _builtins.bool
     """Everything; else only what changed."""
+    validate_only: _builtins.bool
+    """Check only: answer what would be synchronised, in runs without identifiers, and begin nothing."""
     @_builtins.property
     def connections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Connections, each once: up to 1000. Default: all whose flows are on."""
@@ -51,10 +54,11 @@ class RunSyncRequest(_message.Message):
         connections: _abc.Iterable[_builtins.str] | None = ...,
         full: _builtins.bool = ...,
         store_skus: _abc.Iterable[_builtins.str] | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "full", b"full", "request_id", b"request_id", "store_skus", b"store_skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connections", b"connections", "full", b"full", "request_id", b"request_id", "store_skus", b"store_skus", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

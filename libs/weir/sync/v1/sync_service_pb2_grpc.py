@@ -181,7 +181,8 @@ class SyncServiceServicer:
     def WatchRecords(self, request, context):
         """Streams every record as it begins and ends, from now on.
 
-        A watcher that is too slow is ended with `ABORTED`, `CALL_ABORTED`: list, and watch again.
+        A record is told as it stands when it is told: who reads slowly misses what it went through meanwhile, and no record. After a
+        stream broke: list, and watch again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

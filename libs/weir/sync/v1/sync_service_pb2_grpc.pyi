@@ -66,7 +66,8 @@ class SyncServiceStub:
     WatchRecords: _aio.UnaryStreamMultiCallable[_sync_service_pb2.WatchRecordsRequest, _sync_service_pb2.WatchRecordsResponse]
     """Streams every record as it begins and ends, from now on.
 
-    A watcher that is too slow is ended with `ABORTED`, `CALL_ABORTED`: list, and watch again.
+    A record is told as it stands when it is told: who reads slowly misses what it went through meanwhile, and no record. After a
+    stream broke: list, and watch again.
     """
     ListChannelRows: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ListChannelRowsRequest, _sync_service_pb2.ListChannelRowsResponse]
     """The channel view: per store and listing the level, what was told when, and what became of it; by connection and SKU."""
@@ -174,7 +175,8 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.AsyncIterator[_sync_service_pb2.WatchRecordsResponse]:
         """Streams every record as it begins and ends, from now on.
 
-        A watcher that is too slow is ended with `ABORTED`, `CALL_ABORTED`: list, and watch again.
+        A record is told as it stands when it is told: who reads slowly misses what it went through meanwhile, and no record. After a
+        stream broke: list, and watch again.
         """
 
     @_abc_1.abstractmethod
