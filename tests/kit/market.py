@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,10 +116,14 @@ SCHEMAS = ("weir_ledger", "weir_sharing", "weir_partitioning", "weir_sync", "wei
 
 @asynccontextmanager
 async def market(
-    database: FreshDatabase, *, auth: AuthSettings | None = None, **settings: Any
+    database: FreshDatabase,
+    *,
+    auth: AuthSettings | None = None,
+    syncing: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Market]:
     """The services for the block; `settings` are settings of the aggregator, of which others that call have the
-    client's.
+    client's, and `syncing` are settings of sync.
     """
     auth = auth or AuthSettings()
 
@@ -132,9 +136,13 @@ async def market(
 
     def keeping(app: Any, schema: str) -> Service:
         def start(port: int) -> Any:
-            peers = {name: getattr(running, name.removesuffix("_target")).address for name in calling.get(app, ())}
+            peers: dict[str, Any] = {
+                name: getattr(running, name.removesuffix("_target")).address for name in calling.get(app, ())
+            }
             if peers and "client" in settings:
                 peers["client"] = settings["client"]
+            if app is sync_app:
+                peers |= syncing or {}
             made = app.Settings(server=server_settings(port), database=database.settings(schema), auth=auth, **peers)
             return app.running(made)
 
