@@ -122,6 +122,16 @@ def reason(error: grpc.RpcError) -> str:
     return info.reason if status is not None and _unpacked(status, info) and info.domain == DOMAIN else ""
 
 
+def retry_after_seconds(error: grpc.aio.AioRpcError) -> float | None:
+    """How long to wait, where the error says so, whoever answered it."""
+    status = _status(error.trailing_metadata())
+    wait = RetryInfo()
+    if status is None or not _unpacked(status, wait):
+        return None
+    seconds: float = wait.retry_delay.seconds + wait.retry_delay.nanos / 1e9
+    return seconds
+
+
 def _ending(code: grpc.StatusCode, message: str, details: Iterable[Message]) -> Ending:
     sentence = message.encode(errors="replace")[:_MESSAGE_SIZE_MAX].decode(errors="ignore")
     status = Status(code=code.value[0], message=sentence)

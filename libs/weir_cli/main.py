@@ -19,6 +19,7 @@ from weir_cli.commands import (
     books,
     cases,
     connections,
+    connector,
     levels,
     listings,
     merchant,
@@ -55,7 +56,7 @@ app = typer.Typer(
 )
 PARTS = (
     suite, merchant, stock, snapshots, orders, waiting, reservations, people, transfers, cases, alerts, products, rules,
-    connections, schedules, listings, syncing, sold, levels, shares, books,
+    connections, connector, schedules, listings, syncing, sold, levels, shares, books,
 )  # fmt: skip
 for part in PARTS:
     for command in part.app.registered_commands:

@@ -7,11 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from weir_chassis.settings import flag, number
+from weir_chassis.status import retry_after_seconds
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import Away, ConnectorFailed, Denied, Throttled
 from weir_sync.connectors.settings import secret, setting
@@ -19,7 +17,6 @@ from weir_sync.connectors.telling import Patience, Unreached, said
 from weir_sync.urls import AddressRefused, Target, target
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
-DETAILS = "grpc-status-details-bin"
 
 _DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED)
 
@@ -92,7 +89,7 @@ class Dialed:
     async def failed(self, error: grpc.aio.AioRpcError) -> ConnectorFailed:
         """What a call ended with, in the words of the port."""
         text = f"{error.code().name}: {said(error.details() or '', [self.settings.token])}"
-        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and (wait := _retry_after(error)) is not None:
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and (wait := retry_after_seconds(error)) is not None:
             return Throttled(text, retry_after_seconds=self.patience.wait(wait))
         if error.code() in _DENIED:
             return Denied(text)
@@ -129,17 +126,3 @@ class Dialed:
 def _header(value: str) -> str:
     """As the contract says: percent-encoded where it is not printable ASCII."""
     return quote(value, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
-
-
-def _retry_after(error: grpc.aio.AioRpcError) -> float | None:
-    details = next((value for key, value in error.trailing_metadata() or () if key == DETAILS), None)
-    wait, status = RetryInfo(), Status()
-    try:
-        if not isinstance(details, bytes) or not status.ParseFromString(details):
-            return None
-        if not any(detail.Unpack(wait) for detail in status.details):
-            return None
-    except DecodeError:
-        return None
-    seconds: float = wait.retry_delay.seconds + wait.retry_delay.nanos / 1e9
-    return seconds
