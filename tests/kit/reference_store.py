@@ -199,7 +199,8 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
                 outcomes = outcomes[:-1]
             case Sabotage.STUTTERING:
                 outcomes = [*outcomes, *outcomes[-1:]]
-        return store_connector_pb2.ApplyLevelsResponse(outcomes=[_told(outcome) for outcome in outcomes])
+        told = [_told(each._replace(number=self._number(each.store_sku))) for each in outcomes]
+        return store_connector_pb2.ApplyLevelsResponse(outcomes=told)
 
     async def ReadLevels(self, request: Any, context: Any) -> store_connector_pb2.ReadLevelsResponse:
         """Say what is shown."""
@@ -207,7 +208,9 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
         skus = list(request.store_skus)
         if len(skus) > self._narrowed(self.abilities.batch_max):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "too many SKUs")
-        shown = [connector_pb2.ShownLevel(store_sku=sku, quantity=self._read(sku)) for sku in skus]
+        shown = [
+            connector_pb2.ShownLevel(store_sku=sku, quantity=self._read(sku), number=self._number(sku)) for sku in skus
+        ]
         if self._sabotage is Sabotage.PARTIAL:
             shown = [level for level in shown if level.HasField("quantity")]
         return store_connector_pb2.ReadLevelsResponse(levels=shown)
@@ -301,6 +304,11 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
             return self._told[sku]
         return self.shop.shown.get(sku)
 
+    def _number(self, sku: str) -> int | None:
+        """One that compares, or heeds numbers, knows the one that was applied last."""
+        tells = self.abilities.compare_and_set or self.abilities.fenced
+        return self.shop.numbers.get(sku, 0) if tells else None
+
     def _narrowed(self, count: int) -> int:
         return count // 2 if self._sabotage is Sabotage.NARROW else count
 
@@ -316,4 +324,5 @@ def _told(outcome: LevelOutcome) -> connector_pb2.LevelOutcome:
         outcome=connector_pb2.Outcome.Value(f"OUTCOME_{outcome.outcome}"),
         shown=outcome.shown,
         error=outcome.error,
+        number=outcome.number,
     )

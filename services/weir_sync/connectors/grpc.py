@@ -98,7 +98,8 @@ class GrpcStore:
     def _outcome(self, told: connector_pb2.LevelOutcome) -> LevelOutcome:
         shown = told.shown if told.HasField("shown") and abs(told.shown) <= UNITS_MAX else None
         outcome = _OUTCOMES.get(told.outcome, Outcome.IN_DOUBT)
-        return LevelOutcome(told.store_sku, outcome, shown, said(told.error, [self._dialed.settings.token]))
+        number = told.number if told.HasField("number") else None
+        return LevelOutcome(told.store_sku, outcome, shown, said(told.error, [self._dialed.settings.token]), number)
 
 
 def _decided(sku: str, told: set[LevelOutcome]) -> LevelOutcome:
@@ -116,7 +117,7 @@ def _shown(told: connector_pb2.ShownLevel) -> ShownLevel:
         unreported is not None and not 0 <= unreported <= UNITS_MAX
     ):
         raise Away("The adapter shows a quantity out of bounds.")
-    return ShownLevel(told.store_sku, quantity, unreported)
+    return ShownLevel(told.store_sku, quantity, unreported, told.number if told.HasField("number") else None)
 
 
 def _order(told: connector_pb2.StoreOrder) -> SoldOrder:

@@ -48,22 +48,26 @@ class Level(NamedTuple):
 
 
 class LevelOutcome(NamedTuple):
-    """What became of a level; `shown` is what the store shows, where it said so."""
+    """What became of a level; `shown` is what the store shows, and `number` that of the level which was applied last,
+    where it said so.
+    """
 
     store_sku: str
     outcome: Outcome
     shown: int | None = None
     error: str = ""
+    number: int | None = None
 
 
 class ShownLevel(NamedTuple):
     """What a store shows, below 0 where it sold more than it had; None where it does not know the SKU, or cannot tell
-    what it sold without an order.
+    what it sold without an order, or the number of the level that was applied last.
     """
 
     store_sku: str
     quantity: int | None
     unreported: int | None = None
+    number: int | None = None
 
 
 class SoldLine(NamedTuple):

@@ -11,7 +11,6 @@ knows where that is kept: whoever asks has it locked meanwhile, and keeps what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -25,11 +24,11 @@ RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 300.0
 """The longest wait after the first failure, and after any."""
 CHANGES_MAX = 3
 """Times in a row that a store sold in the very moment of a write, before the next one waits a little."""
-CHECK_SECONDS = 30.0
-"""When what was applied is read back."""
+CHECK_SECONDS, STRAY_SECONDS = 30.0, 5.0
+"""When what was applied is read back, and where something else may still come to be shown."""
 SHOWN_SECONDS, SHOWN_SECONDS_MAX = 1.0, 60.0
 """When what was accepted is read back first, and how seldom later on."""
-CHECKS_MAX = 12
+CHECKS_MAX = 5
 """Times that what was accepted is looked for in vain before it is sent again."""
 
 
@@ -71,6 +70,7 @@ class Standing:
     sent_number: int | None = None
     sent_record: int | None = None
     stray: int | None = None
+    stray_number: int | None = None
 
     @property
     def quantity(self) -> int:
@@ -116,7 +116,7 @@ def reads_first(standing: Standing, terms: Terms) -> bool:
     """Whether the store has to be asked what it shows before it is told anything."""
     if not terms.protects or not terms.reads_back:
         return False
-    if standing.in_doubt:
+    if standing.in_doubt or standing.tries > 0:
         return True
     return standing.shown is not None and not terms.compare_and_set
 
@@ -135,30 +135,39 @@ def intended(standing: Standing, now: datetime) -> Decided:
     """The SKU as its level is being sent; a record that was on its way before, and is not its newest, has ended."""
     number = _next_number(standing, now)
     sending = replace(
-        standing,
+        _astray(standing),
         number=number,
         shown=standing.expected,
         sold_after=0,
         sent=standing.quantity,
         sent_number=number,
         sent_record=standing.record,
-        stray=standing.sent if standing.in_doubt else standing.stray,
         checks=0,
         verified=False,
     )
     return Decided(sending, _overtaken(standing))
 
 
-def seen(standing: Standing, shown: int, terms: Terms, now: datetime, *, unreported: int | None = None) -> Standing:
+class Shown(NamedTuple):
+    """What a store shows; units sold there without an order, and the number of the level that was applied last, where
+    it can tell.
+    """
+
+    quantity: int
+    unreported: int | None = None
+    number: int | None = None
+
+
+def seen(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> Standing:
     """The SKU after the store said what it shows, while nothing is on its way to it.
 
-    What it shows less than it should was sold. Where it is not known which of two levels it had taken, it is the one
-    that leaves less to have been sold. `unreported` is what the store itself says was sold without an order.
+    What it shows less than it should was sold. Where something was sent of which nothing was heard, the number tells
+    whether it was applied; where the store cannot tell numbers, it is taken for whatever leaves less to have been sold.
     """
-    known = replace(standing, shown=shown, sold_after=0, sent=None, sent_number=None)
+    known = replace(_astray(standing), shown=shown.quantity, sold_after=0, sent=None)
     if not terms.protects:
         return replace(known, unreported=0, unreported_at=None)
-    kept_back = max(standing.unreported + min(_missing(standing, shown), default=0), unreported or 0)
+    kept_back = max(standing.unreported + _missing(standing, shown), shown.unreported or 0)
     if kept_back == standing.unreported:
         return known
     return replace(known, unreported=kept_back, unreported_at=now)
@@ -168,16 +177,15 @@ def applied(standing: Standing, terms: Terms, now: datetime, *, shown: int | Non
     """The store shows what was sent."""
     assert standing.sent is not None
     verified = shown == standing.sent
-    look = terms.reads_back and not verified
+    wait = CHECK_SECONDS if standing.stray is None else STRAY_SECONDS
     told = replace(
         standing,
         told=standing.sent,
         told_at=now,
         shown=standing.sent,
         verified=verified,
-        check_at=now + timedelta(seconds=CHECK_SECONDS) if look else None,
+        check_at=now + timedelta(seconds=wait) if terms.reads_back and not verified else None,
         sent=None,
-        sent_number=None,
     )
     return _ended(told, RecordStatus.SUCCEEDED)
 
@@ -199,17 +207,20 @@ def accepted(standing: Standing, terms: Terms, now: datetime) -> Decided:
     return Decided(waiting)
 
 
-def changed(standing: Standing, shown: int, terms: Terms, now: datetime, chance: float) -> Decided:
-    """The store showed something else than was expected, and nothing was done: it is sent again, by what it shows."""
-    tries = standing.tries + 1
-    wait = 0.0 if tries <= CHANGES_MAX else backoff(tries - CHANGES_MAX, chance)
-    again = seen(replace(standing, sent=None, tries=tries), shown, terms, now)
+def changed(standing: Standing, shown: Shown | None, terms: Terms, now: datetime, chance: float) -> Decided:
+    """The store showed something else than was expected, and nothing was done: it is sent again, by what it shows, or
+    where it does not say after it was read.
+    """
+    wait = 0.0 if standing.tries < CHANGES_MAX else backoff(1, chance)
+    again = replace(standing, sent=None, tries=min(standing.tries, CHANGES_MAX) + 1)
+    if shown is not None:
+        again = seen(again, shown, terms, now)
     return _again(again, now, wait, "")
 
 
 def postponed(standing: Standing, now: datetime, *, error: str = "") -> Decided:
     """Nothing was done, through no fault of the level: it is sent again as soon as anything is."""
-    return _again(replace(standing, sent=None, sent_number=None), now, 0.0, error)
+    return _again(replace(standing, sent=None), now, 0.0, error)
 
 
 def put_back(standing: Standing, now: datetime, *, error: str = "") -> Decided:
@@ -226,7 +237,7 @@ def vanished(standing: Standing, *, error: str) -> Decided:
 
 def unheard(standing: Standing, now: datetime, *, error: str) -> Decided:
     """Nothing is known of what became of it, through no fault of the level."""
-    return _again(replace(standing, stray=standing.sent), now, 0.0, error)
+    return _again(standing, now, 0.0, error)
 
 
 def failed(standing: Standing, now: datetime, chance: float, *, error: str, doubtful: bool) -> Decided:
@@ -234,7 +245,7 @@ def failed(standing: Standing, now: datetime, chance: float, *, error: str, doub
     after a while, or given up.
     """
     tries = standing.tries + 1
-    left = replace(standing, stray=standing.sent) if doubtful else replace(standing, sent=None, sent_number=None)
+    left = standing if doubtful else replace(standing, sent=None)
     if tries >= TRIES_MAX:
         return _ended(replace(left, tries=tries), RecordStatus.FAILED, error)
     return _again(replace(left, tries=tries), now, backoff(tries, chance), error)
@@ -242,28 +253,30 @@ def failed(standing: Standing, now: datetime, chance: float, *, error: str, doub
 
 def refused(standing: Standing, *, error: str) -> Decided:
     """The store does not take it, whenever it is sent."""
-    left = replace(standing, sent=None, sent_number=None, tries=standing.tries + 1)
+    left = replace(standing, sent=None, tries=standing.tries + 1)
     return _ended(left, RecordStatus.FAILED, error)
 
 
-def checked(standing: Standing, shown: int, terms: Terms, now: datetime) -> Decided:
+def checked(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> Decided:
     """What the store was told was read back."""
-    strayed = standing.stray is not None and shown == standing.stray - standing.sold_after
     if standing.in_doubt:
         return _checked_accepted(standing, shown, terms, now)
-    less = 0 if standing.expected is None else standing.expected - shown
-    known = replace(standing, check_at=None, verified=True, stray=None)
+    less = 0 if standing.expected is None else standing.expected - shown.quantity
+    known = replace(standing, check_at=None, verified=True, stray=None, stray_number=None)
     if less == 0:
         return Decided(known)
-    if less < 0 or strayed:
-        return Decided(replace(known, shown=shown, sold_after=0, verified=False), drifted=True)
+    if less < 0 or _strayed(standing, shown):
+        found = replace(standing, shown=shown.quantity, sold_after=0)
+        if shown.number is not None:
+            found = seen(standing, shown, terms, now)
+        return Decided(replace(found, check_at=None, stray=None, stray_number=None), drifted=True)
     known = seen(known, shown, terms, now)
-    return Decided(known, drifted=terms.protects and known.level is not None and known.quantity != shown)
+    return Decided(known, drifted=terms.protects and known.level is not None and known.quantity != shown.quantity)
 
 
 def reclaimed(standing: Standing) -> Decided:
     """A holder that is no more had it in flight: nobody knows what became of it, if anything was sent at all."""
-    return Decided(replace(standing, fence=None, stray=standing.sent), _overtaken(standing))
+    return Decided(replace(standing, fence=None), _overtaken(standing))
 
 
 def backoff(tries: int, chance: float) -> float:
@@ -272,31 +285,61 @@ def backoff(tries: int, chance: float) -> float:
     return chance * min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2.0 ** min(tries - 1, 30))
 
 
-def _checked_accepted(standing: Standing, shown: int, terms: Terms, now: datetime) -> Decided:
+def _checked_accepted(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> Decided:
     """What was accepted is looked for."""
-    assert standing.sent is not None
-    by_sent = standing.sent - standing.sold_after - shown
-    before = [] if standing.expected is None else [standing.expected - shown]
-    landed = by_sent >= 0 and not any(0 <= each < by_sent for each in before)
-    if landed and not (by_sent > 0 and not terms.protects and before == [0]):
-        known = seen(replace(standing, shown=standing.sent, sent=None), shown, terms, now)
-        return _ended(replace(known, verified=True, check_at=None, stray=None), RecordStatus.SUCCEEDED)
+    if _landed(standing, shown):
+        known = seen(standing, shown, terms, now)
+        known = replace(known, verified=True, check_at=None, stray=None, stray_number=None)
+        return _ended(known, RecordStatus.SUCCEEDED)
     checks = standing.checks + 1
     if checks >= CHECKS_MAX:
-        again = replace(standing, check_at=None, checks=0, stray=standing.sent)
-        return Decided(replace(again, sent=None, sent_number=None), drifted=True)
+        again = replace(_astray(standing), check_at=None, checks=0, sent=None)
+        return Decided(again, drifted=True)
     wait = min(SHOWN_SECONDS_MAX, SHOWN_SECONDS * 2.0**checks)
     return Decided(replace(standing, checks=checks, check_at=now + timedelta(seconds=wait)))
+
+
+def _landed(standing: Standing, shown: Shown) -> bool:
+    """Whether the store seems to have applied what was sent last."""
+    assert standing.sent is not None
+    if shown.number is not None:
+        return shown.number == standing.sent_number
+    less = standing.sent - standing.sold_after - shown.quantity
+    if standing.expected is None or less <= 0:
+        return less == 0 or standing.expected is None
+    return not 0 <= standing.expected - shown.quantity <= less
+
+
+def _strayed(standing: Standing, shown: Shown) -> bool:
+    """Whether the store seems to show what was sent before, of which nothing was heard, instead of what it took."""
+    if shown.number is not None and standing.sent_number is not None:
+        return shown.number != standing.sent_number
+    return standing.stray is not None and shown.quantity == standing.stray - standing.sold_after
+
+
+def _astray(standing: Standing) -> Standing:
+    """What was sent and not heard of may come to be shown at any time from now on."""
+    if not standing.in_doubt:
+        return standing
+    return replace(standing, stray=standing.sent, stray_number=standing.sent_number)
 
 
 def _next_number(standing: Standing, now: datetime) -> int:
     return max(standing.number + 1, int(now.timestamp() * 1_000_000))
 
 
-def _missing(standing: Standing, shown: int) -> Sequence[int]:
-    """How many units may have been sold without an order, by what the store may have shown before."""
-    before = [each for each in (standing.shown, standing.sent) if each is not None]
-    return [each - standing.sold_after - shown for each in before if each - standing.sold_after >= shown]
+def _missing(standing: Standing, shown: Shown) -> int:
+    """How many units were sold without an order, by what the store shows now, and showed before."""
+    if shown.number is None:
+        before = [standing.shown, standing.sent]
+    elif standing.in_doubt and shown.number == standing.sent_number:
+        before = [standing.sent]
+    elif shown.number == standing.stray_number:
+        before = [standing.stray]
+    else:
+        before = [standing.shown]
+    less = [each - standing.sold_after - shown.quantity for each in before if each is not None]
+    return min((each for each in less if each >= 0), default=0)
 
 
 def _ended(standing: Standing, status: RecordStatus, error: str = "") -> Decided:

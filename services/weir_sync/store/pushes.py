@@ -46,6 +46,7 @@ KEPT = {
     "sent_number": "bigint",
     "sent_record": "bigint",
     "stray": "bigint",
+    "stray_number": "bigint",
 }
 """What a decision may change, and its types."""
 COLUMNS = f"store_sku, owner, sku, level, rule, record, {', '.join(KEPT)}"

@@ -33,7 +33,7 @@ from weir_sync.connectors.port import (
 from weir_sync.domain import pushing
 from weir_sync.domain.connections import Connection
 from weir_sync.domain.pacing import Bucket, Circuit, waited
-from weir_sync.domain.pushing import Decided, Standing, Terms
+from weir_sync.domain.pushing import Decided, Shown, Standing, Terms
 from weir_sync.ports.health import Breaker, BreakerState, Healths
 from weir_sync.ports.leases import pushed
 from weir_sync.ports.levels import Pushes, bell
@@ -282,7 +282,7 @@ class _Talk:
                 return pushing.put_back(standing, now, error=error)
             if read.quantity is None:
                 return pushing.refused(standing, error=UNKNOWN_SKU)
-            known = pushing.seen(standing, read.quantity, self._terms, now, unreported=read.unreported)
+            known = pushing.seen(standing, _shown(read.quantity, read), self._terms, now)
             return pushing.intended(known, now)
 
         settled = await self._pushes.settle(self._shift.lease, store_skus, decide)
@@ -330,7 +330,7 @@ class _Talk:
                 return None  # something has happened since: what was read says nothing
             if read.quantity is None:
                 return pushing.vanished(standing, error=UNKNOWN_SKU)
-            return pushing.checked(standing, read.quantity, self._terms, now)
+            return pushing.checked(standing, _shown(read.quantity, read), self._terms, now)
 
         await self._pushes.settle(self._shift.lease, list(asked), decide)
 
@@ -377,6 +377,10 @@ def _level(standing: Standing, terms: Terms) -> Level:
     return Level(standing.store_sku, standing.sent, standing.sent_number, expected)
 
 
+def _shown(quantity: int, read: ShownLevel) -> Shown:
+    return Shown(quantity, read.unreported, read.number)
+
+
 def _settled(standing: Standing, told: LevelOutcome | None, terms: Terms, now: datetime) -> Decided:
     """What becomes of a SKU in flight, of which the store has told an outcome, or none."""
     if told is None:
@@ -386,8 +390,9 @@ def _settled(standing: Standing, told: LevelOutcome | None, terms: Terms, now: d
             return pushing.applied(standing, terms, now, shown=told.shown)
         case Outcome.ACCEPTED:
             return pushing.accepted(standing, terms, now)
-        case Outcome.CHANGED if told.shown is not None:
-            return pushing.changed(standing, told.shown, terms, now, _chance())
+        case Outcome.CHANGED:
+            shown = None if told.shown is None else Shown(told.shown, number=told.number)
+            return pushing.changed(standing, shown, terms, now, _chance())
         case Outcome.UNKNOWN_SKU:
             return pushing.refused(standing, error=told.error or UNKNOWN_SKU)
         case Outcome.REFUSED:

@@ -26,29 +26,29 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir/connector/v1/connector.proto\x12\x11weir.connector.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x01\n\x0eStoreAbilities\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tbatch_max\x18\x02 \x01(\x05\x12\x1b\n\x13requests_per_second\x18\x03 \x01(\x05\x12\r\n\x05\x62urst\x18\x04 \x01(\x05\x12\x17\n\x0f\x63ompare_and_set\x18\x05 \x01(\x08\x12\x12\n\nreads_back\x18\x06 \x01(\x08\x12\x0e\n\x06\x66\x65nced\x18\x07 \x01(\x08\"`\n\x05Level\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x15\n\x08\x65xpected\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06number\x18\x04 \x01(\x03\x42\x0b\n\t_expected\"{\n\x0cLevelOutcome\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.weir.connector.v1.Outcome\x12\x12\n\x05shown\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65rror\x18\x04 \x01(\tB\x08\n\x06_shown\"k\n\nShownLevel\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x15\n\x08quantity\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nunreported\x18\x03 \x01(\x03H\x01\x88\x01\x01\x42\x0b\n\t_quantityB\r\n\x0b_unreported\"l\n\x0eWarehouseStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08\x66\x61\x63ility\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x0b\n\x03lot\x18\x04 \x01(\t\x12\x0b\n\x03uom\x18\x05 \x01(\t\x12\x0f\n\x07removed\x18\x06 \x01(\x08\"\x96\x01\n\nStoreOrder\x12\x13\n\x0bstore_order\x18\x01 \x01(\t\x12\x30\n\x05lines\x18\x02 \x03(\x0b\x32!.weir.connector.v1.StoreOrderLine\x12.\n\nplace_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tcancelled\x18\x04 \x01(\x08\"5\n\x0eStoreOrderLine\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"=\n\x08Throttle\x12\x31\n\x0eretry_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*\xd1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x14\n\x10OUTCOME_ACCEPTED\x10\x02\x12\x13\n\x0fOUTCOME_CHANGED\x10\x03\x12\x16\n\x12OUTCOME_SUPERSEDED\x10\x04\x12\x17\n\x13OUTCOME_UNKNOWN_SKU\x10\x05\x12\x13\n\x0fOUTCOME_REFUSED\x10\x06\x12\x11\n\rOUTCOME_RETRY\x10\x07\x12\x14\n\x10OUTCOME_IN_DOUBT\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!weir/connector/v1/connector.proto\x12\x11weir.connector.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x01\n\x0eStoreAbilities\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tbatch_max\x18\x02 \x01(\x05\x12\x1b\n\x13requests_per_second\x18\x03 \x01(\x05\x12\r\n\x05\x62urst\x18\x04 \x01(\x05\x12\x17\n\x0f\x63ompare_and_set\x18\x05 \x01(\x08\x12\x12\n\nreads_back\x18\x06 \x01(\x08\x12\x0e\n\x06\x66\x65nced\x18\x07 \x01(\x08\"`\n\x05Level\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x15\n\x08\x65xpected\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06number\x18\x04 \x01(\x03\x42\x0b\n\t_expected\"\x9b\x01\n\x0cLevelOutcome\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.weir.connector.v1.Outcome\x12\x12\n\x05shown\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x13\n\x06number\x18\x05 \x01(\x03H\x01\x88\x01\x01\x42\x08\n\x06_shownB\t\n\x07_number\"\x8b\x01\n\nShownLevel\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x15\n\x08quantity\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nunreported\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x06number\x18\x04 \x01(\x03H\x02\x88\x01\x01\x42\x0b\n\t_quantityB\r\n\x0b_unreportedB\t\n\x07_number\"l\n\x0eWarehouseStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08\x66\x61\x63ility\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x0b\n\x03lot\x18\x04 \x01(\t\x12\x0b\n\x03uom\x18\x05 \x01(\t\x12\x0f\n\x07removed\x18\x06 \x01(\x08\"\x96\x01\n\nStoreOrder\x12\x13\n\x0bstore_order\x18\x01 \x01(\t\x12\x30\n\x05lines\x18\x02 \x03(\x0b\x32!.weir.connector.v1.StoreOrderLine\x12.\n\nplace_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tcancelled\x18\x04 \x01(\x08\"5\n\x0eStoreOrderLine\x12\x11\n\tstore_sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"=\n\x08Throttle\x12\x31\n\x0eretry_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration*\xd1\x01\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n\x0fOUTCOME_APPLIED\x10\x01\x12\x14\n\x10OUTCOME_ACCEPTED\x10\x02\x12\x13\n\x0fOUTCOME_CHANGED\x10\x03\x12\x16\n\x12OUTCOME_SUPERSEDED\x10\x04\x12\x17\n\x13OUTCOME_UNKNOWN_SKU\x10\x05\x12\x13\n\x0fOUTCOME_REFUSED\x10\x06\x12\x11\n\rOUTCOME_RETRY\x10\x07\x12\x14\n\x10OUTCOME_IN_DOUBT\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'weir.connector.v1.connector_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=992
-  _globals['_OUTCOME']._serialized_end=1201
+  _globals['_OUTCOME']._serialized_start=1058
+  _globals['_OUTCOME']._serialized_end=1267
   _globals['_STOREABILITIES']._serialized_start=122
   _globals['_STOREABILITIES']._serialized_end=276
   _globals['_LEVEL']._serialized_start=278
   _globals['_LEVEL']._serialized_end=374
-  _globals['_LEVELOUTCOME']._serialized_start=376
-  _globals['_LEVELOUTCOME']._serialized_end=499
-  _globals['_SHOWNLEVEL']._serialized_start=501
-  _globals['_SHOWNLEVEL']._serialized_end=608
-  _globals['_WAREHOUSESTOCK']._serialized_start=610
-  _globals['_WAREHOUSESTOCK']._serialized_end=718
-  _globals['_STOREORDER']._serialized_start=721
-  _globals['_STOREORDER']._serialized_end=871
-  _globals['_STOREORDERLINE']._serialized_start=873
-  _globals['_STOREORDERLINE']._serialized_end=926
-  _globals['_THROTTLE']._serialized_start=928
-  _globals['_THROTTLE']._serialized_end=989
+  _globals['_LEVELOUTCOME']._serialized_start=377
+  _globals['_LEVELOUTCOME']._serialized_end=532
+  _globals['_SHOWNLEVEL']._serialized_start=535
+  _globals['_SHOWNLEVEL']._serialized_end=674
+  _globals['_WAREHOUSESTOCK']._serialized_start=676
+  _globals['_WAREHOUSESTOCK']._serialized_end=784
+  _globals['_STOREORDER']._serialized_start=787
+  _globals['_STOREORDER']._serialized_end=937
+  _globals['_STOREORDERLINE']._serialized_start=939
+  _globals['_STOREORDERLINE']._serialized_end=992
+  _globals['_THROTTLE']._serialized_start=994
+  _globals['_THROTTLE']._serialized_end=1055
 # @@protoc_insertion_point(module_scope)

@@ -163,6 +163,7 @@ class LevelOutcome(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     SHOWN_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     store_sku: _builtins.str
     """The store's own SKU."""
     outcome: Global___Outcome.ValueType
@@ -171,6 +172,8 @@ class LevelOutcome(_message.Message):
     """What the store shows, where it said so."""
     error: _builtins.str
     """Why, for people, without secrets. Up to 1024 characters."""
+    number: _builtins.int
+    """Number of the level that was applied last, where the store can tell."""
     def __init__(
         self,
         *,
@@ -178,13 +181,19 @@ class LevelOutcome(_message.Message):
         outcome: Global___Outcome.ValueType = ...,
         shown: _builtins.int | None = ...,
         error: _builtins.str = ...,
+        number: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_shown", b"_shown", "shown", b"shown"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "_shown", b"_shown", "number", b"number", "shown", b"shown"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_shown", b"_shown", "error", b"error", "outcome", b"outcome", "shown", b"shown", "store_sku", b"store_sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "_shown", b"_shown", "error", b"error", "number", b"number", "outcome", b"outcome", "shown", b"shown", "store_sku", b"store_sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__number: _TypeAlias = _typing.Literal["number"]  # noqa: Y015
+    _WhichOneofArgType__number: _TypeAlias = _typing.Literal["_number", b"_number"]  # noqa: Y015
     _WhichOneofReturnType__shown: _TypeAlias = _typing.Literal["shown"]  # noqa: Y015
     _WhichOneofArgType__shown: _TypeAlias = _typing.Literal["_shown", b"_shown"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__number) -> _WhichOneofReturnType__number | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__shown) -> _WhichOneofReturnType__shown | None: ...
 
 Global___LevelOutcome: _TypeAlias = LevelOutcome  # noqa: Y015
@@ -198,27 +207,35 @@ class ShownLevel(_message.Message):
     STORE_SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     UNREPORTED_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     store_sku: _builtins.str
     """The store's own SKU."""
     quantity: _builtins.int
     """Units that it shows, below 0 where it sold more than it had; unset where it does not know the SKU."""
     unreported: _builtins.int
     """Units sold there that no order has been reported of, where the store can tell."""
+    number: _builtins.int
+    """Number of the level that was applied last, where the store can tell: then it is known what became of one of which no answer came."""
     def __init__(
         self,
         *,
         store_sku: _builtins.str = ...,
         quantity: _builtins.int | None = ...,
         unreported: _builtins.int | None = ...,
+        number: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "_unreported", b"_unreported", "quantity", b"quantity", "unreported", b"unreported"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "_quantity", b"_quantity", "_unreported", b"_unreported", "number", b"number", "quantity", b"quantity", "unreported", b"unreported"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quantity", b"_quantity", "_unreported", b"_unreported", "quantity", b"quantity", "store_sku", b"store_sku", "unreported", b"unreported"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_number", b"_number", "_quantity", b"_quantity", "_unreported", b"_unreported", "number", b"number", "quantity", b"quantity", "store_sku", b"store_sku", "unreported", b"unreported"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__number: _TypeAlias = _typing.Literal["number"]  # noqa: Y015
+    _WhichOneofArgType__number: _TypeAlias = _typing.Literal["_number", b"_number"]  # noqa: Y015
     _WhichOneofReturnType__quantity: _TypeAlias = _typing.Literal["quantity"]  # noqa: Y015
     _WhichOneofArgType__quantity: _TypeAlias = _typing.Literal["_quantity", b"_quantity"]  # noqa: Y015
     _WhichOneofReturnType__unreported: _TypeAlias = _typing.Literal["unreported"]  # noqa: Y015
     _WhichOneofArgType__unreported: _TypeAlias = _typing.Literal["_unreported", b"_unreported"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__number) -> _WhichOneofReturnType__number | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__quantity) -> _WhichOneofReturnType__quantity | None: ...
     @_typing.overload

@@ -23,10 +23,11 @@ What it shows:
 What is on its way:
 
 * `fence`: the number of the lease under which it is being sent; null: it is not.
-* `sent`, `sent_number`, `sent_record`: the quantity that was sent last, under which number and for which record, as
-  long as it is not known whether the store shows it: on its way (`fence`), taken and not shown yet, or in doubt. While
-  it is on its way with `sent` null, nothing has left yet.
-* `stray`: a quantity that was sent, of which nothing was heard, and which may still come to be shown; null: none.
+* `sent`, `sent_record`: the quantity that was sent last, and for which record, as long as it is not known whether the
+  store shows it: on its way (`fence`), taken and not shown yet, or in doubt. `sent_number`: the number under which it,
+  or anything, was sent last; as long as it is not `number` while the SKU is on its way, nothing has left yet.
+* `stray`, `stray_number`: a quantity that was sent, of which nothing was heard, and which may still come to be shown,
+  and its number; null: none.
 
 **records**: what stores were to be told, each of one level, and what became of it; `record` rises, `changed` is the
 transaction that changed it last, `run` the run that it was begun for, or empty. `before` is what was told before (null:
@@ -77,6 +78,7 @@ CREATE TABLE levels (
     sent_number bigint CHECK (sent_number <= number),
     sent_record bigint CHECK (sent_record <= record),
     stray bigint CHECK (stray >= 0),
+    stray_number bigint,
     PRIMARY KEY (tenant, connection, store_sku)
 ) WITH (fillfactor = 70);
 CREATE INDEX levels_by_product ON levels (tenant, owner, sku, connection, store_sku);
