@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,8 @@ from weir_cli.upping import line, planned, run
 
 SAMPLE = Path(__file__).parent / "sample"
 LOG = "demo.log"
+ENVIRONMENT = {"WEIR_SYNC_ALLOW_LOOPBACK": "true"}
+"""The store of the tour is on this machine."""
 LOUD = ("died", "away")
 
 
@@ -36,7 +39,7 @@ def demonstrate(*, data_directory: Path | None, ports: Mapping[str, int], stay: 
     directory = data_directory or _own_directory()
     log = directory / LOG
     try:
-        plan = planned(directory, ports=ports)
+        plan = replace(planned(directory, ports=ports), environment=ENVIRONMENT)
         directory.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:
             status = _run(console, plan, file, stay=stay)

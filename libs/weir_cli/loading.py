@@ -108,7 +108,8 @@ async def carry_out(
         network = progress.add_task("configured", total=len(steps))
         stock = progress.add_task("stock", total=sum(len(each.movements) for each in batches))
         for step in steps:
-            response = await getattr(getattr(session, step.service), step.method)(step.request)
+            request = iter([step.request]) if step.streamed else step.request
+            response = await getattr(getattr(session, step.service), step.method)(request)
             done.saw(response.revision)
             progress.advance(network)
         head = await session.head()

@@ -209,6 +209,26 @@ def several(count_max: int, *, required: bool = False) -> Cell:
     return read
 
 
+def pairs(count_max: int, length_max: int) -> Cell:
+    """Texts by name, `NAME=TEXT` separated by commas, each name once."""
+
+    def read(value: str) -> str:
+        found = split(value)
+        if len(found) > count_max:
+            raise ValueError(f"At most {count_max}.")
+        names = [each.partition("=")[0] for each in found]
+        for each, name in zip(found, names, strict=True):
+            if "=" not in each or identifier_fault(name):
+                raise ValueError(f"'{name}' is not of the form NAME=TEXT.")
+            if len(each) - len(name) - 1 > length_max:
+                raise ValueError(f"'{name}': At most {length_max} characters.")
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is there twice.")
+        return value
+
+    return read
+
+
 def whole(least: int, most: int) -> Cell:
     """A whole number within bounds; an empty cell stays empty."""
 

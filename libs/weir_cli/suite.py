@@ -37,6 +37,8 @@ class Plan:
     log_format: str = "json"
     shared: frozenset[str] = frozenset()
     """Services whose port is kept for them by whoever starts them."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What else every service is told."""
 
     def port(self, service: Service) -> int:
         """The port a service is to listen on."""
@@ -147,6 +149,7 @@ def _program(plan: Plan, service: Service) -> Program:
         "WEIR_DATABASE_URL": database_url(plan.database, service) or "",
         "WEIR_DATA_DIRECTORY": str(plan.directory),
         **{SERVICES[peer].variable: plan.address(SERVICES[peer]) for peer in service.peers},
+        **plan.environment,
     }
     if service.name in plan.shared:
         environment["WEIR_REUSE_PORT"] = "true"

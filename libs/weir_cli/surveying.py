@@ -9,10 +9,10 @@ from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2
 from weir.pooling.v1 import pooling_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2
-from weir.sync.v1 import rule_service_pb2
+from weir.sync.v1 import connection_service_pb2, listing_service_pb2, rule_service_pb2
 from weir_cli.merchant.configured import named
 from weir_cli.merchant.state import State
-from weir_cli.merchant.values import BACK_ORDERS, DIVIDING, FILES, LOTS, PEOPLE, TELLING
+from weir_cli.merchant.values import BACK_ORDERS, CONNECTED, DIVIDING, FILES, LISTINGS, LOTS, PEOPLE, SCHEDULES, TELLING
 from weir_cli.paging import listed
 from weir_cli.session import Session
 
@@ -31,6 +31,12 @@ async def survey(session: Session, files: Collection[str] = FILES) -> State:
         marks.append(await _rules(session, state))
     if not set(PEOPLE).isdisjoint(files):
         marks.append(await _people(session, state))
+    if not set(CONNECTED).isdisjoint(files):
+        marks.append(await _connections(session, state))
+    if SCHEDULES in files:
+        marks.append(await _schedules(session, state))
+    if LISTINGS in files:
+        marks.append(await _listings(session, state))
     state.mark = "/".join(f"{each.cluster}:{each.number}" for each in marks)
     return state
 
@@ -116,3 +122,23 @@ async def _people(session: Session, state: State) -> revision_pb2.Revision:
             else:
                 state.pools[each.pool.pool] = each.pool
     return revision
+
+
+async def _connections(session: Session, state: State) -> revision_pb2.Revision:
+    asked = connection_service_pb2.ListConnectionsRequest()
+    found = await listed(session.connections.ListConnections, asked, "connections")
+    state.connections.update((each.connection, each) for each in found.found)
+    return found.revision
+
+
+async def _schedules(session: Session, state: State) -> revision_pb2.Revision:
+    asked = connection_service_pb2.ListSchedulesRequest()
+    found = await listed(session.connections.ListSchedules, asked, "schedules")
+    state.schedules.update(((each.connection, each.schedule), each) for each in found.found)
+    return found.revision
+
+
+async def _listings(session: Session, state: State) -> revision_pb2.Revision:
+    found = await listed(session.listings.ListListings, listing_service_pb2.ListListingsRequest(), "listings")
+    state.listings.update(((each.connection, each.store_sku), each) for each in found.found)
+    return found.revision

@@ -25,6 +25,8 @@ KEPT_WHOLE = (
     "reservation",
     "waiting",
     "state",
+    "status",
+    "due",
     "kind",
     "variable",
     "transfer",

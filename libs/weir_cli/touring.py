@@ -30,6 +30,7 @@ from weir_cli import books, loading, moving, picturing, promising, selling, spen
 from weir_cli.options import Options
 from weir_cli.pooling.scene import pool
 from weir_cli.session import Session
+from weir_cli.sync.scene import tell
 from weir_cli.tour import WAIT_SECONDS, Tour
 from weir_cli.wishing import wish_line
 
@@ -58,6 +59,7 @@ async def lead(tour: Tour, addresses: Mapping[str, str], folder: Path) -> None:
             await _ask_why(tour, session)
             await _put_together(tour, session)
             await _order(tour, session)
+            await tell(tour, session)
             await spending.spend(tour, session)
             heads = await _signed(session)
             await _report(tour, session)

@@ -6,7 +6,7 @@ done: to create what is there, to change what is not, to give a priority that an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, cast
 
 from weir.common.v1 import revision_pb2
@@ -14,7 +14,7 @@ from weir.ledger.v1 import ledger_service_pb2, waiting_service_pb2
 from weir.partitioning.v1 import partitioning_service_pb2, policy_pb2
 from weir.pooling.v1 import pool_pb2, pooling_service_pb2
 from weir.sharing.v1 import network_pb2, network_service_pb2, sharing_service_pb2
-from weir.sync.v1 import rule_pb2, rule_service_pb2
+from weir.sync.v1 import connection_service_pb2, listing_service_pb2, rule_pb2, rule_service_pb2
 from weir_cli.merchant.configured import named
 from weir_cli.merchant.state import State
 from weir_cli.options import Options
@@ -27,6 +27,8 @@ CONTRACTS = (
     sharing_service_pb2,
     partitioning_service_pb2,
     rule_service_pb2,
+    connection_service_pb2,
+    listing_service_pb2,
     pooling_service_pb2,
 )
 
@@ -43,12 +45,16 @@ class Holding:
     def session(self) -> Session:
         """A session that calls this instead of a suite."""
         made = Session(Options(targets={}))
-        for service in ("ledger", "waiting", "network", "sharing", "partitioning", "rules", "pooling"):
+        for service in (
+            "ledger", "waiting", "network", "sharing", "partitioning", "rules", "pooling", "connections", "listings",
+        ):  # fmt: skip
             setattr(made, service, self)
         return made
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """A method of any of the services."""
+        if method == "ImportListings":
+            return self._import
         if method.startswith("Export"):
             return getattr(self, f"_{method[6:].lower()}")  # type: ignore[no-any-return]
         if method.startswith("List"):
@@ -82,6 +88,15 @@ class Holding:
         kept[key] = made
         contract = next(each for each in CONTRACTS if hasattr(each, f"{method}Response"))
         return getattr(contract, f"{method}Response")(**{field: made, "revision": self._revision()})
+
+    async def _import(self, requests: Iterator[listing_service_pb2.ImportListingsRequest]) -> Any:
+        for request in requests:
+            assert request.connection in self.state.connections, f"{request.connection} is not there"
+            self._number += 1
+            self.calls.append(f"ImportListings {request.connection} {len(request.listings)}")
+            for listing in request.listings:
+                self.state.listings[request.connection, listing.store_sku] = listing
+        return listing_service_pb2.ImportListingsResponse(revision=self._revision())
 
     def _seated(self, made: pool_pb2.User | pool_pb2.Pool) -> None:
         """Nobody is in two places, or in one that his role is not for; a channel is of one person at most."""
@@ -117,6 +132,8 @@ class Holding:
             "store_limits": (state.limits, lambda each: each.store),
             "user": (state.users, lambda each: each.user),
             "pool": (state.pools, lambda each: each.pool),
+            "connection": (state.connections, lambda each: each.connection),
+            "schedule": (state.schedules, lambda each: (each.connection, each.schedule)),
         }
         kept, key = places[field]
         return kept, key(thing)
@@ -133,6 +150,9 @@ class Holding:
             "ListStoreLimits": ("store_limits", state.limits),
             "ListProductLinks": ("product_links", state.product_links),
             "ListBundles": ("bundles", state.bundles),
+            "ListConnections": ("connections", state.connections),
+            "ListSchedules": ("schedules", state.schedules),
+            "ListListings": ("listings", state.listings),
         }[method]
         contract = next(each for each in CONTRACTS if hasattr(each, f"{method}Response"))
         response = getattr(contract, f"{method}Response")(revision=self._revision())

@@ -18,7 +18,7 @@ from weir.ledger.v1 import ledger_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.pooling.v1 import pool_pb2
 from weir.sharing.v1 import network_pb2
-from weir.sync.v1 import rule_pb2
+from weir.sync.v1 import connection_pb2, listing_pb2, rule_pb2
 from weir_cli.exporting import export
 from weir_cli.loading import load
 from weir_cli.merchant.configured import plain
@@ -137,6 +137,47 @@ def people(draw: st.DrawFn) -> tuple[dict[str, pool_pb2.User], dict[str, pool_pb
 
 
 @st.composite
+def connections(draw: st.DrawFn) -> list[connection_pb2.Connection]:
+    """Stores of different channels, and warehouses, as the service would keep them."""
+    made: list[connection_pb2.Connection] = []
+    for name, channel in draw(st.dictionaries(names, names, max_size=4)).items():
+        store = draw(st.booleans()) and all(each.channel != channel for each in made)
+        each = connection_pb2.Connection(
+            connection=name,
+            role=connection_pb2.CONNECTION_ROLE_STORE if store else connection_pb2.CONNECTION_ROLE_WAREHOUSE,
+            kind=draw(st.sampled_from(range(1, 10))),  # type: ignore[arg-type]
+            display_name=draw(st.sampled_from(("", 'two\nlines, "so"'))),
+            settings=draw(st.dictionaries(names.filter(lambda name: "=" not in name), names, max_size=3)),
+            secret_names=draw(several(names)),
+        )
+        if store:
+            each.channel, each.push_levels, each.take_orders = channel, draw(st.booleans()), draw(st.booleans())
+        else:
+            each.pull_stock, each.late_buffer_percent = draw(st.booleans()), draw(st.integers(0, 100))
+            each.feed.on_hand, each.feed.absent_is_zero = draw(st.booleans()), draw(st.booleans())
+            each.feed.left_out = draw(st.sampled_from([1, 2, 3]))  # type: ignore[assignment]
+            for facility, location in draw(st.dictionaries(names, names, max_size=3)).items():
+                each.facilities.add(facility=facility, location=location)
+            if draw(st.booleans()):
+                each.late_after_duration.FromSeconds(draw(st.integers(60, 30 * 86_400)))
+        made.append(each)
+    return made
+
+
+@st.composite
+def schedules(draw: st.DrawFn, connection: str) -> connection_pb2.Schedule:
+    """A schedule as the service would keep it."""
+    made = connection_pb2.Schedule(
+        connection=connection, schedule=draw(names), full=draw(st.booleans()), disabled=draw(st.booleans())
+    )
+    if draw(st.booleans()):
+        made.sync_interval.FromSeconds(draw(st.integers(60, 30 * 86_400)))
+    else:
+        made.cron, made.time_zone = "0,30 3 * * 1-5", draw(st.sampled_from(("UTC", "Europe/Berlin")))
+    return made
+
+
+@st.composite
 def states(draw: st.DrawFn) -> State:
     """What a suite may hold: every name there is, and whatever the services would accept about them."""
     state = State()
@@ -187,6 +228,14 @@ def states(draw: st.DrawFn) -> State:
         each.store: each for each in draw(st.lists(limits(), max_size=3, unique_by=lambda each: each.store))
     }
     state.users, state.pools = draw(people())
+    state.connections = {each.connection: each for each in draw(connections())}
+    for name in state.connections:
+        for each in draw(st.lists(schedules(name), max_size=2, unique_by=lambda each: each.schedule)):
+            state.schedules[name, each.schedule] = each
+        for store_sku, product in draw(st.dictionaries(names, products, max_size=3)).items():
+            state.listings[name, store_sku] = listing_pb2.Listing(
+                connection=name, store_sku=store_sku, product=product, disabled=draw(st.booleans())
+            )
     return state
 
 
@@ -208,8 +257,11 @@ def test_what_was_written_loads_into_an_empty_suite_as_it_was(state: State) -> N
 
 
 def sorted_by_name(state: State) -> list[Any]:
-    """Policies, rules and limits, persons and pools."""
-    sorts = (state.policies, state.rules, state.limits, state.users, state.pools)
+    """Policies, rules and limits, persons and pools, connections and all that is theirs."""
+    sorts: tuple[dict[Any, Any], ...] = (
+        state.policies, state.rules, state.limits, state.users, state.pools, state.connections, state.schedules,
+        state.listings,
+    )  # fmt: skip
     return [each for kept in sorts for _, each in sorted(kept.items())]
 
 

@@ -24,9 +24,10 @@ START_SECONDS = 240.0
 
 async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -> None:
     """180 / 80 / 12 are shown, two numbers are explained, one of them of a bundle by policy and rule; an order over
-    two locations lowers every level it touches, another spends a share and has the supply divided anew, a late report
-    hits the newest promise, which is planned again, the past can be asked, a rep sees 3, 10 and 13, or 3, 0 and 3,
-    takes goods over and uses some, the books agree; exit status 0, and nothing is left of it."""
+    two locations lowers every level it touches, a store is told of another and lowers all others itself, a third
+    spends a share and has the supply divided anew, a late report hits the newest promise, which is planned again, the
+    past can be asked, a rep sees 3, 10 and 13, or 3, 0 and 3, takes goods over and uses some, the books agree; exit
+    status 0, and nothing is left of it."""
     before = leftovers()
     said = await demonstrated()
     assert said.status == 0, said
@@ -42,6 +43,9 @@ async def test_the_demo_shows_golden_case_1_and_ends_well_without_a_terminal() -
     assert re.search(r"every level that the order touches had fallen (\d+\.\d ms later|before the answer)", said.out)
     for told in (
         r"122 units from 2 locations, 2 of them put together there; no plan is better\.",
+        r"Connected, it is told 201 levels, all that its channel may sell, in \d+\.\d s\.",
+        r"webshop-de sells 40: \d+ ms after that it shows 140, no longer 180\.",
+        r"It sells 3 itself and reports it: webshop-de may sell 137, as the store shows\.",
         r"Divided at an instant: webshops-eu 75, amazon-de 25\.",
         r"Of 30 that Amazon asks for it may have 25\.",
         r"A fifth of its share is left: divided anew \d+ ms later\.",

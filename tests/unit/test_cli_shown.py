@@ -104,7 +104,9 @@ def test_a_store_that_is_told_nothing_has_no_number() -> None:
 
 def test_every_verdict_either_counts_or_says_why_not() -> None:
     """A verdict that the tree does not know would be marked as one that did not count."""
-    counting = {"COUNTED", "COUNTED_ONCE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON"}
+    counting = {
+        *("COUNTED", "COUNTED_ONCE", "LATE", "DIVIDED", "BALANCED", "WON", "OFFERED", "LIMITED", "HUB_ACCESS_ON"),
+    }
     marked = {}
     for name, number in verdict_pb2.Verdict.items():
         response = contract.ExplainAvailabilityResponse(steps=[step(explanation_pb2.STAGE_SPLIT, number, "it.")])

@@ -28,6 +28,11 @@ TABLES = {
     "limits": "store,limit,sku,quantity\npos,DENY,TEA,\npos,MAX,,50\nshop-de,ALLOW,,\n",
     "users": "user,role,display_name\nnord,DISTRIBUTOR,Nord\nrosa,REP,\nada,REP,\nroot,ADMINISTRATOR,\n",
     "pools": 'pool,hub,members,access_hub_stock\nnorth,nord,"rosa, ada",yes\n',
+    "connections": "connection,role,kind,channel,settings,push_levels,pull_stock\n"
+    'web,STORE,OSCAR,shop-de,"address=https://shop.example,partner=1",yes,\nerp,WAREHOUSE,TRYTON,,,,yes\n',
+    "facilities": "connection,facility,location\nerp,A,DE1\n",
+    "schedules": "connection,schedule,every,cron\nerp,often,15m,\nerp,nightly,,0 3 * * *\n",
+    "listings": "connection,store_sku,sku\nweb,4711,MUG\nweb,4712,SET\n",
 }
 
 
@@ -255,6 +260,13 @@ def test_tables_are_arranged_in_an_order_that_holds(tmp_path: Path) -> None:
         "CreateUser ada",
         "CreateUser root",
         "CreatePool north",
+        "CreateConnection web",
+        "CreateConnection erp",
+        "ImportListings web 2",
+        "UpdateConnection web",
+        "UpdateConnection erp",
+        "SetSchedule ('erp', 'often')",
+        "SetSchedule ('erp', 'nightly')",
     ]
 
 

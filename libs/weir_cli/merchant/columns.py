@@ -9,9 +9,12 @@ from weir_cli.merchant.values import (
     BUNDLES,
     CHANNEL_GROUPS,
     CHANNELS,
+    CONNECTIONS,
+    FACILITIES,
     GROUPS,
     LIMITS,
     LINKS,
+    LISTINGS,
     LOCATIONS,
     LOTS,
     POLICIES,
@@ -21,6 +24,7 @@ from weir_cli.merchant.values import (
     PRODUCT_LINKS,
     RULE_PRODUCTS,
     RULES,
+    SCHEDULES,
     STOCK,
     USERS,
 )
@@ -34,6 +38,7 @@ from weir_cli.sheets import (
     identifier,
     one_of,
     optional,
+    pairs,
     several,
     span,
     text,
@@ -48,6 +53,14 @@ MODES = ("CONTINUOUS", "BALANCED")
 ROUNDINGS = ("DOWN", "UP", "NEAREST")
 LIMITATIONS = ("DENY", "ALLOW", "MAX")
 ROLES = ("ADMINISTRATOR", "DISTRIBUTOR", "REP")
+CONNECTION_ROLES = ("STORE", "WAREHOUSE")
+CONNECTOR_KINDS = (
+    "SHOPIFY", "WOOCOMMERCE", "MEDUSA", "OSCAR", "WEBHOOK", "CSV_FOLDER", "SFTP", "TRYTON", "GRPC",
+)  # fmt: skip
+FIGURES = ("AVAILABLE", "ON_HAND")
+LEFT_OUT = ("HANDED_OVER", "ALL", "NONE")
+SETTINGS_MAX, SETTING_LENGTH_MAX = 100, 4096
+CRON_LENGTH_MAX, ZONE_LENGTH_MAX = 128, 64
 DISPLAY_NAME_MAX = 256
 PLACE_MAX = 10**6
 """Of priorities, ranks and weights, and of units of a component in one bundle."""
@@ -176,6 +189,40 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _may("members", several(NAMES_MAX)),
         _NAME,
         _may("access_hub_stock", flag),
+    ),
+    CONNECTIONS: (
+        Column("connection", identifier),
+        Column("role", one_of(*CONNECTION_ROLES)),
+        Column("kind", one_of(*CONNECTOR_KINDS)),
+        _NAME,
+        _may("channel", optional(identifier)),
+        _may("settings", pairs(SETTINGS_MAX, SETTING_LENGTH_MAX)),
+        _may("push_levels", flag),
+        _may("take_orders", flag),
+        _may("pull_stock", flag),
+        _may("figures", optional(one_of(*FIGURES), "AVAILABLE")),
+        _may("left_out", optional(one_of(*LEFT_OUT), "HANDED_OVER")),
+        _may("absent_is_zero", flag),
+        _OWNER,
+        _may("late_after", span(INTERVAL_LEAST, INTERVAL_MAX)),
+        _may("late_buffer_percent", whole(0, 100)),
+    ),
+    FACILITIES: (Column("connection", identifier), Column("facility", identifier), Column("location", identifier)),
+    SCHEDULES: (
+        Column("connection", identifier),
+        Column("schedule", identifier),
+        _may("every", span(INTERVAL_LEAST, INTERVAL_MAX)),
+        _may("cron", text(CRON_LENGTH_MAX)),
+        _may("time_zone", text(ZONE_LENGTH_MAX)),
+        _may("full", flag),
+        _DISABLED,
+    ),
+    LISTINGS: (
+        Column("connection", identifier),
+        Column("store_sku", identifier),
+        Column("sku", identifier),
+        _OWNER,
+        _DISABLED,
     ),
     STOCK: STOCK_ITEM,
 }

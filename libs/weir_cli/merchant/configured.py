@@ -14,7 +14,7 @@ from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.pooling.v1 import pool_pb2
 from weir.sharing.v1 import network_pb2
-from weir.sync.v1 import rule_pb2
+from weir.sync.v1 import connection_pb2, listing_pb2, rule_pb2
 from weir_cli.merchant.products import bundle, component, destination, source
 from weir_cli.merchant.values import (
     BACK_ORDERS,
@@ -39,7 +39,7 @@ THRESHOLD_PERCENT, HYSTERESIS_UNITS = 20, 1
 """When a policy divides anew that says nothing of it."""
 DEMAND_DAYS, DAMPING_PERCENT = 30, 50
 """What a policy takes for demand that says nothing of it."""
-SET_BY_SERVICES = ("etag", "created_revision", "warnings")
+SET_BY_SERVICES = ("etag", "created_revision", "warnings", "secret_names", "abilities", "health", "next_time")
 
 LotKey = tuple[Product, str]
 LinkKey = tuple[Product, Product]
@@ -53,6 +53,9 @@ M = TypeVar(
     pool_pb2.User,
     rule_pb2.Rule,
     rule_pb2.StoreLimits,
+    connection_pb2.Connection,
+    connection_pb2.Schedule,
+    listing_pb2.Listing,
 )
 
 
@@ -90,6 +93,9 @@ def plain(message: M) -> M:
             made.products.sort(key=named)
             made.stores.sort()
             made.warehouses.sort()
+        case connection_pb2.Connection():
+            _terms(made)
+            made.facilities.sort(key=lambda each: each.facility)
         case rule_pb2.StoreLimits():
             made.denied.products.sort(key=named)
             if not made.denied.products:
@@ -108,6 +114,14 @@ def _default(made: policy_pb2.Policy) -> None:
     if made.strategy == policy_pb2.STRATEGY_DEMAND:
         made.demand_days = made.demand_days or DEMAND_DAYS
         made.damping_percent = made.damping_percent if made.HasField("damping_percent") else DAMPING_PERCENT
+
+
+def _terms(made: connection_pb2.Connection) -> None:
+    """Write out what the figures of a warehouse mean; those of a store mean nothing."""
+    if made.role == connection_pb2.CONNECTION_ROLE_WAREHOUSE:
+        made.feed.left_out = made.feed.left_out or connection_pb2.LEFT_OUT_HANDED_OVER
+    else:
+        made.ClearField("feed")
 
 
 def lots(merchant: Merchant) -> dict[LotKey, ledger_pb2.Lot]:
@@ -159,7 +173,7 @@ def product_links(merchant: Merchant) -> dict[LinkKey, network_pb2.ProductLink]:
 def policies(merchant: Merchant, standing: Mapping[str, policy_pb2.Policy]) -> dict[str, policy_pb2.Policy]:
     """How stock is divided; what an absent file would say is as it stands. Without a priority it is 0."""
     headed = {row["policy"]: row for row in merchant.rows(POLICIES)}
-    parts, products = _by("policy", merchant.rows(POLICY_PARTS)), _by("policy", merchant.rows(POLICY_PRODUCTS))
+    parts, products = rows_by("policy", merchant.rows(POLICY_PARTS)), rows_by("policy", merchant.rows(POLICY_PRODUCTS))
     wanted: dict[str, policy_pb2.Policy] = {}
     for name in dict.fromkeys([*headed, *parts, *products]):
         made = plain(standing.get(name, policy_pb2.Policy()))
@@ -208,7 +222,7 @@ def _part(row: Row) -> policy_pb2.PolicyPart:
 def rules(merchant: Merchant, standing: Mapping[str, rule_pb2.Rule]) -> dict[str, rule_pb2.Rule]:
     """What stores are told; what an absent file would say is as it stands. Without a priority it is 0."""
     headed = {row["rule"]: row for row in merchant.rows(RULES)}
-    products = _by("rule", merchant.rows(RULE_PRODUCTS))
+    products = rows_by("rule", merchant.rows(RULE_PRODUCTS))
     wanted: dict[str, rule_pb2.Rule] = {}
     for name in dict.fromkeys([*headed, *products]):
         made = _rule(headed[name]) if name in headed else plain(standing[name])
@@ -284,7 +298,8 @@ def pools(merchant: Merchant) -> dict[str, pool_pb2.Pool]:
     }
 
 
-def _by(column: str, rows: tuple[Row, ...]) -> dict[str, list[Row]]:
+def rows_by(column: str, rows: tuple[Row, ...]) -> dict[str, list[Row]]:
+    """Rows by what a column says, each in their order."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row[column], []).append(row)

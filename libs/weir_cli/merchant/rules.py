@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from weir_cli.merchant import dividing, people, products, telling
+from weir_cli.merchant import connecting, dividing, people, products, telling
 from weir_cli.merchant.judging import channel_groups_named, either, group_of, locations_named, missing, twice, unknown
 from weir_cli.merchant.values import (
     CHANNEL_GROUPS,
@@ -45,6 +45,7 @@ def faults(merchant: Merchant, known: Known) -> list[Fault]:
         *dividing.faults(merchant, known),
         *telling.faults(merchant, known),
         *people.faults(merchant, known),
+        *connecting.faults(merchant, known),
     ]
 
 
@@ -66,7 +67,7 @@ def notes(merchant: Merchant) -> list[str]:
     empty = sum(delivery.quantity == 0 for delivery in merchant.stock or ())
     if empty:
         said.append(f"{STOCK} has lines that bring 0 units ({empty}): nothing is received for them.")
-    return [*said, *telling.notes(merchant), *people.notes(merchant)]
+    return [*said, *telling.notes(merchant), *people.notes(merchant), *connecting.notes(merchant)]
 
 
 def _feeds(place: Place) -> bool:

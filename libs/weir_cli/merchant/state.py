@@ -10,9 +10,10 @@ from weir.ledger.v1 import ledger_pb2, waiting_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir.pooling.v1 import pool_pb2
 from weir.sharing.v1 import network_pb2
-from weir.sync.v1 import rule_pb2
+from weir.sync.v1 import connection_pb2, listing_pb2, rule_pb2
 from weir_cli.documents import word
 from weir_cli.merchant.configured import LinkKey, LotKey, named, plain
+from weir_cli.merchant.connections import ListingKey, ScheduleKey
 from weir_cli.merchant.values import Known, Product
 
 FIXED = network_pb2.LOCATION_POLICY_FIXED
@@ -38,6 +39,9 @@ class State:
     limits: dict[str, rule_pb2.StoreLimits] = field(default_factory=dict)
     users: dict[str, pool_pb2.User] = field(default_factory=dict)
     pools: dict[str, pool_pb2.Pool] = field(default_factory=dict)
+    connections: dict[str, connection_pb2.Connection] = field(default_factory=dict)
+    schedules: dict[ScheduleKey, connection_pb2.Schedule] = field(default_factory=dict)
+    listings: dict[ListingKey, listing_pb2.Listing] = field(default_factory=dict)
 
     def known(self) -> Known:
         """The names alone."""
@@ -63,6 +67,8 @@ class State:
             roles={name: word(each, "role") for name, each in self.users.items()},
             sellers={each.channel: name for name, each in self.users.items() if each.channel},
             pools={name: (each.hub, tuple(each.members)) for name, each in self.pools.items()},
+            connections={name: word(each, "role") for name, each in self.connections.items()},
+            connected={each.channel: name for name, each in self.connections.items() if each.channel},
             named=frozenset([*named_locations, *named_groups, *named_in_rules, *self.limits]),
         )
 
@@ -77,3 +83,8 @@ class Step:
     name: str
     method: str
     request: Message
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the request is sent as a stream, of this one message."""
+        return self.method.startswith("Import")

@@ -24,6 +24,10 @@ RULE_PRODUCTS = "rule_products.csv"
 LIMITS = "limits.csv"
 USERS = "users.csv"
 POOLS = "pools.csv"
+CONNECTIONS = "connections.csv"
+FACILITIES = "facilities.csv"
+SCHEDULES = "schedules.csv"
+LISTINGS = "listings.csv"
 STOCK = "stock.csv"
 NETWORK = (LOCATIONS, GROUPS, CHANNEL_GROUPS, CHANNELS, LINKS)
 """What lies where and who sells it."""
@@ -33,9 +37,11 @@ TELLING = (RULES, RULE_PRODUCTS, LIMITS)
 """What stores are told."""
 PEOPLE = (USERS, POOLS)
 """Who answers for goods."""
-CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE)
+CONNECTED = (CONNECTIONS, FACILITIES, SCHEDULES, LISTINGS)
+"""Which stores and warehouses there are."""
+CONFIGURED = (CHANNEL_GROUPS, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE, *CONNECTED)
 """Tables whose rows are read as `Row`."""
-FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE, STOCK)
+FILES = (*NETWORK, BUNDLES, PRODUCT_LINKS, LOTS, BACK_ORDERS, *DIVIDING, *TELLING, *PEOPLE, *CONNECTED, STOCK)
 
 
 Product = tuple[str, str]
@@ -180,7 +186,8 @@ class Known:
     `group_of` maps a location to its warehouse group, `own_groups` a channel group to the one channel it belongs to.
     `bundles` are the components of every bundle, `product_links` say of every link whether it is for both ways,
     `policies` and `rules` have their priorities, `strategies` and `modes` are those of policies. `roles` are those of
-    persons, `sellers` who sells through a channel, `pools` the hub of a pool and its members. `named` is what product
+    persons, `sellers` who sells through a channel, `pools` the hub of a pool and its members. `connections` are roles,
+    `connected` says which store is told the levels of a channel. `named` is what product
     links, policies, rules and limits name already, whether or not it is there.
     """
 
@@ -200,4 +207,6 @@ class Known:
     roles: Mapping[str, str] = field(default_factory=dict)
     sellers: Mapping[str, str] = field(default_factory=dict)
     pools: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    connections: Mapping[str, str] = field(default_factory=dict)
+    connected: Mapping[str, str] = field(default_factory=dict)
     named: frozenset[str] = frozenset()

@@ -18,9 +18,12 @@ from weir_cli.merchant.values import (
     BUNDLES,
     CHANNEL_GROUPS,
     CHANNELS,
+    CONNECTIONS,
+    FACILITIES,
     GROUPS,
     LIMITS,
     LINKS,
+    LISTINGS,
     LOCATIONS,
     LOTS,
     POLICIES,
@@ -30,6 +33,7 @@ from weir_cli.merchant.values import (
     PRODUCT_LINKS,
     RULE_PRODUCTS,
     RULES,
+    SCHEDULES,
     USERS,
 )
 from weir_cli.sheets import LINE_CHARACTERS_MAX, joined, spelt
@@ -58,6 +62,10 @@ def tables(state: State) -> dict[str, str]:
         LIMITS: _limits(state),
         USERS: _users(state),
         POOLS: _pools(state),
+        CONNECTIONS: _connections(state),
+        FACILITIES: _facilities(state),
+        SCHEDULES: _schedules(state),
+        LISTINGS: _listings(state),
     }
     return {file: sheet(file, rows) for file, rows in made.items()}
 
@@ -275,4 +283,58 @@ def _pools(state: State) -> Iterator[Cells]:
             "members": joined(sorted(each.members)),
             "display_name": each.display_name,
             "access_hub_stock": _flag(each.access_hub_stock),
+        }
+
+
+def _connections(state: State) -> Iterator[Cells]:
+    for name, each in sorted(state.connections.items()):
+        made = plain(each)
+        late = made.late_after_duration.ToJsonString().removesuffix("s") if made.HasField("late_after_duration") else ""
+        yield {
+            "connection": name,
+            "role": word(made, "role"),
+            "kind": word(made, "kind"),
+            "display_name": made.display_name,
+            "channel": made.channel,
+            "settings": joined(f"{setting}={made.settings[setting]}" for setting in sorted(made.settings)),
+            "push_levels": _flag(made.push_levels),
+            "take_orders": _flag(made.take_orders),
+            "pull_stock": _flag(made.pull_stock),
+            "figures": "ON_HAND" if made.feed.on_hand else "",
+            "left_out": word(made.feed, "left_out") if made.HasField("feed") else "",
+            "absent_is_zero": _flag(made.feed.absent_is_zero),
+            "owner": made.feed.owner,
+            "late_after": spelt(late) if late else "",
+            "late_buffer_percent": _number(made.late_buffer_percent),
+        }
+
+
+def _facilities(state: State) -> Iterator[Cells]:
+    for name, each in sorted(state.connections.items()):
+        for facility in plain(each).facilities:
+            yield {"connection": name, "facility": facility.facility, "location": facility.location}
+
+
+def _schedules(state: State) -> Iterator[Cells]:
+    for (owner, name), each in sorted(state.schedules.items()):
+        every = each.sync_interval.ToJsonString().removesuffix("s") if each.HasField("sync_interval") else ""
+        yield {
+            "connection": owner,
+            "schedule": name,
+            "every": spelt(every) if every else "",
+            "cron": each.cron,
+            "time_zone": each.time_zone if each.cron else "",
+            "full": _flag(each.full),
+            "disabled": _flag(each.disabled),
+        }
+
+
+def _listings(state: State) -> Iterator[Cells]:
+    for (owner, store_sku), each in sorted(state.listings.items()):
+        yield {
+            "connection": owner,
+            "store_sku": store_sku,
+            "sku": each.product.sku,
+            "owner": each.product.owner,
+            "disabled": _flag(each.disabled),
         }

@@ -90,19 +90,24 @@ def _changed(session: Session, response: Any, told: RenderableType, *, check: bo
 
 def _table(found: Sequence[sync_pb2.SyncRecord]) -> RenderableType:
     errors = ["why it failed"] if any(each.error for each in found) else []
+    products = ["product"] if any(each.store_sku != each.product.sku or each.product.owner for each in found) else []
     made = tables.table(
-        "record", "connection", "store SKU", "product", "status", "#before", "#after", "trigger", "reason", "rule",
-        "due", "#tries", *errors,
-    )  # fmt: skip
+        "record", "connection", "store SKU", *products, "status", "#before", "#after", "why", "due", "#tries", *errors
+    )
     for each in found:
         before = tables.number(each.before) if each.HasField("before") else Text("none", style="dim")
+        product = tables.product(each.product.owner, each.product.sku)
         made.add_row(
-            each.record, each.connection, each.store_sku, tables.product(each.product.owner, each.product.sku),
-            tables.state(each, "status"), before, tables.number(each.after, faint=False), word(each, "trigger"),
-            each.reason, each.rule, tables.time(each.create_time), tables.number(each.tries),
+            each.record, each.connection, each.store_sku, *([product] if products else []),
+            tables.state(each, "status"), before, tables.number(each.after, faint=False), _why(each),
+            tables.time(each.create_time), tables.number(each.tries),
             *([Text(each.error, style="red")] if errors else []),
         )  # fmt: skip
     return made
+
+
+def _why(found: sync_pb2.SyncRecord) -> Text:
+    return Text(": ".join(filter(None, (word(found, "trigger").lower(), found.reason, found.rule))), style="dim")
 
 
 def _cells(each: sync_pb2.SyncRecord) -> dict[str, object]:
@@ -115,8 +120,7 @@ def record_line(found: sync_pb2.SyncRecord) -> Text:
     before = f"{found.before:,}" if found.HasField("before") else "none"
     line = Text.assemble(
         (found.record.rjust(8), "dim"), "  ", tables.state(found, "status"), "  ", (found.connection, "bold"),
-        f"  {found.store_sku}  {before} → {found.after:,}  ",
-        (" ".join(filter(None, (word(found, "trigger"), found.reason, found.rule))), "dim"),
+        f"  {found.store_sku}  {before} → {found.after:,}  ", _why(found),
     )  # fmt: skip
     return line.append(f"  {found.error}", style="red") if found.error else line
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from weir_cli.merchant.arranging.connections import connection_steps
 from weir_cli.merchant.arranging.goods import goods_steps
 from weir_cli.merchant.arranging.network import network_steps
 from weir_cli.merchant.arranging.people import people_steps
@@ -23,6 +24,7 @@ def arrangement(merchant: Merchant, state: State) -> list[Step]:
         *goods_steps(merchant, state),
         *policy_steps(merchant, state),
         *people_steps(merchant, state),
+        *connection_steps(merchant, state),
     ]
     for index, step in enumerate(steps):
         content = f"{state.mark}/{index}/{step.method}/".encode() + step.request.SerializeToString(deterministic=True)
