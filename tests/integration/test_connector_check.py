@@ -97,10 +97,11 @@ async def test_an_adapter_that_keeps_the_contract_passes_and_is_left_as_it_was(o
     assert store.shop.shown == {"A": 2, "B": 2}
 
 
-async def test_weather_is_no_breach(options: Options) -> None:
+@pytest.mark.parametrize("seed", range(5))
+async def test_weather_is_no_breach(options: Options, seed: int) -> None:
     """An adapter may ask for patience, and may show late what it accepted."""
-    store = ReferenceStore(shop(), token=TOKEN)
-    store.weather = Weather(throttle=0.2, late=0.2, settle_seconds=0.01, retry_after_seconds=0.01)
+    store = ReferenceStore(shop(), token=TOKEN, seed=seed)
+    store.weather = Weather(throttle=0.2, late=0.3, settle_seconds=0.01, retry_after_seconds=0.01)
     answer, _ = await checked(options, store)
     assert answer.exit_status == OK, answer.document
 

@@ -126,6 +126,7 @@ async def fenced(store: Store) -> None:
     (sku, *_) = _reading(store)
     former = store.number()
     await _applied(store, store.level(sku, 4))
+    await store.shows(sku, 4)
     outcome = (await store.apply(store.level(sku, 9, number=former)))[sku]
     if outcome.outcome not in (connector_pb2.OUTCOME_SUPERSEDED, connector_pb2.OUTCOME_ACCEPTED):
         broken(f"A level with a lower number is {_word(outcome)} where SUPERSEDED is due.")
