@@ -18,7 +18,10 @@ from weir_chassis.auth import DevelopmentAuthenticator, Role
 from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Server
 
-LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "Report")
+LOOKING = ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "ReportUsage")
+
+BEGUN_AND_WATCHED = {"/weir.sync.v1.SyncService/RunSync"}
+"""What begins something that goes on without the call, and then watches it."""
 
 
 def access(suite: Suite) -> dict[str, Access]:
@@ -45,6 +48,8 @@ async def test_traffic_and_role_fit_what_a_method_does(method: MethodDescriptor,
     found = access(suite)[protos.full_name(method)]
     if protos.full_name(method) in LOOKING_OUTWARD:
         assert found == Access(Role.OPERATOR, Traffic.READ)
+    elif protos.full_name(method) in BEGUN_AND_WATCHED:
+        assert found == Access(Role.OPERATOR, Traffic.WATCH)
     elif method.name.startswith(LOOKING):
         assert found == Access(Role.READER, Traffic.WATCH if method.server_streaming else Traffic.READ)
     else:

@@ -28,6 +28,10 @@ OF_STATES = {"/weir.aggregator.v1.AvailabilityService/WatchSupplies"}
 """Watches for those who keep nothing: they begin with everything each time."""
 LOOKING_OUTWARD = {"/weir.sync.v1.ConnectionService/TestConnection"}
 """What asks a system that is none of the suite's: it changes nothing here, and reads nothing that has a revision."""
+GOING_ON = {"weir.sync.v1.SyncService", "weir.sync.v1.OrderService"}
+"""Services about what goes on: nothing of it draws a revision, and who watches begins with what is, or with now."""
+BESIDE_COUNTS = {"/weir.sync.v1.SyncService/ListWarehouseRows"}
+"""Reads of what goes on that show counts of the ledger beside it, and say of which revision."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
@@ -48,7 +52,7 @@ def fields(message: Descriptor) -> list[FieldDescriptor]:
 def changes(method: MethodDescriptor) -> bool:
     """Whether the rpc changes anything: its name is none of those that only look."""
     return not method.name.startswith(
-        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "Report")
+        ("Get", "BatchGet", "List", "Verify", "Export", "Watch", "Explain", "Preview", "Plan", "ReportUsage")
     )
 
 
@@ -57,11 +61,19 @@ def type_of(field: FieldDescriptor) -> str:
     return "" if field.message_type is None else str(field.message_type.full_name)
 
 
+def goes_on(method: MethodDescriptor) -> bool:
+    """Whether the rpc is about what goes on."""
+    return method.containing_service.full_name in GOING_ON
+
+
 inward = [each for each in protos.methods() if protos.full_name(each) not in LOOKING_OUTWARD]
 mutating = pytest.mark.parametrize("method", [each for each in inward if changes(each)], ids=protos.full_name)
+drawing = pytest.mark.parametrize(
+    "method", [each for each in inward if changes(each) and not goes_on(each)], ids=protos.full_name
+)
 reading = pytest.mark.parametrize(
     "method",
-    [each for each in inward if not changes(each) and not each.name.startswith("Watch")],
+    [each for each in inward if not changes(each) and not each.name.startswith("Watch") and not goes_on(each)],
     ids=protos.full_name,
 )
 listing = pytest.mark.parametrize(
@@ -76,6 +88,9 @@ listing = pytest.mark.parametrize(
 watching = pytest.mark.parametrize(
     "method", [each for each in protos.methods() if each.name.startswith("Watch")], ids=protos.full_name
 )
+looking_on = pytest.mark.parametrize(
+    "method", [each for each in protos.methods() if goes_on(each) and not changes(each)], ids=protos.full_name
+)
 every_message = pytest.mark.parametrize("message", protos.messages(), ids=lambda each: each.full_name)
 
 
@@ -87,7 +102,7 @@ def test_a_caller_names_each_change(method: MethodDescriptor) -> None:
     assert (last.name, last.type) == ("validate_only", FieldDescriptor.TYPE_BOOL)
 
 
-@mutating
+@drawing
 def test_every_write_answers_with_its_revision(method: MethodDescriptor) -> None:
     """`revision` is the last field of every response to a write."""
     last = fields(method.output_type)[-1]
@@ -112,6 +127,14 @@ def test_every_answer_names_what_it_rests_on(method: MethodDescriptor) -> None:
     assert named == (set() if name in WITHOUT_REVISION else {"revisions"} if several else one)
 
 
+@looking_on
+def test_what_goes_on_has_no_revision(method: MethodDescriptor) -> None:
+    """Nobody asks how fresh what goes on must be, and no answer says what it rests on, but counts of the ledger do."""
+    assert {"freshness", "after"}.isdisjoint(method.input_type.fields_by_name)
+    named = {field.name for field in fields(method.output_type) if type_of(field) == "weir.common.v1.Revision"}
+    assert named == ({"ledger_revision"} if protos.full_name(method) in BESIDE_COUNTS else set())
+
+
 @listing
 def test_lists_come_in_pages(method: MethodDescriptor) -> None:
     """Every list takes the size of a page and a token, and gives the token of the next."""
@@ -124,9 +147,11 @@ def test_lists_come_in_pages(method: MethodDescriptor) -> None:
 @watching
 def test_watches_can_be_resumed(method: MethodDescriptor) -> None:
     """Every watch streams, says in each message through where all was sent, and begins after such a mark; one of states
-    says what each message rests on.
+    says what each message rests on. One of what goes on tells how it stands.
     """
     assert method.server_streaming
+    if goes_on(method):
+        return
     if protos.full_name(method) in OF_STATES:
         assert type_of(method.output_type.fields_by_name["revisions"]) == "weir.common.v1.Revision"
         assert "after" not in method.input_type.fields_by_name

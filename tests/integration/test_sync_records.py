@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.kit.activity import Activity, ActivityCaller, activity
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from weir_chassis.errors import Kind
-from weir_sync.domain.records import RecordStatus, Trigger
-from weir_sync.ports.records import RecordPlace, RecordQuery
+from weir_sync.domain.records import RecordQuery, RecordStatus, Trigger
+from weir_sync.ports.records import RecordPlace
 from weir_sync.store.activity import PostgresRecords, page
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

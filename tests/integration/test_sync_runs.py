@@ -136,6 +136,17 @@ async def test_a_request_begins_its_runs_once(caller: ActivityCaller) -> None:
     assert len((await caller.do("ListRuns")).runs) == 1
 
 
+async def test_a_check_begins_nothing(caller: ActivityCaller) -> None:
+    """What would be synchronised is told in runs without identifiers, and the request id is as free as before."""
+    await caller.store("web")
+    for _ in range(2):
+        (checked,) = await caller.run(request_id="sync", full=True, validate_only=True)
+        assert (checked.run, checked.connection, checked.full, checked.done) == ("", "web", True, False)
+    assert list((await caller.do("ListRuns")).runs) == []
+    assert len(await begun(caller, request_id="sync")) == 1
+    assert (await refused(caller, connections=["nowhere"], validate_only=True)).reason == "CONNECTION_NOT_FOUND"
+
+
 async def test_what_is_not_there_or_off_is_not_run(caller: ActivityCaller) -> None:
     """An unknown connection, one without flows, and everything while the master switch is off are refused."""
     await caller.store("web")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from weir_sync.domain.rules import Product
 
@@ -52,3 +53,14 @@ class Record:
     created_at: datetime
     sent_at: datetime | None
     ended_at: datetime | None
+
+
+class RecordQuery(NamedTuple):
+    """Which records are meant: those that have all that is named, and fell due within the two moments."""
+
+    connection: str = ""
+    store_sku: str = ""
+    status: RecordStatus | None = None
+    trigger: Trigger | None = None
+    since: datetime | None = None
+    until: datetime | None = None

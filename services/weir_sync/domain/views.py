@@ -52,3 +52,20 @@ class Counts(NamedTuple):
 
     on_hand: int = 0
     available: int = 0
+
+
+class ChannelQuery(NamedTuple):
+    """Which listings of stores are meant: those that have all that is named."""
+
+    connection: str = ""
+    status: RecordStatus | None = None
+    product: Product | None = None
+    differing: bool = False
+
+
+class StockQuery(NamedTuple):
+    """Which lines of warehouses are meant: those that have all that is named."""
+
+    connection: str = ""
+    facility: str = ""
+    faulty: bool = False

@@ -8,21 +8,10 @@ from typing import NamedTuple, Protocol
 
 from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Revision
-from weir_sync.domain.records import Record, RecordStatus, Trigger
+from weir_sync.domain.records import Record, RecordQuery
 from weir_sync.domain.rules import Product
-from weir_sync.domain.views import ChannelRow, Counts, ReportedStock
+from weir_sync.domain.views import ChannelQuery, ChannelRow, Counts, ReportedStock, StockQuery
 from weir_sync.ports.watching import Mark, Told
-
-
-class RecordQuery(NamedTuple):
-    """Which records are meant: those that have all that is named, and fell due within the two moments."""
-
-    connection: str = ""
-    store_sku: str = ""
-    status: RecordStatus | None = None
-    trigger: Trigger | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class RecordPlace(NamedTuple):
@@ -62,23 +51,6 @@ class Records(Protocol):
     async def forget(self, *, keep_seconds: float) -> int:
         """Give up records that ended earlier, of every tenant; returns how many."""
         ...
-
-
-class ChannelQuery(NamedTuple):
-    """Which listings of stores are meant: those that have all that is named."""
-
-    connection: str = ""
-    status: RecordStatus | None = None
-    product: Product | None = None
-    differing: bool = False
-
-
-class StockQuery(NamedTuple):
-    """Which lines of warehouses are meant: those that have all that is named."""
-
-    connection: str = ""
-    facility: str = ""
-    faulty: bool = False
 
 
 class Views(Protocol):

@@ -46,6 +46,10 @@ class Runs(Protocol):
         """
         ...
 
+    async def wished(self, tenant: str, wish: Wish) -> Sequence[Run]:
+        """The runs that would begin if the wish came now, without identifiers. Raises ConnectionNotFound, SyncOff."""
+        ...
+
     async def named(self, tenant: str, runs: Collection[str]) -> Sequence[Run]:
         """Those of these runs that there are, in the order of their connections."""
         ...

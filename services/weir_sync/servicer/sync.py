@@ -91,6 +91,12 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
 
     async def RunSync(self, request: pb.RunSyncRequest, context: Context) -> AsyncIterator[pb.RunSyncResponse]:
         attempt, wish = activity.run_sync(request)
+        if request.validate_only:
+            checked = await self._runs.wished(attempt.tenant, wish)
+            for runs in portions([activity.to_run(each) for each in checked]):
+                yield pb.RunSyncResponse(runs=runs)
+            yield pb.RunSyncResponse(done=True)
+            return
         names = await self._runs.begin(attempt, wish)
         async with aclosing(handlers.progress(self._runs, attempt.tenant, names, self._wakeups)) as steps:
             async for further, done in steps:

@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from weir_chassis import idempotency
 from weir_chassis.database import Database, Driver, driver_of
 from weir_chassis.idempotency import Attempt, Outcome
-from weir_sync.domain.records import Record, RecordStatus, Trigger
+from weir_sync.domain.records import Record, RecordQuery, RecordStatus, Trigger
 from weir_sync.domain.rules import Product
 from weir_sync.domain.telling import Cause
 from weir_sync.errors import RecordNotFailed, RecordNotFound
-from weir_sync.ports.records import RecordPlace, RecordQuery
+from weir_sync.ports.records import RecordPlace
 from weir_sync.ports.watching import Mark, Told
 from weir_sync.store import watching
 from weir_sync.store.levels import make_due

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -154,9 +155,7 @@ class PostgresRuns:
         tenant = attempt.tenant
 
         async def work(connection: AsyncConnection) -> Outcome:
-            objects = PostgresObjects(connection, TABLES, tenant, await head(connection, tenant))
-            switch = await objects.get(MasterSwitch, MasterSwitch().key)
-            chosen = wished(wish, await _connections(objects, wish), switch)
+            chosen = await _wished(connection, tenant, wish)
             made = [(new_id(), each.connection) for each in chosen]
             if made:
                 columns = [list(each) for each in zip(*made, strict=True)]
@@ -167,6 +166,12 @@ class PostgresRuns:
 
         begun = await idempotency.once(self._database, attempt, work)
         return msgspec.convert(begun.answer, list[str])
+
+    async def wished(self, tenant: str, wish: Wish) -> Sequence[Run]:
+        async with self._database.reading(tenant) as connection:
+            chosen = await _wished(connection, tenant, wish)
+        now = datetime.now(UTC)
+        return [Run("", each.connection, wish.full, Trigger.REQUEST, Pulled(), "", now, None) for each in chosen]
 
     async def named(self, tenant: str, runs: Collection[str]) -> Sequence[Run]:
         async with self._database.driving(tenant) as driver:
@@ -274,12 +279,16 @@ async def _mark(driver: Driver, held: Held, hold_seconds: float, limit: int) -> 
     return not marked
 
 
-async def _connections(objects: PostgresObjects, wish: Wish) -> dict[str, Connection]:
-    """The connections that are named, as far as there are any, or all."""
-    if not wish.connections:
-        return {each.connection: each for each in await objects.select(Connection)}
-    found = [await objects.get(Connection, (name,)) for name in wish.connections]
-    return {each.connection: each for each in found if each is not None}
+async def _wished(connection: AsyncConnection, tenant: str, wish: Wish) -> Sequence[Connection]:
+    """The connections that a run shall begin for. Raises ConnectionNotFound, SyncOff."""
+    objects = PostgresObjects(connection, TABLES, tenant, await head(connection, tenant))
+    switch = await objects.get(MasterSwitch, MasterSwitch().key)
+    if wish.connections:
+        named = [await objects.get(Connection, (name,)) for name in wish.connections]
+        found = [each for each in named if each is not None]
+    else:
+        found = await objects.select(Connection)
+    return wished(wish, {each.connection: each for each in found}, switch)
 
 
 def _run(row: asyncpg.Record) -> Run:

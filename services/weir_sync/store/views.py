@@ -8,8 +8,7 @@ from typing import Any
 from weir_chassis.database import Database
 from weir_sync.domain.records import RecordStatus
 from weir_sync.domain.rules import Product
-from weir_sync.domain.views import ChannelRow, ReportedStock
-from weir_sync.ports.records import ChannelQuery, StockQuery
+from weir_sync.domain.views import ChannelQuery, ChannelRow, ReportedStock, StockQuery
 
 _CHANNELS = """
 SELECT l.connection, l.store_sku, l.owner, l.sku, l.level, l.told, l.told_at, l.verified, l.status, l.error,

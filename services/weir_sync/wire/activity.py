@@ -12,16 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from weir.common.v1 import stock_pb2
 from weir.sync.v1 import sync_pb2 as pb
 from weir.sync.v1 import sync_service_pb2 as service_pb
-from weir_chassis import call
 from weir_chassis.configuration.wire import attempt
 from weir_chassis.fields import Fields
-from weir_chassis.idempotency import Attempt, fingerprint
+from weir_chassis.idempotency import Attempt
 from weir_sync.domain.alerts import Alert
-from weir_sync.domain.records import Record
+from weir_sync.domain.records import Record, RecordQuery
 from weir_sync.domain.rules import Product
 from weir_sync.domain.runs import Run, Wish
-from weir_sync.domain.views import ChannelRow, Counts, ReportedStock
-from weir_sync.ports.records import ChannelQuery, RecordQuery, StockQuery
+from weir_sync.domain.views import ChannelQuery, ChannelRow, Counts, ReportedStock, StockQuery
 from weir_sync.wire.words import ALERT_KINDS_TOLD, RECORD_STATUSES, RECORD_STATUSES_TOLD, TRIGGERS, TRIGGERS_TOLD
 
 CONNECTIONS_MAX = 1000
@@ -40,15 +38,12 @@ class Retry(NamedTuple):
 
 def run_sync(request: service_pb.RunSyncRequest) -> tuple[Attempt, Wish]:
     """What shall be synchronised."""
-    current = call.current()
     with Fields() as fields:
-        wish = Wish(
+        return attempt(fields, request), Wish(
             tuple(sorted(fields.identifiers("connections", request.connections, most=CONNECTIONS_MAX))),
             request.full,
             tuple(sorted(fields.identifiers("store_skus", request.store_skus, most=SKUS_MAX))),
         )
-        request_id = fields.request_id(request.request_id)
-        return Attempt(current.principal.tenant, current.method, request_id, fingerprint(request)), wish
 
 
 def named(request: Message, name: str) -> str:
