@@ -116,6 +116,7 @@ ELSEWHERE: dict[tuple[str, str], Limit | None] = {
     ("UpdateCase", "case.case"): Limit(TEXT, 1, IDENTIFIER_MAX),  # not given by the service this time
     ("UpdateCase", "case.user"): None,  # whose case it is, and no other
     ("MarkUsed", "lines[0].stock_item.custodian"): None,  # from whose custody it is used, and no other
+    ("ImportListings", "listings[0].connection"): None,  # that of the import, and no other
     # What arrives is what left.
     **{
         (rpc, f"{where}.destination.{part}"): None
@@ -223,6 +224,7 @@ def _distinct(first: Any, number: int) -> Any:
     text = f"x{number}"
     for name, different in (
         ("sku", text),
+        ("store_sku", text),
         ("context", text),
         ("claim", text),
         ("channel_group", text),

@@ -24,6 +24,7 @@ from tests.scenarios import (
     case_samples,
     change_samples,
     connection_samples,
+    listing_samples,
     order_samples,
     policy_samples,
     pooling_samples,
@@ -93,6 +94,7 @@ class World:
             ("sharing", sharing_samples),
             ("sync", rule_samples),
             ("sync", connection_samples),
+            ("sync", listing_samples),
             ("pooling", pooling_samples),
         ):
             seen = self.merchant.seen[context]
@@ -170,6 +172,7 @@ async def world(merchant: Merchant) -> World:
         **await policy_samples.divided(merchant),
         **await rule_samples.ruled(merchant),
         **await connection_samples.connected(merchant),
+        **await listing_samples.listed(merchant),
         **await pooling_samples.pooled(merchant),
     }
     cases, named = await case_samples.used(merchant)

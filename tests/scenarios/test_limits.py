@@ -23,6 +23,7 @@ from tests.kit.suite import Suite
 from tests.scenarios import limits, samples
 from tests.scenarios.limits import Case
 from tests.scenarios.samples import METHODS, World, world
+from weir.sync.v1.listing_service_pb2 import ImportListingsResponse
 
 SET_BY_THE_SERVICE = {
     "weir.ledger.v1.BackOrders.waiting",
@@ -68,7 +69,9 @@ def accepted(ended: Outcome) -> bool:
 
 
 def bad_lines(ended: Outcome) -> list[str]:
-    """The fields of the lines of a snapshot that were refused for their form: a bad line is not a bad request."""
+    """The fields of the lines of an import that were refused for their form: a bad line is not a bad request."""
+    if isinstance(ended.answer, ImportListingsResponse):
+        return [f"listings[{each.line - 1}].{each.field}" for each in ended.answer.faults]
     if ended.refusal is None or ended.reason != "SNAPSHOT_REFUSED":
         return []
     return [
@@ -81,7 +84,7 @@ def bad_lines(ended: Outcome) -> list[str]:
 
 def malformed(ended: Outcome, field: str) -> bool:
     """Whether a request was refused for its form, and this field, or what is in it, named."""
-    if field.startswith("lines[") and bad_lines(ended):
+    if field.startswith(("lines[", "listings[")) and bad_lines(ended):
         return field in bad_lines(ended)
     named = any(each == field or each.startswith((f"{field}.", f"{field}[")) for each in ended.fields)
     return (ended.code, ended.reason, named) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_MALFORMED", True)
