@@ -152,7 +152,7 @@ class Settings:
     )
     runs: bool = setting(
         "WEIR_SYNC_RUNS",
-        "Whether this process carries out runs, and begins those of schedules; of several, each takes some of the runs.",
+        "Whether this process carries out runs, and begins those of schedules; of several, each takes some of them.",
         flag,
         True,
     )
