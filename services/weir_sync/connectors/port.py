@@ -13,11 +13,11 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from weir_sync.domain.connections import Connection
+from weir_sync.domain.health import Abilities as Abilities
 
 
 class Outcome(enum.StrEnum):
@@ -116,19 +116,6 @@ class StockPart(NamedTuple):
     as_of: datetime | None = None
     full: bool = False
     cursor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What a store can do, and how it wants to be talked to."""
-
-    name: str
-    batch_max: int = 1
-    requests_per_second: int = 1
-    burst: int = 1
-    compare_and_set: bool = False
-    reads_back: bool = False
-    fenced: bool = False
 
 
 class ConnectorFailed(Exception):

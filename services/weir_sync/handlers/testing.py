@@ -9,7 +9,8 @@ from weir_chassis import call
 from weir_chassis.errors import Overloaded
 from weir_sync.connectors.port import ConnectorFailed, Connectors
 from weir_sync.domain.connections import Connection, Role
-from weir_sync.ports.health import Healths, Tested
+from weir_sync.domain.health import Tested
+from weir_sync.ports.health import Healths
 
 AT_ONCE_MAX = 16
 """Tests under way in this process: others have to wait for the same two cores."""

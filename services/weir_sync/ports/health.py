@@ -2,59 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from weir_sync.connectors.port import Abilities
-
-
-class BreakerState(enum.StrEnum):
-    """State of the breaker that stands before a connection."""
-
-    CLOSED = "CLOSED"
-    """It answers."""
-    OPEN = "OPEN"
-    """It is left alone for a while."""
-    HALF_OPEN = "HALF_OPEN"
-    """One request is on its way to see whether it answers again."""
-
-
-class Breaker(NamedTuple):
-    """A breaker as it stands: failures in a row, when it is tried again (None unless open), and what failed last, for
-    people and without secrets.
-    """
-
-    state: BreakerState
-    failures: int = 0
-    retry_at: datetime | None = None
-    error: str = ""
-
-
-class Health(NamedTuple):
-    """How it stands with a connection.
-
-    `breaker` is None where it was never asked, `since` is when it came into its state; `reported_at` is when a
-    warehouse reported last, None for never; `abilities` are what a store said it can do, None for nothing yet.
-    """
-
-    breaker: Breaker | None = None
-    since: datetime | None = None
-    reported_at: datetime | None = None
-    late: bool = False
-    abilities: Abilities | None = None
-
-
-class Tested(NamedTuple):
-    """What came of asking the other end whether it answers: why it does not, as far as it may be told, empty where it
-    does; of a store what it can do, of a warehouse facilities that it reports.
-    """
-
-    milliseconds: int
-    error: str = ""
-    abilities: Abilities | None = None
-    facilities: tuple[str, ...] = ()
+from weir_sync.domain.health import Abilities, Breaker, Health
 
 
 class Healths(Protocol):

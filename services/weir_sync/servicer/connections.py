@@ -25,10 +25,11 @@ from weir_chassis.policy import Access, Traffic
 from weir_chassis.server import Registration
 from weir_chassis.watch import Wakeups
 from weir_sync.domain.connections import Connection, MasterSwitch, Schedule
+from weir_sync.domain.health import Health
 from weir_sync.handlers import connections as handlers
 from weir_sync.handlers.connections import Connecting, SecretWish
 from weir_sync.handlers.testing import Testing
-from weir_sync.ports.health import Health, Healths
+from weir_sync.ports.health import Healths
 from weir_sync.ports.schedules import ScheduleTimes
 from weir_sync.secrets import Keys, Place
 from weir_sync.wire import connections as wire_connections

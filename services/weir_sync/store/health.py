@@ -10,8 +10,7 @@ import asyncpg
 import msgspec
 
 from weir_chassis.database import Database
-from weir_sync.connectors.port import Abilities
-from weir_sync.ports.health import Breaker, BreakerState, Health
+from weir_sync.domain.health import Abilities, Breaker, BreakerState, Health
 
 _HEALTH = """
 SELECT connection, state, since_at, retry_at, failures, error, reported_at, late, abilities::text

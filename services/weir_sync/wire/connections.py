@@ -16,10 +16,9 @@ from weir_chassis.configuration.wire import attempt, etag
 from weir_chassis.fields import Fields
 from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Vector, at_least
-from weir_sync.connectors.port import Abilities
 from weir_sync.domain.connections import Connection, Facility, FeedTerms, LeftOut, MasterSwitch, Role, Schedule
+from weir_sync.domain.health import Abilities, Health, Tested
 from weir_sync.domain.schedules import cron_fault, zone_fault
-from weir_sync.ports.health import Health, Tested
 from weir_sync.wire.words import (
     BREAKER_STATES_TOLD,
     CONNECTOR_KINDS,

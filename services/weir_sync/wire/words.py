@@ -8,9 +8,9 @@ from weir.sync.v1 import connection_pb2, sync_pb2
 from weir.sync.v1 import rule_pb2 as pb
 from weir_sync.domain.alerts import AlertKind
 from weir_sync.domain.connections import ConnectorKind, LeftOut, Role
+from weir_sync.domain.health import BreakerState
 from weir_sync.domain.records import RecordStatus, Trigger
 from weir_sync.domain.rules import Rounding, WarningCode
-from weir_sync.ports.health import BreakerState
 
 ROUNDINGS_TOLD: Mapping[Rounding, pb.Rounding.ValueType] = {
     Rounding.DOWN: pb.ROUNDING_DOWN,

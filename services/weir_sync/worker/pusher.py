@@ -32,9 +32,10 @@ from weir_sync.connectors.port import (
 )
 from weir_sync.domain import pushing
 from weir_sync.domain.connections import Connection
+from weir_sync.domain.health import Breaker, BreakerState
 from weir_sync.domain.pacing import Bucket, Circuit, waited
 from weir_sync.domain.pushing import Decided, Shown, Standing, Terms
-from weir_sync.ports.health import Breaker, BreakerState, Healths
+from weir_sync.ports.health import Healths
 from weir_sync.ports.leases import pushed
 from weir_sync.ports.levels import Pushes, bell
 from weir_sync.worker.shifts import Shift, failed
