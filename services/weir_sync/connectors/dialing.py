@@ -44,7 +44,7 @@ class AdapterSettings:
     tls_ca: str = setting(
         "Certificates, PEM, of who signs the adapter's. Default: those trusted here.", certificates, ""
     )
-    deadline_seconds: float = setting("How long an answer may take: 1 to 60.", number(1, 60), 10.0)
+    deadline_seconds: float = setting("How long an answer may take: 1 to 60. Default: 10.", number(1, 60), 10.0)
     token: str = secret("Bearer token that calls carry. Default: none.", bearer, "")
 
 

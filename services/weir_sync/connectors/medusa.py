@@ -57,8 +57,8 @@ class MedusaSettings:
     orders_since: datetime | None = setting(
         "Orders from this moment on are taken in. Default: the first time.", instant, None
     )
-    batch_max: int = setting("Levels at a time: 1 to 250.", integer(1, 250), 100)
-    requests_per_second: int = setting("Batches a second: 1 to 100.", integer(1, 100), 5)
+    batch_max: int = setting("Levels at a time: 1 to 250. Default: 100.", integer(1, 250), 100)
+    requests_per_second: int = setting("Batches a second: 1 to 100. Default: 5.", integer(1, 100), 5)
     api_key: str = secret("Secret API key of the admin API.")
 
 

@@ -58,9 +58,11 @@ class OscarSettings:
 
     address: WebAddress = setting("Address of the API, as in `https://shop.example/api`.", web_address)
     partner: int = setting("Number of the partner whose stock records are meant. Default: any.", integer(1, 2**31), 0)
-    cancelled: tuple[str, ...] = setting("Statuses of cancelled orders, with commas.", texts, ("Cancelled",))
-    batch_max: int = setting("Levels at a time: 1 to 100.", integer(1, 100), 20)
-    requests_per_second: int = setting("Batches a second: 1 to 100.", integer(1, 100), 5)
+    cancelled: tuple[str, ...] = setting(
+        "Statuses of cancelled orders, with commas. Default: Cancelled.", texts, ("Cancelled",)
+    )
+    batch_max: int = setting("Levels at a time: 1 to 100. Default: 20.", integer(1, 100), 20)
+    requests_per_second: int = setting("Batches a second: 1 to 100. Default: 5.", integer(1, 100), 5)
     user: str = secret("Name of a user who is staff, and may change stock records and view products and orders.", text)
     password: str = secret("Password of that user.")
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from weir_chassis.settings import integer
+from weir_chassis.settings import integer, text
 from weir_sync import http
 from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, moment, only_asked
 from weir_sync.connectors.cursors import Now, instant, mark, moved, utc_now
@@ -52,10 +52,11 @@ class WooCommerceSettings:
     orders_since: datetime | None = setting(
         "Orders from this moment on are taken in. Default: the first time.", instant, None
     )
-    batch_max: int = setting("Levels at a time: 1 to 100.", integer(1, 100), 50)
-    requests_per_second: int = setting("Batches a second: 1 to 100.", integer(1, 100), 2)
+    batch_max: int = setting("Levels at a time: 1 to 100. Default: 50.", integer(1, 100), 50)
+    requests_per_second: int = setting("Batches a second: 1 to 100. Default: 2.", integer(1, 100), 2)
     consumer_key: str = secret("Consumer key of the REST API, which may read and write.")
     consumer_secret: str = secret("Consumer secret that belongs to it.")
+    webhook_secret: str = secret("Secret of the store's webhooks. Default: none are taken in.", text, "")
 
 
 class _Product(msgspec.Struct):

@@ -63,7 +63,7 @@ class _ConnectorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Connect
     CONNECTOR_KIND_OSCAR: _ConnectorKind.ValueType  # 4
     """A django-oscar store with oscarapi: REST."""
     CONNECTOR_KIND_WEBHOOK: _ConnectorKind.ValueType  # 5
-    """Any store that takes signed HTTP requests as docs/sync.md says."""
+    """Any store that takes signed HTTP requests as docs/connectors.md says."""
     CONNECTOR_KIND_CSV_FOLDER: _ConnectorKind.ValueType  # 6
     """A folder of CSV files on the machine that sync runs on."""
     CONNECTOR_KIND_SFTP: _ConnectorKind.ValueType  # 7
@@ -74,7 +74,7 @@ class _ConnectorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Connect
     """Any system behind an adapter that serves `weir.connector.v1`."""
 
 class ConnectorKind(_ConnectorKind, metaclass=_ConnectorKindEnumTypeWrapper):
-    """Sort of system at the other end, and so how it is talked to. docs/sync.md has the settings and secrets of each."""
+    """Sort of system at the other end, and so how it is talked to. docs/connectors.md has the settings and secrets of each."""
 
 CONNECTOR_KIND_UNSPECIFIED: ConnectorKind.ValueType  # 0
 """Refused in requests."""
@@ -87,7 +87,7 @@ CONNECTOR_KIND_MEDUSA: ConnectorKind.ValueType  # 3
 CONNECTOR_KIND_OSCAR: ConnectorKind.ValueType  # 4
 """A django-oscar store with oscarapi: REST."""
 CONNECTOR_KIND_WEBHOOK: ConnectorKind.ValueType  # 5
-"""Any store that takes signed HTTP requests as docs/sync.md says."""
+"""Any store that takes signed HTTP requests as docs/connectors.md says."""
 CONNECTOR_KIND_CSV_FOLDER: ConnectorKind.ValueType  # 6
 """A folder of CSV files on the machine that sync runs on."""
 CONNECTOR_KIND_SFTP: ConnectorKind.ValueType  # 7
@@ -191,7 +191,7 @@ class Connection(_message.Message):
     """Mark of this version of the object. Set by the service."""
     @_builtins.property
     def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Settings of the connector by name, as docs/sync.md lists them for the kind: up to 100. Values up to 4096 characters."""
+        """Settings of the connector by name, as docs/connectors.md lists them for the kind: up to 100. Values up to 4096 characters."""
 
     @_builtins.property
     def secret_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -347,7 +347,7 @@ class SetSecretRequest(_message.Message):
     connection: _builtins.str
     """Required. Identifier of the connection. 1 to 128 characters."""
     name: _builtins.str
-    """Required. Name of the secret, as docs/sync.md lists them for the kind. 1 to 128 characters."""
+    """Required. Name of the secret, as docs/connectors.md lists them for the kind. 1 to 128 characters."""
     value: _builtins.str
     """What it is: up to 16384 characters. Default: none any more."""
     validate_only: _builtins.bool

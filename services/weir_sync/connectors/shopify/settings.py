@@ -33,11 +33,11 @@ class ShopifySettings:
 
     address: WebAddress = setting("Address of the store, as in `https://name.myshopify.com`.", web_address)
     location: str = setting("Number of the location whose available quantities are set.", location)
-    api_version: str = setting("Version of the Admin API: 2026-04 or later.", version, "2026-10")
+    api_version: str = setting("Version of the Admin API: 2026-04 or later. Default: 2026-10.", version, "2026-10")
     orders_since: datetime | None = setting(
         "Orders from this moment on are taken in. Default: the first time.", instant, None
     )
-    requests_per_second: int = setting("Requests a second: 1 to 100.", integer(1, 100), 2)
+    requests_per_second: int = setting("Requests a second: 1 to 100. Default: 2.", integer(1, 100), 2)
     webhook_secret: str = secret(
         "Client secret of the app, which signs webhooks. Default: none are taken in.", text, ""
     )
