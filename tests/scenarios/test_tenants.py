@@ -31,7 +31,7 @@ NAMELESS = {
 REVEALING = 20
 """How many of the fields below at least tell what is there from what is not to the tenant itself."""
 
-OF_ONE = ("ListSnapshotLines", "ListSources", "ListComments")
+OF_ONE = ("ListSnapshotLines", "ListSources", "ListComments", "ExportListings")
 """What lists the parts of one object, which a request must name."""
 
 
