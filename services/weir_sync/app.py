@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.configuration.worker import forgetting
+from weir_chassis.database import Database
 from weir_chassis.idempotency import purging
 from weir_chassis.provision import provided
 from weir_chassis.revisions import Origin
@@ -46,6 +48,7 @@ from weir_sync.peers.counting import PeerCounting
 from weir_sync.peers.levels import PeerLevels
 from weir_sync.peers.orders import PeerOrderPromises
 from weir_sync.peers.snapshots import PeerSnapshots
+from weir_sync.ports.orders import OrderCursors, OrderPromises
 from weir_sync.secrets import KeyFile
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
@@ -184,12 +187,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         making = Making(sorts, kept, Guard(allow_loopback=settings.allow_loopback))
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
-        due = asyncio.Event()
-        promises = PeerOrderPromises(aggregator, ledger)
-        desk = OrderDesk(handlers, PostgresListings(database), PostgresOrders(database), promises, due.set)
-        orders = OrderWorker(database.tenants, desk, due)
-        cursors = PostgresOrderCursors(database)
-        polling = OrderPoller(database.tenants, desk, cursors, making, settings.order_poll_seconds)
+        orders = _orders(settings, database, handlers, making, PeerOrderPromises(aggregator, ledger))
         reports = PostgresReports(database)
         pulling = Pulling(handlers, making, PostgresListings(database), reports, PeerSnapshots(ledger), healths)
         lateness = LatenessWorker(database.heads, handlers, reports, PostgresLate(database))
@@ -206,7 +204,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                     schedules,
                 ),
                 PostgresBulk(database, TABLES),
-                desk,
+                orders.desk,
                 Activity(runs, records, alerts, PostgresViews(database), PeerCounting(ledger)),
                 wakeups,
                 rules_max=settings.rules_max,
@@ -222,7 +220,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                 asyncio.create_task(forgetting(each, keep_seconds=settings.record_keep_seconds))
                 for each in (runs, records, alerts)
             ),
-            *(asyncio.create_task(each()) for each in (orders.work, orders.cover, polling.work)),
+            *(asyncio.create_task(each()) for each in orders.chores),
             asyncio.create_task(lateness.work()),
         ]
         if settings.pushes:
@@ -247,12 +245,32 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
             secrets = PostgresResealing(database)
             chores.append(asyncio.create_task(resealing(secrets, database.tenants, key_file)))
         try:
-            async with server.serving(), _taking(settings.webhook_listen, Webhooks(desk, cursors, kept)):
+            webhooks = Webhooks(orders.desk, orders.cursors, kept)
+            async with server.serving(), _taking(settings.webhook_listen, webhooks):
                 yield server
         finally:
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
+
+
+class _Orders(NamedTuple):
+    """What takes orders of stores in."""
+
+    desk: OrderDesk
+    cursors: OrderCursors
+    chores: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+
+
+def _orders(
+    settings: Settings, database: Database, handlers: Handlers[Objects], making: Making, promises: OrderPromises
+) -> _Orders:
+    """Keep orders in `database`, and read them from stores that `making` reaches."""
+    due = asyncio.Event()
+    desk = OrderDesk(handlers, PostgresListings(database), PostgresOrders(database), promises, due.set)
+    worker, cursors = OrderWorker(database.tenants, desk, due), PostgresOrderCursors(database)
+    polling = OrderPoller(database.tenants, desk, cursors, making, settings.order_poll_seconds)
+    return _Orders(desk, cursors, (worker.work, worker.cover, polling.work))
 
 
 def _taking(listen: Address | None, app: Webhooks) -> AbstractAsyncContextManager[int | None]:

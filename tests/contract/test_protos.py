@@ -30,8 +30,8 @@ LOOKING_OUTWARD = {"/weir.sync.v1.ConnectionService/TestConnection"}
 """What asks a system that is none of the suite's: it changes nothing here, and reads nothing that has a revision."""
 GOING_ON = {"weir.sync.v1.SyncService", "weir.sync.v1.OrderService"}
 """Services about what goes on: nothing of it draws a revision, and who watches begins with what is, or with now."""
-BESIDE_COUNTS = {"/weir.sync.v1.SyncService/ListWarehouseRows"}
-"""Reads of what goes on that show counts of the ledger beside it, and say of which revision."""
+BESIDE_COUNTS = {"/weir.sync.v1.SyncService/ListWarehouseRows", "/weir.sync.v1.OrderService/ReportStoreOrder"}
+"""What of what goes on shows counts of the ledger beside it, or changes them, and says of which revision."""
 ABOUT_ATTEMPTS = {"GetSnapshotImport", "ListSnapshotLines", "GetReserveOutcome"}
 """Reads that ask what became of an attempt."""
 
