@@ -133,6 +133,8 @@ class Merchant:
     stubs: Stubs
     seen: dict[str, Revision] = field(default_factory=dict)
     """The newest revision of each context that the merchant was answered with."""
+    database_url: str = ""
+    """Where the books and rules are, for what no rpc can bring about."""
 
     def saw(self, revision: Revision) -> Revision:
         """Remember a revision that an answer carried."""

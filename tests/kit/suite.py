@@ -56,6 +56,8 @@ class Suite:
     """By address."""
     servers: dict[str, Server] = field(default_factory=dict)
     """Those that run in this process, by package."""
+    database_url: str = ""
+    """Where they keep everything, as its superuser."""
 
     @property
     def ledger(self) -> str:
@@ -75,7 +77,8 @@ class Suite:
     def merchant(self, tenant: str | None = None, metadata: Sequence[tuple[str, str]] | None = None) -> Merchant:
         """Somebody who uses the suite: by default a tenant of its own; other `metadata` says otherwise who calls."""
         named = f"merchant {next(_numbers)}" if tenant is None else tenant
-        return Merchant(named, self.stubs((("weir-tenant", named),) if metadata is None else metadata))
+        stubs = self.stubs((("weir-tenant", named),) if metadata is None else metadata)
+        return Merchant(named, stubs, database_url=self.database_url)
 
     def stubs(self, metadata: Sequence[tuple[str, str]]) -> Stubs:
         """Every service, called with this metadata."""
@@ -132,7 +135,7 @@ async def suite(
         aggregator = await stack.enter_async_context(weir_aggregator.app.running(settings))
         servers = {**running, "weir_aggregator": aggregator}
         channels = await stack.enter_async_context(connected(*addresses(servers).values()))
-        yield Suite(addresses(servers), channels, servers)
+        yield Suite(addresses(servers), channels, servers, database.owner_url)
 
 
 def addresses(servers: Mapping[str, Server]) -> dict[str, str]:

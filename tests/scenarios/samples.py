@@ -30,6 +30,7 @@ from tests.scenarios import (
     pooling_samples,
     rule_samples,
     sharing_samples,
+    sync_view_samples,
     transfer_samples,
     waiting_samples,
 )
@@ -99,6 +100,7 @@ class World:
         ):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
+        asked |= sync_view_samples.requests(self.named)
         asked |= case_samples.requests(seen, first_revision(seen), self.etags, self.named)
         asked |= transfer_samples.requests(seen, first_revision(seen), self.named)
         asked |= alert_samples.requests(seen, first_revision(seen), self.etags, self.named["notification"])
@@ -177,6 +179,7 @@ async def world(merchant: Merchant) -> World:
     }
     cases, named = await case_samples.used(merchant)
     wanted, notification = await alert_samples.alerted(merchant)
+    went_on = await sync_view_samples.watched(merchant)
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
     head = await ledger.GetSignedHead(ledger_service_pb2.GetSignedHeadRequest())
@@ -190,7 +193,7 @@ async def world(merchant: Merchant) -> World:
         demand,
         head.signed_head,
         etags | cases | wanted,
-        named | await transfer_samples.moved(merchant) | {"notification": notification},
+        named | await transfer_samples.moved(merchant) | went_on | {"notification": notification},
     )
 
 
