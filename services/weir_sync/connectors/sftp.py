@@ -37,7 +37,9 @@ SECONDS_MAX = 300.0
 TEXT_MAX = 4 * 1024 * 1024
 """Bytes of what it says that are looked at."""
 SETTLED_SECONDS = 120.0
-"""A file is told from the one before by a listing, whose clock has minutes; one that is younger is read again."""
+"""A file is told from the one before by a listing, whose clock has minutes, and days after half a year: one that is
+younger than this, or that old, is read again.
+"""
 _LISTED = re.compile(r"-[-rwxsStT]{9}\S?\s+\S+\s+\S+\s+\S+\s+(\d+)\s+(\w{3}\s+\d+\s+[\d:]+)\s+(\S+)")
 _DENIED = (
     ("Permission denied (", "The server does not let us in by our user and key."),
@@ -106,6 +108,8 @@ class _Listed(NamedTuple):
     size: int
     line: str
     """As it was listed."""
+    minute: bool
+    """It was with the minute at which it was written."""
 
 
 class Sftp:
@@ -130,7 +134,7 @@ class Sftp:
         path = await self._fetched(newest)
         written_seconds = path.stat().st_mtime
         as_of = datetime.fromtimestamp(written_seconds, UTC)
-        settled = datetime.now(UTC).timestamp() - written_seconds > SETTLED_SECONDS
+        settled = newest.minute and datetime.now(UTC).timestamp() - written_seconds > SETTLED_SECONDS
         after = newest.line if settled else f"{newest.line} again"
         async for part in stock_file.parts(self._settings, path, name=newest.name, as_of=as_of, cursor=after):
             yield part
@@ -143,7 +147,9 @@ class Sftp:
     async def _newest(self) -> _Listed | None:
         """The file that was written last; of those of one moment, the last by name. None: there is none."""
         text = await self._say(f'ls -lnt "{self._settings.folder}"')
-        listed = [_Listed(found[3].rpartition("/")[2], int(found[1]), line) for line, found in _lines(text)]
+        listed = [
+            _Listed(found[3].rpartition("/")[2], int(found[1]), line, ":" in found[2]) for line, found in _lines(text)
+        ]
         newest = next((each for each in listed if self._settings.matches(each.name)), None)
         if newest is not None and newest.size > stock_file.SIZE_MAX:
             raise Denied(f"The file '{newest.name}' has more than {stock_file.SIZE_MAX} bytes.")
@@ -234,7 +240,7 @@ def _options(home: Path, port: int) -> list[str]:
         "LogLevel": "ERROR",
     }
     named = [text for name, value in settings.items() for text in ("-o", f"{name}={value}")]
-    return ["-q", "-b", "-", "-F", "none", "-P", str(port), *named]
+    return ["-b", "-", "-F", "none", "-P", str(port), *named]
 
 
 def _lines(text: str) -> list[tuple[str, re.Match[str]]]:
