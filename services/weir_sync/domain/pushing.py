@@ -59,6 +59,7 @@ class Standing:
     told: int | None = None
     told_at: datetime | None = None
     shown: int | None = None
+    shown_number: int | None = None
     sold_after: int = 0
     unreported: int = 0
     unreported_at: datetime | None = None
@@ -158,16 +159,21 @@ class Shown(NamedTuple):
     number: int | None = None
 
 
-def seen(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> Standing:
-    """The SKU after the store said what it shows, while nothing is on its way to it.
+def seen(standing: Standing, shown: Shown, terms: Terms, now: datetime, *, landed: bool = False) -> Standing:
+    """The SKU after the store said what it shows, while nothing is on its way to it; `landed`: what was sent last seems
+    to have been applied.
 
     What it shows less than it should was sold. Where something was sent of which nothing was heard, the number tells
-    whether it was applied; where the store cannot tell numbers, it is taken for whatever leaves less to have been sold.
+    what it should show; where the store cannot tell numbers, what is missing is laid to that, and not to sales: so it
+    shows its level in the end, whatever is lost on the way.
     """
-    known = replace(_astray(standing), shown=shown.quantity, sold_after=0, sent=None)
+    if shown.number is not None:
+        landed = standing.in_doubt and shown.number == standing.sent_number
+    known = standing if landed else _astray(standing)
+    known = replace(known, shown=shown.quantity, shown_number=shown.number, sold_after=0, sent=None)
     if not terms.protects:
         return replace(known, unreported=0, unreported_at=None)
-    kept_back = max(standing.unreported + _missing(standing, shown), shown.unreported or 0)
+    kept_back = max(standing.unreported + _missing(standing, shown, landed=landed), shown.unreported or 0)
     if kept_back == standing.unreported:
         return known
     return replace(known, unreported=kept_back, unreported_at=now)
@@ -183,6 +189,7 @@ def applied(standing: Standing, terms: Terms, now: datetime, *, shown: int | Non
         told=standing.sent,
         told_at=now,
         shown=standing.sent,
+        shown_number=standing.sent_number,
         verified=verified,
         check_at=now + timedelta(seconds=wait) if terms.reads_back and not verified else None,
         sent=None,
@@ -266,10 +273,8 @@ def checked(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> De
     if less == 0:
         return Decided(known)
     if less < 0 or _strayed(standing, shown):
-        found = replace(standing, shown=shown.quantity, sold_after=0)
-        if shown.number is not None:
-            found = seen(standing, shown, terms, now)
-        return Decided(replace(found, check_at=None, stray=None, stray_number=None), drifted=True)
+        found = replace(seen(standing, shown, terms, now), check_at=None, stray=None, stray_number=None)
+        return Decided(found, drifted=True)
     known = seen(known, shown, terms, now)
     return Decided(known, drifted=terms.protects and known.level is not None and known.quantity != shown.quantity)
 
@@ -288,7 +293,7 @@ def backoff(tries: int, chance: float) -> float:
 def _checked_accepted(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> Decided:
     """What was accepted is looked for."""
     if _landed(standing, shown):
-        known = seen(standing, shown, terms, now)
+        known = seen(standing, shown, terms, now, landed=True)
         known = replace(known, verified=True, check_at=None, stray=None, stray_number=None)
         return _ended(known, RecordStatus.SUCCEEDED)
     checks = standing.checks + 1
@@ -312,9 +317,9 @@ def _landed(standing: Standing, shown: Shown) -> bool:
 
 def _strayed(standing: Standing, shown: Shown) -> bool:
     """Whether the store seems to show what was sent before, of which nothing was heard, instead of what it took."""
-    if shown.number is not None and standing.sent_number is not None:
-        return shown.number != standing.sent_number
-    return standing.stray is not None and shown.quantity == standing.stray - standing.sold_after
+    if shown.number is not None and standing.shown_number is not None:
+        return shown.number != standing.shown_number
+    return standing.stray is not None
 
 
 def _astray(standing: Standing) -> Standing:
@@ -328,18 +333,17 @@ def _next_number(standing: Standing, now: datetime) -> int:
     return max(standing.number + 1, int(now.timestamp() * 1_000_000))
 
 
-def _missing(standing: Standing, shown: Shown) -> int:
+def _missing(standing: Standing, shown: Shown, *, landed: bool) -> int:
     """How many units were sold without an order, by what the store shows now, and showed before."""
-    if shown.number is None:
-        before = [standing.shown, standing.sent]
-    elif standing.in_doubt and shown.number == standing.sent_number:
-        before = [standing.sent]
-    elif shown.number == standing.stray_number:
-        before = [standing.stray]
+    if landed:
+        before = standing.sent
+    elif shown.number is not None and shown.number == standing.stray_number != standing.shown_number:
+        before = standing.stray
+    elif shown.number is None and (standing.in_doubt or standing.stray is not None):
+        before = None
     else:
-        before = [standing.shown]
-    less = [each - standing.sold_after - shown.quantity for each in before if each is not None]
-    return min((each for each in less if each >= 0), default=0)
+        before = standing.shown
+    return 0 if before is None else max(0, before - standing.sold_after - shown.quantity)
 
 
 def _ended(standing: Standing, status: RecordStatus, error: str = "") -> Decided:

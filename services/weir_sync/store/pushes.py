@@ -35,6 +35,7 @@ KEPT = {
     "told": "bigint",
     "told_at": "timestamptz",
     "shown": "bigint",
+    "shown_number": "bigint",
     "sold_after": "bigint",
     "unreported": "bigint",
     "unreported_at": "timestamptz",

@@ -13,7 +13,8 @@
 What it shows:
 
 * `told`, `told_at`: what the store was told last and took, and when; null: never.
-* `shown`: what it showed when it was heard of last: the level it took, or what was read back; null: unknown.
+* `shown`, `shown_number`: what it showed when it was heard of last: the level it took, or what was read back; and the
+  number of the level that it had applied last then, where it tells; null: unknown.
 * `sold_after`: units of its orders that came in since then. So it should show `shown - sold_after` now.
 * `unreported`, `unreported_at`: units that were seen sold there and of which no order has come in, and when the last of
   them was seen. They are kept back: it is sent `level - unreported`, 0 at least.
@@ -67,6 +68,7 @@ CREATE TABLE levels (
     told bigint CHECK (told >= 0),
     told_at timestamptz CHECK ((told_at IS NULL) = (told IS NULL)),
     shown bigint,
+    shown_number bigint,
     sold_after bigint NOT NULL DEFAULT 0 CHECK (sold_after >= 0),
     unreported bigint NOT NULL DEFAULT 0 CHECK (unreported >= 0),
     unreported_at timestamptz CHECK (unreported = 0 OR unreported_at IS NOT NULL),
