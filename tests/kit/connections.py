@@ -167,13 +167,14 @@ async def connections(
     elsewhere: Elsewhere | None = None,
     **settings: Any,
 ) -> AsyncIterator[Connections]:
-    """A service on `database` for the block, which pushes nothing."""
+    """A service on `database` for the block, which pushes nothing, and runs nothing by itself."""
     made = Settings(
         server=ServerSettings(listen=Address("127.0.0.1", 0), notice_seconds=0.0, drain_seconds=2.0),
         database=database.settings("weir_sync"),
         auth=auth or AuthSettings(),
         secret_key_file=key_file,
         pushes=False,
+        runs=False,
         **settings,
     )
     there = elsewhere or Elsewhere()
