@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -74,12 +74,15 @@ class Played:
         shown = {name: int(units) for name, units in re.findall(r"([A-Z]+) (\d+)", outcome)}
         short = re.search(r"short (\d+)", outcome)
         assert shown
-        await until(
-            lambda: {name: store.shop.shown[SKU] for name, store in self._stores.items()} == shown, PATIENCE_SECONDS
-        )
+        with suppress(TimeoutError):
+            await until(lambda: self._shown() == shown, PATIENCE_SECONDS)
+        assert self._shown() == shown
         if short:
             listed = await self._merchant.stubs.ledger.ListShortfalls(ledger_service_pb2.ListShortfallsRequest())
             assert sum(each.shortfall for each in listed.shortfalls) == int(short[1])
+
+    def _shown(self) -> dict[str, int]:
+        return {name: store.shop.shown[SKU] for name, store in self._stores.items()}
 
     async def _come(self, units: str) -> None:
         await self._merchant.receive(SKU, **{WAREHOUSE: int(units)})

@@ -135,6 +135,7 @@ SELECT connection, array_agg(store_sku) AS store_skus FROM known
 WHERE unreported > 0 AND level IS NOT NULL AND NOT due GROUP BY connection ORDER BY connection
 """
 _FOLLOWING = "SELECT through::text FROM follows WHERE tenant = $1"
+_HOLD = f"{_FOLLOWING} FOR SHARE"
 _COVERED = "SELECT connection, channel, take_orders FROM coverage WHERE tenant = $1"
 _MARK = """
 INSERT INTO follows (tenant, through) VALUES ($1, $2::text::jsonb)
@@ -224,13 +225,13 @@ class PostgresLevels:
 
         async def work(driver: Driver) -> int:
             count = 0
+            if through:  # before it is asked what arrived: see `sold`
+                await driver.execute(_MARK, lease.tenant, msgspec.json.encode(through).decode())
             arrived = bool(through) and await driver.fetchval(_ARRIVED, lease.tenant)
             if arrived:
                 await driver.execute(_LOCK, lease.tenant, *(columns[:2] or ([], [])))
             if columns:
                 count = await driver.fetchval(_TELL, lease.tenant, *columns, *cause, all_due)
-            if through:
-                await driver.execute(_MARK, lease.tenant, msgspec.json.encode(through).decode())
             if arrived:
                 count += await _absorb(driver, lease.tenant, through)
             if count:
@@ -302,9 +303,15 @@ async def sold(driver: Driver, tenant: str, connection: str, quantities: Mapping
     Call it once for an order, in the transaction that keeps it. Until the levels rest on that revision the units count
     as sold without an order. For an order that is cancelled there is nothing to do: the level rises, and what the store
     shows is looked at.
+
+    The mark is held meanwhile. Where the levels rest on the revision already, the units are taken account of here; else
+    whoever moves the mark there finds them.
     """
+    through = await driver.fetchval(_HOLD, tenant)
     asked = list(quantities), list(quantities.values())
     await driver.execute(_SOLD, tenant, connection, *asked, ledger.cluster, ledger.epoch, ledger.number)
+    if through is not None:
+        await _absorb(driver, tenant, msgspec.json.decode(through, type=tuple[Revision, ...]))
 
 
 async def _absorb(driver: Driver, tenant: str, through: Sequence[Revision]) -> int:
