@@ -147,7 +147,7 @@ class Activity:
 @asynccontextmanager
 async def activity(database: FreshDatabase, **settings: Any) -> AsyncIterator[Activity]:
     """A service on `database` for the block, which pushes nothing and carries out no runs."""
-    async with connections(database, **{"runs": False, **settings}) as service:
+    async with connections(database, **settings) as service:
         own = await Database.open(
             database.url("weir_sync"), schema="weir_sync", settings=database.settings("weir_sync")
         )
