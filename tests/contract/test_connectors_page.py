@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.tree import ROOT
 from weir_cli.checking import stores, warehouses
+from weir_sync.connectors.csv_folder import csv_folders
 from weir_sync.connectors.kinds import SORTS
 from weir_sync.connectors.settings import rows
 from weir_sync.connectors.signatures import signature
@@ -16,9 +17,13 @@ from weir_sync.domain.connections import ConnectorKind, Role
 PAGE = (ROOT / "docs" / "connectors.md").read_text()
 
 
+KINDS = {**SORTS, ConnectorKind.CSV_FOLDER: csv_folders(ROOT)}
+"""All there are, where an installation reads folders."""
+
+
 def table(kind: ConnectorKind) -> str:
     """The settings and secrets of a kind, as the page has them."""
-    sort = SORTS[kind]
+    sort = KINDS[kind]
     roles = " and ".join(role.lower() + "s" for role in Role if sort.has(role))
     lines = [f"### `{kind}`: {roles}", "", "| name | | what it is |", "|---|---|---|"]
     for row in rows(sort.settings):
@@ -27,7 +32,7 @@ def table(kind: ConnectorKind) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("kind", SORTS, ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_the_page_lists_what_a_connector_reads(kind: ConnectorKind) -> None:
     """Every setting and secret of every kind is in its table, and no other."""
     assert f"\n{table(kind)}\n" in PAGE + "\n", f"docs/connectors.md has no such part:\n\n{table(kind)}"

@@ -35,7 +35,7 @@ def folder(text: str) -> str:
 class FolderSettings(FileSettings):
     """Which folder, and what is in it."""
 
-    folder: str = setting("Folder, below the one that the installation keeps such folders in.", folder, ".")
+    folder: str = setting("Folder, below the one of the installation. Default: that itself.", folder, ".")
 
 
 class _File(NamedTuple):

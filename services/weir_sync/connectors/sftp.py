@@ -96,10 +96,10 @@ def server(text: str) -> Target:
 class SftpSettings(FileSettings):
     """Which server, which folder, and what is in it."""
 
-    server: Target = setting("Where the server listens, as in `files.example` or `files.example:2222`.", server)
+    server: Target = setting("Where the server listens, as in `files.example`, or `files.example:2222`.", server)
     host_keys: str = setting("Public keys of the server, one a line, as `ssh-keyscan` tells them.", host_keys)
     user: str = setting("Name of the user there.", user)
-    folder: str = setting("Folder there.", folder, ".")
+    folder: str = setting("Folder there. Default: where the user is let in.", folder, ".")
     private_key: str = secret("Private key of the user, without a passphrase.", private_key)
 
 

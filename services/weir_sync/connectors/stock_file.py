@@ -63,18 +63,18 @@ def column(text: str) -> str:
 class FileSettings:
     """Which file is read, and how."""
 
-    pattern: str = setting(
-        "Names of files, `*` stands for anything. Of those that match the newest is read.", pattern, "*.csv"
+    pattern: str = setting("Names of files, `*` for anything: the newest is read. Default: `*.csv`.", pattern, "*.csv")
+    complete: bool = setting("`off`: files name only what changed; else all there is.", flag, True)
+    delimiter: str = setting(f"Between fields: {', '.join(DELIMITERS)}. Default: comma.", one_of(DELIMITERS), ",")
+    encoding: str = setting(f"{', '.join(ENCODINGS)}. Default: utf-8.", one_of(ENCODINGS), "utf-8-sig")
+    sku_column: str = setting("Column of the SKU. Default: sku.", column, "sku")
+    quantity_column: str = setting("Column of the units. Default: quantity.", column, "quantity")
+    facility_column: str = setting("Column of the facility. Default: facility.", column, "facility")
+    facility: str = setting("Facility of lines that name none. Default: those are bad.", default="")
+    lot_column: str = setting("Column of the batch, if there is one. Default: lot.", column, "lot")
+    uom_column: str = setting(
+        "Column of the unit of measure, if there is one: EACH otherwise. Default: uom.", column, "uom"
     )
-    complete: bool = setting("Whether a file names all there is; else what changed.", flag, True)
-    delimiter: str = setting(f"What is between fields: {', '.join(DELIMITERS)}.", one_of(DELIMITERS), ",")
-    encoding: str = setting(f"How text is written: {', '.join(ENCODINGS)}.", one_of(ENCODINGS), "utf-8-sig")
-    sku_column: str = setting("Column of the SKU.", column, "sku")
-    quantity_column: str = setting("Column of the units.", column, "quantity")
-    facility_column: str = setting("Column of the facility; a file that has none is of `facility`.", column, "facility")
-    facility: str = setting("Facility of files that have no column of it.", default="")
-    lot_column: str = setting("Column of the batch, if there is one.", column, "lot")
-    uom_column: str = setting("Column of the unit of measure, if there is one; EACH where it is empty.", column, "uom")
 
     def faults(self) -> Iterator[Fault]:
         """What is wrong with the columns together."""
