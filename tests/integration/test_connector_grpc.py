@@ -48,12 +48,12 @@ async def test_levels_are_applied_read_back_and_refused_one_by_one() -> None:
     async with joined(ReferenceStore(Shop.of({"A": 5, "B": 2}))) as client:
         outcomes = await client.apply([Level("B", 1, 1, expected=3), Level("?", 4, 1), Level("A", 3, 1, expected=5)])
         assert outcomes == [
-            LevelOutcome("B", Outcome.CHANGED, 2),
-            LevelOutcome("?", Outcome.UNKNOWN_SKU),
-            LevelOutcome("A", Outcome.APPLIED, 3),
+            LevelOutcome("B", Outcome.CHANGED, 2, number=0),
+            LevelOutcome("?", Outcome.UNKNOWN_SKU, number=0),
+            LevelOutcome("A", Outcome.APPLIED, 3, number=1),
         ]
         assert (await client.apply([Level("A", 9, 0)]))[0].outcome is Outcome.SUPERSEDED
-        assert await client.read(["?", "A"]) == [ShownLevel("?", None), ShownLevel("A", 3)]
+        assert await client.read(["?", "A"]) == [ShownLevel("?", None, number=0), ShownLevel("A", 3, number=1)]
 
 
 async def test_orders_come_once_each_by_cursor() -> None:
@@ -126,7 +126,7 @@ async def test_late_and_dropped_levels_are_only_accepted() -> None:
     async with joined(store) as client:
         store.meets("late", "fair", "drop")
         assert (await client.apply([Level("A", 4, 1)]))[0].outcome is Outcome.ACCEPTED
-        assert await client.read(["A"]) == [ShownLevel("A", 0)]
+        assert await client.read(["A"]) == [ShownLevel("A", 0, number=0)]
         store.settle()
         assert store.shop.shown == {"A": 4}
         assert (await client.apply([Level("A", 2, 2)]))[0].outcome is Outcome.ACCEPTED

@@ -70,6 +70,7 @@ class Sabotage(enum.Enum):
     PRETENDING = "knows every SKU"
     LAST_WRITER = "claims to compare, and does not"
     UNFENCED = "claims to heed numbers, and does not"
+    MISNUMBERED = "tells the number of what it was sent, not of what it shows"
     HOLLOW = "says applied, and shows something else"
     STALE = "reads back what it was told, not what it shows"
     NARROW = "takes fewer levels than it says"
@@ -109,6 +110,7 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
         self._late: list[Level] = []
         self._timers: set[asyncio.TimerHandle] = set()
         self._told: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
         self._server: grpc.aio.Server | None = None
         self._port = 0
 
@@ -282,6 +284,7 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
     def _put(self, level: Level) -> LevelOutcome:
         """As the shop does it, or as a sabotage has it."""
         self._told[level.store_sku] = level.quantity
+        self._sent[level.store_sku] = level.number
         match self._sabotage:
             case Sabotage.RELATIVE if level.store_sku in self.shop.shown:
                 level = level._replace(quantity=level.quantity + self.shop.shown[level.store_sku], expected=None)
@@ -307,7 +310,8 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
     def _number(self, sku: str) -> int | None:
         """One that compares, or heeds numbers, knows the one that was applied last."""
         tells = self.abilities.compare_and_set or self.abilities.fenced
-        return self.shop.numbers.get(sku, 0) if tells else None
+        numbers = self._sent if self._sabotage is Sabotage.MISNUMBERED else self.shop.numbers
+        return numbers.get(sku, 0) if tells else None
 
     def _narrowed(self, count: int) -> int:
         return count // 2 if self._sabotage is Sabotage.NARROW else count

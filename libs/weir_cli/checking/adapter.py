@@ -60,10 +60,14 @@ class Store:
         answer = await self._asked(self._stub.ApplyLevels, store_connector_pb2.ApplyLevelsRequest(levels=levels))
         return one_for_each([level.store_sku for level in levels], answer.outcomes, "outcome")
 
-    async def read(self, *skus: str) -> dict[str, int | None]:
+    async def read_levels(self, *skus: str) -> dict[str, connector_pb2.ShownLevel]:
         """What is shown; breaks the law where it is not said of each."""
         answer = await self._asked(self._stub.ReadLevels, store_connector_pb2.ReadLevelsRequest(store_skus=skus))
-        levels = one_for_each(skus, answer.levels, "level")
+        return one_for_each(skus, answer.levels, "level")
+
+    async def read(self, *skus: str) -> dict[str, int | None]:
+        """The units that are shown, None where it does not know a SKU."""
+        levels = await self.read_levels(*skus)
         return {sku: level.quantity if level.HasField("quantity") else None for sku, level in levels.items()}
 
     async def orders(self, cursor: str, page_size: int) -> store_connector_pb2.ListOrdersResponse:

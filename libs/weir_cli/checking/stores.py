@@ -135,6 +135,26 @@ async def fenced(store: Store) -> None:
     await store.shows(sku, 5)
 
 
+async def numbers(store: Store) -> None:
+    """Where it tells a number: it is that of the level that was applied last, not of one that was left."""
+    (sku, *_) = _reading(store)
+    level = store.level(sku, 11)
+    await _applied(store, level)
+    await store.shows(sku, 11)
+    told = (await store.read_levels(sku))[sku]
+    if not told.HasField("number"):
+        raise Skipped("It tells no numbers.")
+    if told.number != level.number:
+        broken(f"Level {level.number} was applied, and it tells number {told.number}.")
+    if not store.abilities.compare_and_set:
+        return
+    left = store.level(sku, 12, expected=10)
+    outcome = (await store.apply(left))[sku]
+    numbers = {(await store.read_levels(sku))[sku].number, *([outcome.number] if outcome.HasField("number") else [])}
+    if left.number in numbers:
+        broken("It tells the number of a level that it left.")
+
+
 async def batch(store: Store) -> None:
     """As many levels as it says are taken in one request, and as many are read."""
     size = store.abilities.batch_max
@@ -259,6 +279,7 @@ LAWS: tuple[Law[Store], ...] = tuple(
         ("unknown", unknown),
         ("compares", compares),
         ("fenced", fenced),
+        ("numbers", numbers),
         ("batch", batch),
         ("odd SKUs", odd),
         ("units", units),

@@ -62,6 +62,7 @@ class _Outcome(msgspec.Struct):
     outcome: Outcome
     shown: Shown | None = None
     error: str = ""
+    number: int | None = None
 
 
 class _Outcomes(msgspec.Struct):
@@ -72,6 +73,7 @@ class _Level(msgspec.Struct):
     store_sku: str
     quantity: Shown | None = None
     unreported: Units | None = None
+    number: int | None = None
 
 
 class _Levels(msgspec.Struct):
@@ -109,7 +111,7 @@ class WebhookStore:
         hidden = [self._settings.signing_key]
         told = {each.store_sku: each for each in answer.outcomes}
         return [
-            LevelOutcome(sku, found.outcome, found.shown, said(found.error, hidden))
+            LevelOutcome(sku, found.outcome, found.shown, said(found.error, hidden), found.number)
             if (found := told.get(sku))
             else LevelOutcome(sku, Outcome.IN_DOUBT, None, "The store told no outcome.")
             for sku in (level.store_sku for level in levels)
@@ -120,7 +122,7 @@ class WebhookStore:
         told = {} if answer is None else {level.store_sku: level for level in answer.levels}
         if any(sku not in told for sku in store_skus):
             raise Away("The store said nothing of some SKUs that it was asked of.")
-        return [ShownLevel(sku, told[sku].quantity, told[sku].unreported) for sku in store_skus]
+        return [ShownLevel(**msgspec.structs.asdict(told[sku])) for sku in store_skus]
 
     async def orders(self, cursor: str, *, limit: int) -> OrderPage:
         return OrderPage([], cursor, more=False)

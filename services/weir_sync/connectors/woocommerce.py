@@ -8,7 +8,7 @@ told; one that is only pending is none yet.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -36,6 +36,7 @@ from weir_sync.urls import WebAddress, web_address
 
 BASE = "wp-json/wc/v3"
 PAGE_MAX = 100
+SKUS_PER_QUESTION = 50
 QUESTION_LENGTH_MAX = 4000
 KNOWN_MAX = 100_000
 
@@ -122,22 +123,23 @@ class WooCommerceStore:
         )
 
     async def apply(self, levels: Sequence[Level]) -> Sequence[LevelOutcome]:
-        unknown = [level.store_sku for level in levels if level.store_sku not in self._places]
+        places = {level.store_sku: self._places.get(level.store_sku, []) for level in levels}
         with only_asked():
-            await self._look_up(unknown)
+            places.update((await self._look_up([sku for sku, known in places.items() if not known]))[0])
         decided: list[LevelOutcome] = []
         parts: dict[int, list[Level]] = {}
         for level in levels:
-            places = self._places.get(level.store_sku, [])
-            if len(places) == 1:
-                parts.setdefault(places[0].parent, []).append(level)
+            found = places[level.store_sku]
+            if len(found) == 1:
+                parts.setdefault(found[0].parent, []).append(level)
             else:
-                decided.append(_unfound(level.store_sku, len(places)))
-        return await in_parts(levels, list(parts.values()), self._set, decided)
+                decided.append(_unfound(level.store_sku, len(found)))
+        one = {sku: found[0] for sku, found in places.items() if len(found) == 1}
+        return await in_parts(levels, list(parts.values()), lambda part: self._set(part, one), decided)
 
     async def read(self, store_skus: Sequence[str]) -> Sequence[ShownLevel]:
-        shown = await self._look_up(store_skus)
-        return [ShownLevel(sku, shown.get(sku)) for sku in store_skus]
+        places, shown = await self._look_up(store_skus)
+        return [ShownLevel(sku, shown[sku] if len(places.get(sku, [])) == 1 else None) for sku in store_skus]
 
     async def orders(self, cursor: str, *, limit: int) -> OrderPage:
         former = mark(cursor, self._settings.orders_since, self._now())
@@ -170,9 +172,8 @@ class WooCommerceStore:
     async def close(self) -> None:
         await self._asker.close()
 
-    async def _set(self, levels: Sequence[Level]) -> list[LevelOutcome]:
+    async def _set(self, levels: Sequence[Level], places: Mapping[str, _Place]) -> list[LevelOutcome]:
         """Set quantities of products, or of variations of one product."""
-        places = {level.store_sku: self._places[level.store_sku][0] for level in levels}
         parent = places[levels[0].store_sku].parent
         path = f"{BASE}/products/{parent}/variations/batch" if parent else f"{BASE}/products/batch"
         update = [
@@ -199,10 +200,10 @@ class WooCommerceStore:
     def _hidden(self) -> tuple[str, str]:
         return self._settings.consumer_key, self._settings.consumer_secret
 
-    async def _look_up(self, skus: Sequence[str]) -> dict[str, int]:
-        """Find products and variations by SKU, and what they show; the store finds SKUs in any case of letters."""
-        if len(self._places) > KNOWN_MAX:
-            self._places.clear()
+    async def _look_up(self, skus: Sequence[str]) -> tuple[dict[str, list[_Place]], dict[str, int]]:
+        """Where products and variations are that the store has, by SKU, and what they show; it finds SKUs in any case
+        of letters.
+        """
         shown: dict[str, int] = {}
         found: dict[str, list[_Place]] = {}
         for asked in _questions(skus):
@@ -212,10 +213,10 @@ class WooCommerceStore:
                     found.setdefault(product.sku, []).append(_Place(product.id, product.parent_id))
                     # One whose stock is not managed shows no quantity; the first level makes it managed.
                     shown[product.sku] = math.floor(product.stock_quantity or 0)
-        for sku in skus:
-            self._places.pop(sku, None)
-        self._places.update(found)
-        return {sku: units for sku, units in shown.items() if len(found[sku]) == 1}
+        if len(self._places) > KNOWN_MAX:
+            self._places.clear()
+        self._places.update((sku, places) for sku, places in found.items() if len(places) == 1)
+        return found, shown
 
 
 def woocommerce(settings: WooCommerceSettings, reach: Reach) -> WooCommerceStore:
@@ -231,7 +232,7 @@ def _questions(skus: Sequence[str]) -> Iterator[list[str]]:
         if "," in sku:
             yield [sku]
             continue
-        if len(together) == PAGE_MAX or sum(map(len, together)) + len(sku) > QUESTION_LENGTH_MAX:
+        if len(together) == SKUS_PER_QUESTION or sum(map(len, together)) + len(sku) > QUESTION_LENGTH_MAX:
             yield together
             together = []
         together.append(sku)

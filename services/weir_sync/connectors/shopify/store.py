@@ -195,14 +195,13 @@ class ShopifyStore:
 
     async def _found(self, skus: Sequence[str]) -> dict[str, list[str]]:
         """Items by SKU; looked up where they are not known."""
-        if len(self._items) > KNOWN_MAX:
-            self._items.clear()
-        unknown = [sku for sku in skus if sku not in self._items]
+        found = {sku: self._items.get(sku, []) for sku in skus}
+        unknown = [sku for sku, items in found.items() if not items]
         for first in range(0, len(unknown), SKUS_PER_QUESTION):
-            await self._look_up(unknown[first : first + SKUS_PER_QUESTION])
-        return {sku: self._items.get(sku, []) for sku in skus}
+            found.update(await self._look_up(unknown[first : first + SKUS_PER_QUESTION]))
+        return found
 
-    async def _look_up(self, skus: Sequence[str]) -> None:
+    async def _look_up(self, skus: Sequence[str]) -> dict[str, list[str]]:
         """Ask which items bear these SKUs; the search finds more than those that bear them to the letter."""
         query = " OR ".join('sku:"{}"'.format(sku.replace("\\", "\\\\").replace('"', '\\"')) for sku in skus)
         found: dict[str, list[str]] = {}
@@ -216,7 +215,10 @@ class ShopifyStore:
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page or after is None:
                 break
-        self._items.update(found)
+        if len(self._items) > KNOWN_MAX:
+            self._items.clear()
+        self._items.update((sku, items) for sku, items in found.items() if len(items) == 1)
+        return found
 
     async def _lines(self, order: Order) -> tuple[SoldLine, ...]:
         """What an order sold; goods without a SKU are none of ours."""
