@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from weir_chassis.auth import authenticator
 from weir_chassis.client import Peer
 from weir_chassis.configuration.handlers import Handlers
-from weir_chassis.configuration.ports import Objects
+from weir_chassis.configuration.ports import Objects, Tenants
 from weir_chassis.configuration.worker import forgetting
 from weir_chassis.database import Database
 from weir_chassis.idempotency import purging
@@ -49,7 +50,7 @@ from weir_sync.peers.levels import PeerLevels
 from weir_sync.peers.orders import PeerOrderPromises
 from weir_sync.peers.snapshots import PeerSnapshots
 from weir_sync.ports.orders import OrderCursors, OrderPromises
-from weir_sync.secrets import KeyFile
+from weir_sync.secrets import KeyFile, Keys
 from weir_sync.servicer import POLICIES, registrations
 from weir_sync.servicer.connections import ConnectionParts
 from weir_sync.servicer.sync import Activity
@@ -85,6 +86,9 @@ from weir_sync.worker.shifts import Shifts
 
 SERVICE = "weir_sync"
 CONTEXT = "sync"
+
+Chore = Callable[[], Coroutine[Any, Any, None]]
+"""What is done again and again until it is cancelled."""
 
 
 @dataclass(frozen=True)
@@ -179,12 +183,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         cluster = await database.identity()
         tenants = postgres_sync(database)
         handlers: Handlers[Objects] = Handlers(tenants, Origin(CONTEXT, cluster.id, cluster.epoch), KINDS)
-        key_file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
-        keys = key_file.keys if key_file else lambda: None
-        kept = KeptSecrets(tenants, keys)
-        if settings.csv_root is not None:
-            sorts = {**sorts, ConnectorKind.CSV_FOLDER: csv_folders(settings.csv_root)}
-        making = Making(sorts, kept, Guard(allow_loopback=settings.allow_loopback))
+        keys, kept, making, sealing = _connecting(settings, database, tenants, sorts)
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
         orders = _orders(settings, database, handlers, making, PeerOrderPromises(aggregator, ledger))
@@ -224,26 +223,12 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
             asyncio.create_task(lateness.work()),
         ]
         if settings.pushes:
-            levels, listings = PostgresLevels(database), PostgresListings(database)
-            follower = Follower(levels, listings, PeerLevels(aggregator), wakeups)
-            pace = PushPace(request_seconds=min(10.0, settings.lease_seconds / 2))
-            pusher = Pusher(PostgresPushes(database), making, healths, wakeups, pace)
-            shifts = Shifts(
-                database.heads,
-                tenants,
-                PostgresLeases(database),
-                wakeups,
-                follower.follow,
-                pusher.push,
-                ShiftPace(lease_seconds=settings.lease_seconds),
-            )
+            shifts = _shifts(settings, database, wakeups, making, healths, PeerLevels(aggregator))
             chores.append(asyncio.create_task(shifts.work()))
         if settings.runs:
             chores.append(asyncio.create_task(scheduling(database.tenants, schedules)))
             chores.append(asyncio.create_task(RunWorker(database.tenants, runs, pulling).work()))
-        if key_file:
-            secrets = PostgresResealing(database)
-            chores.append(asyncio.create_task(resealing(secrets, database.tenants, key_file)))
+        chores += [asyncio.create_task(each()) for each in sealing]
         try:
             webhooks = Webhooks(orders.desk, orders.cursors, kept)
             async with server.serving(), _taking(settings.webhook_listen, webhooks):
@@ -254,12 +239,57 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
             await asyncio.gather(*chores, return_exceptions=True)
 
 
+class _Connecting(NamedTuple):
+    """What connections are made by."""
+
+    keys: Callable[[], Keys | None]
+    secrets: KeptSecrets
+    making: Making
+    chores: Sequence[Chore]
+
+
+def _connecting(settings: Settings, database: Database, tenants: Tenants[Objects], sorts: Sorts) -> _Connecting:
+    """Make connectors of these sorts, by secrets that are sealed with the keys of a file, if there is one."""
+    file = KeyFile(settings.secret_key_file) if settings.secret_key_file else None
+    keys = file.keys if file else lambda: None
+    kept = KeptSecrets(tenants, keys)
+    if settings.csv_root is not None:
+        sorts = {**sorts, ConnectorKind.CSV_FOLDER: csv_folders(settings.csv_root)}
+    making = Making(sorts, kept, Guard(allow_loopback=settings.allow_loopback))
+    chores = [partial(resealing, PostgresResealing(database), database.tenants, file)] if file else []
+    return _Connecting(keys, kept, making, chores)
+
+
+def _shifts(
+    settings: Settings,
+    database: Database,
+    wakeups: Wakeups,
+    making: Making,
+    healths: PostgresHealths,
+    source: PeerLevels,
+) -> Shifts:
+    """Follow levels and tell them to stores, each by one process."""
+    levels, listings = PostgresLevels(database), PostgresListings(database)
+    follower = Follower(levels, listings, source, wakeups)
+    pace = PushPace(request_seconds=min(10.0, settings.lease_seconds / 2))
+    pusher = Pusher(PostgresPushes(database), making, healths, wakeups, pace)
+    return Shifts(
+        database.heads,
+        postgres_sync(database),
+        PostgresLeases(database),
+        wakeups,
+        follower.follow,
+        pusher.push,
+        ShiftPace(lease_seconds=settings.lease_seconds),
+    )
+
+
 class _Orders(NamedTuple):
     """What takes orders of stores in."""
 
     desk: OrderDesk
     cursors: OrderCursors
-    chores: Sequence[Callable[[], Coroutine[Any, Any, None]]]
+    chores: Sequence[Chore]
 
 
 def _orders(
