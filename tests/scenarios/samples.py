@@ -30,6 +30,7 @@ from tests.scenarios import (
     pooling_samples,
     rule_samples,
     sharing_samples,
+    store_order_samples,
     sync_view_samples,
     transfer_samples,
     waiting_samples,
@@ -100,6 +101,7 @@ class World:
         ):
             seen = self.merchant.seen[context]
             asked |= samples.requests(seen, first_revision(seen), self.etags)
+        asked |= store_order_samples.requests()
         asked |= sync_view_samples.requests(self.named)
         asked |= case_samples.requests(seen, first_revision(seen), self.etags, self.named)
         asked |= transfer_samples.requests(seen, first_revision(seen), self.named)
@@ -179,6 +181,7 @@ async def world(merchant: Merchant) -> World:
     }
     cases, named = await case_samples.used(merchant)
     wanted, notification = await alert_samples.alerted(merchant)
+    await store_order_samples.sold(merchant)
     went_on = await sync_view_samples.watched(merchant)
     told = await ledger.ImportSnapshot(iter([_snapshot(request_id="own snapshot")]))
     merchant.saw(told.revision)
