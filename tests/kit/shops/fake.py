@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from weir_sync.urls import AddressRefused
+
 ADDRESS = "https://shop.example"
 RETRY_AFTER_SECONDS = 7
 
@@ -16,6 +18,8 @@ KINDS = (
     "throttle",
     "lose_request",
     "lose_answer",
+    "stall",
+    "forbid",
     "break",
     "deny",
     "redirect",
@@ -23,8 +27,9 @@ KINDS = (
     "misshape",
     "cut",
 )
-"""What a request may meet: as it should be; 429 with Retry-After; no connection; done, and no answer; 500; 401; 302 to
-somewhere else; an answer that is no JSON; JSON of another shape; an answer that breaks off."""
+"""What a request may meet: as it should be; 429 with Retry-After; no connection; done, and no answer; none in time;
+our own guard does not let it out; 500; 401; 302 to somewhere else; an answer that is no JSON; JSON of another shape;
+an answer that breaks off."""
 
 
 class Fake:
@@ -63,6 +68,10 @@ class Fake:
             case "lose_answer":
                 self.answer(request)
                 raise httpx.ReadError("connection reset")
+            case "stall":
+                raise httpx.ReadTimeout("too slow")
+            case "forbid":
+                raise AddressRefused("The host is not a public one.")
             case "break":
                 return httpx.Response(500, text="Internal Server Error " + _secrets(request))
             case "deny":
