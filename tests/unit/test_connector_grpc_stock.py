@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 import pytest
 
-from weir.connector.v1 import warehouse_connector_pb2 as pb
-from weir.connector.v1 import warehouse_connector_pb2_grpc
+from tests.kit.stock_adapter import StockAdapter
 from weir_sync.connectors.dialing import AdapterSettings
 from weir_sync.connectors.grpc_stock import GrpcWarehouse
 from weir_sync.connectors.making import Reach
@@ -25,46 +23,20 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINE = {"sku": "A", "facility": "North", "quantity": 5}
 
 
-@dataclass
-class Adapter(warehouse_connector_pb2_grpc.WarehouseConnectorServicer):
-    """Answers what it is told to."""
-
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    ends: Callable[[], Any] | None = None
-    """What happens after the answers."""
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    async def ListStock(self, request: pb.ListStockRequest, context: Any) -> AsyncIterator[pb.ListStockResponse]:
-        self.asked.append((request.cursor, dict(context.invocation_metadata())))
-        for answer in self.answers:
-            told = {**answer}
-            at = told.pop("at", None)
-            message = pb.ListStockResponse(**told)
-            if at is not None:
-                message.as_of_time.FromDatetime(at)
-            yield message
-        if self.ends is not None:
-            await self.ends()
-
-
 @asynccontextmanager
-async def connector(adapter: Adapter, **settings: Any) -> AsyncIterator[GrpcWarehouse]:
+async def connector(adapter: StockAdapter, **settings: Any) -> AsyncIterator[GrpcWarehouse]:
     """A connector of a serving adapter, for the block."""
-    server = grpc.aio.server()
-    warehouse_connector_pb2_grpc.add_WarehouseConnectorServicer_to_server(adapter, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    made = AdapterSettings(target=Target("127.0.0.1", port), tls=False, token="T", **settings)
-    connection = Connection("storehouse", Role.WAREHOUSE, ConnectorKind.GRPC)
-    warehouse = GrpcWarehouse(made, Reach("acme", connection, Guard(allow_loopback=True)))
-    try:
-        yield warehouse
-    finally:
-        await warehouse.close()
-        await server.stop(None)
+    async with adapter.serving() as port:
+        made = AdapterSettings(target=Target("127.0.0.1", port), tls=False, token="T", **settings)
+        connection = Connection("storehouse", Role.WAREHOUSE, ConnectorKind.GRPC)
+        warehouse = GrpcWarehouse(made, Reach("acme", connection, Guard(allow_loopback=True)))
+        try:
+            yield warehouse
+        finally:
+            await warehouse.close()
 
 
-async def told(adapter: Adapter, cursor: str = "", **settings: Any) -> list[StockPart]:
+async def told(adapter: StockAdapter, cursor: str = "", **settings: Any) -> list[StockPart]:
     """All that the connector tells."""
     async with connector(adapter, **settings) as warehouse:
         return [part async for part in warehouse.stock(cursor)]
@@ -73,7 +45,7 @@ async def told(adapter: Adapter, cursor: str = "", **settings: Any) -> list[Stoc
 async def test_a_stream_is_told_part_by_part() -> None:
     """Whose it is and our token go with the call; moment and completeness come first, the cursor last."""
     more = {"sku": "B", "facility": "South", "lot": "L1", "uom": "CARTON", "removed": True}
-    adapter = Adapter([{"stock": [LINE], "at": AT, "full": True}, {"stock": [more], "cursor": "17"}])
+    adapter = StockAdapter([{"stock": [LINE], "at": AT, "full": True}, {"stock": [more], "cursor": "17"}])
     assert await told(adapter, "16") == [
         StockPart([Stock("A", "North", 5)], AT, full=True),
         StockPart([Stock("B", "South", 0, "L1", "CARTON", removed=True)], cursor="17"),
@@ -95,7 +67,7 @@ async def test_a_stream_is_told_part_by_part() -> None:
 async def test_what_makes_no_sense_is_not_believed(answers: list[dict[str, Any]], sentence: str) -> None:
     """The stream is as if it had broken off."""
     with pytest.raises(Away, match=sentence):
-        await told(Adapter(answers))
+        await told(StockAdapter(answers))
 
 
 async def test_a_stream_that_breaks_or_stalls() -> None:
@@ -105,9 +77,9 @@ async def test_a_stream_that_breaks_or_stalls() -> None:
         raise RuntimeError
 
     with pytest.raises(Away):
-        await told(Adapter([{"stock": [LINE]}], breaks))
+        await told(StockAdapter([{"stock": [LINE]}], breaks))
     with pytest.raises(Away, match="in time"):
-        await told(Adapter([{"stock": [LINE]}], asyncio.Event().wait), deadline_seconds=0.2)
+        await told(StockAdapter([{"stock": [LINE]}], asyncio.Event().wait), deadline_seconds=0.2)
 
 
 async def test_an_adapter_of_something_else() -> None:
@@ -127,5 +99,5 @@ async def test_an_adapter_of_something_else() -> None:
 async def test_a_probe_hears_the_beginning() -> None:
     """The facilities of the first part, in order; the rest is not waited for."""
     other = {**LINE, "facility": "East"}
-    async with connector(Adapter([{"stock": [LINE, other]}], asyncio.Event().wait)) as warehouse:
+    async with connector(StockAdapter([{"stock": [LINE, other]}], asyncio.Event().wait)) as warehouse:
         assert await warehouse.probe() == ["East", "North"]

@@ -1,7 +1,8 @@
 """What finds out that warehouses are late, and that they are not any more.
 
 A tenant is looked at when what is configured for it changes, when a warehouse may be late next, and all the time while
-one is: then its report is waited for. Several processes may do so at once: what one of them said already, another one
+one is: then its report is waited for. Since a report may be of old figures, each that awaits any is looked at every so
+often, too. Several processes may do so at once: what one of them said already, another one
 finds said.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -49,6 +50,7 @@ class LatenessWorker:
     reports: Reports
     late: Late
     look_seconds: float = 1.0
+    anew_seconds: float = 15.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def work(self) -> None:
@@ -71,7 +73,9 @@ class LatenessWorker:
             async with self.handlers.reading(tenant, {}) as (objects, _):
                 known = _Seen(head, await objects.select(Connection, {"role": Role.WAREHOUSE}), self.clock())
         if known.again_at is not None and known.again_at <= self.clock():
-            known = known._replace(again_at=await self.judge(tenant, known.warehouses))
+            due = await self.judge(tenant, known.warehouses)
+            anew = self.clock() + timedelta(seconds=self.anew_seconds)
+            known = known._replace(again_at=None if due is None else min(due, anew))
         seen[tenant] = known
 
     async def judge(self, tenant: str, warehouses: Sequence[Connection]) -> datetime | None:
