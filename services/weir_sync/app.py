@@ -72,6 +72,7 @@ from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
 from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
+from weir_sync.worker.endings import ending
 from weir_sync.worker.feeds import Pulling
 from weir_sync.worker.follower import Follower
 from weir_sync.worker.lateness import LatenessWorker
@@ -186,6 +187,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         keys, kept, making, sealing = _connecting(settings, database, tenants, sorts)
         healths, schedules = PostgresHealths(database), PostgresSchedules(database)
         runs, records, alerts = PostgresRuns(database), PostgresRecords(database), PostgresAlerts(database)
+        activity = Activity(runs, records, alerts, PostgresViews(database), PeerCounting(ledger))
         orders = _orders(settings, database, handlers, making, PeerOrderPromises(aggregator, ledger))
         reports = PostgresReports(database)
         pulling = Pulling(handlers, making, PostgresListings(database), reports, PeerSnapshots(ledger), healths)
@@ -204,7 +206,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
                 ),
                 PostgresBulk(database, TABLES),
                 orders.desk,
-                Activity(runs, records, alerts, PostgresViews(database), PeerCounting(ledger)),
+                activity,
                 wakeups,
                 rules_max=settings.rules_max,
                 listings_max=settings.listings_max,
@@ -228,6 +230,7 @@ async def running(settings: Settings, sorts: Sorts = SORTS) -> AsyncIterator[Ser
         if settings.runs:
             chores.append(asyncio.create_task(scheduling(database.tenants, schedules)))
             chores.append(asyncio.create_task(RunWorker(database.tenants, runs, pulling).work()))
+            chores.append(asyncio.create_task(ending(database.tenants, activity.views, activity.counting)))
         chores += [asyncio.create_task(each()) for each in sealing]
         try:
             webhooks = Webhooks(orders.desk, orders.cursors, kept)

@@ -47,6 +47,13 @@ class ReportedStock:
     error: str
 
 
+class OpenOrders(NamedTuple):
+    """Orders of a store, sold by a channel, of which units are promised as far as is known."""
+
+    connection: str
+    channel: str
+
+
 class Counts(NamedTuple):
     """Units of a product at a location of the ledger, of all lots and conditions."""
 

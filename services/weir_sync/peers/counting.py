@@ -1,4 +1,4 @@
-"""What the ledger has of products at locations, over gRPC."""
+"""What the ledger has of products at locations, and has promised to channels, over gRPC."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from weir.common.v1 import revision_pb2
-from weir.ledger.v1 import ledger_pb2
+from weir.ledger.v1 import ledger_pb2, reservation_pb2, reservation_service_pb2
 from weir.ledger.v1 import ledger_service_pb2 as pb
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir_chassis.client import Peer
 from weir_chassis.revisions import Revision, from_wire
 from weir_chassis.status import passing_on
@@ -18,49 +19,66 @@ from weir_sync.domain.views import Counts
 NAMES_MAX = 100
 """Products, and locations, that the ledger is asked about at once."""
 PAGE = 1000
+OPEN = (reservation_pb2.RESERVATION_STATE_HELD, reservation_pb2.RESERVATION_STATE_CONFIRMED)
 
 
 class PeerCounting:
-    """The ledger that `peer` reaches, asked for the tenant of the call being answered: `Counting`."""
+    """The ledger that `peer` reaches, asked for the tenant that is named: `Counting`."""
 
     def __init__(self, peer: Peer) -> None:
         """Ask `peer`."""
-        self._ledger = LedgerServiceStub(peer.channel)
+        self._peer = peer
 
     async def counts(
         self, tenant: str, places: Collection[tuple[Product, str]]
     ) -> tuple[Mapping[tuple[Product, str], Counts], Revision]:
+        ledger = LedgerServiceStub(self._peer.with_tenant(tenant).channel)
         with passing_on():
-            head = await self._ledger.ListBalances(pb.ListBalancesRequest(page_size=1))
+            head = await ledger.ListBalances(pb.ListBalancesRequest(page_size=1))
         found: defaultdict[tuple[Product, str], Counts] = defaultdict(Counts)
         for owner, skus, locations in _asked(places):
-            async for balance in self._balances(owner, skus, locations, head.revision):
+            async for balance in _balances(ledger, owner, skus, locations, head.revision):
                 product, place = balance.stock_item.product, balance.stock_item.location
                 key = Product(product.owner, product.sku), place
                 before = found[key]
                 found[key] = Counts(before.on_hand + balance.on_hand, before.available + balance.available)
         return found, from_wire(head.revision)
 
-    async def _balances(
-        self, owner: str, skus: Sequence[str], locations: Sequence[str], at: revision_pb2.Revision
-    ) -> AsyncIterator[ledger_pb2.Balance]:
-        """All balances of products at locations, as they were at a revision."""
-        request = pb.ListBalancesRequest(
-            owner=owner,
-            skus=skus,
-            locations=locations,
-            held_only=True,
-            page_size=PAGE,
-            as_of=ledger_pb2.AsOf(revision=at),
-        )
+    async def promised(self, tenant: str, channel: str) -> tuple[Collection[str], Revision]:
+        reservations = ReservationServiceStub(self._peer.with_tenant(tenant).channel)
+        request = reservation_service_pb2.ListReservationsRequest(states=OPEN, channel=channel, page_size=PAGE)
+        found: list[str] = []
+        first: Revision | None = None
         while True:
             with passing_on():
-                answer = await self._ledger.ListBalances(request)
-            for balance in answer.balances:
-                yield balance
+                answer = await reservations.ListReservations(request)
+            first = first or from_wire(answer.revision)
+            found += [each.reservation for each in answer.reservations]
             if not answer.next_page_token:
-                return
+                return found, first
             request.page_token = answer.next_page_token
+
+
+async def _balances(
+    ledger: LedgerServiceStub, owner: str, skus: Sequence[str], locations: Sequence[str], at: revision_pb2.Revision
+) -> AsyncIterator[ledger_pb2.Balance]:
+    """All balances of products at locations, as they were at a revision."""
+    request = pb.ListBalancesRequest(
+        owner=owner,
+        skus=skus,
+        locations=locations,
+        held_only=True,
+        page_size=PAGE,
+        as_of=ledger_pb2.AsOf(revision=at),
+    )
+    while True:
+        with passing_on():
+            answer = await ledger.ListBalances(request)
+        for balance in answer.balances:
+            yield balance
+        if not answer.next_page_token:
+            return
+        request.page_token = answer.next_page_token
 
 
 def _asked(places: Collection[tuple[Product, str]]) -> list[tuple[str, Sequence[str], Sequence[str]]]:

@@ -10,7 +10,7 @@ from weir_chassis.idempotency import Attempt
 from weir_chassis.revisions import Revision
 from weir_sync.domain.records import Record, RecordQuery
 from weir_sync.domain.rules import Product
-from weir_sync.domain.views import ChannelQuery, ChannelRow, Counts, ReportedStock, StockQuery
+from weir_sync.domain.views import ChannelQuery, ChannelRow, Counts, OpenOrders, ReportedStock, StockQuery
 from weir_sync.ports.watching import Mark, Told
 
 
@@ -62,6 +62,16 @@ class Views(Protocol):
         """Listings of stores in order of connection and SKU, after a place."""
         ...
 
+    async def open_orders(self, tenant: str) -> Sequence[OpenOrders]:
+        """Where there are orders of which units are promised, as far as is known."""
+        ...
+
+    async def end_orders(self, tenant: str, orders: OpenOrders, promised: Collection[str], at: Revision) -> None:
+        """These orders have come to an end, but those whose reservations are `promised` still, and those that were
+        promised after a revision of the ledger.
+        """
+        ...
+
     async def warehouses(
         self, tenant: str, query: StockQuery, *, after: tuple[str, str, str] | None = None, limit: int
     ) -> Sequence[ReportedStock]:
@@ -76,6 +86,13 @@ class Counting(Protocol):
         self, tenant: str, places: Collection[tuple[Product, str]]
     ) -> tuple[Mapping[tuple[Product, str], Counts], Revision]:
         """What there is of products at locations, and the revision it is of; nothing where there is none.
+
+        Raises PeerAway.
+        """
+        ...
+
+    async def promised(self, tenant: str, channel: str) -> tuple[Collection[str], Revision]:
+        """The reservations of a channel that are open, and a revision by which they were all there that are missing.
 
         Raises PeerAway.
         """

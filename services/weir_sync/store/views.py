@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from weir_chassis.database import Database
+from weir_chassis.revisions import Revision
 from weir_sync.domain.records import RecordStatus
 from weir_sync.domain.rules import Product
-from weir_sync.domain.views import ChannelQuery, ChannelRow, ReportedStock, StockQuery
+from weir_sync.domain.views import ChannelQuery, ChannelRow, OpenOrders, ReportedStock, StockQuery
 
 _CHANNELS = """
-SELECT l.connection, l.store_sku, l.owner, l.sku, l.level, l.told, l.told_at, l.verified, l.status, l.error,
-       0 AS reserved, l.unreported
-FROM levels l
-WHERE l.tenant = $1 AND l.level IS NOT NULL {where}
-ORDER BY l.connection, l.store_sku LIMIT $2
+WITH page AS (
+    SELECT l.connection, l.store_sku, l.owner, l.sku, l.level, l.told, l.told_at, l.verified, l.status, l.error,
+           l.unreported
+    FROM levels l
+    WHERE l.tenant = $1 AND l.level IS NOT NULL {where}
+    ORDER BY l.connection, l.store_sku LIMIT $2
+), sold AS (
+    SELECT l.connection, l.store_sku, sum(l.quantity) AS units
+    FROM store_orders o JOIN store_order_lines l USING (tenant, connection, store_order)
+    WHERE o.tenant = $1 AND o.ended_at IS NULL AND o.state IN ('REPORTED', 'PROMISED', 'SHORT')
+      AND o.connection IN (SELECT connection FROM page) AND l.sku IS NOT NULL
+    GROUP BY l.connection, l.store_sku
+)
+SELECT p.*, coalesce(s.units, 0)::bigint AS reserved FROM page p LEFT JOIN sold s USING (connection, store_sku)
+ORDER BY p.connection, p.store_sku
+"""
+_OPEN = """
+SELECT DISTINCT connection, channel FROM store_orders
+WHERE tenant = $1 AND ended_at IS NULL AND state IN ('REPORTED', 'PROMISED', 'SHORT') AND reservation <> ''
+ORDER BY connection, channel
+"""
+_END = """
+UPDATE store_orders SET ended_at = clock_timestamp()
+WHERE tenant = $1 AND connection = $2 AND channel = $3 AND ended_at IS NULL
+  AND state IN ('REPORTED', 'PROMISED', 'SHORT') AND reservation <> '' AND NOT reservation = ANY ($4::text[])
+  AND ledger_cluster = $5 AND ledger_epoch = $6 AND ledger_revision <= $7
 """
 _WAREHOUSES = """
 SELECT s.connection, s.sku, s.facility, max(s.location) AS location, max(s.owner) AS owner, max(s.product) AS product,
@@ -71,6 +93,14 @@ class PostgresViews:
             )
             for row in rows
         ]
+
+    async def open_orders(self, tenant: str) -> Sequence[OpenOrders]:
+        async with self._database.driving(tenant) as driver:
+            return [OpenOrders(row["connection"], row["channel"]) for row in await driver.fetch(_OPEN, tenant)]
+
+    async def end_orders(self, tenant: str, orders: OpenOrders, promised: Collection[str], at: Revision) -> None:
+        async with self._database.driving(tenant) as driver:
+            await driver.execute(_END, tenant, *orders, list(promised), at.cluster, at.epoch, at.number)
 
     async def warehouses(
         self, tenant: str, query: StockQuery, *, after: tuple[str, str, str] | None = None, limit: int
