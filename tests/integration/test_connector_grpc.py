@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,7 @@ from tests.kit.authority import Authority
 from tests.kit.reaching import given, reach
 from tests.kit.reference_shop import Shop
 from tests.kit.reference_store import ABILITIES, ReferenceStore, Sabotage, Weather
+from tests.kit.waiting import until
 from weir_sync.connectors.dialing import AdapterSettings
 from weir_sync.connectors.grpc import GrpcStore
 from weir_sync.connectors.port import Away, Denied, Level, LevelOutcome, Outcome, ShownLevel, SoldLine, Throttled
@@ -117,6 +119,37 @@ async def test_a_restarted_adapter_is_found_again() -> None:
                 continue
         else:
             pytest.fail("not found again")
+
+
+@dataclass(frozen=True)
+class Wandering(Guard):
+    """A host that is at one more place each time that it is looked up."""
+
+    looked_up: list[str] = field(default_factory=list)
+
+    async def addresses(self, host: str, port: int, *, secure: bool = True) -> tuple[str, ...]:
+        """Here, as often as it was looked up."""
+        self.looked_up.append(host)
+        return ("127.0.0.1",) * len(self.looked_up)
+
+
+async def test_a_host_that_moves_ends_no_call() -> None:
+    """After a lost connection the host is looked up again; calls to where it was end as they would have."""
+    store = ReferenceStore(Shop.of("A"))
+    async with store.serving():
+        settings = given(AdapterSettings, {"target": store.target, "tls": "off", "deadline_seconds": "3"})
+        guard = Wandering(allow_loopback=True)
+        client = GrpcStore(settings, reach(ConnectorKind.GRPC, guard=guard))
+        store.meets("stall", "lose_request")
+        stalled = asyncio.create_task(client.read(["A"]))
+        await until(lambda: bool(store.calls))
+        with pytest.raises(Away):
+            await client.describe()
+        assert await client.describe() == ABILITIES
+        with pytest.raises(Away):
+            await stalled
+        await client.close()
+    assert len(guard.looked_up) == 2
 
 
 async def test_late_and_dropped_levels_are_only_accepted() -> None:

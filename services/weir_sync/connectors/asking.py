@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import msgspec
 
 from weir_sync.connectors.port import Away, Denied, Throttled
-from weir_sync.connectors.telling import Clock, Patience, Unreached
+from weir_sync.connectors.telling import Patience, Unreached
 from weir_sync.urls import AddressRefused
 
 T = TypeVar("T")
 
 ANSWER_SECONDS_MAX = 10.0
+UNITS_MAX = 1_000_000_000
+Whole = Annotated[int, msgspec.Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
+"""Units as stores tell them, and no other number."""
+Units = Annotated[float, msgspec.Meta(ge=-UNITS_MAX, le=UNITS_MAX)]
+"""Of stores that may tell parts of a unit, too."""
 WAIT_SECONDS = 5.0
 """How long a store is left alone that asks for it, and does not say how long."""
 
@@ -26,19 +30,11 @@ WAIT_SECONDS = 5.0
 class Asker:
     """Asks one store, unless it asked to be left alone; closes the client that it asks by."""
 
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        *,
-        auth: tuple[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        clock: Clock = time.monotonic,
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, *, auth: tuple[str, str] | None = None) -> None:
         """`auth` is a name and a password; paths are below the address of the client."""
-        self.patience = Patience(clock)
+        self.patience = Patience()
         self._client = client
         self._auth = None if auth is None else httpx.BasicAuth(*auth)
-        self._headers = dict(headers or {})
 
     async def ask(
         self,
@@ -56,7 +52,7 @@ class Asker:
         """
         self.patience.check()
         content = msgspec.json.encode(json) if json is not None else body
-        asked = {**self._headers, **(headers or {})}
+        asked = dict(headers or {})
         if content is not None:
             asked.setdefault("content-type", "application/json")
         with _told():
@@ -105,7 +101,7 @@ def only_asked() -> Iterator[None]:
 
 
 def read(content: bytes | msgspec.Raw, kind: type[T]) -> T:
-    """JSON of this kind; raises Away for any other, which says where it differs and not what was told."""
+    """JSON of this kind; raises Away for any other, which does not say what was told."""
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -118,9 +114,9 @@ def moment(text: str | None) -> datetime | None:
         return None
     try:
         told = datetime.fromisoformat(text)
-    except ValueError:
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Away("The store told a moment that there is not.") from None
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def _wait_seconds(told: str) -> float:

@@ -1,13 +1,14 @@
-"""How far orders are told of a store that lists them by when they changed."""
+"""What orders of stores sold, and how far they are told of a store that lists them by when they changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from weir_sync.connectors.port import Denied
+from weir_sync.connectors.port import Denied, SoldLine
 
 OVERLAP = timedelta(seconds=60)
 """How long after its moment an order may come to be listed: what is younger is asked for again."""
@@ -30,6 +31,11 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
+def sold(lines: Iterable[tuple[str | None, float]]) -> tuple[SoldLine, ...]:
+    """What an order sold, by SKU and units; goods without a SKU are none of ours, and part of a unit is one."""
+    return tuple(SoldLine(sku, math.ceil(units)) for sku, units in lines if sku and units > 0)
+
+
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
@@ -39,11 +45,11 @@ def instant(text: str) -> datetime:
     """A moment in ISO 8601, as in `2026-11-22T10:00:00Z`; raises ValueError with a sentence."""
     try:
         told = datetime.fromisoformat(text.strip())
-    except ValueError:
-        told = datetime.min
-    if told.tzinfo is None:
-        raise ValueError("Give a moment with its zone, as in 2026-11-22T10:00:00Z.")
-    return told.astimezone(UTC)
+        if told.tzinfo is not None:
+            return told.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("Give a moment with its zone, as in 2026-11-22T10:00:00Z.")
 
 
 def mark(cursor: str, since: datetime | None, now: datetime) -> Mark:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -57,6 +58,9 @@ class Dialed:
         self.patience = Patience()
         self._reach = reach
         self._channel: grpc.aio.Channel | None = None
+        self._addresses: tuple[str, ...] = ()
+        self._lost = False
+        self._former: set[asyncio.Task[None]] = set()
 
     @property
     def metadata(self) -> list[tuple[str, str]]:
@@ -70,12 +74,12 @@ class Dialed:
         return pairs
 
     async def channel(self) -> grpc.aio.Channel:
-        """The connections, to what the host resolves to now or did when it was reached last.
+        """The connections, to what the host resolved to when it was reached last.
 
         Raises Throttled where the adapter asked to be left alone, Denied where nobody connects there, Unreached.
         """
         self.patience.check()
-        if self._channel is None:
+        if self._channel is None or self._lost:
             host, port = self.settings.target
             try:
                 addresses = await self._reach.guard.addresses(host, port, secure=self.settings.tls)
@@ -83,25 +87,36 @@ class Dialed:
                 raise Denied(str(refused)) from None
             except OSError:
                 raise Unreached("The host does not resolve.") from None
-            self._channel = self._connected(addresses)
+            self._lost = False
+            if self._channel is None or addresses != self._addresses:
+                self._retire()
+                self._channel, self._addresses = self._connected(addresses), addresses
         return self._channel
 
-    async def failed(self, error: grpc.aio.AioRpcError) -> ConnectorFailed:
+    def failed(self, error: grpc.aio.AioRpcError) -> ConnectorFailed:
         """What a call ended with, in the words of the port."""
-        text = f"{error.code().name}: {said(error.details() or '', [self.settings.token])}"
+        text = f"{error.code().name}: {said(error.details() or '')}"
         if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and (wait := retry_after_seconds(error)) is not None:
             return Throttled(text, retry_after_seconds=self.patience.wait(wait))
         if error.code() in _DENIED:
             return Denied(text)
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            await self.close()
+        self._lost = self._lost or error.code() is grpc.StatusCode.UNAVAILABLE
         return Away(text)
 
     async def close(self) -> None:
-        """Close the connections; the next call makes others."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        """End every call, and close the connections."""
+        for former in self._former:
+            former.cancel()
+        await asyncio.gather(*self._former, return_exceptions=True)
+        if self._channel is not None:
+            await self._channel.close()
+
+    def _retire(self) -> None:
+        """Close the connections once the calls on them have ended: to end one would be as if its caller had."""
+        if self._channel is not None:
+            former = asyncio.create_task(self._channel.close(self.settings.deadline_seconds))
+            self._former.add(former)
+            former.add_done_callback(self._former.discard)
 
     def _connected(self, addresses: tuple[str, ...]) -> grpc.aio.Channel:
         host, port = self.settings.target
@@ -110,6 +125,8 @@ class Dialed:
         options: list[tuple[str, Any]] = [
             ("grpc.default_authority", str(Target(host, port))),
             ("grpc.enable_retries", 0),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
             ("grpc.enable_http_proxy", 0),
             ("grpc.service_config_disable_resolution", 1),
             ("grpc.use_local_subchannel_pool", 1),

@@ -89,7 +89,7 @@ class GrpcStore:
                 request, timeout=dialed.settings.deadline_seconds, metadata=dialed.metadata
             )
         except grpc.aio.AioRpcError as error:
-            raise await dialed.failed(error) from None
+            raise dialed.failed(error) from None
         if "throttle" in answer.DESCRIPTOR.fields_by_name:
             wait = answer.throttle.retry_duration
             dialed.patience.wait(wait.seconds + wait.nanos / 1e9)
@@ -99,7 +99,7 @@ class GrpcStore:
         shown = told.shown if told.HasField("shown") and abs(told.shown) <= UNITS_MAX else None
         outcome = _OUTCOMES.get(told.outcome, Outcome.IN_DOUBT)
         number = told.number if told.HasField("number") else None
-        return LevelOutcome(told.store_sku, outcome, shown, said(told.error, [self._dialed.settings.token]), number)
+        return LevelOutcome(told.store_sku, outcome, shown, said(told.error), number)
 
 
 def _decided(sku: str, told: set[LevelOutcome]) -> LevelOutcome:

@@ -66,7 +66,7 @@ class GrpcWarehouse:
         except TimeoutError:
             raise Away("The adapter did not answer in time.") from None
         except grpc.aio.AioRpcError as error:
-            raise await dialed.failed(error) from None
+            raise dialed.failed(error) from None
         finally:
             call.cancel()
 

@@ -18,8 +18,8 @@ import msgspec
 
 from weir_chassis.settings import integer
 from weir_sync import http
-from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, moment, only_asked, read
-from weir_sync.connectors.cursors import Now, instant, mark, moved, utc_now
+from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, Units, moment, only_asked, read
+from weir_sync.connectors.cursors import Now, instant, mark, moved, sold, utc_now
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
@@ -30,7 +30,6 @@ from weir_sync.connectors.port import (
     OrderPage,
     Outcome,
     ShownLevel,
-    SoldLine,
     SoldOrder,
 )
 from weir_sync.connectors.settings import secret, setting
@@ -64,8 +63,8 @@ class MedusaSettings:
 
 class _InventoryLevel(msgspec.Struct):
     location_id: str
-    stocked_quantity: float
-    reserved_quantity: float = 0
+    stocked_quantity: Units
+    reserved_quantity: Units = 0
     inventory_item_id: str = ""
 
     @property
@@ -88,7 +87,7 @@ class _Written(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    quantity: float
+    quantity: Units
     variant_sku: str | None = None
 
 
@@ -178,11 +177,7 @@ class MedusaStore:
             if order.id in former.seen:
                 continue
             changed.append((order.id, moment(order.updated_at) or former.since))
-            lines = tuple(
-                SoldLine(line.variant_sku, math.ceil(line.quantity))
-                for line in order.items
-                if line.variant_sku and math.isfinite(line.quantity) and line.quantity > 0
-            )
+            lines = sold((line.variant_sku, line.quantity) for line in order.items)
             if lines and order.status not in NOT_YET:
                 cancelled = order.canceled_at is not None or order.status == "canceled"
                 orders.append(SoldOrder(order.id, lines, moment(order.created_at), cancelled))

@@ -20,7 +20,8 @@ import msgspec
 
 from weir_chassis.settings import integer, text, texts
 from weir_sync import http
-from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, moment, only_asked, read
+from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, Whole, moment, only_asked, read
+from weir_sync.connectors.cursors import sold
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
@@ -71,8 +72,8 @@ class _Record(msgspec.Struct):
     url: str
     partner_sku: str
     partner: str | int | None = None
-    num_in_stock: int | None = None
-    num_allocated: int | None = None
+    num_in_stock: Whole | None = None
+    num_allocated: Whole | None = None
 
     @property
     def offered(self) -> int:
@@ -91,7 +92,7 @@ class _Order(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    quantity: int
+    quantity: Whole
     stockrecord: str | None = None
 
 
@@ -218,12 +219,10 @@ class OscarStore:
     async def _lines(self, number: int) -> tuple[SoldLine, ...]:
         """What an order sold of the stock records that are meant."""
         lines = await self._listed(f"admin/orders/{number}/lines/", _Line)
-        sold = [(_number(line.stockrecord, "stockrecords"), line.quantity) for line in lines if line.stockrecord]
-        if any(record not in self._skus for record, _ in sold):
+        told = [(_number(line.stockrecord, "stockrecords"), line.quantity) for line in lines if line.stockrecord]
+        if any(record not in self._skus for record, _ in told):
             await self._catalogue()
-        return tuple(
-            SoldLine(self._skus[record], quantity) for record, quantity in sold if record in self._skus and quantity > 0
-        )
+        return sold((self._skus.get(record), units) for record, units in told)
 
     async def _found(self, skus: Sequence[str]) -> dict[str, list[int]]:
         """The stock records of SKUs; the catalogue is read again for those that it does not have, but not too often."""

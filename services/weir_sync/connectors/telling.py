@@ -20,28 +20,25 @@ class Unreached(Away):
 class Patience:
     """Keeps to what the other end said of when to come again."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    def __init__(self) -> None:
         """Nothing was said yet."""
-        self._clock = clock
         self._until = 0.0
 
     def wait(self, seconds: float) -> float:
         """Let nobody ask for so long; answers how long that is, within reason."""
         wait = min(max(seconds, 0.0), WAIT_SECONDS_MAX)
-        self._until = max(self._until, self._clock() + wait)
+        self._until = max(self._until, time.monotonic() + wait)
         return wait
 
     def check(self) -> None:
         """Raise Throttled while nobody may ask."""
-        left = self._until - self._clock()
+        left = self._until - time.monotonic()
         if left > 0:
             raise Throttled("The store asked to be left alone for a while.", retry_after_seconds=left)
 
 
-def said(text: str, hidden: Sequence[str] = ()) -> str:
-    """What a stranger said, fit to be told: short, in one line, and without what is hidden in it."""
-    for secret in sorted(filter(None, hidden), key=len, reverse=True):
-        text = text.replace(secret, "***")
+def said(text: str) -> str:
+    """What a stranger said, fit to be told: short, and in one line. `discretion` sees to what is secret in it."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= TEXT_LENGTH_MAX else line[: TEXT_LENGTH_MAX - 1] + "…"
 

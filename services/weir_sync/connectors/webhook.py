@@ -14,7 +14,7 @@ import msgspec
 
 from weir_chassis.settings import flag
 from weir_sync import http
-from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, read
+from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, UNITS_MAX, Asker, Whole, read
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
@@ -34,8 +34,8 @@ from weir_sync.urls import WebAddress, web_address
 T = TypeVar("T")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-Shown = Annotated[int, msgspec.Meta(ge=-1_000_000_000, le=1_000_000_000)]
-Units = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Unreported = Annotated[int, msgspec.Meta(ge=0, le=UNITS_MAX)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class _Abilities(msgspec.Struct):
 class _Outcome(msgspec.Struct):
     store_sku: str
     outcome: Outcome
-    shown: Shown | None = None
+    shown: Whole | None = None
     error: str = ""
-    number: int | None = None
+    number: Number | None = None
 
 
 class _Outcomes(msgspec.Struct):
@@ -71,9 +71,9 @@ class _Outcomes(msgspec.Struct):
 
 class _Level(msgspec.Struct):
     store_sku: str
-    quantity: Shown | None = None
-    unreported: Units | None = None
-    number: int | None = None
+    quantity: Whole | None = None
+    unreported: Unreported | None = None
+    number: Number | None = None
 
 
 class _Levels(msgspec.Struct):
@@ -108,10 +108,9 @@ class WebhookStore:
         answer = await self._asked("apply", _Outcomes, levels=[_level(level) for level in levels])
         if answer is None:
             return [LevelOutcome(level.store_sku, Outcome.APPLIED) for level in levels]
-        hidden = [self._settings.signing_key]
         told = {each.store_sku: each for each in answer.outcomes}
         return [
-            LevelOutcome(sku, found.outcome, found.shown, said(found.error, hidden), found.number)
+            LevelOutcome(sku, found.outcome, found.shown, said(found.error), found.number)
             if (found := told.get(sku))
             else LevelOutcome(sku, Outcome.IN_DOUBT, None, "The store told no outcome.")
             for sku in (level.store_sku for level in levels)

@@ -17,8 +17,8 @@ import msgspec
 
 from weir_chassis.settings import integer, text
 from weir_sync import http
-from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, moment, only_asked
-from weir_sync.connectors.cursors import Now, instant, mark, moved, utc_now
+from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, Asker, Units, moment, only_asked
+from weir_sync.connectors.cursors import Now, instant, mark, moved, sold, utc_now
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
@@ -27,7 +27,6 @@ from weir_sync.connectors.port import (
     OrderPage,
     Outcome,
     ShownLevel,
-    SoldLine,
     SoldOrder,
 )
 from weir_sync.connectors.settings import secret, setting
@@ -64,7 +63,7 @@ class _Product(msgspec.Struct):
     id: int
     sku: str = ""
     parent_id: int = 0
-    stock_quantity: float | None = None
+    stock_quantity: Units | None = None
 
 
 class _Error(msgspec.Struct):
@@ -74,7 +73,7 @@ class _Error(msgspec.Struct):
 
 class _Updated(msgspec.Struct):
     id: int
-    stock_quantity: float | None = None
+    stock_quantity: Units | None = None
     error: _Error | None = None
 
 
@@ -83,7 +82,7 @@ class _Batch(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    quantity: float
+    quantity: Units
     sku: str | None = None
 
 
@@ -162,7 +161,7 @@ class WooCommerceStore:
         orders, changed = [], []
         for order in listed:
             changed.append((str(order.id), moment(order.date_modified_gmt) or former.since))
-            lines = tuple(_sold(order.line_items))
+            lines = sold((line.sku, line.quantity) for line in order.line_items)
             if lines and order.status not in NOT_YET:
                 placed_at, cancelled = moment(order.date_created_gmt), order.status in CANCELLED
                 orders.append(SoldOrder(str(order.id), lines, placed_at, cancelled))
@@ -194,11 +193,7 @@ class WooCommerceStore:
         if told.error.code in _GONE:
             self._places.pop(sku, None)
             return LevelOutcome(sku, Outcome.RETRY, None, "Its product is gone; it is looked for again.")
-        return LevelOutcome(sku, Outcome.REFUSED, None, said(f"{told.error.code}: {told.error.message}", self._hidden))
-
-    @property
-    def _hidden(self) -> tuple[str, str]:
-        return self._settings.consumer_key, self._settings.consumer_secret
+        return LevelOutcome(sku, Outcome.REFUSED, None, said(f"{told.error.code}: {told.error.message}"))
 
     async def _look_up(self, skus: Sequence[str]) -> tuple[dict[str, list[_Place]], dict[str, int]]:
         """Where products and variations are that the store has, by SKU, and what they show; it finds SKUs in any case
@@ -238,13 +233,6 @@ def _questions(skus: Sequence[str]) -> Iterator[list[str]]:
         together.append(sku)
     if together:
         yield together
-
-
-def _sold(lines: Sequence[_Line]) -> Iterator[SoldLine]:
-    """What was sold of goods with a SKU; the others are none of ours."""
-    for line in lines:
-        if line.sku and math.isfinite(line.quantity) and line.quantity > 0:
-            yield SoldLine(line.sku, math.ceil(line.quantity))
 
 
 def _unfound(sku: str, count: int) -> LevelOutcome:

@@ -88,7 +88,7 @@ class FakeWooCommerce(Fake):
             code = f"woocommerce_rest_{sort}_invalid_id"
             return {"id": update["id"], "error": {"code": code, "message": "Invalid ID.", "data": {"status": 400}}}
         if update["stock_quantity"] > 1000:
-            error = {"code": "rest_invalid_param", "message": f"Too much for {SECRET}.", "data": {"status": 400}}
+            error = {"code": "rest_invalid_param", "message": "Too much.", "data": {"status": 400}}
             return {"id": update["id"], "error": error}
         assert update["manage_stock"] is True
         product.units = update["stock_quantity"]

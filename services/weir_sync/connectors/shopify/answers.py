@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from weir_sync.connectors.asking import Whole
+
 N = TypeVar("N")
 
 
@@ -87,7 +89,7 @@ class SetResult(msgspec.Struct, rename="camel"):
 class Quantity(msgspec.Struct):
     """A quantity; of those that are asked for, there is only what is available."""
 
-    quantity: int
+    quantity: Whole
 
 
 class InventoryLevel(msgspec.Struct):
@@ -106,7 +108,7 @@ class Stocked(msgspec.Struct, rename="camel"):
 class Line(msgspec.Struct):
     """A line of an order."""
 
-    quantity: int
+    quantity: Whole
     sku: str | None = None
 
 

@@ -11,7 +11,7 @@ import msgspec
 from weir_chassis.ids import new_id
 from weir_sync import http
 from weir_sync.connectors.asking import ANSWER_SECONDS_MAX, WAIT_SECONDS, Asker, moment, only_asked, read
-from weir_sync.connectors.cursors import Mark, Now, mark, moved, utc_now
+from weir_sync.connectors.cursors import Mark, Now, mark, moved, sold, utc_now
 from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
@@ -221,13 +221,13 @@ class ShopifyStore:
         return found
 
     async def _lines(self, order: Order) -> tuple[SoldLine, ...]:
-        """What an order sold; goods without a SKU are none of ours."""
+        """What an order sold."""
         page, lines = order.line_items, list(order.line_items.nodes)
         while page.page_info.has_next_page and len(lines) < PAGES_MAX * BATCH_MAX:
             variables = {"order": order.id, "first": BATCH_MAX, "after": page.page_info.end_cursor}
             page = (await self._ask(OrderLines, "order", questions.LINES, variables)).line_items
             lines += page.nodes
-        return tuple(SoldLine(line.sku, line.quantity) for line in lines if line.sku and line.quantity > 0)
+        return sold((line.sku, line.quantity) for line in lines)
 
     async def _ask(self, kind: type[T], name: str, query: str, variables: Mapping[str, Any]) -> T:
         """Ask for one thing; raises ConnectorFailed, where the answer is an error also."""
