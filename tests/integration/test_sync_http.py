@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.kit.authority import Authority
 from weir_sync.http import client
 from weir_sync.urls import AddressRefused, Guard, WebAddress
 
@@ -183,3 +186,43 @@ async def test_a_lost_connection_is_told_from_one_that_was_never_made(site: Site
     async with client(TESTS, WebAddress("http://nowhere.invalid")) as http:
         with pytest.raises(httpx.ConnectError, match="does not resolve"):
             await http.get("/")
+
+
+class Pointing(Guard):
+    """All names lead to this machine."""
+
+    async def addresses(self, host: str, port: int, *, secure: bool = True) -> tuple[str, ...]:
+        """This machine."""
+        return ("127.0.0.1",)
+
+
+async def test_who_answers_must_be_who_was_asked(tmp_path: Path) -> None:
+    """Over TLS the other end proves to be the host that was given, though its address is what is connected to; one that
+    another host's certificate speaks for is not talked to.
+    """
+    authority = Authority(tmp_path)
+    heads = []
+
+    async def serve(reader: asyncio.StreamReader, writer: Writer) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nfine")
+        await writer.drain()
+        writer.close()
+
+    trusting = ssl.create_default_context(cafile=authority.file)
+    certificate, key = authority.issue("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        async with client(TESTS, WebAddress(f"https://localhost:{port}"), verify=trusting) as http:
+            assert (await http.get("/")).text == "fine"
+        for guard, host, trusted in ((TESTS, "localhost", None), (Pointing(), "shop.example", trusting)):
+            async with client(guard, WebAddress(f"https://{host}:{port}"), verify=trusted) as http:
+                with pytest.raises(httpx.ConnectError, match="certificate"):
+                    await http.get("/")
+    finally:
+        server.close()
+        await server.wait_closed()
+    assert len(heads) == 1

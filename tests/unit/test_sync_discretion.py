@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import traceback
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from weir_chassis.settings import integer
+from weir_sync.connectors.discretion import Discretion
 from weir_sync.connectors.kinds import SORTS
 from weir_sync.connectors.making import Making, Reach, Sort
 from weir_sync.connectors.port import (
@@ -158,6 +160,27 @@ async def test_failures_hold_no_secret(fault: Exception) -> None:
         with pytest.raises(type(fault)):
             _ = [each async for each in warehouse.stock("")]
     assert getattr(fault, "retry_after_seconds", 7) == 7
+
+
+async def test_accidents_hold_no_secret() -> None:
+    """What nobody foresaw is an accident, which the log tells of: without our secrets, and so is what led to it."""
+    try:
+        try:
+            raise KeyError(7, TOLD)
+        except KeyError as cause:
+            raise ValueError(TOLD) from cause
+    except ValueError as accident:
+        telltale = Telltale(accident)
+    async with making(telltale).store("acme", STORE) as store:
+        with pytest.raises(ValueError, match="They said") as failed:
+            await store.describe()
+    assert not [form for form in FORMS if form in "".join(traceback.format_exception(failed.value))]
+
+
+def test_a_secret_of_many_lines_is_hidden_line_by_line() -> None:
+    """A key that is told as one long line, or in part, is hidden, too."""
+    key = "-----BEGIN KEY-----\nMIIabcdefgh\nc4n4ry==\n-----END KEY-----\n"
+    assert Discretion([key, "", "\n"]).text(f"bad key {key!r}: c4n4ry==") == ("bad key '***\\n***\\n***\\n***\\n': ***")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.connections import key_line
-from weir_chassis.errors import Misconfigured
+from tests.kit.waiting import until
+from weir_chassis.configuration.objects import Key
+from weir_chassis.errors import DatabaseAway, Misconfigured
+from weir_sync.domain.connections import Secret
 from weir_sync.secrets import KeyFile, Keys, NotOpened, Place, Sealed
+from weir_sync.worker.resealing import resealing
 
 HERE = Place("acme", "web", "token")
 
@@ -153,3 +159,44 @@ def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert ring.keys().newest == "b"
     write(line)
     assert ring.keys().newest == "a"
+
+
+class Kept:
+    """Sealed secrets in memory: `Resealing`."""
+
+    def __init__(self, *secrets: Secret) -> None:
+        """Keep these; the first time that anybody asks nobody answers."""
+        self.secrets = {each.key: each for each in secrets}
+        self.asked = 0
+
+    async def stale(self, tenant: str, key_id: str, *, after: Key, limit: int) -> Sequence[Secret]:
+        """What another key sealed."""
+        self.asked += 1
+        if self.asked == 1:
+            raise DatabaseAway
+        found = [each for key, each in sorted(self.secrets.items()) if key > after and each.key_id != key_id]
+        return found[:limit]
+
+    async def reseal(self, tenant: str, before: Secret, after: Secret) -> bool:
+        """Keep another seal."""
+        self.secrets[after.key] = after
+        return True
+
+
+async def test_secrets_are_sealed_anew_unasked(tmp_path: Path) -> None:
+    """Whatever older keys sealed is under the newest in the end, though the database was away for a while, and though
+    one cannot be opened.
+    """
+    file = tmp_path / "keys"
+    file.write_text(key_line("old") + key_line("new"))
+    both = KeyFile(file).keys()
+    old = Keys({"old": both.keys["old"]})
+    sealed = old.seal(HERE, "canary")
+    kept = Kept(Secret("web", "token", *sealed), Secret("web", "pin", "old", "?"))
+    working = asyncio.create_task(resealing(kept, lambda: asyncio.sleep(0, ["acme"]), KeyFile(file), pause_seconds=0))
+    try:
+        await until(lambda: kept.secrets["web", "token"].key_id == "new")
+    finally:
+        working.cancel()
+    assert both.open(HERE, Sealed("new", kept.secrets["web", "token"].sealed)) == "canary"
+    assert kept.secrets["web", "pin"].sealed == "?"

@@ -25,6 +25,8 @@ from weir_sync.connectors.port import (
 )
 
 TEXT_LENGTH_MAX = 1024
+LINE_LENGTH_LEAST = 4
+"""Shorter lines of a secret tell nothing of it."""
 HIDDEN = "***"
 
 
@@ -34,6 +36,9 @@ class Discretion:
     def __init__(self, secrets: Iterable[str]) -> None:
         """Know these secrets."""
         known = {secret.strip() for secret in secrets if secret.strip()}
+        known |= {
+            line.strip() for secret in known for line in secret.splitlines() if len(line.strip()) >= LINE_LENGTH_LEAST
+        }
         forms = {form for secret in known for form in (secret, quote(secret, safe=""), _base64(secret))}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
 
@@ -45,12 +50,22 @@ class Discretion:
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """What fails within the block says so without them, and without what led to it."""
+        """What fails within the block says so without them: in its own words, and in those of what led to it."""
         try:
             yield
         except ConnectorFailed as failed:
             failed.args = (self.text(str(failed)),)
             raise failed from None
+        except Exception as accident:
+            self._tell(accident)
+            raise
+
+    def _tell(self, accident: BaseException | None) -> None:
+        told: list[BaseException] = []
+        while accident is not None and accident not in told:
+            told.append(accident)
+            accident.args = tuple(self.text(each) if isinstance(each, str) else each for each in accident.args)
+            accident = accident.__cause__ or accident.__context__
 
 
 class DiscreetStore:
