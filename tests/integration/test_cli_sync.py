@@ -15,6 +15,7 @@ from tests.kit.command import Weir
 from tests.kit.reference_shop import Shop
 from tests.kit.reference_store import ReferenceStore
 from tests.kit.suite import Suite
+from tests.kit.waiting import until
 from tests.unit.test_cli_folder import written
 
 ADD = ("connect", "add", "east", "store", "grpc", "--channel", "shop-east", "--set", "tls=off", "--set")
@@ -189,3 +190,121 @@ async def test_a_rule_is_made_and_changed_on_the_line(weir: Weir, tmp_path: Path
     assert await refused(weir, *line) == "RULE_EXISTS"
     assert (await weir("rule", "change", "half", "--first", "pos")).status == 2
     assert (await weir("rule", "change", "half", "--owner", "acme")).status == 2
+
+
+@pytest.fixture
+async def selling(weir: Weir, store: ReferenceStore, tmp_path: Path) -> Weir:
+    """The terminal of a merchant whose store is told the levels of a channel; 5 mugs lie in the warehouse."""
+    channels = "channel,kind\nshop-east,WEBSHOP\npos,POS\n"
+    links = "warehouse_group,channel_group\neurope,shop-east\neurope,pos\n"
+    stock = "sku,location,quantity\nMUG,DE1,5\n"
+    await done(weir, "load", str(written(tmp_path, channels=channels, links=links, stock=stock)))
+    await done(weir, *ADD, f"target={store.target}")
+    (tmp_path / "token").write_text("let-me-in")
+    await done(weir, "connect", "secret", "east", "token", "--file", str(tmp_path / "token"))
+    await done(weir, "listings", "set", "east", "MUG-XL", "MUG")
+    await done(weir, "connect", "on", "east")
+    await until(lambda: store.shop.shown["MUG-XL"] == 5, 60)
+    return weir
+
+
+async def test_what_was_told_is_shown_with_its_records(selling: Weir, store: ReferenceStore, tmp_path: Path) -> None:
+    """Each level leaves a record, filtered and written to a file as asked; the view has what is told and what is."""
+    assert (await selling("reserve", "MUG@DE1=2")).status == 0
+    await until(lambda: store.shop.shown["MUG-XL"] == 3, 60)
+    told = ("sync", "records", "--connection", "east", "--sku", "MUG-XL", "--status", "succeeded")
+    records = (await done(selling, *told))["records"]
+    while len(records) < 2:  # the store shows a level before what became of it is written down
+        records = (await done(selling, *told))["records"]
+    assert [(each["before"], each["after"]) for each in records] == [(5, 3), (None, 5)]
+    assert (await done(selling, *told, "--trigger", "schedule"))["records"] == []
+    assert (await done(selling, *told, "--until", "2020-01-01"))["records"] == []
+    sheet = tmp_path / "records.csv"
+    assert (await done(selling, *told, "--csv", str(sheet)))["rows"] == 2
+    assert [line.split(",")[1:3] for line in sheet.read_text().splitlines()] == [
+        ["connection", "store_sku"],
+        ["east", "MUG-XL"],
+        ["east", "MUG-XL"],
+    ]
+    (row,) = (await done(selling, "channel-view", "--connection", "east", "--sku", "MUG"))["rows"]
+    assert (row["store_sku"], row["level"], row["told"], row["status"]) == ("MUG-XL", 3, 3, "SUCCEEDED")
+    assert store.shop.shown["MUG"] == 0, "a product that has a listing does not pass through"
+    assert (await done(selling, "sync", "records", "--status", "pending"))["records"] == []
+    assert (await done(selling, "channel-view", "--differing"))["rows"] == []
+    table = (await selling("channel-view")).out.splitlines()
+    assert table[2].split()[:5] == ["east", "MUG-XL", "MUG", "3", "3"]
+    assert (await done(selling, "warehouse-view"))["rows"] == []
+
+
+async def test_everything_is_told_again_when_asked(selling: Weir, store: ReferenceStore) -> None:
+    """A full run ends with its counts; the same request id tells of the same run, and somebody's hand is found out."""
+    store.shop.shown["MUG-XL"] = 7
+    line = ("sync", "run", "east", "--full", "--request-id", "everything")
+    (run,) = (await done(selling, *line))["runs"]
+    assert (run["connection"], run["full"], run["done"], run["failed"]) == ("east", True, True, 0)
+    assert store.shop.shown["MUG-XL"] == 5
+    assert [each["run"] for each in (await done(selling, *line))["runs"]] == [run["run"]]
+    assert [each["run"] for each in (await done(selling, "sync", "runs"))["runs"]] == [run["run"]]
+    assert "everything" in (await selling("sync", "runs", run["run"])).out
+    assert await refused(selling, "sync", "run", "nowhere") == "CONNECTION_NOT_FOUND"
+    assert await refused(selling, "sync", "runs", "nothing") == "RUN_NOT_FOUND"
+    await done(selling, "connect", "off")
+    assert await refused(selling, "sync", "run", "east") == "SYNC_OFF"
+
+
+async def test_what_fails_is_an_alert_and_is_told_again(selling: Weir, store: ReferenceStore) -> None:
+    """A SKU that the store does not know fails; once it knows it, what failed is sent as it is now."""
+    await done(selling, "listings", "set", "east", "JUG-XL", "MUG")
+    failed = ("sync", "records", "--status", "failed")
+    records: list[Any] = []
+    while not records:
+        records = (await done(selling, *failed))["records"]
+    assert (records[0]["store_sku"], bool(records[0]["error"])) == ("JUG-XL", True)
+    alerts = (await done(selling, "sync", "alerts"))["alerts"]
+    assert [(each["kind"], each["subject"]) for each in alerts] == [("LEVEL_FAILED", "JUG-XL")]
+    assert "JUG-XL" in (await selling("sync", "alerts", "--watch", "--count", "1")).out
+    store.shop.shown["JUG-XL"] = 0
+    assert (await done(selling, "sync", "retry", "--check"))["retried"] == 1
+    assert (await done(selling, "sync", "retry"))["retried"] == 1
+    await until(lambda: store.shop.shown["JUG-XL"] == 5, 60)
+    assert await refused(selling, "sync", "retry", "nothing") == "RECORD_NOT_FOUND"
+    assert await refused(selling, "sync", "close", "nothing") == "SYNC_ALERT_NOT_FOUND"
+
+
+async def test_records_are_watched(selling: Weir, store: ReferenceStore) -> None:
+    """Each as it begins and as it ends, one document a line."""
+    process = await selling.begin("sync", "watch", "--connection", "east", "--count", "2", "--json")
+    try:
+        told = asyncio.create_task(process.communicate())
+        while not told.done():  # a watch begins when it begins: until then nobody is told
+            assert (await selling("adjust", "MUG", "DE1", "1")).status == 0
+            await asyncio.wait([told], timeout=1)
+        out, err = await told
+        assert process.returncode == 0, err
+        records = [each for line in out.splitlines() for each in json.loads(line)["records"]]
+        assert {each["store_sku"] for each in records} == {"MUG-XL"}
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_what_a_store_sold_is_reported(selling: Weir, store: ReferenceStore) -> None:
+    """Its units are promised; beyond what there is they are a shortfall; reported again it is the same."""
+    store.shop.shown["MUG-XL"] -= 2
+    line = ("store-order", "report", "east", "S-100", "MUG-XL=2", "--placed", "2026-11-22T10:00:00Z")
+    made = (await done(selling, *line))["order"]
+    assert (made["state"], [(each["product"]["sku"], each["quantity"]) for each in made["lines"]]) == (
+        "PROMISED",
+        [("MUG", 2)],
+    )
+    again = (await done(selling, *line))["order"]
+    assert again["reservation"] == made["reservation"]
+    short = (await done(selling, "store-order", "report", "east", "S-101", "MUG-XL=9"))["order"]
+    assert (short["state"], short["lines"][0]["short"]) == ("SHORT", 6)
+    listed = (await done(selling, "store-order", "list", "east", "--state", "short"))["orders"]
+    assert [each["order"]["store_order"] for each in listed] == ["S-101"]
+    shown = (await selling("store-order", "show", "east", "S-100")).out.splitlines()
+    assert shown[2].split()[:3] == ["east", "S-100", "PROMISED"]
+    assert await refused(selling, "store-order", "show", "east", "S-102") == "STORE_ORDER_NOT_FOUND"
+    assert (await selling("store-order", "report", "east", "S-102", "MUG-XL=none")).status == 2
