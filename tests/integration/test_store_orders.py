@@ -126,6 +126,27 @@ async def test_an_order_beyond_what_there_is_is_short_until_units_come(suite: Su
     await verified(merchant)
 
 
+async def test_what_is_short_is_served_from_where_units_come(suite: Suite) -> None:
+    """Units that come to another location, which may serve the store, are had by the order that is short."""
+    merchant = suite.merchant()
+    await two_stores(merchant, units=1)
+    await merchant.location("W2")
+    await merchant.group("more", "W2")
+    await merchant.link("more", "north web")
+    done = await report(merchant, "north", order("#1", ("BIKE", 3)))
+    assert done.order.state == SHORT
+    await merchant.receive("BIKE", W2=2)
+
+    async def covered() -> bool:
+        request = pb.GetStoreOrderRequest(connection="north", store_order="#1")
+        return (await merchant.stubs.store_orders.GetStoreOrder(request)).order.state == PROMISED
+
+    await until(covered, 60)
+    made = await reservation(merchant, done.order.reservation)
+    assert sorted((line.stock_item.location, line.open) for line in made.lines if line.open) == [("W1", 1), ("W2", 2)]
+    await verified(merchant)
+
+
 async def test_a_report_is_one_order_however_often_it_comes(suite: Suite) -> None:
     """Under the same or another request id, at once or later, its units are promised once; with other lines it is
     refused."""
@@ -194,16 +215,14 @@ async def test_an_accepted_order_stays_under_its_rule(suite: Suite) -> None:
     await merchant.link("more", "north web")
     await merchant.receive("BIKE", W2=9)
 
-    async def rule(warehouse: str, **fields: Any) -> rule_pb2.Rule:
-        made = rule_pb2.Rule(rule="only", priority=1, stores=["north web"], warehouses=[warehouse], **fields)
+    async def rule(warehouse: str) -> None:
+        made = rule_pb2.Rule(rule="only", priority=1, stores=["north web"], warehouses=[warehouse])
         if warehouse == "W1":
             create = rule_service_pb2.CreateRuleRequest(request_id=request_id(), rule=made)
-            done = await merchant.stubs.rules.CreateRule(create)
+            merchant.saw((await merchant.stubs.rules.CreateRule(create)).revision)
         else:
             update = rule_service_pb2.UpdateRuleRequest(request_id=request_id(), rule=made)
-            done = await merchant.stubs.rules.UpdateRule(update)
-        merchant.saw(done.revision)
-        return done.rule
+            merchant.saw((await merchant.stubs.rules.UpdateRule(update)).revision)
 
     await rule("W1")
     await merchant.level("BIKE", "north web")

@@ -46,6 +46,7 @@ class Books:
     promises: dict[str, dict[Product, int]] = field(default_factory=dict)
     """Units that each order was promised, by its name."""
     released: set[str] = field(default_factory=set)
+    moved: list[OrderKey] = field(default_factory=list)
     asked: int = 0
     hit: Hits = NOTHING_HIT
 
@@ -73,6 +74,10 @@ class Books:
         self.released.add(order.name)
         self._after()
         return Point("c", 1, next(_numbers))
+
+    async def move(self, tenant: str, order: StoreOrder) -> None:
+        """Note that it was asked for."""
+        self.moved.append(order.key)
 
     async def hits(self, tenant: str) -> Hits:
         """What shortfalls hit."""

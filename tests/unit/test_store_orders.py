@@ -15,6 +15,7 @@ from weir_sync.domain.alerts import AlertKind
 from weir_sync.domain.orders import OrderLine, OrderState, Point, Promised, StoreOrder, in_force
 from weir_sync.domain.rules import Product, Rule
 from weir_sync.errors import ConnectionNotFound, StoreOrderChanged
+from weir_sync.handlers.orders import ACCIDENT, TRIES_MAX
 from weir_sync.memory.orders import MemoryOrders
 from weir_sync.ports.orders import Hits
 from weir_sync.worker.orders import OrderWorker
@@ -181,18 +182,42 @@ async def test_what_somebody_must_see_to_is_told(
 
 
 async def test_short_orders_are_covered_when_nothing_hits_them(here: World) -> None:
-    """One that a shortfall hits stays short, and so do all while not all that is hit is told."""
+    """One that a shortfall hits stays short, and is moved where it may be; so do all while not all that is hit is
+    told."""
     here.books.there = 0
     done = [await here.report(sold(name, ("A", 1))) for name in ("#1", "#2")]
     here.books.hit = Hits(frozenset({done[1].reservation}), all_told=False)
-    assert await here.desk.cover(TENANT)
+    await here.desk.cover(TENANT)
     assert len(alerts(here)) == 2
     here.books.hit = here.books.hit._replace(all_told=True)
-    assert await here.desk.cover(TENANT)
+    await here.desk.cover(TENANT, move=True)
     assert alerts(here) == [(AlertKind.ORDER_SHORT, "#2")]
+    assert here.books.moved == [key("#2")]
     here.books.hit = Hits(frozenset(), all_told=True)
-    assert not await here.desk.cover(TENANT)
+    await here.desk.cover(TENANT)
     assert alerts(here) == []
+
+
+async def test_what_never_passes_is_told_in_the_end(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever stands in the way, an order that was tried often enough opens an alert; an accident does at once, and
+    says no more than that it was one."""
+
+    async def away(tenant: str, asked: StoreOrder) -> Promised:
+        raise PeerAway
+
+    async def broken(tenant: str, asked: StoreOrder) -> Promised:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(here.books, "promise", away)
+    await here.report(sold("#1", ("A", 1)))
+    for _ in range(TRIES_MAX - 2):
+        await here.desk.settle(TENANT, key("#1"))
+    assert alerts(here) == []
+    await here.desk.settle(TENANT, key("#1"))
+    assert alerts(here) == [(AlertKind.ORDER_UNREADABLE, "#1")]
+    monkeypatch.setattr(here.books, "promise", broken)
+    assert (await here.report(sold("#2", ("A", 1)))).error == ACCIDENT
+    assert alerts(here) == [(AlertKind.ORDER_UNREADABLE, "#1"), (AlertKind.ORDER_UNREADABLE, "#2")]
 
 
 async def test_a_check_changes_nothing(here: World) -> None:

@@ -186,7 +186,7 @@ def in_force(rules: Iterable[Rule], product: Product, store: str) -> str:
     return winner.rule if winner is not None and store in winner.stores else ""
 
 
-def still_short(orders: Collection[StoreOrder], hit: Collection[str]) -> list[StoreOrder]:
+def covered_by_now(orders: Collection[StoreOrder], hit: Collection[str]) -> list[StoreOrder]:
     """Of orders that are short those whose reservation no shortfall hits any more."""
     return [each for each in orders if each.reservation not in hit]
 

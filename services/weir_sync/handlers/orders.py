@@ -26,9 +26,9 @@ from weir_sync.domain.orders import (
     OrderState,
     StoreOrder,
     begun,
+    covered_by_now,
     in_force,
     reported,
-    still_short,
 )
 from weir_sync.domain.rules import Rule
 from weir_sync.errors import ConnectionOfRole, StoreOrderChanged, StoreOrderNotFound
@@ -39,6 +39,9 @@ HOLD_SECONDS = 30.0
 """How long an order is left to whoever settles it."""
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.5, 300.0
 SHORT_AT_ONCE = 500
+TRIES_MAX = 8
+"""How often it is tried before somebody is told, whatever it is that stands in the way."""
+ACCIDENT = "It failed for a reason that is in the log of the service."
 PASSING = (Kind.AWAY, Kind.EXHAUSTED, Kind.RACED)
 """Kinds of refusals that nobody has to do anything about."""
 
@@ -134,37 +137,42 @@ class OrderDesk:
             if order.releases:
                 revision = await self.promises.release(tenant, order)
                 order = await self.orders.released(tenant, key, revision)
-        except Refusal as refusal:
-            await self._failed(tenant, order, refusal)
+        except Exception as fault:
+            await self._failed(tenant, order, fault)
             order = await self.get(tenant, key)
         return order
 
-    async def cover(self, tenant: str) -> bool:
-        """Look whether what was short is there now; whether any order is short still."""
-        after, left = 0, False
+    async def cover(self, tenant: str, *, move: bool = False) -> None:
+        """Look whether what was short is there now, at the locations that it was promised from; and have it promised
+        from others where it has come there, if it may `move`."""
+        after = 0
         while found := await self.orders.short(tenant, after=after, limit=SHORT_AT_ONCE):
             hits = await self.promises.hits(tenant)
-            covered = still_short(found, hits.reservations) if hits.all_told else []
+            covered = covered_by_now(found, hits.reservations) if hits.all_told else []
             if covered:
                 await self.orders.covered(tenant, [each.key for each in covered])
-            left = left or len(covered) < len(found)
+            for each in found if move else ():
+                if each not in covered:
+                    await self.promises.move(tenant, each)
             after = found[-1].place
-        return left
 
-    async def _failed(self, tenant: str, order: StoreOrder, refusal: Refusal) -> None:
+    async def _failed(self, tenant: str, order: StoreOrder, fault: Exception) -> None:
         """Write down why an order could not be settled; where somebody has to do something about it he is told."""
-        longest = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS * 2.0 ** min(order.tries, 20))
-        pause = refusal.retry_after_seconds or longest * random.uniform(0.5, 1.0)  # noqa: S311  # guards nothing
-        concern, channel = None, ""
-        if refusal.kind not in PASSING:
-            said = f"The order '{order.key.store_order}' cannot be settled: {refusal.message}"
+        pause = min(PAUSE_SECONDS_MAX, PAUSE_SECONDS * 2.0 ** min(order.tries, 20))
+        pause *= random.uniform(0.5, 1.0)  # noqa: S311  # spreads what is tried again, guards nothing
+        concern, channel, error, passes = None, "", ACCIDENT, False
+        if isinstance(fault, Refusal):
+            pause = fault.retry_after_seconds or pause
+            error, passes = fault.message, fault.kind in PASSING
+            log.warning("an order of a store cannot be settled now", tenant=tenant, reason=fault.reason)
+            if fault.reason == "CHANNEL_NOT_FOUND":  # nothing was promised: it may go through the one of now
+                channel = await self._channel(tenant, order.key.connection)
+        else:
+            log.error("an order of a store could not be settled", tenant=tenant, exc_info=fault)
+        if not passes or order.tries >= TRIES_MAX:
+            said = f"The order '{order.key.store_order}' cannot be settled: {error}"
             concern = Concern(AlertKind.ORDER_UNREADABLE, *order.key, said)
-        if refusal.reason == "CHANNEL_NOT_FOUND":  # nothing was promised: it may go through the one of now
-            channel = await self._channel(tenant, order.key.connection)
-        log.warning("an order of a store cannot be settled now", tenant=tenant, reason=refusal.reason)
-        await self.orders.failed(
-            tenant, order.key, error=refusal.message, pause_seconds=pause, concern=concern, channel=channel
-        )
+        await self.orders.failed(tenant, order.key, error=error, pause_seconds=pause, concern=concern, channel=channel)
 
     async def _channel(self, tenant: str, connection: str) -> str:
         async with self.answering.reading(tenant, {}) as (objects, _):

@@ -17,7 +17,8 @@ from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_p
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from weir_chassis.client import Peer
-from weir_chassis.errors import Refusal
+from weir_chassis.errors import Kind, Refusal
+from weir_chassis.ids import new_id
 from weir_chassis.status import passing_on
 from weir_sync.domain.orders import Point, Promised, StoreOrder
 from weir_sync.domain.rules import Product
@@ -66,6 +67,18 @@ class PeerOrderPromises:
         asked = reservation_service_pb2.GetReservationRequest(reservation=order.reservation)
         with passing_on():
             return _point((await stub.GetReservation(asked)).revision)
+
+    async def move(self, tenant: str, order: StoreOrder) -> None:
+        stub = FulfilmentServiceStub(self._aggregator.with_tenant(tenant).channel)
+        request = fulfilment_service_pb2.ReplanReservationRequest(
+            request_id=f"sync/{new_id()}", reservation=order.reservation
+        )
+        try:
+            with passing_on():
+                await stub.ReplanReservation(request)
+        except Refusal as refusal:
+            if refusal.kind is Kind.AWAY:
+                raise
 
     async def hits(self, tenant: str) -> Hits:
         stub, found, all_told = self._books(tenant), set[str](), True

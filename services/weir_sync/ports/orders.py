@@ -94,6 +94,12 @@ class OrderPromises(Protocol):
         """Give up what of an order has not gone out; harmless where it has ended."""
         ...
 
+    async def move(self, tenant: str, order: StoreOrder) -> None:
+        """Have units of an order that are not there promised from where there are some, as far as there are; nothing
+        is lost by it. Raises PeerAway alone.
+        """
+        ...
+
     async def hits(self, tenant: str) -> Hits:
         """What shortfalls hit now."""
         ...

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import structlog
 
@@ -20,6 +21,8 @@ from weir_sync.ports.orders import Cursor, OrderCursors
 LOOK_SECONDS = 0.5
 COVER_SECONDS = 1.0
 """How often it is looked whether what is short has come."""
+MOVING = 5
+"""Every so many times it is also looked whether it has come somewhere else."""
 ORDERS_MAX = 16
 """Orders that one process settles at once, and stores whose orders it reads at once."""
 PAGE = 250
@@ -45,19 +48,22 @@ class OrderWorker:
         """Do so until cancelled."""
         while True:
             self.wakened.clear()
+            busy = False
             try:
                 for tenant in await self.tenants():
-                    await self.look(tenant)
+                    busy |= await self.look(tenant)
             except Exception as fault:
                 _log(fault, "orders of stores cannot be settled now")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self.wakened.wait()
+            if not busy:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self.wakened.wait()
 
-    async def look(self, tenant: str) -> None:
-        """Settle what is due of a tenant."""
-        while found := await self.desk.orders.take(tenant, hold_seconds=HOLD_SECONDS, limit=ORDERS_MAX):
-            await asyncio.gather(*(self._settle(tenant, key) for key in found))
+    async def look(self, tenant: str) -> bool:
+        """Settle some of what is due of a tenant; whether anything was."""
+        found = await self.desk.orders.take(tenant, hold_seconds=HOLD_SECONDS, limit=ORDERS_MAX)
+        await asyncio.gather(*(self._settle(tenant, key) for key in found))
+        return bool(found)
 
     async def _settle(self, tenant: str, key: OrderKey) -> None:
         try:
@@ -66,11 +72,11 @@ class OrderWorker:
             _log(fault, "an order of a store cannot be settled now", tenant=tenant, connection=key.connection)
 
     async def cover(self) -> None:
-        """Look after what is short, until cancelled."""
-        while True:
+        """Look after what is short, until cancelled; now and then it is moved to where there is some."""
+        for turn in count():
             try:
                 for tenant in await self.tenants():
-                    await self.desk.cover(tenant)
+                    await self.desk.cover(tenant, move=turn % MOVING == 0)
             except Exception as fault:
                 _log(fault, "what stores sold short cannot be looked after now")
             await asyncio.sleep(COVER_SECONDS)
