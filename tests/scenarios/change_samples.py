@@ -105,6 +105,7 @@ CHANGES: Sequence[Mapping[str, Any]] = (
     {"partitioning": {"policy": POLICY, "deleted": True}},
     {"rules": {"rule": RULE}},
     {"rules": {"store_limits": LIMITS, "deleted": True}},
+    {"rules": {"late_feed": {"location": "own location", "buffer_percent": 20, **ETAG}}},
 )
 
 

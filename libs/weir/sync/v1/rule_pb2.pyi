@@ -311,11 +311,11 @@ class LateFeed(_message.Message):
     BUFFER_PERCENT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     location: _builtins.str
-    """Identifier of the location."""
+    """Required. Identifier of the location. 1 to 128 characters."""
     buffer_percent: _builtins.int
-    """Of what the location has of a product, so much is told to no store: in percent, rounded up. 1 to 100."""
+    """Required. Of what the location has of a product, so much is told to no store: in percent, rounded up. 1 to 100."""
     etag: _builtins.str
-    """Mark of this version of the object."""
+    """Mark of this version of the object. Set by the service."""
     def __init__(
         self,
         *,
