@@ -17,6 +17,7 @@ import pytest
 from tests.kit.calling import refusal
 from tests.kit.listings import OTHER, SHOP, ListingCaller, Row, Serving, portioned, serving
 from tests.kit.postgres import FreshDatabase, PostgresForTests
+from tests.kit.rules import Caller
 from tests.kit.tokens import AUDIENCE, ISSUER, Signer, bearer, write_key_set
 from tests.kit.waiting import until
 from weir.sync.v1 import listing_service_pb2 as pb
@@ -24,6 +25,7 @@ from weir_chassis import status
 from weir_chassis.errors import Kind
 from weir_chassis.settings import AuthSettings
 from weir_sync.domain.listings import StoreSku
+from weir_sync.store.bulk import EXPORTS_MAX
 
 MANY = 100_000
 LONG_TEXT = "😀" * 128
@@ -131,6 +133,8 @@ async def test_every_fault_is_told_by_its_line(service: Serving) -> None:
     checked = await shop.upload(many, validate_only=True)
     assert [each.line for each in checked.faults] == list(range(1, 10_001))
     assert (await refusal(shop.upload(many))).metadata["faults"] == "15000"
+    twice = [(str(line % 8000), "A") for line in range(16_000)]
+    assert [each.line for each in (await shop.upload(twice, validate_only=True)).faults] == list(range(8001, 16_001))
     assert await shop.rows() == []
 
 
@@ -247,6 +251,42 @@ async def test_exports(service: Serving) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await shop.export("nowhere")
     assert status.reason(refused.value) == "CONNECTION_NOT_FOUND"
+
+
+async def test_exports_that_nobody_reads_hold_nothing(service: Serving) -> None:
+    """Whoever goes away in the middle of an export leaves its place to others."""
+    shop = await service.shop("left")
+    await shop.upload([(f"{LONG_TEXT[6:]}{line:06d}", LONG_TEXT) for line in range(9000)])
+    for _ in range(EXPORTS_MAX + 1):
+        call = shop.stream("ExportListings", connection="shop")
+        assert len((await call.read()).listings) > 0
+        call.cancel()
+    told: list[int] = []
+
+    async def exported() -> bool:
+        try:
+            told.append(len(await shop.rows()))
+        except grpc.aio.AioRpcError as error:
+            if status.reason(error) != "OVERLOADED":
+                raise
+        return bool(told)
+
+    await until(exported, seconds=60)
+    assert told == [9000]
+
+
+async def test_watches_of_rules_go_over_listings(service: Serving) -> None:
+    """A change of listings is a revision of those who follow rules, too, and tells them nothing."""
+    shop = await service.shop("watched")
+    await shop.set("x", "TV")
+    imported = await shop.upload([("y", "TV")])
+    rules = Caller(service.channel, (("weir-tenant", "watched"),))
+    watch = rules.stream("WatchRules")
+    while (message := await watch.read()).through.number < imported.revision.number:
+        assert len(message.changes) == 0
+    await rules.create("after")
+    assert [each.rule.rule for each in (await watch.read()).changes] == ["after"]
+    watch.cancel()
 
 
 async def test_listings_go_with_their_connection(service: Serving, database: FreshDatabase) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from weir_chassis.configuration.memory import MemoryObjects, MemoryTenants
 from weir_chassis.configuration.objects import Decision, Outcome
@@ -45,7 +45,7 @@ class MemoryBulk:
     async def drop(self, tenant: str, upload: str) -> None:
         self._staged.pop((tenant, upload), None)
 
-    async def export(self, tenant: str, connection: str) -> AsyncIterator[tuple[int, Sequence[Listing]]]:
+    async def export(self, tenant: str, connection: str) -> AsyncGenerator[tuple[int, Sequence[Listing]], None]:
         async with self._tenants.reading(tenant) as objects:
             existing(Connection, (connection,), await objects.get(Connection, (connection,)))
             found = await objects.select(Listing, {"connection": connection})

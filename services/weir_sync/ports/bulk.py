@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from weir_chassis.configuration.objects import Outcome
@@ -44,7 +44,7 @@ class Bulk(Protocol):
         """Forget what is staged."""
         ...
 
-    def export(self, tenant: str, connection: str) -> AsyncIterator[tuple[int, Sequence[Listing]]]:
+    def export(self, tenant: str, connection: str) -> AsyncGenerator[tuple[int, Sequence[Listing]], None]:
         """All listings of a connection in order, in parts of up to 1000, at one revision, which comes with each; one
         part at least. Raises ConnectionNotFound, Overloaded where too many are under way.
         """

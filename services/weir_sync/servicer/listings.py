@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -116,10 +117,11 @@ class ListingServicer(Answering[Objects], listing_service_pb2_grpc.ListingServic
         connection, fresh = wire_listings.export(request)
         async with self._handlers.reading(call.tenant(), fresh):
             pass
-        async for newest, found in self._bulk.export(call.tenant(), connection):
-            revision = self._handlers.origin.revision(newest).to_wire()
-            for messages in wire.portions([wire_listings.to_listing(each) for each in found]):
-                yield pb.ExportListingsResponse(revision=revision, listings=messages)
+        async with aclosing(self._bulk.export(call.tenant(), connection)) as parts:
+            async for newest, found in parts:
+                revision = self._handlers.origin.revision(newest).to_wire()
+                for messages in wire.portions([wire_listings.to_listing(each) for each in found]):
+                    yield pb.ExportListingsResponse(revision=revision, listings=messages)
 
     async def _import(
         self, messages: AsyncIterator[pb.ImportListingsRequest]

@@ -6,7 +6,8 @@ stream comes in; they are taken in one transaction, which finds the difference f
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -27,6 +28,8 @@ from weir_sync.errors import ConnectionNotFound
 
 EXPORTS_MAX = 4
 """Exports at once: each holds a connection for as long as its caller takes to read."""
+TAKES_MAX = 2
+"""Imports taken at once, others wait: each holds a connection for as long as that takes."""
 PART = 1000
 """Listings of one part of an export."""
 STEP = 50_000
@@ -105,7 +108,9 @@ _TAKE_GONE = text(f"""
 ), touched AS ({_TOUCH_GONE}) {_GONE_COUNT}
 """)  # noqa: S608 -- a constant
 _LARGE = text("SET LOCAL enable_nestloop = off")
-"""How many lines are staged is not known to the planner: it would look all of them through for each listing."""
+"""How many lines are staged is not known to the planner: it would look all of them through for each other row."""
+_BY_KEY = text("SET LOCAL enable_seqscan = off")
+"""Nor is how many listings there are: it would read those of all tenants, where there were few a while ago."""
 _ROLE = text("SELECT role FROM connections WHERE tenant = :tenant AND connection = :connection")
 _COUNT = text("SELECT count(*) FROM listings WHERE tenant = :tenant AND connection = :connection")
 _ALL = text("""
@@ -124,6 +129,7 @@ class PostgresBulk:
         self._database = database
         self._tables = tables
         self._exports = 0
+        self._taking = asyncio.Semaphore(TAKES_MAX)
 
     async def stage(self, tenant: str, upload: str, lines: Lines) -> None:
         async def work() -> None:
@@ -137,6 +143,7 @@ class PostgresBulk:
     async def repeated(self, tenant: str, upload: str) -> Faults:
         asked = {"tenant": tenant, "upload": upload, "first_line": 1, "last_line": LINES_MAX, "most": FAULTS_MAX}
         async with self._database.reading(tenant) as connection:
+            await connection.execute(_LARGE)
             rows = (await connection.execute(_REPEATED, asked)).all()
         return Faults(rows[0].total, tuple(repetition(row.line, row.first) for row in rows)) if rows else Faults()
 
@@ -157,7 +164,8 @@ class PostgresBulk:
             done, revision = await self._take(connection, attempt.tenant, wanted)
             return idempotency.Outcome(msgspec.to_builtins(done), revision)
 
-        known = await idempotency.once(self._database, attempt, work)
+        async with self._taking:
+            known = await idempotency.once(self._database, attempt, work)
         assert known.revision is not None
         return Outcome(msgspec.convert(known.answer, ListingsImported), known.revision)
 
@@ -165,7 +173,7 @@ class PostgresBulk:
         async with self._database.driving(tenant) as driver:
             await driver.execute(_DROP, tenant, upload)
 
-    async def export(self, tenant: str, connection: str) -> AsyncIterator[tuple[int, Sequence[Listing]]]:
+    async def export(self, tenant: str, connection: str) -> AsyncGenerator[tuple[int, Sequence[Listing]], None]:
         with self._turn():
             async with self._database.reading(tenant) as reading:
                 asked = {"tenant": tenant, "connection": connection}
@@ -227,6 +235,7 @@ async def _done(
     """What `put` finds of some lines after the other that are different from what is staged, and `gone` of them all."""
     asked = {"tenant": tenant, "connection": wanted.connection, "upload": wanted.upload, **others}
     added = changed = removed = 0
+    await connection.execute(_BY_KEY)
     for first_line in range(1, wanted.lines + 1, STEP):
         found = await connection.execute(put, {**asked, "first_line": first_line, "last_line": first_line + STEP - 1})
         more_added, more_changed = found.one()
