@@ -20,7 +20,7 @@ class Healths(Protocol):
         ...
 
     async def set_breaker(self, tenant: str, connection: str, breaker: Breaker) -> None:
-        """Say how a breaker stands; `since` changes where its state does."""
+        """Say how a breaker stands; `since` changes where its state does. While it is open, so is an alert."""
         ...
 
     async def set_abilities(self, tenant: str, connection: str, abilities: Abilities) -> None:

@@ -10,7 +10,9 @@ import asyncpg
 import msgspec
 
 from weir_chassis.database import Database
+from weir_sync.domain.alerts import AlertKind, Concern
 from weir_sync.domain.health import Abilities, Breaker, BreakerState, Health
+from weir_sync.store.alerts import close_alerts, open_alerts
 
 _HEALTH = """
 SELECT connection, state, since_at, retry_at, failures, error, reported_at, late, abilities::text
@@ -54,7 +56,13 @@ class PostgresHealths:
 
     async def set_breaker(self, tenant: str, connection: str, breaker: Breaker) -> None:
         kept = breaker.state, breaker.failures, breaker.retry_at, breaker.error
-        await self._write(_SET_BREAKER, tenant, connection, *kept)
+        async with self._database.driving(tenant) as driver:
+            await driver.execute(_SET_BREAKER, tenant, connection, *kept)
+            if breaker.state is BreakerState.OPEN:
+                sentence = f"'{connection}' does not answer: {breaker.error}"
+                await open_alerts(driver, tenant, [Concern(AlertKind.CONNECTION_AWAY, connection, "", sentence)])
+            elif breaker.state is BreakerState.CLOSED and not breaker.failures:
+                await close_alerts(driver, tenant, AlertKind.CONNECTION_AWAY, connection)
 
     async def set_abilities(self, tenant: str, connection: str, abilities: Abilities) -> None:
         await self._write(_SET_ABILITIES, tenant, connection, msgspec.json.encode(abilities).decode())
