@@ -16,7 +16,7 @@ from tests.kit.spending import Supply, claimed, policy, share
 from tests.kit.suite import Suite
 from tests.kit.twins import twins
 from weir.aggregator.v1 import fulfilment_service_pb2 as pb
-from weir.ledger.v1 import reservation_pb2, reservation_service_pb2
+from weir.ledger.v1 import ledger_service_pb2, reservation_pb2, reservation_service_pb2
 from weir.partitioning.v1 import policy_pb2
 from weir_chassis import status
 
@@ -74,6 +74,34 @@ async def test_an_order_is_kept_to_shares(playing: tuple[Merchant, Playing]) -> 
     )
     assert [await claimed(merchant, each.claim("shop")) for each in (EAST, WEST)] == [3, 1]
     assert [await claimed(merchant, each.claim("market")) for each in (EAST, WEST)] == [6, 8]
+
+
+async def test_what_was_sold_passes_its_share(playing: tuple[Merchant, Playing]) -> None:
+    """What is beyond a share is promised nevertheless, of units that are there for others, and counted past the
+    ceiling; what is beyond all that is there is short, at a location that sends already."""
+    merchant, story = playing
+    await story.play("A has 4 BIKE; B has 5 BIKE; C has 9 BIKE")
+    await share(merchant, EAST, 1, shop=3, market=6)
+    await share(merchant, WEST, 1, shop=1, market=8)
+
+    async def sold(text: str) -> tuple[list[tuple[str, int]], int]:
+        wanted = order("S", text).wish
+        request = pb.ReserveFulfilmentRequest(
+            request_id=request_id(), wish=wanted, sold=True, freshness=merchant.freshness()
+        )
+        done = await merchant.stubs.fulfilment.ReserveFulfilment(request)
+        merchant.saw(done.revision)
+        assert done.reservation.state == reservation_pb2.RESERVATION_STATE_CONFIRMED
+        taken = [(each.stock_item.location, each.quantity) for each in done.plan.allocations]
+        assert [(each.stock_item.location, each.open) for each in done.reservation.lines] == taken
+        return taken, sum(each.quantity for each in done.plan.missing)
+
+    assert await sold("6 BIKE for shop") == ([("A", 3), ("C", 1), ("C", 2)], 2)
+    assert [await claimed(merchant, each.claim("shop")) for each in (EAST, WEST)] == [3, 3]
+    assert await sold("14 BIKE for market") == ([("A", 1), ("B", 5), ("C", 6), ("A", 2)], 2)
+    shortfalls = (await merchant.stubs.ledger.ListShortfalls(ledger_service_pb2.ListShortfallsRequest())).shortfalls
+    assert [(each.stock_item.location, each.shortfall) for each in shortfalls] == [("A", 2)]
+    assert [await claimed(merchant, each.claim("market")) for each in (EAST, WEST)] == [8, 6]
 
 
 async def test_a_share_that_is_spent_is_told(playing: tuple[Merchant, Playing]) -> None:
