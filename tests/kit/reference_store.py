@@ -274,8 +274,9 @@ class ReferenceStore(store_connector_pb2_grpc.StoreConnectorServicer):
     def _later(self, levels: Sequence[Level]) -> None:
         """What is late is done in the order it came, whatever came in between."""
         self._late.extend(levels)
-        timer = asyncio.get_running_loop().call_later(self.weather.settle_seconds, self.settle)
-        self._timers.add(timer)
+        loop = asyncio.get_running_loop()
+        self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
+        self._timers.add(loop.call_later(self.weather.settle_seconds, self.settle))
 
     def _accepted(self, level: Level) -> LevelOutcome:
         known = level.store_sku in self.shop.shown

@@ -70,13 +70,12 @@ class Asker:
         return answer
 
     async def answer(self, kind: type[T], method: str, path: str, **question: Any) -> T:
-        """An answer that is 2xx, and of this kind. Raises what `ask` raises, Away where it is of no such kind, and
-        Denied where the question itself does not do.
+        """An answer that is 2xx, and of this kind. Raises what `ask` raises, and Away for any other: one that is about
+        a single SKU among many is found by asking for fewer.
         """
         answer = await self.ask(method, path, **question)
         if not answer.is_success:
-            later = answer.status_code in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY)
-            raise (Away if later else Denied)(f"The store answered {answer.status_code}.")
+            raise Away(f"The store answered {answer.status_code}.")
         return read(answer.content, kind)
 
     def throttled(self, seconds: float) -> Throttled:

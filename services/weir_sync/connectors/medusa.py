@@ -25,6 +25,7 @@ from weir_sync.connectors.port import (
     Abilities,
     Away,
     ConnectorFailed,
+    Denied,
     Level,
     LevelOutcome,
     OrderPage,
@@ -120,7 +121,10 @@ class MedusaStore:
 
     async def describe(self) -> Abilities:
         path = f"admin/stock-locations/{self._settings.location}"
-        await self._asker.answer(dict[str, msgspec.Raw], "GET", path, params={"fields": "id"})
+        answer = await self._asker.ask("GET", path, params={"fields": "id"})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise Denied("The store has no such stock location.")
+        read(answer.content, dict[str, msgspec.Raw])
         return Abilities(
             "Medusa",
             batch_max=self._settings.batch_max,

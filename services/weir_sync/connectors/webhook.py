@@ -19,7 +19,6 @@ from weir_sync.connectors.making import Reach
 from weir_sync.connectors.port import (
     Abilities,
     Away,
-    Denied,
     Level,
     LevelOutcome,
     OrderPage,
@@ -138,7 +137,7 @@ class WebhookStore:
         headers = {TIMESTAMP: timestamp, SIGNATURE: signed}
         answer = await self._asker.ask("POST", str(self._settings.address), body=body, headers=headers)
         if not answer.is_success:
-            raise Denied(f"The store answered {answer.status_code}.")
+            raise Away(f"The store answered {answer.status_code}.")
         if self._settings.signed_answers and not is_signed(
             key,
             answer.headers.get(SIGNATURE, ""),
