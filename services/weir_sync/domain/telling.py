@@ -56,3 +56,13 @@ def cause(before: Sequence[Revision], through: Sequence[Revision]) -> Cause:
     reason = ", ".join(f"{each.context} {each.number}" for each in moved)
     changed = any(each.context == LEDGER for each in moved)
     return Cause(Trigger.CHANGE if changed else Trigger.CONFIGURATION, reason)
+
+
+def earlier(one: Sequence[Revision], other: Sequence[Revision]) -> tuple[Revision, ...]:
+    """A mark that both include, so that nothing after either is missed; the beginning, where they have none in
+    common.
+    """
+    mine, theirs = {each.origin: each for each in one}, {each.origin: each for each in other}
+    if mine.keys() != theirs.keys():
+        return ()
+    return tuple(min(each, theirs[origin], key=lambda at: at.number) for origin, each in mine.items())

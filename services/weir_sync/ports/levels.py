@@ -109,14 +109,14 @@ class Levels(Protocol):
         ...
 
     async def cover(self, lease: Lease, connection: str, covered: Covered) -> None:
-        """All levels of the store were taken over. Where its orders come in from now on, what it was known to show
-        before is forgotten: what was sold until now is nobody's to tell.
+        """All levels of the store were taken over. Where it was covered before and its orders come in only from now
+        on, what it was known to show is forgotten: what was sold until now is nobody's to tell.
         """
         ...
 
     async def uncover(self, lease: Lease, connections: Collection[str]) -> None:
-        """These stores are no more, or are told nothing any more; the levels of those that are no more are forgotten,
-        and what of them was due is skipped.
+        """These stores are no more, or are told nothing any more: what they were known to show is forgotten; so are the
+        levels of those that are no more, and what of them was due is skipped.
         """
         ...
 

@@ -148,7 +148,7 @@ ON CONFLICT (tenant, connection) DO UPDATE SET channel = excluded.channel, take_
 """
 _UNKNOWN = """
 UPDATE levels SET shown = NULL, sold_after = 0, unreported = 0
-WHERE tenant = $1 AND connection = $2 AND (shown IS NOT NULL OR unreported > 0)
+WHERE tenant = $1 AND connection = ANY ($2::text[]) AND (shown IS NOT NULL OR unreported > 0)
 """
 _UNCOVER = "DELETE FROM coverage WHERE tenant = $1 AND connection = ANY ($2::text[])"
 _FORGET = f"""
@@ -248,8 +248,8 @@ class PostgresLevels:
     async def cover(self, lease: Lease, connection: str, covered: Covered) -> None:
         async def work(driver: Driver) -> None:
             before = {row["connection"]: row for row in await driver.fetch(_COVERED, lease.tenant)}.get(connection)
-            if covered.take_orders and (before is None or not before["take_orders"]):
-                await driver.execute(_UNKNOWN, lease.tenant, connection)
+            if covered.take_orders and before is not None and not before["take_orders"]:
+                await driver.execute(_UNKNOWN, lease.tenant, [connection])
             await driver.execute(_COVER, lease.tenant, connection, *covered)
 
         await self._write(lease, work)
@@ -258,6 +258,7 @@ class PostgresLevels:
         async def work(driver: Driver) -> None:
             gone = [row["connection"] for row in await driver.fetch(_GONE, lease.tenant)]
             await driver.execute(_UNCOVER, lease.tenant, list(connections))
+            await driver.execute(_UNKNOWN, lease.tenant, list(connections))
             if gone:
                 await driver.execute(_FORGET, lease.tenant, gone)
 

@@ -18,7 +18,7 @@ from weir_chassis.watch import Wakeups
 from weir_sync.domain.listings import Carried, StoreSku
 from weir_sync.domain.records import Trigger
 from weir_sync.domain.rules import Product
-from weir_sync.domain.telling import Cause, Rulebook, cause
+from weir_sync.domain.telling import Cause, Rulebook, cause, earlier
 from weir_sync.ports.levels import UNTOLD, Covered, Levels, Source, Table, Told, bell
 from weir_sync.ports.listings import Listings
 from weir_sync.worker.shifts import Shift, failed
@@ -88,9 +88,13 @@ class _Following:
         self._wakeups, self._pace = follower.wakeups, follower.pace
         self._shift = shift
         self._through = through
+        self._told: tuple[Revision, ...] = ()
+        """Up to where stores that were covered meanwhile were told, if any were."""
         self._covered = covered
         self._covering: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(follower.pace.covers_max)
+        self._writing = asyncio.Lock()
+        """Of two that tell of a SKU that has no level yet, the later one has to see the record of the other."""
         self._turn = asyncio.Event()
         """Something else than the next message is to be looked at."""
 
@@ -140,28 +144,34 @@ class _Following:
         before = self._covered.get(connection)
         try:
             async with self._room:
+                told = self._through
                 if before is None or before.channel != covered.channel:
-                    await self._take_over_all(connection, covered.channel, all_due=before is None)
+                    told = await self._take_over_all(connection, covered.channel, all_due=before is None)
                 await self._levels.cover(self._shift.lease, connection, covered)
                 self._covered[connection] = covered
+                self._told = earlier(self._told or told, told)
         except Refusal as fault:
             failed(fault, "a store cannot be covered now", tenant=self._shift.tenant, connection=connection)
             await asyncio.sleep(self._pace.missing_seconds)
         self._covering.pop(connection, None)
         self._turn.set()
 
-    async def _take_over_all(self, connection: str, channel: str, *, all_due: bool) -> None:
+    async def _take_over_all(self, connection: str, channel: str, *, all_due: bool) -> tuple[Revision, ...]:
+        """Take over all levels of a channel; answers up to where they were told."""
+        told: tuple[Revision, ...] = ()
         async with aclosing(self._source.watched(self._shift.tenant, [channel], ())) as tables:
             async for table in tables:
                 first = () if self._through else table.through
                 await self._tell(_cells([table], {channel: connection}), STORE, through=first, all_due=all_due)
                 self._through = self._through or table.through
+                told = table.through
                 if table.complete_end:
                     break
         after = ""
         while unknown := await self._levels.unlevelled(self._shift.tenant, connection, after=after, limit=TOUCHES_MAX):
             await self._look_up(connection, channel, unknown)
             after = unknown[-1]
+        return told
 
     async def _take_up_listings(self) -> None:
         """Set right the levels of SKUs that may be other products, some at a time."""
@@ -192,9 +202,10 @@ class _Following:
             levels = dict(zip(table.products, table.levels, strict=True))
         rules = Rulebook(self._shift.configuration.rules)
         told = [
-            Told(connection, each.store_sku, product, levels.get(product, UNTOLD), rules.rule(product, channel))
+            Told(connection, each.store_sku, product, level, rules.rule(product, channel))
             for each in asked
             for product in [found.get(each, Product("", each.store_sku))]
+            for level in [levels.get(product, UNTOLD) if each in found else UNTOLD]
         ]
         await self._put(told, LISTED)
 
@@ -207,7 +218,8 @@ class _Following:
             await self._turn.wait()
             return
         arriving: asyncio.Queue[Table] = asyncio.Queue(WAITING_MAX)
-        reading = asyncio.create_task(self._arrive(sorted(stores), arriving))
+        after, self._told = earlier(self._told or self._through, self._through), ()
+        reading = asyncio.create_task(self._arrive(sorted(stores), after, arriving))
         turning = asyncio.create_task(self._turn.wait())
         try:
             first = True
@@ -230,8 +242,8 @@ class _Following:
                 task.cancel()
             await asyncio.gather(reading, turning, return_exceptions=True)
 
-    async def _arrive(self, channels: Sequence[str], arriving: asyncio.Queue[Table]) -> None:
-        async with aclosing(self._source.watched(self._shift.tenant, channels, self._through)) as tables:
+    async def _arrive(self, channels: Sequence[str], after: Sequence[Revision], arriving: asyncio.Queue[Table]) -> None:
+        async with aclosing(self._source.watched(self._shift.tenant, channels, after)) as tables:
             async for table in tables:
                 await arriving.put(table)
 
@@ -273,7 +285,9 @@ class _Following:
     ) -> None:
         if not told and tuple(through) in ((), self._through):
             return
-        if await self._levels.tell(self._shift.lease, told, why, through=through, all_due=all_due):
+        async with self._writing:
+            due = await self._levels.tell(self._shift.lease, told, why, through=through, all_due=all_due)
+        if due:
             self._wakeups.wake(bell(self._shift.tenant))
 
 
