@@ -32,14 +32,15 @@ def database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
         yield fresh
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of one key."""
-    (tmp_path / "keys").write_text(key_line("first"))
-    return tmp_path / "keys"
+    made = tmp_path_factory.mktemp("secrets") / "keys"
+    made.write_text(key_line("first"))
+    return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def service(database: FreshDatabase, file: Path) -> AsyncIterator[Connections]:
     """A service on the database."""
     async with connections(database, key_file=file) as running:
