@@ -6,10 +6,7 @@ nothing more, whether weir knows of it yet or not.
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -100,24 +97,6 @@ class Shop:
         through = min(len(self.changes), mark + size)
         names = dict.fromkeys(self.changes[mark:through])
         return [self.orders[name] for name in names], through
-
-    @asynccontextmanager
-    async def shopping(self, seed: int, *, pause_seconds: float = 0.01) -> AsyncIterator[None]:
-        """Customers buy a unit of anything that is shown, again and again, within the block."""
-        draw = random.Random(seed)
-
-        async def shop() -> None:
-            while True:
-                await asyncio.sleep(draw.uniform(0, 2 * pause_seconds))
-                if offered := sorted(sku for sku, units in self.shown.items() if units > 0):
-                    self.sell(draw.choice(offered))
-
-        task = asyncio.create_task(shop())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def _judged(self, level: Level, before: int | None) -> Outcome:
         if before is None:
