@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from tests.kit.levels import ABILITIES, SHOP, Desk, ShopConnector, Steps, desks
 from tests.kit.postgres import FreshDatabase, PostgresForTests
-from tests.kit.reference_shop import Shop
+from tests.kit.reference_shop import Shop, Told
 from tests.kit.waiting import until
 from weir_sync.connectors.port import Abilities, Away, Denied, Outcome, Throttled
-from weir_sync.domain import pushing
+from weir_sync.domain import pacing, pushing
 from weir_sync.domain.pushing import Decided, Standing, Terms
 from weir_sync.domain.records import Trigger
 from weir_sync.domain.telling import Cause
@@ -22,6 +23,7 @@ from weir_sync.ports.leases import LeaseLost, push
 from weir_sync.store.levels import make_due
 
 TERMS = Terms(compare_and_set=True, reads_back=True, protects=True)
+APPLIED, SUPERSEDED = Outcome.APPLIED, Outcome.SUPERSEDED
 NOW = datetime.now(UTC)
 TAKEN = 8
 """Steps of a pusher until it has taken what is due first: reclaimed, described, looked what to check, and taken."""
@@ -143,15 +145,15 @@ async def test_a_paused_holder_overwrites_nothing(desk: Desk) -> None:
     connector, steps = shop(A=0), Steps(TAKEN)
     await desk.tell(A=5)
     with pytest.raises(LeaseLost):
-        async with desk.pushing(connector, steps):
+        async with desk.pushing(connector, steps) as (_, end):
             await steps.held.wait()
             await desk.tell(A=7)
             async with desk.pushing(connector):
                 await desk.quiet()
             steps.go_on.set()
-            await until(lambda: len(connector.shop.history) == 2, 60.0)
-            await until(lambda: steps.left < -2, 60.0)
-    assert connector.shop.shown["A"] == 7
+            await until(end.done, 60.0)
+    heard = [(each.level.quantity, each.outcome) for each in connector.shop.history if isinstance(each, Told)]
+    assert heard == [(7, APPLIED), (5, SUPERSEDED)]
     assert await desk.records("A") == [("SKIPPED", None, 5, "CHANGE"), ("SUCCEEDED", None, 7, "CHANGE")]
 
 
@@ -228,8 +230,9 @@ async def test_a_store_that_is_away_or_throttles_fails_no_level(desk: Desk) -> N
     assert {each[0] for each in await desk.records("A")} == {"SUCCEEDED"}
 
 
-async def test_a_store_that_denies_us_is_left_alone(desk: Desk) -> None:
+async def test_a_store_that_denies_us_is_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The breaker opens at once, an alert says that the connection does not answer, and what is due stays so."""
+    monkeypatch.setattr(pacing, "PAUSE_SECONDS", pacing.PAUSE_SECONDS_MAX)
     connector = shop(A=0)
     connector.meets.append(Denied("no such token"))
     await desk.tell(A=5)
@@ -249,7 +252,7 @@ async def test_while_nothing_flows_what_is_due_is_kept(desk: Desk) -> None:
     """With the master switch off nothing is sent; what fell due meanwhile is told once it is on."""
     connector = shop(A=0)
     await desk.tell(A=5)
-    async with desk.pushing(connector, on=False) as shift:
+    async with desk.pushing(connector, on=False) as (shift, _):
         await desk.tell(A=6)
         assert not connector.asked
         shift.configure(replace(shift.configuration, head=2, on=True))
@@ -303,3 +306,56 @@ async def test_leases_are_held_by_one(desk: Desk) -> None:
     }
     assert await desk.leases.present(desk.tenant, "one", seconds=600) == 1
     assert await desk.leases.present(desk.tenant, "other", seconds=600) == 2
+
+
+LAWS = [
+    "UPDATE levels SET level = -1",
+    "UPDATE levels SET due_at = now(), status = 'SUCCEEDED'",
+    "UPDATE levels SET due_at = now(), level = NULL",
+    "UPDATE levels SET number = 0",
+    "UPDATE levels SET status = 'SKIPPED'",
+    "UPDATE levels SET tries = -1",
+    "UPDATE levels SET told = 5",
+    "UPDATE levels SET sold_after = -1",
+    "UPDATE levels SET unreported = -1",
+    "UPDATE levels SET unreported = 1",
+    "UPDATE levels SET sent = -1",
+    "UPDATE levels SET sent_number = number + 1",
+    "UPDATE levels SET sent_record = record + 1",
+    "UPDATE records SET status = 'LOST'",
+    "UPDATE records SET trigger = 'BOREDOM'",
+    "UPDATE records SET status = 'SUCCEEDED'",
+    "UPDATE records SET ended_at = now()",
+    "UPDATE records SET after = -1",
+    "UPDATE level_sales SET quantity = 0",
+    "UPDATE leases SET fence = 0",
+    "INSERT INTO levels SELECT * FROM levels",
+    "INSERT INTO records SELECT * FROM records",
+]
+"""What breaks a law of a level that is due, its record, a sale, or a lease."""
+
+
+async def test_the_tables_hold_the_laws_by_themselves(desk: Desk) -> None:
+    """What the service would never write, Postgres does not keep."""
+    await desk.tell(A=5)
+    await desk.sold(7, A=3)
+    before = await desk.row("A"), await desk.records("A")
+    for law in LAWS:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await desk.run(law)
+    assert (await desk.row("A"), await desk.records("A")) == before
+
+
+async def test_row_level_security_alone_holds(making: Callable[[], Awaitable[Desk]]) -> None:
+    """Without any filter of the application nothing of another tenant is read, changed, removed or written."""
+    victim, thief = await making(), await making()
+    await victim.tell(A=5, through=6)
+    await victim.sold(7, A=3)
+    await thief.run("DELETE FROM coverage")
+    for table in ("levels", "records", "level_sales", "follows", "leases"):
+        assert await victim.run(f"SELECT FROM {table}")
+        assert not await thief.run(f"SELECT FROM {table}")
+        assert not await thief.run(f"DELETE FROM {table} RETURNING tenant")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await thief.run("INSERT INTO follows VALUES ($1, '[]')", victim.tenant)
+    assert (await victim.row("A"))["level"] == 5

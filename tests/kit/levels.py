@@ -196,15 +196,15 @@ class Desk:
     @asynccontextmanager
     async def pushing(
         self, connector: Any, steps: Steps | None = None, *, lease: Lease | None = None, on: bool = True
-    ) -> AsyncIterator[Shift]:
-        """A pusher at work within the block; what goes wrong with it is raised at its end."""
+    ) -> AsyncIterator[tuple[Shift, asyncio.Future[None]]]:
+        """A pusher at work within the block, and its end; what goes wrong with it is raised at that of the block."""
         connection = Connection(
             SHOP, Role.STORE, ConnectorKind.GRPC, channel=SHOP, push_levels=True, take_orders=True, etag="1"
         )
         shift = Shift(lease or await self.lease(), Configuration(1, {SHOP: connection}, on, ()))
         task = asyncio.ensure_future(self.pusher(connector, steps).push(shift))
         try:
-            yield shift
+            yield shift, task
             if task.done():
                 task.result()
         finally:
