@@ -22,6 +22,7 @@ from weir_sync.domain.listings import Listing
 from weir_sync.errors import ConnectionNotFound
 from weir_sync.peers.snapshots import PeerSnapshots
 from weir_sync.ports.feeds import Figures, Imported
+from weir_sync.store.feeds import FEW
 
 ON_HAND, AVAILABLE = FeedTerms(on_hand=True), FeedTerms()
 COMPLETE = FeedTerms(on_hand=True, absent_is_zero=True)
@@ -342,3 +343,32 @@ async def test_a_scope_of_many_locations_is_told_in_parts(feeds: Feeding) -> Non
     assert await site.pull() == Pulled(2, 2)
     assert [await site.on_hand("A", places[0]), await site.on_hand("A", places[100])] == [5, 6]
     assert await site.on_hand("gone", places[100]) == 0
+
+
+async def test_many_and_few_lines_add_up_alike(feeds: Feeding) -> None:
+    """What is summed up in one pass over all lines is the same as what is looked up item by item."""
+    site = await feeds.tenant()
+    for number in range(FEW // 2 + 1):
+        site.warehouse.has((f"A{number}", "North"), 2)
+        site.warehouse.has((f"A{number}", "South"), 3)
+    await site.connect({"North": "W1", "South": "W1"}, ON_HAND)
+    assert await site.pull() == Pulled(FEW + 2, FEW + 2)
+    assert [await site.on_hand("A0"), await site.on_hand("A1")] == [5, 5]
+    site.warehouse.has(("A1", "North"), 10)
+    assert await site.pull() == Pulled(1, 1)
+    assert [await site.on_hand("A0"), await site.on_hand("A1")] == [5, 13]
+
+
+async def test_warehouses_of_others(feeds: Feeding) -> None:
+    """Nobody pulls, sees or moves what another tenant's warehouse said, though it goes by the same name."""
+    mine, other = await feeds.tenant(), await feeds.tenant()
+    mine.warehouse.has(("A", "North"), 5)
+    await mine.connect(NORTH, ON_HAND)
+    await mine.pull()
+    reports = other.pulling.reports
+    assert await reports.begin(Pull(other.tenant, "storehouse", "run", full=True), "mark") is None
+    assert await reports.reportings(other.tenant, ["storehouse"], awaited=["storehouse"]) == []
+    feed = await mine.pulling.reports.begin(Pull(mine.tenant, "storehouse", "run", full=True), "mark")
+    assert feed is not None
+    with pytest.raises(CallAborted):
+        await reports.skip(feed._replace(tenant=other.tenant))

@@ -18,6 +18,10 @@ from weir_sync.domain.feeds import Figure, Line, Pull, Pulled, Reporting, Snapsh
 from weir_sync.ports.feeds import Feed, Stage
 from weir_sync.store.alerts import close_alerts, open_alerts
 
+FEW = 2000
+"""Lines of which the figures are looked up one by one; of more, all lines of the warehouse are read once."""
+_PATIENCE = "SET LOCAL statement_timeout = 0; SET LOCAL enable_nestloop = off"
+"""What is done about all lines takes as long as there are many."""
 _KNOWN = """
 SELECT pull, run, stage, cursor, mark, told_at, snapshot::text, total, failed, unchanged
 FROM feeds WHERE tenant = $1 AND connection = $2
@@ -65,25 +69,44 @@ _AGAIN = """
 UPDATE stock_lines SET fault = '', pull = $3
 WHERE tenant = $1 AND connection = $2 AND fault <> '' AND location <> '' AND pull < $3
 """
+_FEW = """
+SELECT count(*) <= $4 FROM (
+    SELECT FROM stock_lines WHERE tenant = $1 AND connection = $2 AND pull = $3 LIMIT $4::bigint + 1
+) l
+"""
 _FIGURES = """
 INSERT INTO feed_lines (tenant, connection, part, number, location, owner, product, lot, uom, quantity)
-SELECT $1, $2, part, row_number() OVER (PARTITION BY part ORDER BY location, owner, product, lot, uom),
-    location, owner, product, lot, uom, quantity
-FROM (
-    SELECT coalesce(p.part, 0) AS part, i.location, i.owner, i.product, i.lot, i.uom,
-        coalesce(sum(l.quantity), 0)::bigint AS quantity
-    FROM (
+SELECT $1, $2, coalesce(p.part, 0),
+    row_number() OVER (PARTITION BY coalesce(p.part, 0) ORDER BY f.location, f.owner, f.product, f.lot, f.uom),
+    f.location, f.owner, f.product, f.lot, f.uom, f.quantity
+FROM ({figures}) f
+LEFT JOIN unnest($5::text[], $6::integer[]) AS p (location, part) ON p.location = f.location
+"""
+# By `pull + 0`, so that lines are found by their stock item and not by the pull they were said in.
+_OF_FEW = """
+    WITH items AS MATERIALIZED (
         SELECT location, owner, product, lot, uom FROM stock_lines
         WHERE tenant = $1 AND connection = $2 AND pull = $3 AND location <> ''
         UNION
         SELECT location, owner, product, lot, uom FROM stock_left WHERE tenant = $1 AND connection = $2
-    ) i
-    LEFT JOIN stock_lines l
-        ON l.tenant = $1 AND l.connection = $2 AND l.location = i.location AND l.owner = i.owner
-        AND l.product = i.product AND l.lot = i.lot AND l.uom = i.uom AND (l.pull = $3 OR NOT $4)
-    LEFT JOIN unnest($5::text[], $6::integer[]) AS p (location, part) ON p.location = i.location
-    GROUP BY p.part, i.location, i.owner, i.product, i.lot, i.uom
-) f
+    )
+    SELECT i.*, (
+        SELECT coalesce(sum(l.quantity), 0)::bigint FROM stock_lines l
+        WHERE l.tenant = $1 AND l.connection = $2 AND l.location = i.location AND l.owner = i.owner
+          AND l.product = i.product AND l.lot = i.lot AND l.uom = i.uom AND (l.pull + 0 = $3 OR NOT $4)
+    ) AS quantity
+    FROM items i
+"""
+_OF_MANY = """
+    SELECT location, owner, product, lot, uom, sum(quantity)::bigint AS quantity
+    FROM (
+        SELECT location, owner, product, lot, uom, pull = $3 AS told,
+            CASE WHEN pull = $3 OR NOT $4 THEN quantity ELSE 0 END AS quantity
+        FROM stock_lines WHERE tenant = $1 AND connection = $2 AND location <> ''
+        UNION ALL
+        SELECT location, owner, product, lot, uom, true, 0 FROM stock_left WHERE tenant = $1 AND connection = $2
+    ) l
+    GROUP BY location, owner, product, lot, uom HAVING bool_or(told)
 """
 _SEAL = """
 UPDATE feeds SET stage = 'TELLING', snapshot = $4::text::jsonb, next_cursor = coalesce($5, cursor),
@@ -147,6 +170,7 @@ class PostgresReports:
             if row is None:
                 return None
             if row["run"] != pull.run or row["stage"] == Stage.READING:
+                await driver.execute(_PATIENCE)
                 await driver.execute(_FORGET_FIGURES, *key)
                 await driver.execute(_BEGIN, *key, pull.run, mark)
             return await _feed(driver, *key)
@@ -172,8 +196,11 @@ class PostgresReports:
         parts = [(location, part) for part, scope in enumerate(snapshot.scopes) for location in scope]
         locations, numbers = [location for location, _ in parts], [part for _, part in parts]
         async with self._writing(feed, Stage.READING) as driver:
+            await driver.execute(_PATIENCE)
             await driver.execute(_AGAIN, *key)
-            await driver.execute(_FIGURES, *key, snapshot.absent_is_zero, locations, numbers)
+            few = await driver.fetchval(_FEW, *key, FEW)
+            figures = _FIGURES.format(figures=_OF_FEW if few else _OF_MANY)
+            await driver.execute(figures, *key, snapshot.absent_is_zero, locations, numbers)
             await driver.execute(_SEAL, *key, msgspec.json.encode(snapshot).decode(), cursor)
             return await _feed(driver, feed.tenant, feed.connection)
 
@@ -191,6 +218,7 @@ class PostgresReports:
         assert feed.snapshot is not None
         key = feed.tenant, feed.connection, feed.number
         async with self._writing(feed, Stage.TELLING) as driver:
+            await driver.execute(_PATIENCE)
             if feed.snapshot.absent_is_zero:
                 await driver.execute(_ABSENT, *key, feed.snapshot.as_of)
             await driver.execute(_FORGET_FIGURES, *key[:2])
