@@ -72,16 +72,15 @@ from weir_sync.store.schedules import PostgresSchedules
 from weir_sync.store.secrets import PostgresResealing
 from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
-from weir_sync.worker.endings import ending
 from weir_sync.worker.feeds import Pulling
 from weir_sync.worker.follower import Follower
 from weir_sync.worker.lateness import LatenessWorker
 from weir_sync.worker.orders import OrderPoller, OrderWorker
+from weir_sync.worker.periods import ending, scheduling
 from weir_sync.worker.pusher import Pace as PushPace
 from weir_sync.worker.pusher import Pusher
 from weir_sync.worker.resealing import resealing
 from weir_sync.worker.runs import RunWorker
-from weir_sync.worker.schedules import scheduling
 from weir_sync.worker.shifts import Pace as ShiftPace
 from weir_sync.worker.shifts import Shifts
 

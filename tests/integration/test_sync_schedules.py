@@ -13,7 +13,7 @@ from tests.kit.activity import Activity, ActivityCaller, activity
 from tests.kit.postgres import FreshDatabase, PostgresForTests
 from tests.kit.waiting import until
 from weir_sync.store.schedules import PostgresSchedules
-from weir_sync.worker.schedules import scheduling
+from weir_sync.worker.periods import scheduling
 
 
 @pytest.fixture(scope="module")

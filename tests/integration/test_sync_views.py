@@ -18,7 +18,7 @@ from weir.common.v1 import stock_pb2
 from weir_chassis.client import Peer
 from weir_sync.peers.counting import PeerCounting
 from weir_sync.store.views import PostgresViews
-from weir_sync.worker.endings import end
+from weir_sync.worker.periods import end
 
 PENDING, SUCCEEDED, FAILED = 1, 2, 3
 LINE = """

@@ -80,16 +80,16 @@ SELECT count(*) FROM begun
 
 _MAKE_DUE = f"""
 WITH known AS MATERIALIZED (
-    SELECT l.store_sku, l.record, l.status, l.sent_record
-    FROM unnest($3::text[]) AS w (store_sku)
-    JOIN levels l ON l.tenant = $1 AND l.connection = $2 AND l.store_sku = w.store_sku
-    WHERE l.level IS NOT NULL
-    ORDER BY l.store_sku
-    FOR NO KEY UPDATE OF l
+    SELECT l.* FROM (SELECT store_sku FROM unnest($3::text[]) AS w (store_sku) ORDER BY store_sku) w
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place, record, status, sent_record FROM levels
+        WHERE tenant = $1 AND connection = $2 AND store_sku = w.store_sku AND level IS NOT NULL
+        LIMIT 1 FOR NO KEY UPDATE
+    ) l
 ), skipped AS ({_SKIP}), due AS (
     UPDATE levels l SET number = greatest(l.number + 1, {NUMBER}), record = next_record(), status = 'PENDING',
         due_at = clock_timestamp(), tries = 0, error = '', check_at = NULL
-    FROM known k WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku = k.store_sku
+    FROM known k WHERE l.ctid = k.place
     RETURNING l.store_sku, l.owner, l.sku, l.level, l.rule, l.record, l.told
 ), begun AS (
     INSERT INTO records (tenant, record, connection, store_sku, owner, sku, trigger, reason, before, after, rule, run)

@@ -72,13 +72,19 @@ class RunWorker:
             await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _look(self) -> None:
-        """Begin what there is to do, as far as there is room for it."""
+        """Begin what there is to do, as far as there is room for it; what hinders one tenant hinders no other."""
         try:
             for tenant in await self.tenants():
-                await self.runs.settle(tenant)
-                await self._begin(tenant)
+                await self._look_after(tenant)
         except Exception as fault:
             _log(fault, "runs cannot be looked for now")
+
+    async def _look_after(self, tenant: str) -> None:
+        try:
+            await self.runs.settle(tenant)
+            await self._begin(tenant)
+        except Exception as fault:
+            _log(fault, "runs cannot be looked for now", tenant=tenant)
 
     async def _begin(self, tenant: str) -> None:
         room = self.pace.runs_max - len(self._under_way)
