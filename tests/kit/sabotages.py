@@ -493,3 +493,12 @@ def skips_commits(stack: ExitStack) -> None:
         return found[1:] if len(found) > 1 else found
 
     _replace(stack, PostgresBooks, "commits", some)
+
+
+@sabotage
+def doubts_sales(stack: ExitStack) -> None:
+    """Of what was sold already only as much is promised as is there."""
+    from weir_ledger.domain import promises
+    from weir_ledger.domain.reservations import Mode
+
+    _replace(stack, promises, "sold", lambda page, lines: promises.grant(page, lines, Mode.PARTIAL))
