@@ -323,6 +323,22 @@ async def test_figures_of_no_moment_that_could_be(feeds: Feeding, days: int) -> 
     assert await counts(site) == 0
 
 
+async def test_whether_it_answers_is_told_in_its_health(feeds: Feeding) -> None:
+    """How often it failed in a row, and why; nothing of it once it answers."""
+    site = await feeds.tenant()
+    site.warehouse.has(("A", "North"), 5)
+    site.warehouse.make(as_of=now() - timedelta(days=31))
+    await site.connect(NORTH, ON_HAND)
+    for _ in range(2):
+        with pytest.raises(Denied):
+            await site.pull()
+    breakers = "SELECT state, failures, error <> '' FROM connection_health WHERE tenant = $1"
+    assert await feeds.rows(site, breakers) == [("CLOSED", 2, True)]
+    site.warehouse.make(as_of=None)
+    await site.pull()
+    assert await feeds.rows(site, breakers) == [("CLOSED", 0, False)]
+
+
 async def test_a_warehouse_that_is_not_there(feeds: Feeding) -> None:
     """Nobody is asked."""
     site = await feeds.tenant()

@@ -35,7 +35,9 @@ PORT = 22
 SECONDS_MAX = 300.0
 """How long one conversation may take."""
 TEXT_MAX = 4 * 1024 * 1024
-"""Bytes of what it says that are looked at."""
+"""Bytes that it may say."""
+LOOK_SECONDS = 1.0
+"""How often it is looked how much it brought."""
 SETTLED_SECONDS = 120.0
 """A file is told from the one before by a listing, whose clock has minutes, and days after half a year: one that is
 younger than this, or that old, is read again.
@@ -191,14 +193,14 @@ class Sftp:
         )
         try:
             async with asyncio.timeout(SECONDS_MAX):
-                told, wrong = await process.communicate(f"{command}\n".encode())
+                told, wrong = await _heard(process, f"{command}\n", home)
         except TimeoutError:
             raise Away("The server did not answer in time.") from None
         finally:
             await _ended(process)
         if process.returncode:
-            raise _failed(wrong[:TEXT_MAX].decode(errors="replace"))
-        return told[:TEXT_MAX].decode(errors="replace")
+            raise _failed(wrong)
+        return told
 
     async def _made(self) -> Path:
         """The folder of this connector, with the keys in it; nobody else reads there."""
@@ -257,6 +259,39 @@ def _failed(text: str) -> Denied | Away:
     if any(sign in text for sign in _UNREACHED):
         return Unreached("The server cannot be reached.")
     return Away(f"The conversation broke off: {said(text.strip().splitlines()[-1] if text.strip() else 'no word')}")
+
+
+async def _heard(process: asyncio.subprocess.Process, command: str, home: Path) -> tuple[str, str]:
+    """What it says to a command, and what went wrong; raises Away where it brings more than anybody asked for."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(command.encode())
+    process.stdin.close()
+    hearing = asyncio.gather(_text(process.stdout), _text(process.stderr), process.wait())
+    try:
+        while not (await asyncio.wait([hearing], timeout=LOOK_SECONDS))[0]:
+            if _size(home) > 2 * stock_file.SIZE_MAX:
+                raise Away("The server sends more than the file has.")
+        told, wrong, _ = await hearing
+    finally:
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)
+    return told, wrong
+
+
+def _size(home: Path) -> int:
+    """Bytes that lie in a folder."""
+    return sum(each.stat().st_size for each in home.iterdir())
+
+
+async def _text(stream: asyncio.StreamReader) -> str:
+    text = b""
+    while part := await stream.read(65_536):
+        text += part
+        if len(text) > TEXT_MAX:
+            raise Away("The server says more than anybody reads.")
+    return text.decode(errors="replace")
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -24,7 +24,7 @@ from weir_sync.connectors.settings import Fault, setting
 from weir_sync.connectors.telling import said
 
 PART = 1000
-SIZE_MAX = 1 << 30
+SIZE_MAX = 1 << 28
 """Bytes of a file that is read."""
 FACILITIES_MAX = 1000
 DELIMITERS: Mapping[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from weir_chassis.configuration.handlers import Handlers
 from weir_chassis.configuration.ports import Objects
 from weir_chassis.ids import identifier_fault
-from weir_sync.connectors.port import Connectors, Denied, Stock
+from weir_sync.connectors.port import ConnectorFailed, Connectors, Denied, Stock
 from weir_sync.domain import feeds
 from weir_sync.domain.connections import Connection, Role
 from weir_sync.domain.feeds import Figure, Line, Pull, Pulled, Report, Said
+from weir_sync.domain.health import Breaker, BreakerState, Health
 from weir_sync.domain.listings import StoreSku
 from weir_sync.errors import ConnectionNotFound
 from weir_sync.ports.feeds import Feed, Progress, Reports, Snapshots, Stage
@@ -41,11 +42,27 @@ class Pulling:
         if feed is None:
             raise ConnectionNotFound(connection=pull.connection)
         if feed.stage is Stage.READING:
-            read = await self._read(pull, connection, feed, progress)
+            read = await self._asked(pull, connection, feed, progress)
             if read is None:
                 return await self.reports.skip(feed)
             feed = read
         return feed.pulled if feed.stage is Stage.DONE else await self._told(feed, progress)
+
+    async def _asked(self, pull: Pull, connection: Connection, feed: Feed, progress: Progress) -> Feed | None:
+        """As `_read`; whether the warehouse answers is told in its health. It is asked again by runs and schedules
+        alone, so that no breaker opens before it.
+        """
+        known = (await self.healths.health(pull.tenant, [pull.connection])).get(pull.connection, Health()).breaker
+        failures = known.failures if known else 0
+        try:
+            read = await self._read(pull, connection, feed, progress)
+        except ConnectorFailed as failed:
+            breaker = Breaker(BreakerState.CLOSED, failures + 1, error=str(failed))
+            await self.healths.set_breaker(pull.tenant, pull.connection, breaker)
+            raise
+        if known is None or failures:
+            await self.healths.set_breaker(pull.tenant, pull.connection, Breaker(BreakerState.CLOSED))
+        return read
 
     async def _connection(self, pull: Pull) -> Connection:
         async with self.handlers.reading(pull.tenant, {}) as (objects, _):

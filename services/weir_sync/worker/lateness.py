@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -28,6 +28,8 @@ from weir_sync.ports.feeds import Late, Reports
 
 JUDGING = "lateness"
 """The method under which it is kept what came of a look."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +59,8 @@ class LatenessWorker:
         """Do so until cancelled."""
         seen: dict[str, _Seen] = {}
         while True:
-            try:
-                for tenant, head in (await self.heads()).items():
-                    await self._look(tenant, head, seen)
-            except Refusal as refusal:
-                log.warning("late warehouses cannot be looked for now", reason=refusal.reason)
-            except Exception:
-                log.exception("late warehouses cannot be looked for now")
+            for tenant, head in (await _whatever_happens(self.heads()) or {}).items():
+                await _whatever_happens(self._look(tenant, head, seen))
             await asyncio.sleep(self.look_seconds)
 
     async def _look(self, tenant: str, head: int, seen: dict[str, _Seen]) -> None:
@@ -106,3 +103,14 @@ class LatenessWorker:
             decision = await set_late_feeds(objects, late)
         if decision.changes:
             await self.handlers.write(Attempt(tenant, JUDGING, new_id(), b""), set_late_feeds, late)
+
+
+async def _whatever_happens(work: Awaitable[T]) -> T | None:
+    """What comes of it; None where it fails, which is logged."""
+    try:
+        return await work
+    except Refusal as refusal:
+        log.warning("late warehouses cannot be looked for now", reason=refusal.reason)
+    except Exception:
+        log.exception("late warehouses cannot be looked for now")
+    return None
