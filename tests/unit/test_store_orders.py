@@ -233,6 +233,13 @@ async def test_a_check_changes_nothing(here: World) -> None:
         await here.desk.check(TENANT, "nobody", sold("#1", ("A", 1)))
 
 
+async def test_odd_names_stop_no_order(here: World) -> None:
+    """Whatever a store calls things, its sale is kept: what no name can hold is replaced."""
+    await here.desk.take_in(TENANT, SHOP.connection, sold(" #1\x00", ("A\ud800", 1), ("\n", 1)))
+    found = await here.desk.settle(TENANT, key("#1\ufffd"))
+    assert (found.state, found.sold) == (OrderState.PROMISED, {"A\ufffd": 1, "\ufffd": 1})
+
+
 async def test_what_a_store_tells_otherwise_is_not_dropped_silently(here: World) -> None:
     """Nobody hears a refusal of what a store sent by itself: an alert says that it came with other lines."""
     await here.report(sold("#1", ("A", 1)))

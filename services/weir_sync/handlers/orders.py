@@ -15,7 +15,7 @@ from weir_chassis.configuration.rules import existing
 from weir_chassis.errors import Kind, Refusal
 from weir_chassis.idempotency import Attempt
 from weir_chassis.ids import new_id
-from weir_sync.connectors.port import SoldOrder
+from weir_sync.connectors.port import SoldLine, SoldOrder
 from weir_sync.domain.alerts import AlertKind, Concern
 from weir_sync.domain.connections import Connection, Role
 from weir_sync.domain.listings import StoreSku
@@ -77,9 +77,10 @@ class OrderDesk:
     async def take_in(self, tenant: str, connection: str, sold: SoldOrder) -> None:
         """Write an order down that a store told of by itself; it is settled by others at once.
 
-        Where it was reported with other lines an alert says so. Raises ConnectionNotFound, ConnectionOfRole.
+        Where it was reported with other lines an alert says so; signs in names that nobody can keep are replaced, for
+        a sale is a sale. Raises ConnectionNotFound, ConnectionOfRole.
         """
-        wanted = await self.wanted(tenant, connection, sold)
+        wanted = await self.wanted(tenant, connection, _kept(sold))
         try:
             kept = await self.orders.report(tenant, wanted, hold_seconds=0)
         except StoreOrderChanged as changed:
@@ -178,3 +179,13 @@ class OrderDesk:
         async with self.answering.reading(tenant, {}) as (objects, _):
             found = await objects.get(Connection, (connection,))
         return "" if found is None else found.channel
+
+
+def _kept(sold: SoldOrder) -> SoldOrder:
+    """An order with names that can be kept, whatever a store calls things."""
+    lines = tuple(SoldLine(_name(line.store_sku), line.quantity) for line in sold.lines)
+    return sold._replace(store_order=_name(sold.store_order), lines=lines)
+
+
+def _name(told: str) -> str:
+    return "".join(each if each.isprintable() else "\ufffd" for each in told.strip()) or "\ufffd"
