@@ -189,15 +189,15 @@ class ListingsRefused(Refusal):
 
 
 class SyncOff(Refusal):
-    """Nothing flows: the master switch is off, or all that a run could do for the connection is."""
+    """The master switch is off, or a run has nothing to do for the connection."""
 
     kind = Kind.UNMET
     reason = "SYNC_OFF"
 
     def __init__(self, connection: str = "") -> None:
         """Refuse because of a connection; of none: because of the switch."""
-        what = f"All flows of the connection '{connection}' are" if connection else "The master switch is"
-        super().__init__(f"{what} off.", connection=connection)
+        flow = f"Neither levels nor stock flow over the connection '{connection}'."
+        super().__init__(flow if connection else "The master switch is off.", connection=connection)
 
 
 class RunNotFound(Refusal):

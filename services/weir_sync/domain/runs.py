@@ -14,7 +14,9 @@ from weir_sync.errors import ConnectionNotFound, SyncOff
 
 
 class Wish(NamedTuple):
-    """What shall be synchronised: these connections, or else all of which a flow is on; these SKUs, or else all."""
+    """What shall be synchronised: these connections, or else all over which levels or stock flow; these SKUs, or else
+    all.
+    """
 
     connections: tuple[str, ...] = ()
     full: bool = False
@@ -49,11 +51,11 @@ def wished(wish: Wish, connections: Mapping[str, Connection], switch: MasterSwit
     if switch is not None and not switch.on:
         raise SyncOff
     for name in wish.connections:
-        if not runs(connections[name]):
+        if not flows(connections[name]):
             raise SyncOff(name)
-    return [each for _, each in sorted(connections.items()) if runs(each)]
+    return [each for _, each in sorted(connections.items()) if flows(each)]
 
 
-def runs(connection: Connection) -> bool:
-    """Whether a run has anything to do: there are levels to be told, or stock to be taken in."""
+def flows(connection: Connection) -> bool:
+    """Whether levels or stock flow, so that a run has anything to do."""
     return connection.push_levels or connection.pull_stock

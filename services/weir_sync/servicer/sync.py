@@ -105,11 +105,11 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
                     yield pb.RunSyncResponse(runs=runs, done=done and place == len(told))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:
-        found = await handlers.get_run(self._runs, call.tenant(), activity.named(request, "run"))
+        found = await handlers.get_run(self._runs, call.tenant(), activity.run(request))
         return pb.GetRunResponse(run=activity.to_run(found))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
-        connection = activity.of_connection(request)
+        connection = activity.listed(request)
         page = self._pages.read(request, (int, str))
         found = await self._runs.past(call.tenant(), connection=connection, before=_place(page), limit=page.size + 1)
         runs, token = shown(page, found, lambda each: _position(each.created_at, each.run), activity.to_run)
@@ -135,7 +135,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
     async def WatchRecords(
         self, request: pb.WatchRecordsRequest, context: Context
     ) -> AsyncIterator[pb.WatchRecordsResponse]:
-        connection, tenant = activity.of_connection(request), call.tenant()
+        connection, tenant = activity.watched(request), call.tenant()
 
         async def since(mark: Mark) -> Told[Any]:
             return await self._records.since(tenant, mark, connection=connection, limit=_PART)
@@ -173,7 +173,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
         return pb.ListWarehouseRowsResponse(rows=rows, next_page_token=token, ledger_revision=revision.to_wire())
 
     async def ListAlerts(self, request: pb.ListAlertsRequest, context: Context) -> pb.ListAlertsResponse:
-        connection = activity.of_connection(request)
+        connection = activity.listed(request)
         page = self._pages.read(request, (int, str))
         found = await self._alerts.past(
             call.tenant(),
@@ -193,7 +193,7 @@ class SyncServicer(sync_service_pb2_grpc.SyncServiceServicer):
     async def WatchAlerts(
         self, request: pb.WatchAlertsRequest, context: Context
     ) -> AsyncIterator[pb.WatchAlertsResponse]:
-        connection, tenant = activity.of_connection(request), call.tenant()
+        connection, tenant = activity.watched(request), call.tenant()
         mark, before = await self._alerts.now(tenant), None
         while found := await self._alerts.past(
             tenant, connection=connection, open_only=True, before=before, limit=_PART

@@ -47,21 +47,6 @@ WITH closed AS (
 )
 SELECT pg_notify(current_schema(), $1) WHERE EXISTS (SELECT FROM closed)
 """
-
-
-async def open_alerts(driver: Driver, tenant: str, concerns: Sequence[Concern]) -> None:
-    """Open an alert for each of the concerns that has none open; watchers are told when the transaction commits."""
-    if concerns:
-        await driver.execute(_OPEN, tenant, *map(list, zip(*concerns, strict=True)))
-
-
-async def close_alerts(
-    driver: Driver, tenant: str, kind: AlertKind, connection: str, subjects: Collection[str] | None = None
-) -> None:
-    """Close what is open of a kind at a connection, of these subjects or else of all; watchers are told."""
-    await driver.execute(_CLOSE, tenant, kind, connection, None if subjects is None else list(subjects))
-
-
 _TOLD = "t.alert, t.kind, t.connection, t.subject, t.sentence, t.opened_at, t.closed_at"
 _ONE = f"SELECT {_TOLD} FROM alerts t WHERE t.tenant = $1 AND t.alert = $2"  # noqa: S608 -- a constant
 _PAST = f"""
@@ -90,6 +75,19 @@ DELETE FROM alerts WHERE ctid = ANY (ARRAY(
 ))
 """
 _BATCH = 5000
+
+
+async def open_alerts(driver: Driver, tenant: str, concerns: Sequence[Concern]) -> None:
+    """Open an alert for each of the concerns that has none open; watchers are told when the transaction commits."""
+    if concerns:
+        await driver.execute(_OPEN, tenant, *map(list, zip(*concerns, strict=True)))
+
+
+async def close_alerts(
+    driver: Driver, tenant: str, kind: AlertKind, connection: str, subjects: Collection[str] | None = None
+) -> None:
+    """Close what is open of a kind at a connection, of these subjects or else of all; watchers are told."""
+    await driver.execute(_CLOSE, tenant, kind, connection, None if subjects is None else list(subjects))
 
 
 class PostgresAlerts:

@@ -43,7 +43,7 @@ FROM (
     SELECT r.run, CASE
         WHEN c.connection IS NULL THEN 'The connection is gone.'
         WHEN NOT coalesce(m."on", true) THEN 'The master switch was turned off.'
-        WHEN NOT (c.push_levels OR c.pull_stock) THEN 'All flows of the connection were turned off.'
+        WHEN NOT (c.push_levels OR c.pull_stock) THEN 'Neither levels nor stock flow over the connection any more.'
     END AS error
     FROM runs r
     LEFT JOIN connections c ON c.tenant = $1 AND c.connection = r.connection

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from weir.common.v1 import stock_pb2
@@ -46,18 +45,23 @@ def run_sync(request: service_pb.RunSyncRequest) -> tuple[Attempt, Wish]:
         )
 
 
-def named(request: Message, name: str) -> str:
-    """The identifier in a field that has to be there."""
+def run(request: service_pb.GetRunRequest) -> str:
+    """The run that is meant."""
     with Fields() as fields:
-        return fields.identifier(name, cast(str, getattr(request, name)))
+        return fields.identifier("run", request.run)
 
 
-def of_connection(request: service_pb.ListRunsRequest | service_pb.ListAlertsRequest | Message) -> str:
-    """The connection whose things are meant; empty: all."""
+def listed(request: service_pb.ListRunsRequest | service_pb.ListAlertsRequest) -> str:
+    """The connection whose things are listed; empty: all."""
     with Fields() as fields:
-        if "page_size" in request.DESCRIPTOR.fields_by_name:
-            fields.page_size(cast(service_pb.ListRunsRequest, request).page_size)
-        return fields.identifier("connection", cast(service_pb.ListRunsRequest, request).connection, optional=True)
+        fields.page_size(request.page_size)
+        return fields.identifier("connection", request.connection, optional=True)
+
+
+def watched(request: service_pb.WatchRecordsRequest | service_pb.WatchAlertsRequest) -> str:
+    """The connection whose things are watched; empty: all."""
+    with Fields() as fields:
+        return fields.identifier("connection", request.connection, optional=True)
 
 
 def records(request: service_pb.ListRecordsRequest) -> RecordQuery:

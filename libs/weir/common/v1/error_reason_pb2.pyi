@@ -266,7 +266,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LISTINGS_REFUSED: _ErrorReason.ValueType  # 517
     """`FAILED_PRECONDITION`. Some lines of the import are bad; the status names the first of them. Metadata: `connection`, `faults`."""
     ERROR_REASON_SYNC_OFF: _ErrorReason.ValueType  # 518
-    """`FAILED_PRECONDITION`. The master switch is off, or all flows of the connection are. Metadata: `connection`, empty for the switch."""
+    """`FAILED_PRECONDITION`. The master switch is off, or neither levels nor stock flow over the connection. Metadata: `connection`, empty for the switch."""
     ERROR_REASON_RUN_NOT_FOUND: _ErrorReason.ValueType  # 519
     """`NOT_FOUND`. No such run. Metadata: `run`."""
     ERROR_REASON_RECORD_NOT_FOUND: _ErrorReason.ValueType  # 520
@@ -581,7 +581,7 @@ ERROR_REASON_LISTINGS_EXHAUSTED: ErrorReason.ValueType  # 516
 ERROR_REASON_LISTINGS_REFUSED: ErrorReason.ValueType  # 517
 """`FAILED_PRECONDITION`. Some lines of the import are bad; the status names the first of them. Metadata: `connection`, `faults`."""
 ERROR_REASON_SYNC_OFF: ErrorReason.ValueType  # 518
-"""`FAILED_PRECONDITION`. The master switch is off, or all flows of the connection are. Metadata: `connection`, empty for the switch."""
+"""`FAILED_PRECONDITION`. The master switch is off, or neither levels nor stock flow over the connection. Metadata: `connection`, empty for the switch."""
 ERROR_REASON_RUN_NOT_FOUND: ErrorReason.ValueType  # 519
 """`NOT_FOUND`. No such run. Metadata: `run`."""
 ERROR_REASON_RECORD_NOT_FOUND: ErrorReason.ValueType  # 520

@@ -41,7 +41,7 @@ class RunSyncRequest(_message.Message):
     """Check only: answer what would be synchronised, in runs without identifiers, and begin nothing."""
     @_builtins.property
     def connections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Connections, each once: up to 1000. Default: all whose flows are on."""
+        """Connections, each once: up to 1000. Default: all over which levels or stock flow."""
 
     @_builtins.property
     def store_skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -133,7 +133,7 @@ class SyncServiceServicer:
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
-        * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch, or all flows of a connection that is named, are off.
+        * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch is off, or neither levels nor stock flow over a connection that is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

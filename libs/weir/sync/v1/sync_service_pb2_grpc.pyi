@@ -40,7 +40,7 @@ class SyncServiceStub:
     Errors:
 
     * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
-    * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch, or all flows of a connection that is named, are off.
+    * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch is off, or neither levels nor stock flow over a connection that is named.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.GetRunRequest, _sync_service_pb2.GetRunResponse]
     """Returns how far a run has come.
@@ -119,7 +119,7 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
 
         * `NOT_FOUND`, `CONNECTION_NOT_FOUND`: no such connection.
-        * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch, or all flows of a connection that is named, are off.
+        * `FAILED_PRECONDITION`, `SYNC_OFF`: the master switch is off, or neither levels nor stock flow over a connection that is named.
         """
 
     @_abc_1.abstractmethod
