@@ -8,6 +8,8 @@ import pytest
 
 from tests.kit.listings import SHOP
 from tests.kit.store_orders import NOW, TENANT, World, key, sold, world
+from weir.aggregator.v1 import fulfilment_pb2
+from weir.common.v1 import verdict_pb2
 from weir_chassis.errors import Kind as RefusalKind
 from weir_chassis.errors import PeerAway, RecordedRefusal
 from weir_sync.domain import orders as domain
@@ -17,6 +19,7 @@ from weir_sync.domain.rules import Product, Rule
 from weir_sync.errors import ConnectionNotFound, StoreOrderChanged
 from weir_sync.handlers.orders import ACCIDENT, TRIES_MAX
 from weir_sync.memory.orders import MemoryOrders
+from weir_sync.peers.orders import not_there
 from weir_sync.ports.orders import Hits
 from weir_sync.worker.orders import OrderWorker
 
@@ -245,3 +248,10 @@ async def test_what_a_store_tells_otherwise_is_not_dropped_silently(here: World)
     await here.report(sold("#1", ("A", 1)))
     await here.desk.take_in(TENANT, SHOP.connection, sold("#1", ("A", 2)))
     assert alerts(here) == [(AlertKind.ORDER_UNREADABLE, "#1")]
+
+
+def test_what_lies_there_for_others_is_not_short() -> None:
+    """Beyond a share units are taken that are there, as far as they are; whatever else is missing is not there."""
+    nearest = fulfilment_pb2.Alternative(quantity=2)
+    for verdict, units in ((verdict_pb2.VERDICT_SHARE_SPENT, 1), (verdict_pb2.VERDICT_ALL_RESERVED, 3)):
+        assert not_there(fulfilment_pb2.Missing(line=1, quantity=3, verdict=verdict, nearest=nearest)) == units

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
 from weir.aggregator.v1.fulfilment_service_pb2_grpc import FulfilmentServiceStub
-from weir.common.v1 import revision_pb2, stock_pb2
+from weir.common.v1 import revision_pb2, stock_pb2, verdict_pb2
 from weir.ledger.v1 import ledger_pb2, ledger_service_pb2, reservation_service_pb2
 from weir.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from weir.ledger.v1.reservation_service_pb2_grpc import ReservationServiceStub
@@ -50,7 +50,7 @@ class PeerOrderPromises:
         with passing_on():
             done = await stub.ReserveFulfilment(_request(order))
         places = [place for place, _ in order.readable]
-        short = {places[each.line - 1]: each.quantity for each in done.plan.missing}
+        short = {places[each.line - 1]: not_there(each) for each in done.plan.missing if not_there(each)}
         return Promised(done.reservation.reservation, short, _point(done.revision))
 
     async def release(self, tenant: str, order: StoreOrder) -> Point:
@@ -143,6 +143,12 @@ class PeerOrderPromises:
 
     def _reservations(self, tenant: str) -> ReservationServiceStub:
         return ReservationServiceStub(self._ledger.with_tenant(tenant).channel)
+
+
+def not_there(missing: fulfilment_pb2.Missing) -> int:
+    """Units of what a plan leaves out that lie nowhere: those beyond a share lie there for others, and are taken."""
+    spent = missing.verdict == verdict_pb2.VERDICT_SHARE_SPENT
+    return missing.quantity - (missing.nearest.quantity if spent else 0)
 
 
 def _point(revision: revision_pb2.Revision) -> Point:
