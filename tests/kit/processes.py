@@ -167,7 +167,7 @@ async def programs(
         last = await stack.enter_async_context(program("aggregator", address, **told))
         addresses["aggregator"] = last.address
         channels = await stack.enter_async_context(connected(*addresses.values()))
-        yield Programs(Suite(addresses, channels), (*keepers, last))
+        yield Programs(Suite(addresses, channels, database_url=database.owner_url), (*keepers, last))
 
 
 @asynccontextmanager

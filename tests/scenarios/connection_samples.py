@@ -13,6 +13,7 @@ SERVICE = "/weir.sync.v1.ConnectionService/"
 STORE, WAREHOUSE = "own store", "own warehouse"
 SETTINGS = {"target": "127.0.0.1:1", "tls": "off"}
 """Where nothing listens."""
+SECRET = "own-c4n4ry-of-a-store"
 
 
 async def connected(merchant: Merchant) -> dict[str, str]:
@@ -26,7 +27,7 @@ async def connected(merchant: Merchant) -> dict[str, str]:
         )
         etags[name] = made.connection.etag
     secret = await connections.SetSecret(
-        connection_service_pb2.SetSecretRequest(request_id="own request", connection=STORE, name="token", value="own")
+        connection_service_pb2.SetSecretRequest(request_id="own request", connection=STORE, name="token", value=SECRET)
     )
     scheduled = await connections.SetSchedule(
         connection_service_pb2.SetScheduleRequest(
@@ -48,7 +49,7 @@ def requests(seen: Revision, first: Revision, etags: Mapping[str, str]) -> dict[
         f"{SERVICE}ListConnections": {"role": 1, **page},
         f"{SERVICE}UpdateConnection": {"connection": _store(STORE, etag=etags[STORE])},
         f"{SERVICE}DeleteConnection": {"connection": STORE, "etag": etags[STORE]},
-        f"{SERVICE}SetSecret": {"connection": STORE, "name": "token", "value": "own-other"},
+        f"{SERVICE}SetSecret": {"connection": STORE, "name": "token", "value": SECRET},
         f"{SERVICE}TestConnection": {"connection": STORE},
         f"{SERVICE}SetMasterSwitch": {"on": True},
         f"{SERVICE}GetMasterSwitch": {"freshness": freshness},

@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from tests.kit import rpcs, tokens
+from tests.kit.connections import key_line
 from tests.kit.guarded import Guarded, unsigned
 from tests.kit.ledger import signing_key
 from tests.kit.merchant import refused
@@ -23,6 +24,7 @@ from tests.kit.processes import Program, Programs, programs
 from tests.kit.suite import SCHEMAS
 from tests.kit.tokens import Signer
 from tests.kit.waiting import until
+from tests.scenarios import connection_samples
 from tests.scenarios.samples import METHODS, World, world
 from weir_chassis import status
 
@@ -60,6 +62,8 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         token_file.write_text(own)
         key_file = folder / "signing key"
         key_file.write_text(signing_key().pem())
+        secret_keys = folder / "secret keys"
+        secret_keys.write_text(line := key_line("canary"))
         running = await stack.enter_async_context(
             programs(
                 database,
@@ -68,6 +72,9 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
                 WEIR_AUTH_ISSUER=tokens.ISSUER,
                 WEIR_AUTH_AUDIENCE=tokens.AUDIENCE,
                 WEIR_LEDGER_SIGNING_KEY_FILE=str(key_file),
+                WEIR_SYNC_SECRET_KEY_FILE=str(secret_keys),
+                WEIR_SYNC_CSV_ROOT=str(folder),
+                WEIR_SYNC_ALLOW_LOOPBACK="on",
                 WEIR_LOG_LEVEL="debug",
                 WEIR_LOG_FORMAT="json",
                 WEIR_TRACE_RATIO="1",
@@ -80,6 +87,8 @@ async def watched(postgres: PostgresForTests, tmp_path_factory: pytest.TempPathF
         secrets = {
             **{f"password of {schema}": password(database.url(schema)) for schema in SCHEMAS},
             "key that signs heads": signing_key().pem().splitlines()[1],
+            "key that keeps secrets": line.split()[1],
+            "secret of a store": connection_samples.SECRET,
             "token of the services": own,
             "token of the tenant": mine,
             "token of the stranger": stranger,
