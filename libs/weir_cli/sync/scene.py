@@ -18,7 +18,7 @@ from weir_cli.sync.storefront import Storefront
 from weir_cli.tour import WAIT_SECONDS, Tour
 
 STORE, CHANNEL, OTHER = "shop-fr", "webshop-fr", "webshop-de"
-SKU, ORDERED, SOLD, HAND_SOLD = "APRON-LINEN-NATURAL", 40, 3, "F-1001"
+SKU, ORDERED, SOLD = "APRON-LINEN-NATURAL", 40, 3
 TOLD_SECONDS = 30.0
 """How long everything may take on a machine that does much else."""
 
@@ -88,7 +88,7 @@ async def _order(tour: Tour, session: Session, store: Storefront) -> str:
     fallen = await store.until(lambda shown: shown.get(SKU) == left, seconds=TOLD_SECONDS)
     late = max(store.told_at - answered, 0.0) * 1000
     tour.holds(f"{OTHER} sells {ORDERED}: {late:.0f} ms after that it shows {left}, no longer {before}.", fallen)
-    listed = sync_service_pb2.ListRecordsRequest(connection=STORE, store_sku=SKU)
+    listed = sync_service_pb2.ListRecordsRequest(connection=STORE, store_sku=SKU, page_size=2)
     told = (await session.sync.ListRecords(listed)).records
     tour.show(*(records.record_line(each) for each in reversed(told)), "")
     return promised.reservation.reservation
@@ -99,7 +99,7 @@ async def _sell(tour: Tour, session: Session, store: Storefront) -> str:
     before = store.shown.get(SKU, 0)
     store.sell(SKU, SOLD)
     sold = connector_pb2.StoreOrder(
-        store_order=HAND_SOLD, lines=[connector_pb2.StoreOrderLine(store_sku=SKU, quantity=SOLD)]
+        store_order=new_id(), lines=[connector_pb2.StoreOrderLine(store_sku=SKU, quantity=SOLD)]
     )
     request = order_service_pb2.ReportStoreOrderRequest(request_id=new_id(), connection=STORE, order=sold)
     reported = await session.store_orders.ReportStoreOrder(request)
