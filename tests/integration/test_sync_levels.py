@@ -105,6 +105,28 @@ async def test_units_sold_without_an_order_are_kept_back_until_it_comes(desk: De
         assert (connector.shop.shown["A"], row["unreported"], row["told"]) == (9, 0, 9)
 
 
+async def test_an_order_that_comes_while_a_level_is_on_its_way(desk: Desk) -> None:
+    """What it was kept back by is told after it, so that the store shows its level."""
+    connector = shop(A=0)
+    await desk.tell(A=10)
+    async with desk.pushing(connector):
+        await desk.quiet()
+        connector.shop.sell("A", 3)
+        await desk.tell(A=12)
+        await desk.quiet()
+    assert connector.shop.shown["A"] == 9
+    steps = Steps(TAKEN)
+    await desk.tell(A=20)
+    async with desk.pushing(connector, steps):
+        await steps.held.wait()
+        await desk.sold(7, A=3)
+        await desk.tell(A=20, through=7)
+        steps.left = 10**6
+        steps.go_on.set()
+        await desk.quiet()
+    assert connector.shop.shown["A"] == 20
+
+
 async def test_an_order_that_comes_first_is_expected(desk: Desk) -> None:
     """A store that sold by itself what it reported is told its level without being asked again."""
     connector = shop(A=0)

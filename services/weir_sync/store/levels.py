@@ -30,9 +30,10 @@ CORRECTED = Cause(Trigger.DRIFT, "changed by hand in the store")
 NUMBER = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 _SKIP = """
-    UPDATE records r SET status = 'SKIPPED', ended_at = clock_timestamp(), changed = pg_current_xact_id()
-    FROM known k
-    WHERE r.tenant = $1 AND r.record = k.record AND k.status = 'PENDING' AND k.sent_record IS DISTINCT FROM k.record
+    UPDATE records SET status = 'SKIPPED', ended_at = clock_timestamp(), changed = pg_current_xact_id()
+    WHERE tenant = $1 AND status = 'PENDING' AND record = ANY (ARRAY(
+        SELECT k.record FROM known k WHERE k.status = 'PENDING' AND k.sent_record IS DISTINCT FROM k.record
+    ))
 """
 """What was due of `known` levels and is not on its way has ended; what is, ends when that is known."""
 
@@ -41,28 +42,34 @@ WITH told AS MATERIALIZED (
     SELECT connection, store_sku, owner, sku, nullif(level, -1) AS level, rule
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
         AS t (connection, store_sku, owner, sku, level, rule)
+    ORDER BY connection, store_sku
 ), known AS MATERIALIZED (
-    SELECT t.*, l.told, l.record, l.status, l.sent_record
-    FROM told t JOIN levels l ON l.tenant = $1 AND l.connection = t.connection AND l.store_sku = t.store_sku
-    WHERE l.level IS DISTINCT FROM t.level OR l.owner <> t.owner OR l.sku <> t.sku OR $10 AND t.level IS NOT NULL
-    ORDER BY l.connection, l.store_sku
-    FOR NO KEY UPDATE OF l
+    SELECT t.*, l.number, l.record, l.status, l.sent_record
+    FROM told t CROSS JOIN LATERAL (
+        SELECT * FROM levels e
+        WHERE e.tenant = $1 AND e.connection = t.connection AND e.store_sku = t.store_sku
+          AND (e.level IS DISTINCT FROM t.level OR e.owner <> t.owner OR e.sku <> t.sku OR $10 AND t.level IS NOT NULL)
+        LIMIT 1 FOR NO KEY UPDATE
+    ) l
 ), skipped AS ({_SKIP}), untold AS (
-    UPDATE levels l SET owner = k.owner, sku = k.sku, level = NULL, rule = k.rule, due_at = NULL, tries = 0,
+    INSERT INTO levels AS l (tenant, connection, store_sku, owner, sku, level, rule, number, record, status)
+    SELECT $1, connection, store_sku, owner, sku, NULL, rule, number, record, 'SUCCEEDED'
+    FROM known WHERE level IS NULL
+    ON CONFLICT (tenant, connection, store_sku) DO UPDATE SET
+        owner = excluded.owner, sku = excluded.sku, level = NULL, rule = excluded.rule, due_at = NULL, tries = 0,
         status = CASE l.status WHEN 'PENDING' THEN 'SUCCEEDED' ELSE l.status END
-    FROM known k
-    WHERE l.tenant = $1 AND l.connection = k.connection AND l.store_sku = k.store_sku AND k.level IS NULL
 ), due AS (
     INSERT INTO levels AS l (tenant, connection, store_sku, owner, sku, level, rule, number, record, status, due_at)
     SELECT $1, connection, store_sku, owner, sku, level, rule, {NUMBER}, next_record(), 'PENDING', clock_timestamp()
     FROM (
         SELECT connection, store_sku, owner, sku, level, rule FROM known WHERE level IS NOT NULL
         UNION ALL
-        SELECT connection, store_sku, owner, sku, level, rule FROM told t
-        WHERE level IS NOT NULL AND NOT EXISTS (
-            SELECT FROM levels l
-            WHERE l.tenant = $1 AND l.connection = t.connection AND l.store_sku = t.store_sku
-        )
+        SELECT t.connection, t.store_sku, t.owner, t.sku, t.level, t.rule
+        FROM told t LEFT JOIN LATERAL (
+            SELECT true AS there FROM levels e
+            WHERE e.tenant = $1 AND e.connection = t.connection AND e.store_sku = t.store_sku LIMIT 1
+        ) l ON true
+        WHERE t.level IS NOT NULL AND l.there IS NULL
         ORDER BY connection, store_sku
     ) c
     ON CONFLICT (tenant, connection, store_sku) DO UPDATE SET
@@ -80,17 +87,19 @@ SELECT count(*) FROM begun
 
 _MAKE_DUE = f"""
 WITH known AS MATERIALIZED (
-    SELECT l.* FROM (SELECT store_sku FROM unnest($3::text[]) AS w (store_sku) ORDER BY store_sku) w
-    CROSS JOIN LATERAL (
-        SELECT ctid AS place, record, status, sent_record FROM levels
-        WHERE tenant = $1 AND connection = $2 AND store_sku = w.store_sku AND level IS NOT NULL
-        LIMIT 1 FOR NO KEY UPDATE
-    ) l
+    SELECT store_sku, owner, sku, level, rule, number, record, status, sent_record FROM levels
+    WHERE tenant = $1 AND connection = $2 AND store_sku = ANY ($3::text[]) AND level IS NOT NULL
+    ORDER BY store_sku
+    FOR NO KEY UPDATE
 ), skipped AS ({_SKIP}), due AS (
-    UPDATE levels l SET number = greatest(l.number + 1, {NUMBER}), record = next_record(), status = 'PENDING',
-        due_at = clock_timestamp(), tries = 0, error = '', check_at = NULL
-    FROM known k WHERE l.ctid = k.place
-    RETURNING l.store_sku, l.owner, l.sku, l.level, l.rule, l.record, l.told
+    INSERT INTO levels AS l (tenant, connection, store_sku, owner, sku, level, rule, number, record, status, due_at)
+    SELECT $1, $2, store_sku, owner, sku, level, rule, greatest(number + 1, {NUMBER}), next_record(), 'PENDING',
+           clock_timestamp()
+    FROM known
+    ON CONFLICT (tenant, connection, store_sku) DO UPDATE SET
+        number = excluded.number, record = excluded.record, status = excluded.status, due_at = excluded.due_at,
+        tries = 0, error = '', check_at = NULL
+    RETURNING store_sku, owner, sku, level, rule, record, told
 ), begun AS (
     INSERT INTO records (tenant, record, connection, store_sku, owner, sku, trigger, reason, before, after, rule, run)
     SELECT $1, record, $2, store_sku, owner, sku, $4, $5, told, level, rule, $6 FROM due
@@ -109,10 +118,12 @@ SELECT FROM (
     SELECT connection, store_sku FROM unnest($2::text[], $3::text[]) AS t (connection, store_sku)
     UNION
     SELECT connection, store_sku FROM level_sales WHERE tenant = $1
-) t
-JOIN levels l ON l.tenant = $1 AND l.connection = t.connection AND l.store_sku = t.store_sku
-ORDER BY l.connection, l.store_sku
-FOR NO KEY UPDATE OF l
+    ORDER BY connection, store_sku
+) t CROSS JOIN LATERAL (
+    SELECT FROM levels e
+    WHERE e.tenant = $1 AND e.connection = t.connection AND e.store_sku = t.store_sku
+    LIMIT 1 FOR NO KEY UPDATE
+) l
 """
 _ABSORB = """
 WITH gone AS (
@@ -120,20 +131,26 @@ WITH gone AS (
     WHERE tenant = $1 AND NOT (ledger_cluster = $2 AND ledger_epoch = $3 AND ledger_revision > $4)
     RETURNING connection, store_sku, quantity
 ), sold AS MATERIALIZED (
-    SELECT connection, store_sku, sum(quantity)::bigint AS quantity FROM gone GROUP BY connection, store_sku
+    SELECT connection, store_sku, sum(quantity)::bigint AS quantity FROM gone
+    GROUP BY connection, store_sku ORDER BY connection, store_sku
 ), known AS MATERIALIZED (
-    SELECT l.connection, l.store_sku, s.quantity, l.unreported, l.level, l.due_at IS NOT NULL AS due
-    FROM sold s JOIN levels l ON l.tenant = $1 AND l.connection = s.connection AND l.store_sku = s.store_sku
-    ORDER BY l.connection, l.store_sku
-    FOR NO KEY UPDATE OF l
+    SELECT s.quantity, l.* FROM sold s CROSS JOIN LATERAL (
+        SELECT * FROM levels e
+        WHERE e.tenant = $1 AND e.connection = s.connection AND e.store_sku = s.store_sku
+        LIMIT 1 FOR NO KEY UPDATE
+    ) l
 ), counted AS (
-    UPDATE levels l SET unreported = l.unreported - least(l.unreported, k.quantity),
-        sold_after = l.sold_after + k.quantity - least(l.unreported, k.quantity)
-    FROM known k WHERE l.tenant = $1 AND l.connection = k.connection AND l.store_sku = k.store_sku
+    INSERT INTO levels AS l (tenant, connection, store_sku, owner, sku, rule, number, record, status, sold_after)
+    SELECT $1, connection, store_sku, owner, sku, rule, number, record, 'SUCCEEDED', quantity FROM known
+    ON CONFLICT (tenant, connection, store_sku) DO UPDATE SET
+        unreported = l.unreported - least(l.unreported, excluded.sold_after),
+        sold_after = l.sold_after + excluded.sold_after - least(l.unreported, excluded.sold_after)
 )
 SELECT connection, array_agg(store_sku) AS store_skus FROM known
-WHERE unreported > 0 AND level IS NOT NULL AND NOT due GROUP BY connection ORDER BY connection
+WHERE unreported > 0 AND level IS NOT NULL AND (due_at IS NULL OR fence IS NOT NULL AND record = sent_record)
+GROUP BY connection ORDER BY connection
 """
+"""What is kept back is less now: what is on its way was sent by more, and has to be followed by another."""
 _FOLLOWING = "SELECT through::text FROM follows WHERE tenant = $1"
 _HOLD = f"{_FOLLOWING} FOR SHARE"
 _COVERED = "SELECT connection, channel, take_orders FROM coverage WHERE tenant = $1"

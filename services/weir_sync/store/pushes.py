@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import asyncpg
@@ -51,6 +52,7 @@ KEPT = {
 }
 """What a decision may change, and its types."""
 COLUMNS = f"store_sku, owner, sku, level, rule, record, {', '.join(KEPT)}"
+_TYPES = ("text", "text", "text", "bigint", "text", "bigint", *KEPT.values())
 
 _DUE = f"""
 SELECT {COLUMNS} FROM levels
@@ -80,17 +82,16 @@ WHERE tenant = $1 AND connection = $2 AND fence IS NULL AND due_at IS NULL AND c
 ORDER BY check_at, store_sku LIMIT $3
 """  # noqa: S608 -- constants
 _KEEP = f"""
-UPDATE levels l SET {", ".join(f"{name} = k.{name}" for name in KEPT)}
-FROM unnest($3::text[], {", ".join(f"${place}::{kind}[]" for place, kind in enumerate(KEPT.values(), 4))})
-    AS k (store_sku, {", ".join(KEPT)})
-WHERE l.tenant = $1 AND l.connection = $2 AND l.store_sku = k.store_sku
+INSERT INTO levels (tenant, connection, {COLUMNS})
+SELECT $1, $2, k.* FROM unnest({", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, 3))}) AS k
+ON CONFLICT (tenant, connection, store_sku) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in KEPT)}
 """  # noqa: S608 -- constants
+"""Writes rows that are locked, and so are there: they are found by their key however little is known of the table."""
 _NOTE = """
-UPDATE records r SET status = n.status, error = n.error, tries = r.tries + n.sent::integer,
-    sent_at = CASE WHEN n.sent THEN clock_timestamp() ELSE r.sent_at END,
-    ended_at = CASE WHEN n.status = 'PENDING' THEN NULL ELSE clock_timestamp() END, changed = pg_current_xact_id()
-FROM unnest($2::bigint[], $3::text[], $4::text[], $5::boolean[]) AS n (record, status, error, sent)
-WHERE r.tenant = $1 AND r.record = n.record AND r.status = 'PENDING'
+UPDATE records SET status = $3, error = $4, tries = tries + $5::boolean::integer,
+    sent_at = CASE WHEN $5 THEN clock_timestamp() ELSE sent_at END,
+    ended_at = CASE WHEN $3 = 'PENDING' THEN NULL ELSE clock_timestamp() END, changed = pg_current_xact_id()
+WHERE tenant = $1 AND record = ANY ($2::bigint[]) AND status = 'PENDING'
 """
 _NEXT = """
 SELECT least(
@@ -178,9 +179,11 @@ async def _keep(driver: Driver, tenant: str, connection: str, decided: Sequence[
     if decided:
         rows = [_row(each.standing) for each in decided]
         await driver.execute(_KEEP, tenant, connection, *map(list, zip(*rows, strict=True)))
-    notes: list[Note] = [note for each in decided for note in each.notes]
-    if notes:
-        await driver.execute(_NOTE, tenant, *map(list, zip(*notes, strict=True)))
+    noted: dict[Note, list[int]] = {}
+    for note in (note for each in decided for note in each.notes):
+        noted.setdefault(note._replace(record=0), []).append(note.record)
+    for (_, *what), records in noted.items():
+        await driver.execute(_NOTE, tenant, records, *what)
 
 
 def _connection(lease: Lease) -> str:
@@ -198,9 +201,14 @@ def _concern(connection: str, decided: Decided) -> Concern:
     return Concern(AlertKind.LEVEL_FAILED, connection, standing.store_sku, sentence)
 
 
+_kept = attrgetter(*KEPT)
+
+
 def _row(standing: Standing) -> tuple[Any, ...]:
     """What `_KEEP` writes of a SKU."""
-    return (standing.store_sku, *(getattr(standing, name) for name in KEPT))
+    product = standing.product
+    mine = standing.store_sku, product.owner, product.sku, standing.level, standing.rule, standing.record
+    return (*mine, *_kept(standing))
 
 
 def _standing(row: asyncpg.Record) -> Standing:
