@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
-from weir_chassis.revisions import Revision
 from weir_sync.domain.records import Trigger
 from weir_sync.domain.rules import Product, Rule
 
 LEDGER = "ledger"
+
+
+class Mark(Protocol):
+    """How far a context was followed: a revision of it."""
+
+    @property
+    def context(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def origin(self) -> Hashable:
+        """Where it was drawn: numbers of one origin alone can be compared."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        ...
+
+
+M = TypeVar("M", bound=Mark)
 
 
 class Cause(NamedTuple):
@@ -42,7 +63,7 @@ class Rulebook:
         return winning[1].rule if winning is not None and channel in winning[1].stores else ""
 
 
-def cause(before: Sequence[Revision], through: Sequence[Revision]) -> Cause:
+def cause(before: Sequence[Mark], through: Sequence[Mark]) -> Cause:
     """What changed between two marks; where the later one is none it is not known yet.
 
     Stock or promises where the ledger moved, whatever else did; else what is configured.
@@ -58,7 +79,7 @@ def cause(before: Sequence[Revision], through: Sequence[Revision]) -> Cause:
     return Cause(Trigger.CHANGE if changed else Trigger.CONFIGURATION, reason)
 
 
-def earlier(one: Sequence[Revision], other: Sequence[Revision]) -> tuple[Revision, ...]:
+def earlier(one: Sequence[M], other: Sequence[M]) -> tuple[M, ...]:
     """A mark that both include, so that nothing after either is missed; the beginning, where they have none in
     common.
     """
