@@ -57,7 +57,6 @@ class RunWorker:
 
     def __post_init__(self) -> None:
         """Nothing is under way."""
-        self._holder = new_id()
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def work(self) -> None:
@@ -90,7 +89,8 @@ class RunWorker:
         room = self.pace.runs_max - len(self._under_way)
         if room <= 0:
             return
-        for held in await self.runs.take(tenant, self._holder, hold_seconds=self.pace.hold_seconds, limit=room):
+        holder = new_id()  # of its own each time: what this process lost and took again is two holds
+        for held in await self.runs.take(tenant, holder, hold_seconds=self.pace.hold_seconds, limit=room):
             task = asyncio.create_task(self._carry_out(held))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
