@@ -57,8 +57,8 @@ def connection_listing(request: service_pb.ListConnectionsRequest) -> tuple[Wher
 
 
 def secret(request: service_pb.SetSecretRequest) -> tuple[Attempt, str, str]:
-    """The secret that shall be set: the connection and the name. Its attempt has no fingerprint yet, for that of a
-    request that holds a secret is made with a key.
+    """The secret that shall be set: the connection and the name. The fingerprint of the attempt is that of any request,
+    and is not to be kept of one that holds a secret.
     """
     with Fields() as fields:
         names = fields.identifier("connection", request.connection), fields.identifier("name", request.name)
