@@ -192,13 +192,13 @@ async def test_both_come_to_the_same(database: FreshDatabase, seed: int) -> None
 async def played(tenants: Tenants[Objects], tenant: str, seed: int) -> tuple[list[Any], list[Any], list[Any]]:
     """All outcomes of a sequence of requests, what is there in the end, and what led there."""
     chance, outcomes, answering = random.Random(seed), [], connecting(tenants)
-    for _ in range(150):
+    for _ in range(250):
         decide, wanted = asked(chance, tenant, answering)
         try:
             outcomes.append(await write(tenants, tenant, decide, wanted))
         except Refusal as refusal:
             outcomes.append(refusal.to_record())
-    history = await tenants.history(tenant, after=0, limit=150)
+    history = await tenants.history(tenant, after=0, limit=250)
     commits = [
         (each.revision, each.changes, [change.object.etag for change in each.changes]) for each in history.commits
     ]
