@@ -52,12 +52,14 @@ async def orders(session: Session, asked: order_service_pb2.ListStoreOrdersReque
 
 
 def _table(found: Iterable[store_order_pb2.ReportedOrder]) -> RenderableType:
-    made = tables.table("connection", "store order", "state", "#units", "#short", "reported", "reservation", "rule")
-    for each in found:
+    orders = list(found)
+    rules = ["rule"] if any(each.rule for each in orders) else []
+    made = tables.table("connection", "store order", "state", "#units", "#short", "reported", "reservation", *rules)
+    for each in orders:
         made.add_row(
             each.connection, each.order.store_order, tables.state(each),
             tables.number(sum(line.quantity for line in each.lines)), _short(sum(line.short for line in each.lines)),
-            tables.time(each.report_time), each.reservation, each.rule,
+            tables.time(each.report_time), each.reservation, *([each.rule] if rules else []),
         )  # fmt: skip
     return made
 

@@ -17,7 +17,7 @@ from weir_cli.sync import orders, records
 from weir_cli.sync.storefront import Storefront
 from weir_cli.tour import WAIT_SECONDS, Tour
 
-STORE, CHANNEL, OTHER = "shop-fr", "webshop-fr", "webshop-de"
+CHANNEL, OTHER = "webshop-fr", "webshop-de"
 SKU, ORDERED, SOLD = "APRON-LINEN-NATURAL", 40, 3
 TOLD_SECONDS = 30.0
 """How long everything may take on a machine that does much else."""
@@ -27,10 +27,10 @@ async def tell(tour: Tour, session: Session) -> None:
     """Connect a store, order elsewhere, sell in the store, and leave everything as it was."""
     tour.chapter(
         "A store is told",
-        f"{STORE} is a store of another program, behind an adapter of some forty lines. It sells what {CHANNEL} may"
-        " sell, and reports what it sold.",
+        f"It belongs to another program, behind an adapter of some forty lines. It sells what {CHANNEL} may sell, and"
+        " reports what it sold.",
     )
-    async with Storefront().serving() as store:
+    async with Storefront(f"shop-fr-{new_id()[-6:]}").serving() as store:
         await _connect(session, store)
         try:
             await _told_all(tour, session, store)
@@ -39,13 +39,13 @@ async def tell(tour: Tour, session: Session) -> None:
             await _release(session, ordered, sold)
         finally:
             await session.connections.DeleteConnection(
-                connection_service_pb2.DeleteConnectionRequest(request_id=new_id(), connection=STORE)
+                connection_service_pb2.DeleteConnectionRequest(request_id=new_id(), connection=store.name)
             )
 
 
 async def _connect(session: Session, store: Storefront) -> None:
     made = connection_pb2.Connection(
-        connection=STORE,
+        connection=store.name,
         role=connection_pb2.CONNECTION_ROLE_STORE,
         kind=connection_pb2.CONNECTOR_KIND_GRPC,
         settings={"target": store.target, "tls": "off"},
@@ -88,7 +88,7 @@ async def _order(tour: Tour, session: Session, store: Storefront) -> str:
     fallen = await store.until(lambda shown: shown.get(SKU) == left, seconds=TOLD_SECONDS)
     late = max(store.told_at - answered, 0.0) * 1000
     tour.holds(f"{OTHER} sells {ORDERED}: {late:.0f} ms after that it shows {left}, no longer {before}.", fallen)
-    listed = sync_service_pb2.ListRecordsRequest(connection=STORE, store_sku=SKU, page_size=2)
+    listed = sync_service_pb2.ListRecordsRequest(connection=store.name, store_sku=SKU, page_size=2)
     told = (await session.sync.ListRecords(listed)).records
     tour.show(*(records.record_line(each) for each in reversed(told)), "")
     return promised.reservation.reservation
@@ -99,9 +99,9 @@ async def _sell(tour: Tour, session: Session, store: Storefront) -> str:
     before = store.shown.get(SKU, 0)
     store.sell(SKU, SOLD)
     sold = connector_pb2.StoreOrder(
-        store_order=new_id(), lines=[connector_pb2.StoreOrderLine(store_sku=SKU, quantity=SOLD)]
+        store_order=f"F-{new_id()[-6:]}", lines=[connector_pb2.StoreOrderLine(store_sku=SKU, quantity=SOLD)]
     )
-    request = order_service_pb2.ReportStoreOrderRequest(request_id=new_id(), connection=STORE, order=sold)
+    request = order_service_pb2.ReportStoreOrderRequest(request_id=new_id(), connection=store.name, order=sold)
     reported = await session.store_orders.ReportStoreOrder(request)
     tour.show(*orders.detailed(reported.order), "")
     asked = availability_service_pb2.GetAvailabilityRequest(

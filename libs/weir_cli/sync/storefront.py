@@ -18,8 +18,9 @@ BATCH_MAX, REQUESTS_PER_SECOND = 250, 100
 class Storefront(store_connector_pb2_grpc.StoreConnectorServicer):
     """A store that sells every SKU it is told of, and compares before it is told another level."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         """Shows nothing yet."""
+        self.name = name
         self.shown: dict[str, int] = {}
         self.told_at = 0.0
         """When it was told a level last, by `time.perf_counter`."""
