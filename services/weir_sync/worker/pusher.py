@@ -141,6 +141,8 @@ class _Talk:
         self._resume_at = 0.0
         """Until then the store asked to be left alone."""
         self._checked_at, self._checking = 0.0, False
+        self._telling = asyncio.Lock()
+        """How the breaker stands is told in the order in which it came to."""
         self._sending: set[asyncio.Task[None]] = set()
 
     async def talk(self) -> None:
@@ -221,7 +223,7 @@ class _Talk:
     async def _ready(self) -> None:
         """Wait until a request may be made."""
         while True:
-            wait = max(self.circuit.wait(_clock()), self._resume_at - _clock(), self._bucket.wait(_clock()))
+            wait = max(self._left_alone_seconds, self._bucket.wait(_clock()))
             if wait > 0:
                 await asyncio.sleep(wait)
             elif len(self._sending) >= (self._pace.requests_max if self.circuit.closed else 1):
@@ -239,6 +241,11 @@ class _Talk:
         if due_at is None:
             return self._pace.look_seconds
         return min(self._pace.look_seconds, max(LEAST_SECONDS, (due_at - datetime.now(UTC)).total_seconds()))
+
+    @property
+    def _left_alone_seconds(self) -> float:
+        """How long nothing is to be sent, because the store failed, or asked for it."""
+        return max(self.circuit.wait(_clock()), self._resume_at - _clock())
 
     @property
     def _safe(self) -> bool:
@@ -292,7 +299,7 @@ class _Talk:
     async def _applied(self, store: StoreConnector, levels: Sequence[Level]) -> Fate:
         """What becomes of levels that are sent now."""
         alone = len(levels) == 1 and self.circuit.closed
-        if not self._safe:
+        if not self._safe or self._left_alone_seconds > 0:  # it failed while these were taken
             return lambda standing, now: pushing.postponed(standing, now)
         try:
             outcomes = await self._asked(store.apply(levels))
@@ -367,7 +374,8 @@ class _Talk:
         wait = self.circuit.wait(_clock())
         retry_at = datetime.now(UTC) + timedelta(seconds=wait) if state is BreakerState.OPEN else None
         breaker = Breaker(state, self.circuit.failures, retry_at, error)
-        await self._healths.set_breaker(self._shift.tenant, self._connection.connection, breaker)
+        async with self._telling:
+            await self._healths.set_breaker(self._shift.tenant, self._connection.connection, breaker)
 
 
 def _level(standing: Standing, terms: Terms) -> Level:
