@@ -173,7 +173,7 @@ class _Talk:
                     while True:
                         await self._ready()
                         rung.mute()
-                        if await self._next(store, tasks):
+                        if await self._next(store, tasks) or self._left_alone_seconds > 0:
                             continue
                         if not self.circuit.closed:
                             await self._probe(store)
