@@ -24,8 +24,6 @@ from weir_sync.connectors.port import (
     Connectors,
     Denied,
     Level,
-    LevelOutcome,
-    Outcome,
     ShownLevel,
     StoreConnector,
     Throttled,
@@ -34,14 +32,13 @@ from weir_sync.domain import pushing
 from weir_sync.domain.connections import Connection
 from weir_sync.domain.health import Breaker, BreakerState
 from weir_sync.domain.pacing import Bucket, Circuit, waited
-from weir_sync.domain.pushing import Decided, Shown, Standing, Terms
+from weir_sync.domain.pushing import Decided, Standing, Terms
 from weir_sync.ports.health import Healths
 from weir_sync.ports.leases import pushed
 from weir_sync.ports.levels import Pushes, bell
+from weir_sync.worker.outcomes import UNKNOWN_SKU, level, settled, shown
 from weir_sync.worker.shifts import Shift, failed
 
-UNKNOWN_SKU = "The store does not know the SKU."
-REFUSED = "The store refuses it."
 ACCIDENT = "It failed for a reason that is in the log of the service."
 
 LEAST_SECONDS = 0.02
@@ -259,7 +256,7 @@ class _Talk:
             ready += await self._read(store, unread)
         if not ready:
             return
-        levels = [_level(each, self._terms) for each in ready]
+        levels = [level(each, self._terms) for each in ready]
         numbers = {each.store_sku: each.sent_number for each in ready}
         fate = await self._applied(store, levels)
         now = datetime.now(UTC)
@@ -274,10 +271,10 @@ class _Talk:
     async def _read(self, store: StoreConnector, unread: Sequence[Standing]) -> Sequence[Standing]:
         """What the store shows is taken account of; returns what is being sent after that."""
         store_skus = [each.store_sku for each in unread]
-        shown: Mapping[str, ShownLevel] = {}
+        told: Mapping[str, ShownLevel] = {}
         error = ""
         try:
-            shown = {each.store_sku: each for each in await self._asked(store.read(store_skus))}
+            told = {each.store_sku: each for each in await self._asked(store.read(store_skus))}
             await self._answered()
         except ConnectorFailed as fault:
             await self._failed(fault)
@@ -285,12 +282,12 @@ class _Talk:
         now = datetime.now(UTC)
 
         def decide(standing: Standing) -> Decided:
-            read = shown.get(standing.store_sku)
+            read = told.get(standing.store_sku)
             if read is None or standing.level is None:
                 return pushing.put_back(standing, now, error=error)
             if read.quantity is None:
                 return pushing.refused(standing, error=UNKNOWN_SKU)
-            known = pushing.seen(standing, _shown(read.quantity, read), self._terms, now)
+            known = pushing.seen(standing, shown(read.quantity, read), self._terms, now)
             return pushing.intended(known, now)
 
         settled = await self._pushes.settle(self._shift.lease, store_skus, decide)
@@ -317,13 +314,13 @@ class _Talk:
         await self._answered()
         self._size = min(self._size_max, self._size * 2)
         by_sku = {each.store_sku: each for each in outcomes}
-        return lambda standing, now: _settled(standing, by_sku.get(standing.store_sku), self._terms, now)
+        return lambda standing, now: settled(standing, by_sku.get(standing.store_sku), self._terms, now, _chance())
 
     async def _check(self, store: StoreConnector, looked: Sequence[Standing]) -> None:
         """Read levels back."""
         asked = {each.store_sku: each for each in looked}
         try:
-            shown = {each.store_sku: each for each in await self._asked(store.read(list(asked)))}
+            told = {each.store_sku: each for each in await self._asked(store.read(list(asked)))}
             await self._answered()
         except ConnectorFailed as fault:
             await self._failed(fault)
@@ -333,12 +330,12 @@ class _Talk:
         now = datetime.now(UTC)
 
         def decide(standing: Standing) -> Decided | None:
-            read = shown.get(standing.store_sku)
+            read = told.get(standing.store_sku)
             if read is None or standing != asked[standing.store_sku]:
                 return None  # something has happened since: what was read says nothing
             if read.quantity is None:
                 return pushing.vanished(standing, error=UNKNOWN_SKU)
-            return pushing.checked(standing, _shown(read.quantity, read), self._terms, now)
+            return pushing.checked(standing, shown(read.quantity, read), self._terms, now)
 
         await self._pushes.settle(self._shift.lease, list(asked), decide)
 
@@ -376,39 +373,6 @@ class _Talk:
         breaker = Breaker(state, self.circuit.failures, retry_at, error)
         async with self._telling:
             await self._healths.set_breaker(self._shift.tenant, self._connection.connection, breaker)
-
-
-def _level(standing: Standing, terms: Terms) -> Level:
-    """What is sent of a SKU in flight."""
-    assert standing.sent is not None
-    assert standing.sent_number is not None
-    expected = standing.shown if terms.compare_and_set and terms.protects else None
-    return Level(standing.store_sku, standing.sent, standing.sent_number, expected)
-
-
-def _shown(quantity: int, read: ShownLevel) -> Shown:
-    return Shown(quantity, read.unreported, read.number)
-
-
-def _settled(standing: Standing, told: LevelOutcome | None, terms: Terms, now: datetime) -> Decided:
-    """What becomes of a SKU in flight, of which the store has told an outcome, or none."""
-    if told is None:
-        return pushing.failed(standing, now, _chance(), error="The store said nothing of it.", doubtful=True)
-    match told.outcome:
-        case Outcome.APPLIED:
-            return pushing.applied(standing, terms, now, shown=told.shown)
-        case Outcome.ACCEPTED:
-            return pushing.accepted(standing, terms, now)
-        case Outcome.CHANGED:
-            shown = None if told.shown is None else Shown(told.shown, number=told.number)
-            return pushing.changed(standing, shown, terms, now, _chance())
-        case Outcome.UNKNOWN_SKU:
-            return pushing.refused(standing, error=told.error or UNKNOWN_SKU)
-        case Outcome.REFUSED:
-            return pushing.refused(standing, error=told.error or REFUSED)
-    doubtful = told.outcome is Outcome.IN_DOUBT
-    error = told.error or f"The store answered {told.outcome}."
-    return pushing.failed(standing, now, _chance(), error=error, doubtful=doubtful)
 
 
 def _chance() -> float:

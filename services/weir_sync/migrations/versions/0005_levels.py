@@ -42,6 +42,9 @@ of them yet would otherwise give them back.
 **follows**: up to where levels of the aggregator were taken over. **coverage**: the stores of which all levels were,
 and with which channel, and whether their orders come in.
 
+No index but the key begins with the tenant and serves all levels: one that is named is found by its key, also where
+nobody has counted the rows of a tenant yet.
+
 **leases**: who does what alone, until when. `fence` rises with every holder, so that a former one is known by it.
 """
 
@@ -83,7 +86,7 @@ CREATE TABLE levels (
     stray_number bigint,
     PRIMARY KEY (tenant, connection, store_sku)
 ) WITH (fillfactor = 70);
-CREATE INDEX levels_by_product ON levels (tenant, owner, sku, connection, store_sku);
+CREATE INDEX levels_by_product ON levels (owner, sku, tenant, connection, store_sku);
 CREATE INDEX levels_due_zero ON levels (tenant, connection, due_at, store_sku)
     WHERE due_at IS NOT NULL AND fence IS NULL AND level = 0;
 CREATE INDEX levels_due ON levels (tenant, connection, due_at, store_sku)
