@@ -74,6 +74,7 @@ from weir_sync.store.views import PostgresViews
 from weir_sync.urls import Guard
 from weir_sync.worker.feeds import Pulling
 from weir_sync.worker.follower import Follower
+from weir_sync.worker.follower import Pace as FollowPace
 from weir_sync.worker.lateness import LatenessWorker
 from weir_sync.worker.orders import OrderPoller, OrderWorker
 from weir_sync.worker.periods import ending, scheduling
@@ -138,6 +139,12 @@ class Settings:
         "Folder below which warehouses may put files; without it no folder is read.",
         path,
         None,
+    )
+    unreported_keep_seconds: float = setting(
+        "WEIR_SYNC_UNREPORTED_KEEP_SECONDS",
+        "How long units that were seen sold in a store, and of which no order comes in, are kept back from it.",
+        number(1, 2_592_000),
+        86_400.0,
     )
     pushes: bool = setting(
         "WEIR_SYNC_PUSHES",
@@ -272,7 +279,10 @@ def _shifts(
 ) -> Shifts:
     """Follow levels and tell them to stores, each by one process."""
     levels, listings = PostgresLevels(database), PostgresListings(database)
-    follower = Follower(levels, listings, source, wakeups)
+    keep = settings.unreported_keep_seconds
+    follower = Follower(
+        levels, listings, source, wakeups, FollowPace(keep_seconds=keep, forgive_seconds=min(60.0, keep / 4))
+    )
     pace = PushPace(request_seconds=min(10.0, settings.lease_seconds / 2))
     pusher = Pusher(PostgresPushes(database), making, healths, wakeups, pace)
     return Shifts(
@@ -280,6 +290,7 @@ def _shifts(
         postgres_sync(database),
         PostgresLeases(database),
         wakeups,
+        follower.covers,
         follower.follow,
         pusher.push,
         ShiftPace(lease_seconds=settings.lease_seconds),

@@ -78,11 +78,13 @@ def drawn(seed: int, *, steps: int = STEPS) -> Plan:
 
 
 def _step(chance: random.Random, *, what: What | None = None, sku: str = "") -> Step:
-    """Any step, unless told which."""
+    """Any step, unless told which; every other sale is of what one store sells alone."""
+    what = what or chance.choices(list(LIKELY), list(LIKELY.values()))[0]
+    alone = what is What.SELL and chance.random() < 0.5
     return Step(
-        what or chance.choices(list(LIKELY), list(LIKELY.values()))[0],
-        sku or chance.choice(SKUS),
-        chance.choice(STORES),
+        what,
+        ALONE if alone else sku or chance.choice(SKUS),
+        STORES[0] if alone else chance.choice(STORES),
         chance.randint(1, 6),
         chance.random(),
         chance.choice((0.0, 0.0, 0.01, 0.05, 0.2)),

@@ -61,7 +61,8 @@ class Player:
         self._came = Counter[str]()
 
     async def play(self, plan: Plan) -> None:
-        """Every step; then all is well again, every order is reported, and the stores are waited for."""
+        """Every step; then all is well again, one product is bought up, every order is reported, and the stores are
+        waited for."""
         for step in plan.steps:
             await asyncio.sleep(step.pause_seconds)
             await self._do(step)
@@ -69,6 +70,7 @@ class Player:
         for store in self._stores.values():
             store.weather = Weather()
             store.settle()
+        self._rush(self._stores[STORES[0]])
         while self._unreported:
             await self._report(*self._unreported.popleft())
         await self._switch(on=True)
@@ -115,6 +117,12 @@ class Player:
         if order := store.shop.sell(step.sku, step.units):
             self._unreported.append((step.store, order))
             self._run.figures["sold unheard of"] += step.units
+
+    def _rush(self, store: WatchedStore) -> None:
+        """Customers buy all that is shown of what the store sells alone."""
+        left = store.shop.shown[ALONE]
+        if left and (order := store.shop.sell(ALONE, left)):
+            self._unreported.append((STORES[0], order))
 
     async def _order(self, step: Step) -> None:
         wish = fulfilment_pb2.Wish(

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import AsyncIterator
 
-from tests.convergence.plan import drawn
-from tests.convergence.play import play
-from tests.convergence.world import world
+import pytest
+
+from tests.convergence.plan import ALONE, STORES, drawn
+from tests.convergence.play import PATIENCE_SECONDS, play
+from tests.convergence.world import APART, World, world
+from tests.kit.dying import PUSHES
 from tests.kit.postgres import PostgresForTests
+from tests.kit.waiting import until
+
+TRIES = 5
 
 
 async def test_stores_show_their_levels_in_the_end(postgres: PostgresForTests) -> None:
@@ -19,3 +26,38 @@ async def test_stores_show_their_levels_in_the_end(postgres: PostgresForTests) -
     async with world(postgres) as here:
         run = await play(here, drawn(seed))
     assert run.wrong == []
+
+
+async def test_giving_back_what_was_sold_is_found_out(postgres: PostgresForTests) -> None:
+    """Negative control: a sync that writes over what a store shows has it sell more than there is."""
+    async with world(postgres, module="tests.kit.heedless") as here:
+        for seed in range(TRIES):
+            run = await play(here, drawn(seed))
+            if any("given back" in each for each in run.wrong):
+                return
+    pytest.fail(f"{TRIES} runs of it pass for right")
+
+
+@pytest.fixture(scope="module")
+async def mortal(postgres: PostgresForTests) -> AsyncIterator[World]:
+    """A sync that dies where it is told to."""
+    async with world(postgres, module="tests.kit.dying") as here:
+        await here.syncs[1].kill()
+        yield here
+
+
+@pytest.mark.parametrize("step", PUSHES)
+async def test_a_level_is_told_wherever_sync_dies(mortal: World, step: str) -> None:
+    """Kill -9 at each step of a push: whoever comes next tells the store its level."""
+    async with mortal.merchant(0) as (merchant, stores):
+        shop = stores[STORES[0]].shop
+        await merchant.receive(ALONE, **{APART: 10})
+        await until(lambda: shop.shown[ALONE] == 10, PATIENCE_SECONDS)
+        sync = mortal.syncs[0]
+        await sync.kill()
+        await merchant.receive(ALONE, **{APART: 5})
+        await sync.start(WEIR_DIES_AT=step)
+        await sync.dead()
+        await sync.start()
+        await until(lambda: shop.shown[ALONE] == 15, PATIENCE_SECONDS)
+        assert stores[STORES[0]].wrong == []

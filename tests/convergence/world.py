@@ -19,7 +19,11 @@ from tests.kit.suite import SCHEMAS, Suite, suite
 from weir.connector.v1 import store_connector_pb2
 from weir.sync.v1 import connection_pb2, connection_service_pb2
 
-LEASE_SECONDS = 4
+LEASE_SECONDS = 3
+KEEP_SECONDS = 40
+"""Of a store that can neither compare nor tell what it applied, nobody knows what became of a level of which nothing
+was heard: units may be taken for sold that were not. Longer than a plan takes.
+"""
 COMMON, APART = "COMMON", "APART"
 
 _numbers = itertools.count(1)
@@ -127,6 +131,7 @@ async def world(postgres: PostgresForTests, *, module: str = "weir_cli", **envir
             "WEIR_AGGREGATOR_TARGET": running.aggregator,
             "WEIR_SYNC_ALLOW_LOOPBACK": "true",
             "WEIR_SYNC_LEASE_SECONDS": str(LEASE_SECONDS),
+            "WEIR_SYNC_UNREPORTED_KEEP_SECONDS": str(KEEP_SECONDS),
             **environment,
         }
         syncs = [await stack.enter_async_context(program("sync", module=module, **told)) for _ in range(SYNCS)]

@@ -175,7 +175,7 @@ async def test_it_promises_with_its_own_token(database: FreshDatabase, tmp_path:
     auth = AuthSettings(jwks=str(write_key_set(tmp_path / "keys.json", signer)), issuer=ISSUER, audience=AUDIENCE)
     token_file = tmp_path / "token"
     token_file.write_text(signer.token(tenant=None, role="SERVICE"))
-    settings = {"client": ClientSettings(token_file=token_file), "replan_shortfalls": True}
+    settings: dict[str, Any] = {"client": ClientSettings(token_file=token_file), "replan_shortfalls": True}
     async with market(database, auth=auth, **settings) as services:
         caller = services.caller(metadata=bearer(signer.token(role="ADMINISTRATOR")))
         shop = Shop(services, caller)

@@ -60,6 +60,10 @@ class Follower:
     wakeups: Wakeups
     pace: Pace = field(default_factory=Pace)
 
+    async def covers(self, tenant: str) -> bool:
+        """Whether any store of the tenant is covered, though it may not be told levels any more."""
+        return bool((await self.levels.following(tenant)).covered)
+
     async def follow(self, shift: Shift) -> None:
         """Do so until cancelled, for the stores that are configured."""
         standing = await self.levels.following(shift.tenant)

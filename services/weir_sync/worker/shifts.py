@@ -1,7 +1,7 @@
 """Who tells which store: of several processes each takes some of the work of a tenant, by leases, for as long as it is
 heard of.
 
-    Shifts(heads, tenants, leases, wakeups, {FOLLOW: follower.follow, ...})
+    Shifts(heads, tenants, leases, wakeups, follower.covers, follower.follow, pusher.push)
 
 Work is begun when its lease is taken and ended when that is lost or nobody wants it any more. Nothing is remembered
 from one to the next.
@@ -97,6 +97,8 @@ class Shifts:
     tenants: Tenants[Objects]
     leases: Leases
     wakeups: Wakeups
+    covers: Callable[[str], Awaitable[bool]]
+    """Whether levels of any store of a tenant are kept as those that it is told: they are given up by who follows."""
     follow: Work
     push: Work
     pace: Pace = field(default_factory=Pace)
@@ -107,7 +109,8 @@ class Shifts:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def work(self) -> None:
-        """Do so until cancelled: a tenant is looked after from when it has a store that is told levels."""
+        """Do so until cancelled: a tenant is looked after from when it has a store that is told levels until the last
+        such store was given up."""
         known: dict[str, int] = {}
         try:
             while True:
@@ -123,12 +126,12 @@ class Shifts:
         for tenant, head in (await self.heads()).items():
             if known.get(tenant) == head or (tenant in self._tasks and not self._tasks[tenant].done()):
                 continue
-            if (await configuration(self.tenants, tenant)).stores:
+            if (await configuration(self.tenants, tenant)).stores or await self.covers(tenant):
                 self._tasks[tenant] = asyncio.create_task(self._look_after(tenant), name=f"levels of {tenant}")
             known[tenant] = head
 
     async def _look_after(self, tenant: str) -> None:
-        """Divide the work of a tenant with other processes, until it has no store any more that is told levels."""
+        """Divide the work of a tenant with other processes, until there is none."""
         mine = _Mine(tenant)
         failures = 0
         with self.wakeups.bell(tenant) as bell:
@@ -158,7 +161,7 @@ class Shifts:
         if time.monotonic() >= mine.keep_at:
             mine.keep_at = time.monotonic() + self.pace.lease_seconds / 4
             await self._keep(mine)
-        wanted = [FOLLOW, *map(push, now.stores)] if now.stores else []
+        wanted = [FOLLOW, *map(push, now.stores)] if now.stores or await self.covers(mine.tenant) else []
         fair = -(-len(wanted) // max(1, mine.processes))
         left = [name for name in mine.doing if name not in wanted]
         left += [name for name in mine.doing if name in wanted][fair:]
