@@ -60,7 +60,7 @@ class Player:
         self._free = [asyncio.Lock() for _ in world.syncs]
         self._came = Counter[str]()
 
-    async def play(self, plan: Plan) -> None:
+    async def play(self, plan: Plan, patience_seconds: float) -> None:
         """Every step; then all is well again, one product is bought up, every order is reported, and the stores are
         waited for."""
         for step in plan.steps:
@@ -75,7 +75,7 @@ class Player:
             await self._report(*self._unreported.popleft())
         await self._switch(on=True)
         try:
-            await until(self._settled, PATIENCE_SECONDS)
+            await until(self._settled, patience_seconds)
         except TimeoutError:
             self._run.wrong.append(f"stores do not show their levels: {await self._differing()}")
         self._judge()
@@ -203,9 +203,9 @@ class Player:
             self._run.wrong.append(f"{STORES[0]} sold {sold} of {self._came[ALONE]}: units were given back to it")
 
 
-async def play(world: World, plan: Plan) -> Run:
+async def play(world: World, plan: Plan, *, patience_seconds: float = PATIENCE_SECONDS) -> Run:
     """Play a plan from beginning to end, and judge it."""
     run = Run(plan.seed)
     async with world.merchant(plan.seed) as (merchant, stores):
-        await Player(world, merchant, stores, run).play(plan)
+        await Player(world, merchant, stores, run).play(plan, patience_seconds)
     return run

@@ -6,18 +6,20 @@ python -m tests.kit.heedless serve sync --supervised
 from __future__ import annotations
 
 from weir_cli.main import main
-from weir_sync.connectors.port import Level
 from weir_sync.domain.pushing import Standing, Terms
-from weir_sync.worker import pusher
 
 
-def heedless(standing: Standing, terms: Terms) -> Level:
-    """The level as it is, over whatever the store shows."""
-    assert standing.level is not None
-    assert standing.sent_number is not None
-    return Level(standing.store_sku, standing.level, standing.sent_number)
+def heedless(standing: Standing) -> int:
+    """The level as it is."""
+    return standing.level or 0
+
+
+def unprotected(*_: object) -> bool:
+    """Nothing is asked of the store first, or expected of it."""
+    return False
 
 
 if __name__ == "__main__":
-    pusher.level = heedless
+    Standing.quantity = property(heedless)  # type: ignore[assignment, method-assign]
+    Terms.protects = property(unprotected)  # type: ignore[assignment]
     main()
