@@ -115,10 +115,15 @@ def ruled_out(field: FieldDescriptor, found: set[str]) -> bool:
 
 
 def left_out(name: str) -> set[str]:
-    """Fields that a sample need not set: of a new object, what the service sets."""
-    return {"page_token", "own_channel", "created_revision", "code", "sentence"} | (
-        {"etag"} if "/Create" in name else set()
-    )
+    """Fields that a sample need not set: of a new object, what the service sets; of what was not sold already, what is
+    of that alone.
+    """
+    left = {"page_token", "own_channel", "created_revision", "code", "sentence"}
+    if "/Create" in name:
+        left |= {"etag"}
+    if name.endswith(("/Amend", "/PromiseWaiting")):
+        left |= {"shortfall_max"}
+    return left
 
 
 def leaves(message: Descriptor) -> Iterable[FieldDescriptor]:
