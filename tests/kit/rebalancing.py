@@ -91,12 +91,14 @@ class Shop:
         found: list[Numbered] = []
 
         async def there() -> bool:
-            newest = await self.newest(sku)
+            if await self.left(sku) != shares:
+                return False
+            newest = await self.newest(sku)  # no older than what is left, and no newer if that is left after it, too
             found[:] = [newest] if newest is not None and newest.in_force else []
             return bool(found) and await self.left(sku) == shares
 
         try:
-            await until(there, 20)
+            await until(there, 60)
         except TimeoutError:
             raise AssertionError(f"left: {await self.left(sku)}, epochs: {await self.epochs(sku)}") from None
         return found[0]

@@ -70,7 +70,7 @@ def check_step(step: Step) -> None:
         assert step.units_in == sum(outs)
     if step.stage in (Stage.SUPPLY, Stage.SPLIT):
         assert 0 <= step.units_out <= step.units_in
-        assert not step.units_out or step.verdict in GIVING
+        assert not step.units_out or step.verdict in {*GIVING, Verdict.LATE}
     if step.stage is Stage.REACH:
         assert step.units_in == step.units_out == 0
 
