@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 STEPS = 60
-STORES = ("COMPARES", "FENCED", "PLAIN")
-"""Stores by what they can: one compares and sets, one heeds numbers alone, one takes whatever comes."""
+STORES = ("COMPARES", "FENCED")
+"""Stores by what they can: one compares and sets, one heeds numbers alone. Both tell the number of what they applied
+last: of a store that does not, nobody knows what became of a level of which nothing was heard.
+"""
 ALONE, SHARED = "ALONE", ("SHARED-1", "SHARED-2", "SHARED-3")
 """A product that the store which compares sells alone, and those that all of them sell."""
 SKUS = (ALONE, *SHARED)
