@@ -276,7 +276,7 @@ def checked(standing: Standing, shown: Shown, terms: Terms, now: datetime) -> De
         found = replace(seen(standing, shown, terms, now), check_at=None, stray=None, stray_number=None)
         return Decided(found, drifted=True)
     known = seen(known, shown, terms, now)
-    return Decided(known, drifted=terms.protects and known.level is not None and known.quantity != shown.quantity)
+    return Decided(known, drifted=_differs(known, shown, terms))
 
 
 def reclaimed(standing: Standing) -> Decided:
@@ -295,7 +295,8 @@ def _checked_accepted(standing: Standing, shown: Shown, terms: Terms, now: datet
     if _landed(standing, shown):
         known = seen(standing, shown, terms, now, landed=True)
         known = replace(known, verified=True, check_at=None, stray=None, stray_number=None)
-        return _ended(known, RecordStatus.SUCCEEDED)
+        newest = standing.sent_record == standing.record
+        return _ended(known, RecordStatus.SUCCEEDED)._replace(drifted=newest and _differs(known, shown, terms))
     checks = standing.checks + 1
     if checks >= CHECKS_MAX:
         again = replace(_astray(standing), check_at=None, checks=0, sent=None)
@@ -313,6 +314,11 @@ def _landed(standing: Standing, shown: Shown) -> bool:
     if standing.expected is None or less <= 0:
         return less == 0 or standing.expected is None
     return not 0 <= standing.expected - shown.quantity <= less
+
+
+def _differs(standing: Standing, shown: Shown, terms: Terms) -> bool:
+    """Whether the store shows something else than it is to, by all that is known of it."""
+    return terms.protects and standing.level is not None and standing.quantity != shown.quantity
 
 
 def _strayed(standing: Standing, shown: Shown) -> bool:
