@@ -38,7 +38,9 @@ async def played(wanted: Sequence[int]) -> list[Run]:
         async with world(PostgresForTests(postgres)) as here:
             for seed in wanted:
                 runs.append(run := await play(here, drawn(seed)))
-                print(f"seed {seed}: {'; '.join(run.wrong) or 'right'}", *run.missing, sep=" -- not reached: ")
+                print(
+                    f"seed {seed}: {'; '.join(run.wrong) or 'right'}", *run.missing, sep=" -- not reached: ", flush=True
+                )
     return runs
 
 

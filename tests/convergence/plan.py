@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 STEPS = 60
-STORES = ("COMPARES", "FENCED")
-"""Stores by what they can: one compares and sets, one heeds numbers alone. Both tell the number of what they applied
-last: of a store that does not, nobody knows what became of a level of which nothing was heard.
+STORES = ("COMPARES", "FENCED", "PLAIN")
+"""Stores by what they can: one compares and sets, one heeds numbers alone, and both tell the number of what they
+applied last; one takes whatever comes, and of what was sent to it and not heard of nobody knows what became.
 """
 ALONE, SHARED = "ALONE", ("SHARED-1", "SHARED-2", "SHARED-3")
 """A product that the store which compares sells alone, and those that all of them sell."""

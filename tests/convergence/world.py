@@ -1,4 +1,4 @@
-"""The suite in this process, two syncs that tell levels as processes of their own, and two stores."""
+"""The suite in this process, two syncs that tell levels as processes of their own, and three stores."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class World:
 
     @asynccontextmanager
     async def merchant(self, seed: int) -> AsyncIterator[tuple[Merchant, Mapping[str, WatchedStore]]]:
-        """A merchant who sells through two stores, one product through the first of them alone."""
+        """A merchant who sells through three stores, one product through the first of them alone."""
         merchant = self.suite.merchant(f"converging {seed} {next(_numbers)}")
         await merchant.location(COMMON, APART)
         await merchant.group(COMMON, COMMON)

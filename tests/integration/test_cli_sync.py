@@ -214,18 +214,19 @@ async def test_what_was_told_is_shown_with_its_records(selling: Weir, store: Ref
     await until(lambda: store.shop.shown["MUG-XL"] == 3, 60)
     told = ("sync", "records", "--connection", "east", "--sku", "MUG-XL", "--status", "succeeded")
     records = (await done(selling, *told))["records"]
-    while len(records) < 2:  # the store shows a level before what became of it is written down
+    while not records or records[0]["after"] != 3:  # a store shows a level before what became of it is written down
         records = (await done(selling, *told))["records"]
-    assert [(each["before"], each["after"]) for each in records] == [(5, 3), (None, 5)]
+    told_in_turn = [each["after"] for each in records]
+    assert sorted(told_in_turn) == told_in_turn
+    assert set(told_in_turn) == {3, 5}, "a level may be told twice as its store is covered"
+    assert (records[0]["before"], records[-1]["before"]) == (5, None)
     assert (await done(selling, *told, "--trigger", "schedule"))["records"] == []
     assert (await done(selling, *told, "--until", "2020-01-01"))["records"] == []
     sheet = tmp_path / "records.csv"
-    assert (await done(selling, *told, "--csv", str(sheet)))["rows"] == 2
-    assert [line.split(",")[1:3] for line in sheet.read_text().splitlines()] == [
-        ["connection", "store_sku"],
-        ["east", "MUG-XL"],
-        ["east", "MUG-XL"],
-    ]
+    assert (await done(selling, *told, "--csv", str(sheet)))["rows"] == len(records)
+    head, *lines = [line.split(",")[1:3] for line in sheet.read_text().splitlines()]
+    assert head == ["connection", "store_sku"]
+    assert lines == [["east", "MUG-XL"]] * len(records)
     (row,) = (await done(selling, "channel-view", "--connection", "east", "--sku", "MUG"))["rows"]
     assert (row["store_sku"], row["level"], row["told"], row["status"]) == ("MUG-XL", 3, 3, "SUCCEEDED")
     assert store.shop.shown["MUG"] == 0, "a product that has a listing does not pass through"

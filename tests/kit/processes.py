@@ -23,14 +23,14 @@ END_SECONDS = 20.0
 class Program:
     """One service, which can be killed and started again at the same address."""
 
-    def __init__(
-        self, service: str, environment: Mapping[str, str], address: str = "127.0.0.1:0", module: str = "weir_cli"
-    ) -> None:
+    def __init__(self, service: str, environment: Mapping[str, str], address: str, module: str = "weir_cli") -> None:
         """Nothing runs before `start`; the environment is all that the service is told, beside where Python is and it
-        listens. Another `module` stands for the command line.
+        listens: at a port that is kept for it, lest it be another's while it is dead. Another `module` stands for the
+        command line.
         """
         self.service = service
         self.address = address
+        """Where it listens."""
         self.log = ""
         """All that it wrote to its standard error, over all its lives."""
         self._environment = dict(environment)
@@ -52,6 +52,7 @@ class Program:
                 **self._environment,
                 **more,
                 "WEIR_LISTEN": self.address,
+                "WEIR_REUSE_PORT": "true",
             },
             stdin=asyncio.subprocess.PIPE,  # its lifeline: it ends when we do
             stdout=asyncio.subprocess.PIPE,
@@ -67,6 +68,8 @@ class Program:
         listening = asyncio.create_task(self._listening.wait())
         try:
             await asyncio.wait([ended, listening], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                await asyncio.gather(*self._readers)  # why it ended
             assert self._listening.is_set(), f"{self.service} does not listen:\n{self.log}"
         finally:
             listening.cancel()
@@ -104,7 +107,6 @@ class Program:
         async for line in stream:
             state = json.loads(line)
             if "listening" in state:
-                self.address = state["listening"]
                 self._listening.set()
 
     async def _read_log(self, stream: asyncio.StreamReader) -> None:
@@ -162,7 +164,7 @@ async def programs(
             keepers.append(await stack.enter_async_context(program(service, module=module, **told)))
             targets[f"WEIR_{service.upper()}_TARGET"] = keepers[-1].address
         addresses = {service: each.address for service, each in zip(CONTEXTS, keepers, strict=True)}
-        usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": "", "WEIR_REUSE_PORT": "true"}
+        usual = {"WEIR_AGGREGATOR_HEARTBEAT_SECONDS": "0.5", "WEIR_AGGREGATOR_TENANTS": ""}
         told = {**usual, **targets, **environment, **(aggregator or {})}
         last = await stack.enter_async_context(program("aggregator", address, **told))
         addresses["aggregator"] = last.address
@@ -172,12 +174,13 @@ async def programs(
 
 @asynccontextmanager
 async def program(
-    service: str, address: str = "127.0.0.1:0", *, module: str = "weir_cli", **environment: str
+    service: str, address: str = "", *, module: str = "weir_cli", **environment: str
 ) -> AsyncIterator[Program]:
-    """A service, by name, that runs within the block, told these variables."""
-    running = Program(service, environment, address, module)
-    try:
-        await running.start()
-        yield running
-    finally:
-        await running.kill()
+    """A service, by name, that runs within the block, told these variables; at an address where a port is kept."""
+    with kept_port() as port:
+        running = Program(service, environment, address or f"127.0.0.1:{port}", module)
+        try:
+            await running.start()
+            yield running
+        finally:
+            await running.kill()

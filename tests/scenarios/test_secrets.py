@@ -212,7 +212,7 @@ async def test_a_wrong_password_is_not_repeated(watched: Watched) -> None:
     """A service that cannot log in to its database says so without the URL that it was given."""
     url = watched.database.url("weir_ledger")
     wrong = url.replace(password(url), "CANARY-PASSWORD")
-    failing = Program("ledger", {"WEIR_DATABASE_URL": wrong})
+    failing = Program("ledger", {"WEIR_DATABASE_URL": wrong}, "127.0.0.1:0")
     with pytest.raises(AssertionError) as told:
         await failing.start()
     await failing.kill()

@@ -19,6 +19,7 @@ from tests.kit.postgres import PostgresForTests
 from tests.kit.processes import Program
 from tests.kit.waiting import until
 from weir.pooling.v1 import alert_pb2, case_pb2, pool_pb2
+from weir_cli.suite import kept_port
 
 TENANT = "mortal"
 
@@ -43,7 +44,8 @@ async def mortal(postgres: PostgresForTests) -> AsyncIterator[Mortal]:
             "WEIR_LEDGER_TARGET": kept.server.address,
             "WEIR_POOLING_DEED_SECONDS": "0.1",
         }
-        running = Program("pooling", told, module="tests.kit.dying")
+        address = f"127.0.0.1:{stack.enter_context(kept_port())}"
+        running = Program("pooling", told, address, module="tests.kit.dying")
         stack.push_async_callback(running.kill)
         await running.start(WEIR_DIES_AT=DEEDS[0])
         channel = await stack.enter_async_context(connect(running.address))
