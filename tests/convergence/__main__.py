@@ -41,6 +41,7 @@ async def played(wanted: Sequence[int]) -> list[Run]:
                 print(
                     f"seed {seed}: {'; '.join(run.wrong) or 'right'}", *run.missing, sep=" -- not reached: ", flush=True
                 )
+                print(*run.evidence, sep="\n", end="", flush=True)
     return runs
 
 

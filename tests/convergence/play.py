@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -41,6 +42,8 @@ class Run:
     seed: int
     figures: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    """What led to what is wrong."""
 
     @property
     def missing(self) -> list[str]:
@@ -78,6 +81,7 @@ class Player:
             await until(self._settled, patience_seconds)
         except TimeoutError:
             self._run.wrong.append(f"stores do not show their levels: {await self._differing()}")
+            self._run.evidence += [line for each in await self._differing() for line in await self._evidence(*each)]
         self._judge()
 
     async def _do(self, step: Step) -> None:
@@ -181,11 +185,11 @@ class Player:
             connection_service_pb2.SetMasterSwitchRequest(request_id=request_id(), on=on)
         )
 
-    async def _differing(self) -> dict[str, tuple[int, int]]:
-        """What stores show and should, where that is not the same."""
+    async def _differing(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """What stores show and should, by SKU and store, where that is not the same."""
         levels = await self._merchant.levels(*STORES)
         return {
-            f"{sku} in {name}": (store.shop.shown[sku], by_store[name])
+            (sku, name): (store.shop.shown[sku], by_store[name])
             for sku, by_store in levels.items()
             for name, store in self._stores.items()
             if store.shop.shown[sku] != by_store[name]
@@ -193,6 +197,28 @@ class Player:
 
     async def _settled(self) -> bool:
         return not await self._differing()
+
+    async def _evidence(self, sku: str, name: str) -> list[str]:
+        """What happened to a SKU in a store at last, and what sync makes of it."""
+        connection = await asyncpg.connect(self._merchant.database_url)
+        try:
+            row = await connection.fetchrow(
+                "SELECT * FROM weir_sync.levels WHERE tenant = $1 AND connection = $2 AND store_sku = $3",
+                *(self._merchant.tenant, name, sku),
+            )
+            records = await connection.fetch(
+                "SELECT * FROM weir_sync.records WHERE tenant = $1 AND connection = $2 AND store_sku = $3"
+                " ORDER BY record DESC LIMIT 10",
+                *(self._merchant.tenant, name, sku),
+            )
+        finally:
+            await connection.close()
+        happened = [
+            each
+            for each in self._stores[name].shop.history
+            if sku in (getattr(each, "sku", ""), getattr(getattr(each, "level", None), "store_sku", ""))
+        ]
+        return [f"{name} {sku}: {each}" for each in (*happened, *reversed(records), row)]
 
     def _judge(self) -> None:
         for name, store in self._stores.items():

@@ -141,6 +141,30 @@ async def test_an_order_that_comes_first_is_expected(desk: Desk) -> None:
         assert connector.asked[-1][0][1:] == (6, connector.shop.numbers["A"], 6)
 
 
+@pytest.mark.parametrize("first", [True, False])
+async def test_an_order_that_leaves_the_level_as_it_is(desk: Desk, *, first: bool) -> None:
+    """Where as many units come in as are sold, or a rule tells the same of what is left, the store is told its level
+    all the same: it shows less, whether the order or the levels that know of it come first."""
+    connector = shop(A=0)
+    await desk.tell(A=10, through=6)
+    async with desk.pushing(connector):
+        await desk.quiet()
+        connector.shop.sell("A", 4)
+        if not first:
+            await desk.tell(A=10, through=7)
+        await desk.sold(7, A=4)
+        if first:
+            await desk.tell(A=10, through=7)
+        await desk.quiet()
+        assert (connector.shop.shown["A"], (await desk.row("A"))["unreported"]) == (10, 0)
+        happened = len(connector.shop.history)
+        connector.shop.sell("A", 1)
+        await desk.sold(8, A=1)
+        await desk.tell(A=9, through=8)
+        await desk.quiet()
+        assert len(connector.shop.history) == happened + 2, "where the level is another it is told that once"
+
+
 async def test_a_former_holder_does_nothing_any_more(desk: Desk) -> None:
     """Who has lost the lease neither takes nor settles, and what he had on its way is in doubt for the next one."""
     await desk.tell(A=5)

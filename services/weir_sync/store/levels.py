@@ -134,7 +134,7 @@ WITH gone AS (
     SELECT connection, store_sku, sum(quantity)::bigint AS quantity FROM gone
     GROUP BY connection, store_sku ORDER BY connection, store_sku
 ), known AS MATERIALIZED (
-    SELECT s.quantity, l.* FROM sold s CROSS JOIN LATERAL (
+    SELECT s.quantity, least(l.unreported, s.quantity) AS found, l.* FROM sold s CROSS JOIN LATERAL (
         SELECT * FROM levels e
         WHERE e.tenant = $1 AND e.connection = s.connection AND e.store_sku = s.store_sku
         LIMIT 1 FOR NO KEY UPDATE
@@ -147,10 +147,13 @@ WITH gone AS (
         sold_after = l.sold_after + excluded.sold_after - least(l.unreported, excluded.sold_after)
 )
 SELECT connection, array_agg(store_sku) AS store_skus FROM known
-WHERE unreported > 0 AND level IS NOT NULL AND (due_at IS NULL OR fence IS NOT NULL AND record = sent_record)
+WHERE level IS NOT NULL AND (due_at IS NULL OR fence IS NOT NULL AND record = sent_record)
+  AND (found > 0 OR coalesce(sent, shown) - sold_after - quantity <> greatest(0, level - unreported))
 GROUP BY connection ORDER BY connection
 """
-"""What is kept back is less now: what is on its way was sent by more, and has to be followed by another."""
+"""What was found missing before is kept back no more, and what is on its way was sent by less. What was not, the store
+shows less than it should where units came in with the order, or a rule tells it a part of them: its level is the same.
+"""
 _FOLLOWING = "SELECT through::text FROM follows WHERE tenant = $1"
 _HOLD = f"{_FOLLOWING} FOR SHARE"
 _COVERED = "SELECT connection, channel, take_orders FROM coverage WHERE tenant = $1"

@@ -225,26 +225,25 @@ class _Following:
         after, self._told = earlier(self._told or self._through, self._through), ()
         reading = asyncio.create_task(self._arrive(sorted(stores), after, arriving))
         turning = asyncio.create_task(self._turn.wait())
+        taking = asyncio.create_task(arriving.get())
         try:
             first = True
             while first or not turning.done():
-                taking = asyncio.create_task(arriving.get())
                 waited = {reading, taking} if first else {reading, taking, turning}
                 timeout = self._pace.first_seconds if first else None
                 await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if taking.done():
                     await self._take_over([taking.result(), *_rest(arriving)], stores)
-                else:
-                    taking.cancel()
+                    taking = asyncio.create_task(arriving.get())
                 if reading.done():
                     reading.result()
                 first = False
         except Refusal as fault:
             await self._refused(fault, stores)
         finally:
-            for task in (reading, turning):
+            for task in (reading, turning, taking):
                 task.cancel()
-            await asyncio.gather(reading, turning, return_exceptions=True)
+            await asyncio.gather(reading, turning, taking, return_exceptions=True)
 
     async def _arrive(self, channels: Sequence[str], after: Sequence[Revision], arriving: asyncio.Queue[Table]) -> None:
         async with aclosing(self._source.watched(self._shift.tenant, channels, after)) as tables:
