@@ -8,6 +8,9 @@ from weir_chassis.configuration.errors import Missing, Taken
 from weir_chassis.configuration.priorities import Exhausted, OrderIncomplete, PriorityTaken, TooLarge
 from weir_chassis.errors import Kind, Refusal, Violation
 
+ACCIDENT = "It failed for a reason that is in the log of the service."
+"""What is said of work that nobody waits for, where it failed by a fault of ours."""
+
 
 class RuleNotFound(Missing):
     """No such rule."""

@@ -20,6 +20,7 @@ from weir_sync.domain.pushing import Decided, Standing, Terms
 from weir_sync.domain.records import Trigger
 from weir_sync.domain.telling import Cause
 from weir_sync.ports.leases import LeaseLost, push
+from weir_sync.ports.levels import bell
 from weir_sync.store.levels import make_due
 
 TERMS = Terms(compare_and_set=True, reads_back=True, protects=True)
@@ -243,6 +244,7 @@ async def test_a_level_that_fails_for_good_opens_an_alert(desk: Desk) -> None:
         assert "said so" in alert["sentence"]
         async with desk.database.driving(desk.tenant) as driver:
             assert await make_due(driver, desk.tenant, SHOP, ["A"], REQUEST, run="1") == 1
+        desk.wakeups.wake(bell(desk.tenant))
         await desk.quiet()
     assert [each[0] for each in await desk.records("A")] == ["FAILED", "SUCCEEDED"]
     [alert] = await desk.run("SELECT * FROM alerts")

@@ -17,10 +17,11 @@ from weir_chassis.errors import DatabaseAway, Kind
 from weir_sync.connectors.port import Away, Denied
 from weir_sync.domain.connections import Role
 from weir_sync.domain.feeds import Pull, Pulled
+from weir_sync.errors import ACCIDENT
 from weir_sync.ports.feeds import Progress
 from weir_sync.ports.runs import Held, RunLost
 from weir_sync.store.runs import PostgresRuns
-from weir_sync.worker.runs import ACCIDENT, Pace, RunWorker
+from weir_sync.worker.runs import Pace, RunWorker
 
 QUICK = Pace(look_seconds=0.02, hold_seconds=30.0, pause_seconds=0.01)
 

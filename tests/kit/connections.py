@@ -90,19 +90,19 @@ class ElsewhereConnector:
 
     async def apply(self, levels: Sequence[Level]) -> Sequence[LevelOutcome]:
         """Nothing is shown there."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def read(self, store_skus: Sequence[str]) -> Sequence[ShownLevel]:
         """Nothing is shown there."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def orders(self, cursor: str, *, limit: int) -> OrderPage:
         """Nobody buys there."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     def stock(self, cursor: str) -> AsyncIterator[StockPart]:
         """Nothing lies there."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def close(self) -> None:
         """Count that it was given up."""

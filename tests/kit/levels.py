@@ -24,7 +24,7 @@ from weir_sync.domain.records import Trigger
 from weir_sync.domain.rules import Product
 from weir_sync.domain.telling import Cause
 from weir_sync.ports.leases import FOLLOW, Lease, push
-from weir_sync.ports.levels import Told
+from weir_sync.ports.levels import Told, bell
 from weir_sync.store.health import PostgresHealths
 from weir_sync.store.leases import PostgresLeases
 from weir_sync.store.levels import PostgresLevels, sold
@@ -164,12 +164,15 @@ class Desk:
         """Take over levels of SKUs of the shop, by the name of the product."""
         told = [Told(SHOP, sku, Product("", sku), level, "") for sku, level in levels.items()]
         mark = [] if through is None else [Revision("ledger", "books", 1, through)]
-        return await self.levels.tell(await self.lease(FOLLOW), told, cause, through=mark, all_due=all_due)
+        due = await self.levels.tell(await self.lease(FOLLOW), told, cause, through=mark, all_due=all_due)
+        self.wakeups.wake(bell(self.tenant))
+        return due
 
     async def sold(self, revision: int, **quantities: int) -> None:
         """An order of the shop came in, and is in the ledger at a revision."""
         async with self.database.driving(self.tenant) as driver:
             await sold(driver, self.tenant, SHOP, quantities, Revision("ledger", "books", 1, revision))
+        self.wakeups.wake(bell(self.tenant))
 
     async def run(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows of a statement."""
@@ -190,7 +193,7 @@ class Desk:
         """One that tells the shop over a connector."""
         pushes, talked_to = (each if steps is None else steps.through(each) for each in (self.pushes, connector))
         connectors: Connectors = Making(talked_to)
-        pace = Pace(request_seconds=30.0, gather_seconds=0.0, look_seconds=0.05)
+        pace = Pace(request_seconds=30.0, gather_seconds=0.0, look_seconds=3600.0)
         return Pusher(pushes, connectors, PostgresHealths(self.database), self.wakeups, pace)
 
     @asynccontextmanager

@@ -36,11 +36,11 @@ class Kept:
 
     async def health(self, tenant: str, connections: Collection[str]) -> Mapping[str, Health]:
         """Nobody asks."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def set_breaker(self, tenant: str, connection: str, breaker: Breaker) -> None:
         """A test leaves the breaker alone."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def set_abilities(self, tenant: str, connection: str, abilities: Abilities) -> None:
         """Keep them."""
@@ -48,11 +48,11 @@ class Kept:
 
     async def reported(self, tenant: str, connection: str, at: datetime) -> None:
         """A test is no report."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
     async def set_late(self, tenant: str, connection: str, *, late: bool) -> None:
         """A test makes nobody late."""
-        raise NotImplementedError
+        raise AssertionError  # nobody asks
 
 
 async def test_nobody_is_waited_for_longer_than_the_caller_waits() -> None:

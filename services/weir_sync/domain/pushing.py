@@ -112,6 +112,14 @@ class Decided(NamedTuple):
     notes: tuple[Note, ...] = ()
     drifted: bool = False
 
+    def due_before(self, moment: datetime) -> bool:
+        """Whether it is to be told or read back before a moment, once it is on its way no more."""
+        if self.standing.fence is not None:
+            return False
+        return self.drifted or any(
+            at is not None and at < moment for at in (self.standing.due_at, self.standing.check_at)
+        )
+
 
 def reads_first(standing: Standing, terms: Terms) -> bool:
     """Whether the store has to be asked what it shows before it is told anything."""

@@ -31,7 +31,7 @@ from weir_sync.domain.orders import (
     reported,
 )
 from weir_sync.domain.rules import Rule
-from weir_sync.errors import ConnectionOfRole, StoreOrderChanged, StoreOrderNotFound
+from weir_sync.errors import ACCIDENT, ConnectionOfRole, StoreOrderChanged, StoreOrderNotFound
 from weir_sync.ports.listings import Listings
 from weir_sync.ports.orders import OrderPromises, Orders
 
@@ -41,7 +41,6 @@ PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.5, 300.0
 SHORT_AT_ONCE = 500
 TRIES_MAX = 8
 """How often it is tried before somebody is told, whatever it is that stands in the way."""
-ACCIDENT = "It failed for a reason that is in the log of the service."
 PASSING = (Kind.AWAY, Kind.EXHAUSTED, Kind.RACED)
 """Kinds of refusals that nobody has to do anything about."""
 

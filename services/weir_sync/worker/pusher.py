@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from weir_chassis.watch import Wakeups
+from weir_chassis.watch import Bell, Wakeups
 from weir_sync.connectors.port import (
     Abilities,
     Away,
@@ -33,13 +33,12 @@ from weir_sync.domain.connections import Connection
 from weir_sync.domain.health import Breaker, BreakerState
 from weir_sync.domain.pacing import Bucket, Circuit, waited
 from weir_sync.domain.pushing import Decided, Standing, Terms
+from weir_sync.errors import ACCIDENT
 from weir_sync.ports.health import Healths
 from weir_sync.ports.leases import pushed
 from weir_sync.ports.levels import Pushes, bell
 from weir_sync.worker.outcomes import UNKNOWN_SKU, level, settled, shown
 from weir_sync.worker.shifts import Shift, failed
-
-ACCIDENT = "It failed for a reason that is in the log of the service."
 
 LEAST_SECONDS = 0.02
 """The shortest wait for what is due soon."""
@@ -138,9 +137,12 @@ class _Talk:
         self._resume_at = 0.0
         """Until then the store asked to be left alone."""
         self._checked_at, self._checking = 0.0, False
-        self._telling = asyncio.Lock()
-        """How the breaker stands is told in the order in which it came to."""
+        self._telling = asyncio.Lock()  # how the breaker stands is told in the order in which it came to
         self._sending: set[asyncio.Task[None]] = set()
+        self._more = False
+        """More may be due than the last request could take."""
+        self._rung = Bell()
+        """Rings where something falls due: others ring it, and whoever settles what was on its way."""
 
     async def talk(self) -> None:
         """Do so until cancelled; as soon as it answers, after whatever went wrong."""
@@ -166,15 +168,16 @@ class _Talk:
         """Send what is due, and read back what is to be; raises what is no matter of the store."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                with self._wakeups.bell(bell(self._shift.tenant)) as rung:
+                with self._wakeups.bell(bell(self._shift.tenant)) as self._rung:
                     while True:
                         await self._ready()
-                        rung.mute()
-                        if await self._next(store, tasks) or self._left_alone_seconds > 0:
+                        self._rung.mute()
+                        begun = await self._next(store, tasks)
+                        if self._left_alone_seconds > 0 or (begun and (self._more or not self.circuit.closed)):
                             continue
                         if not self.circuit.closed:
                             await self._probe(store)
-                        elif await rung.rung(await self._idle_seconds()):
+                        elif await self._rung.rung(await self._idle_seconds()):
                             await asyncio.sleep(self._pace.gather_seconds)
         except ExceptionGroup as faults:
             raise faults.exceptions[0] from faults
@@ -189,6 +192,7 @@ class _Talk:
 
         async def send() -> bool:
             due = await pushes.take(lease, limit=size, decide=decide)
+            self._more = len(due) == size
             return bool(due) and self._begin(tasks, self._send(store, due))
 
         checking = not self._checking and _clock() >= self._checked_at + self._pace.check_seconds
@@ -197,7 +201,7 @@ class _Talk:
         if not self._checking:
             self._checked_at = _clock()
             if looked := await pushes.to_check(lease, limit=size):
-                self._checking = True
+                self._checking = self._more = True
                 return self._begin(tasks, self._check(store, looked))
         return checking and await send()
 
@@ -233,7 +237,9 @@ class _Talk:
             await self._keep_breaker(BreakerState.HALF_OPEN)
 
     async def _idle_seconds(self) -> float:
-        """How long nothing is due."""
+        """How long nothing is due, unless the bell rings."""
+        if self._checking:
+            return self._pace.look_seconds
         due_at = await self._pushes.next_at(self._shift.lease)
         if due_at is None:
             return self._pace.look_seconds
@@ -266,7 +272,7 @@ class _Talk:
                 return None
             return fate(standing, now)
 
-        await self._pushes.settle(self._shift.lease, list(numbers), decide)
+        await self._settle(list(numbers), decide)
 
     async def _read(self, store: StoreConnector, unread: Sequence[Standing]) -> Sequence[Standing]:
         """What the store shows is taken account of; returns what is being sent after that."""
@@ -290,8 +296,8 @@ class _Talk:
             known = pushing.seen(standing, shown(read.quantity, read), self._terms, now)
             return pushing.intended(known, now)
 
-        settled = await self._pushes.settle(self._shift.lease, store_skus, decide)
-        return [each.standing for each in settled if each.standing.fence is not None]
+        settled = await self._settle(store_skus, decide)
+        return [each for each in settled if each.fence is not None]
 
     async def _applied(self, store: StoreConnector, levels: Sequence[Level]) -> Fate:
         """What becomes of levels that are sent now."""
@@ -327,6 +333,7 @@ class _Talk:
             return
         finally:
             self._checking = False
+            self._rung.ring()
         now = datetime.now(UTC)
 
         def decide(standing: Standing) -> Decided | None:
@@ -337,7 +344,17 @@ class _Talk:
                 return pushing.vanished(standing, error=UNKNOWN_SKU)
             return pushing.checked(standing, shown(read.quantity, read), self._terms, now)
 
-        await self._pushes.settle(self._shift.lease, list(asked), decide)
+        await self._settle(list(asked), decide)
+
+    async def _settle(
+        self, store_skus: Sequence[str], decide: Callable[[Standing], Decided | None]
+    ) -> Sequence[Standing]:
+        """Write down what became of SKUs; returns them. What is soon to be told or read again is waited for."""
+        settled = await self._pushes.settle(self._shift.lease, store_skus, decide)
+        soon = datetime.now(UTC) + timedelta(seconds=self._pace.look_seconds)
+        if any(each.due_before(soon) for each in settled):
+            self._rung.ring()
+        return [each.standing for each in settled]
 
     async def _asked(self, request: Awaitable[T]) -> T:
         """What the store answers. Raises ConnectorFailed, Away also where it takes too long, or the connector fails."""

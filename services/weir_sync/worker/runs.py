@@ -14,6 +14,7 @@ from weir_chassis.ids import new_id
 from weir_sync.connectors.port import Away, ConnectorFailed, Throttled
 from weir_sync.domain.connections import Role
 from weir_sync.domain.feeds import Pull, Pulled
+from weir_sync.errors import ACCIDENT
 from weir_sync.ports.feeds import Feeds
 from weir_sync.ports.runs import Held, RunLost, Runs
 
@@ -21,7 +22,6 @@ TRIES_MAX = 8
 PAUSE_SECONDS_MAX = 300.0
 LEVELS_MAX = 1000
 """Levels that are made due at once."""
-ACCIDENT = "It failed for a reason that is in the log of the service."
 
 log = structlog.get_logger(__name__)
 
