@@ -21,7 +21,7 @@ def postgres() -> Iterator[PostgresForTests]:
         yield PostgresForTests(running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def suite_database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
     """What the shared suite stands on."""
     from tests.kit.suite import SCHEMAS
@@ -30,9 +30,11 @@ def suite_database(postgres: PostgresForTests) -> Iterator[FreshDatabase]:
         yield database
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def suite(suite_database: FreshDatabase) -> AsyncIterator[Suite]:
-    """The whole suite, in development mode and shared by all tests of this run: each takes a merchant of its own."""
+    """The whole suite, in development mode, shared by the tests of a file: each takes a merchant of its own, and all of
+    those are followed until the file ends.
+    """
     from tests.kit import suite as kit
 
     async with kit.suite(suite_database) as running:
