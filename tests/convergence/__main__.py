@@ -41,7 +41,8 @@ async def played(wanted: Sequence[int]) -> list[Run]:
                 print(
                     f"seed {seed}: {'; '.join(run.wrong) or 'right'}", *run.missing, sep=" -- not reached: ", flush=True
                 )
-                print(*run.evidence, sep="\n", end="", flush=True)
+                for line in run.evidence:
+                    print(line, flush=True)
     return runs
 
 

@@ -17,6 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.convergence.plan import ALONE, STORES, Plan, Step, What
 from tests.convergence.world import APART, COMMON, LEASE_SECONDS, WatchedStore, World
 from tests.kit.merchant import Merchant, request_id
+from tests.kit.reference_shop import Sold
 from tests.kit.reference_store import Weather
 from tests.kit.waiting import until
 from weir.aggregator.v1 import fulfilment_pb2, fulfilment_service_pb2
@@ -199,26 +200,26 @@ class Player:
         return not await self._differing()
 
     async def _evidence(self, sku: str, name: str) -> list[str]:
-        """What happened to a SKU in a store at last, and what sync makes of it."""
+        """What happened to a SKU in a store, and what sync makes of it."""
+        named = self._merchant.tenant, name, sku
         connection = await asyncpg.connect(self._merchant.database_url)
         try:
-            row = await connection.fetchrow(
-                "SELECT * FROM weir_sync.levels WHERE tenant = $1 AND connection = $2 AND store_sku = $3",
-                *(self._merchant.tenant, name, sku),
-            )
-            records = await connection.fetch(
-                "SELECT * FROM weir_sync.records WHERE tenant = $1 AND connection = $2 AND store_sku = $3"
-                " ORDER BY record DESC LIMIT 10",
-                *(self._merchant.tenant, name, sku),
-            )
+            rows = [
+                row
+                for table in ("records", "levels")
+                for row in await connection.fetch(
+                    f"SELECT * FROM weir_sync.{table} WHERE tenant = $1 AND connection = $2 AND store_sku = $3"
+                    " ORDER BY record",
+                    *named,
+                )
+            ]
         finally:
             await connection.close()
+        shop = self._stores[name].shop
         happened = [
-            each
-            for each in self._stores[name].shop.history
-            if sku in (getattr(each, "sku", ""), getattr(getattr(each, "level", None), "store_sku", ""))
+            each for each in shop.history if sku == (each.sku if isinstance(each, Sold) else each.level.store_sku)
         ]
-        return [f"{name} {sku}: {each}" for each in (*happened, *reversed(records), row)]
+        return [f"{name} {sku}: {each}" for each in (*happened, *rows)]
 
     def _judge(self) -> None:
         for name, store in self._stores.items():

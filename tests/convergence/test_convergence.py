@@ -25,6 +25,7 @@ async def test_stores_show_their_levels_in_the_end(postgres: PostgresForTests) -
     print(f"WEIR_SEED={seed}; play it again with: python -m tests.convergence {seed}")
     async with world(postgres) as here:
         run = await play(here, drawn(seed))
+    print(*run.evidence, sep="\n")
     assert run.wrong == []
 
 

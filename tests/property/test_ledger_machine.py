@@ -29,6 +29,8 @@ from weir_ledger.domain.stock import Balance
 
 SETTINGS = settings(max_examples=max(250, settings().max_examples), stateful_step_count=40, deadline=None)
 
+TRIES = 3
+"""Runs, of hundreds of histories each, before what none of them has reached is taken for out of reach."""
 REACHED = {
     *((each, "accepted") for each in (RecordMovements, Reserve, ReserveBatch, Confirm, Extend, Fulfil, Release)),
     *((each, "accepted") for each in (MarkHandedOver, Expire, ImportLines, Amend, Transfer)),
@@ -53,7 +55,10 @@ def test_the_ledger_is_the_model() -> None:
             seen.add((type(command), outcome.reason if isinstance(outcome, Refusal) else "accepted"))
             return super().judge(command, outcome)
 
-    run_state_machine_as_test(Noting, settings=SETTINGS)
+    for _ in range(TRIES):
+        run_state_machine_as_test(Noting, settings=SETTINGS)
+        if seen >= REACHED:
+            return
     assert seen >= REACHED
 
 

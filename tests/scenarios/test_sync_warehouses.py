@@ -96,6 +96,11 @@ async def test_a_late_warehouse_is_buffered_until_it_reports(merchant: Merchant)
         await run(merchant, full=True)
         await shows(merchant, "web", 7)
         asked = sync_service_pb2.ListAlertsRequest(open_only=True)
+
+        async def alerts(count: int) -> bool:
+            return len((await merchant.stubs.syncing.ListAlerts(asked)).alerts) == count
+
+        await until(lambda: alerts(1))  # the buffer is widened first
         [alert] = (await merchant.stubs.syncing.ListAlerts(asked)).alerts
         assert (alert.kind, alert.connection) == (sync_pb2.SyncAlert.KIND_FEED_LATE, "storehouse")
         found = await merchant.stubs.connections.GetConnection(
@@ -106,7 +111,7 @@ async def test_a_late_warehouse_is_buffered_until_it_reports(merchant: Merchant)
         adapter.answers = [report(10, "2", sku="LAMP")]
         await run(merchant)
         await shows(merchant, "web", 1)
-        assert not (await merchant.stubs.syncing.ListAlerts(asked)).alerts
+        await until(lambda: alerts(0))
         adapter.answers = [{"cursor": "3", "full": True}]
         await run(merchant, full=True)
         await shows(merchant, "web", 0)

@@ -16,8 +16,8 @@ from weir_sync.domain import orders as domain
 from weir_sync.domain.alerts import AlertKind
 from weir_sync.domain.orders import OrderLine, OrderState, Point, Promised, StoreOrder, in_force
 from weir_sync.domain.rules import Product, Rule
-from weir_sync.errors import ConnectionNotFound, StoreOrderChanged
-from weir_sync.handlers.orders import ACCIDENT, TRIES_MAX
+from weir_sync.errors import ACCIDENT, ConnectionNotFound, StoreOrderChanged
+from weir_sync.handlers.orders import TRIES_MAX
 from weir_sync.memory.orders import MemoryOrders
 from weir_sync.peers.orders import not_there
 from weir_sync.ports.orders import Hits
