@@ -302,8 +302,10 @@ def test_advice_is_true(world: World, product: Product, demand: Demand) -> None:
         levers = {remedy.lever for remedy in advice.remedies}
         if advice.binding is Stage.CAP:
             assert levers <= {Lever.SELL, Lever.MAX_QUANTITY}
-        if advice.binding is Stage.SUPPLY and 100 not in world.late.values():  # nothing counts where all is held back
-            assert Lever.STOCK in levers
+        if advice.binding is Stage.SUPPLY and Lever.STOCK not in levers:  # all that comes is held back for lateness
+            places = [location for group in world.warehouse_groups.values() for location in group]
+            assert 100 in world.late.values()
+            assert all(restocked(question, product, location, 1000) <= level for location in places)
 
 
 def restocked(question: Question, product: Product, location: str, units: int) -> int:

@@ -139,8 +139,7 @@ class _Talk:
         self._checked_at, self._checking = 0.0, False
         self._telling = asyncio.Lock()  # how the breaker stands is told in the order in which it came to
         self._sending: set[asyncio.Task[None]] = set()
-        self._more = False
-        """More may be due than the last request could take."""
+        self._more = False  # more may be due than the last request could take
         self._rung = Bell()
         """Rings where something falls due: others ring it, and whoever settles what was on its way."""
 
@@ -296,8 +295,7 @@ class _Talk:
             known = pushing.seen(standing, shown(read.quantity, read), self._terms, now)
             return pushing.intended(known, now)
 
-        settled = await self._settle(store_skus, decide)
-        return [each for each in settled if each.fence is not None]
+        return [each for each in await self._settle(store_skus, decide) if each.fence is not None]
 
     async def _applied(self, store: StoreConnector, levels: Sequence[Level]) -> Fate:
         """What becomes of levels that are sent now."""
